@@ -1,0 +1,84 @@
+/* fs.h - files: mapped reading, atomic writing, appended logs, folders.
+ *
+ * Every system call that writes goes through one layer that tests can make fail
+ * at the nth call.  All functions retry EINTR.  Any thread; a struct belongs to
+ * one thread at a time.  Messages name the path, the needed bytes and errno.
+ */
+#ifndef BD_BASE_FS_H
+#define BD_BASE_FS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/err.h"
+
+/* ---- reading */
+
+struct fs_id { /* what tells that a file is still the same one */
+	uint64_t dev, ino, size;
+	int64_t mtime_ns;
+};
+
+struct fs_map { /* a regular file, read-only; FIFOs, devices, folders are refused */
+	const unsigned char *data; /* NULL when size is 0 */
+	size_t size;
+	struct fs_id id;
+};
+
+BD_MUST_USE enum st fs_map_open(struct fs_map *m, const char *path, struct err *e);
+void fs_map_close(struct fs_map *m);
+BD_MUST_USE enum st fs_identify(const char *path, struct fs_id *id, struct err *e);
+bool fs_id_equal(const struct fs_id *a, const struct fs_id *b);
+
+/* Whole file, NUL added after it, at most max bytes; big_free the result. */
+BD_MUST_USE enum st fs_read(const char *path, size_t max, char **out, size_t *len, struct err *e);
+
+bool fs_is_file(const char *path);
+bool fs_is_dir(const char *path);
+
+/* Names in a folder without "." and "..", sorted; xfree each and the array. */
+BD_MUST_USE enum st fs_list(const char *dir, char ***names, size_t *n, struct err *e);
+
+/* ---- writing one file: old content or new content, never a mixture
+ * (temporary beside it, space reserved, fsync, rename, fsync of the folder) */
+
+struct fs_out;
+BD_MUST_USE enum st fs_out_open(struct fs_out **o, const char *path, uint64_t size_hint,
+	struct err *e);
+BD_MUST_USE enum st fs_out_write(struct fs_out *o, const void *p, size_t n, struct err *e);
+/* Frees o whatever the result; on failure the former file stands. */
+BD_MUST_USE enum st fs_out_commit(struct fs_out *o, struct err *e);
+void fs_out_abort(struct fs_out *o); /* NULL is fine */
+
+BD_MUST_USE enum st fs_write_all(const char *path, const void *p, size_t n, struct err *e);
+
+/* ---- a log of whole lines, each one write(2); fsync at most once a second */
+
+struct fs_log;
+BD_MUST_USE enum st fs_log_open(struct fs_log **l, const char *path, struct err *e);
+BD_MUST_USE enum st fs_log_line(struct fs_log *l, const char *line, struct err *e); /* adds \n */
+void fs_log_close(struct fs_log *l); /* fsyncs; NULL is fine */
+
+/* ---- folders, places, locks */
+
+BD_MUST_USE enum st fs_mkdirs(const char *path, struct err *e); /* mode 0700 below the first new */
+BD_MUST_USE enum st fs_mkdir_new(const char *path, struct err *e); /* must not exist */
+BD_MUST_USE enum st fs_rename(const char *from, const char *to, struct err *e); /* + dir fsync */
+BD_MUST_USE enum st fs_remove_tree(const char *path, struct err *e); /* follows no link */
+uint64_t fs_tree_bytes(const char *path); /* 0 when absent */
+uint64_t fs_free_bytes(const char *dir);  /* on the file system that holds it or its parent */
+
+enum fs_place { FS_CONFIG, FS_STATE, FS_DATA, FS_CACHE };
+/* $XDG_..._HOME/bitdial or its default below $HOME; xfree.  Creates nothing. */
+char *fs_place(enum fs_place p);
+
+/* An advisory lock held until fs_unlock or the process ends; fd or -1.  When
+ * another process holds it, *pid is that process (0: unknown). */
+int fs_lock(const char *path, int *pid, struct err *e);
+void fs_unlock(int fd);
+
+/* Tests: fail the nth write-side call from now with this errno; 0: off. */
+void fs_fail_at(unsigned long n, int with_errno);
+unsigned long fs_count(void);
+
+#endif

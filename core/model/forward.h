@@ -1,0 +1,67 @@
+/* forward.h - the llama forward pass in pieces, over any choice of linears.
+ *
+ * A "view" is an array of n_linears pointers to mats: the reference is m->ref, a
+ * layout's is built from variants; changing a layout swaps pointers.  Hidden states
+ * are [rows][hidden] in backend memory.  All pieces run on the engine thread and poll
+ * the sink at least every 50 ms (products are cut by rows and the head by columns);
+ * at a poll other work may run, so a `fwd` belongs to one job.
+ *
+ * Formulas: Touvron et al. 2023 (LLaMA): h += O attn(rope(QKV rmsnorm(h))), h += D
+ * (silu(G rmsnorm(h)) * U rmsnorm(h)), logits = H rmsnorm(h).
+ */
+#ifndef BD_MODEL_FORWARD_H
+#define BD_MODEL_FORWARD_H
+
+#include "core/model/model.h"
+
+struct fwd; /* scratch for at most max_rows rows at once */
+
+BD_MUST_USE enum st fwd_new(struct fwd **out, const struct model *m, size_t max_rows,
+	struct err *e);
+void fwd_free(struct fwd *f);
+const struct model *fwd_model(const struct fwd *f);
+
+/* Keys and values of one sequence, all layers, float. */
+struct kv {
+	size_t cap, n; /* positions there is room for; positions filled */
+	float *k, *v;  /* [layers][cap][kv_heads * head_dim], backend memory */
+	const struct model *m;
+};
+BD_MUST_USE enum st kv_new(struct kv **out, const struct model *m, size_t cap, struct err *e);
+void kv_free(struct kv *kv);
+
+/* One sequence of a batch: `rows` consecutive rows.  With a kv they stand at positions
+ * kv->n ... and are appended (kv->n grows when the last block has run); without, at 0
+ * ... and see each other only. */
+struct span {
+	struct kv *kv;
+	size_t rows;
+};
+
+/* Called for each linear of the blocks run, after it ran: x [rows][cols], y [rows][w
+ * rows].  Moments, first scores.  May be NULL. */
+struct tap {
+	void (*fn)(void *arg, size_t linear, const float *x, const float *y, size_t rows);
+	void *arg;
+};
+
+BD_MUST_USE enum st fwd_embed(struct fwd *f, const int32_t *ids, size_t rows, float *h,
+	struct err *e); /* an id outside the vocabulary is ST_INVALID */
+/* h through blocks from ... to - 1, in place.  The rows of all spans add up to at most
+ * max_rows. */
+BD_MUST_USE enum st fwd_blocks(struct fwd *f, const struct mat *const *view, size_t from, size_t to,
+	float *h, const struct span *spans, size_t n, const struct tap *tap, const struct sink *s,
+	struct err *e);
+/* logits[rows][vocab] of h's rows (final norm and head); h is left as it is. */
+BD_MUST_USE enum st fwd_logits(struct fwd *f, const float *h, size_t rows, float *logits,
+	const struct sink *s, struct err *e);
+
+/* Whole thing for one sequence: ids to logits of the last row only (host memory,
+ * [vocab]) through a kv; for generation and prompts of any length (in pieces). */
+BD_MUST_USE enum st fwd_prompt(struct fwd *f, const struct mat *const *view, struct kv *kv,
+	const int32_t *ids, size_t n, float *last_logits, const struct sink *s, struct err *e);
+/* One next token for each of n sequences (n <= max_rows): logits [n][vocab], host. */
+BD_MUST_USE enum st fwd_step(struct fwd *f, const struct mat *const *view, struct kv *const *kv,
+	const int32_t *ids, size_t n, float *logits, const struct sink *s, struct err *e);
+
+#endif

@@ -1,0 +1,39 @@
+/* variant.h - one linear in one format by one quantizer, packed, ready to run.
+ *
+ * A variant owns its memory (or a mapped cache file does).  Immutable once made.
+ * variant_set holds, for each (linear, format) of the dial, the best variant there
+ * is so far; the engine thread alone adds to it, readers on other threads get
+ * snapshots (see work/snap.h).
+ */
+#ifndef BD_QUANT_VARIANT_H
+#define BD_QUANT_VARIANT_H
+
+#include "core/quant/quantizer.h"
+
+struct variant {
+	struct mat mat;
+	const struct quantizer *by;
+	double error;  /* quant_error under the moments at hand; NAN: unknown */
+	uint64_t bytes; /* stored: format_bytes */
+	void *memory;  /* owned; NULL: belongs to a map */
+};
+
+BD_MUST_USE enum st variant_pack(struct variant *v, const struct qcodes *q,
+	const struct quantizer *by, double error, struct err *e);
+void variant_release(struct variant *v);
+
+/* n linears x k formats of slots, [linear][format]; a slot with mat.data NULL is empty. */
+struct variant_set {
+	size_t n, k;
+	struct format format[FORMAT_MAX];
+	struct variant *slot;
+};
+BD_MUST_USE enum st variant_set_alloc(struct variant_set *s, size_t n, const struct format *f,
+	size_t k, struct err *e);
+void variant_set_release(struct variant_set *s);
+static inline struct variant *variant_at(const struct variant_set *s, size_t linear, size_t fmt)
+{
+	return &s->slot[linear * s->k + fmt];
+}
+
+#endif

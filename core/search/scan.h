@@ -1,0 +1,65 @@
+/* scan.h - sensitivities: how much damage each (linear, format) does on its own.
+ *
+ * Two measurements.  The first score: output error relative to the output's energy,
+ * all cells in one forward pass, seconds; it fills the map and orders the work and is
+ * no damage (its number is not in nats).  The true one: KL(reference || reference with
+ * that one linear swapped), mean over tokens, by running only the blocks from the
+ * swapped one on, from hidden states that were kept; several cells go through the
+ * rest of the network as rows of one batch.  Engine thread; polls the sink; each
+ * finished cell is reported through `done` at once.
+ */
+#ifndef BD_SEARCH_SCAN_H
+#define BD_SEARCH_SCAN_H
+
+#include "core/model/forward.h"
+#include "core/model/selftext.h"
+#include "core/quant/variant.h"
+
+/* err [n][k]: |Y - Yq|^2 / |Y|^2 over all rows of t; NAN where there is no variant, 0 for
+ * keep.  `block` (or NULL) is called after each block so that the map fills as it goes. */
+BD_MUST_USE enum st scan_first_score(double *err, const struct model *m,
+	const struct variant_set *v, const struct token_text *t,
+	void (*block)(void *arg, size_t layer), void *arg, const struct sink *s, struct err *e);
+
+struct scan; /* hidden states before each block, and the reference's logits */
+
+/* Runs the reference over t (rows = n_seq * len, kept in memory) once. */
+BD_MUST_USE enum st scan_new(struct scan **out, const struct model *m, const struct token_text *t,
+	const struct sink *s, struct err *e);
+void scan_free(struct scan *s);
+uint64_t scan_need(const struct model *m, const struct token_text *t); /* bytes */
+
+struct scan_cell {
+	uint32_t linear;
+	uint8_t format;
+	double kl, se; /* nats a token; se over sequences, or over 64-token pieces when one */
+	double top1;   /* share of agreeing largest logits */
+};
+
+/* Measures the cells (all with a variant in v), grouped by block as given; order within the
+ * list is kept as far as batches allow.  `done` is called once for each, on this thread,
+ * as soon as it is known. */
+BD_MUST_USE enum st scan_cells(struct scan *sc, const struct variant_set *v,
+	const struct scan_cell *cells, size_t n, void (*done)(void *arg, const struct scan_cell *c),
+	void *arg, const struct sink *s, struct err *e);
+
+/* KL of a whole view on the same text, with the reference's kept logits. */
+BD_MUST_USE enum st scan_view(struct scan *sc, const struct mat *const *view, struct scan_cell *out,
+	const struct sink *s, struct err *e);
+
+/* Second moments of the inputs of every site, each token scaled to norm 1:
+ * moments[layer * SITES + site] is [cols][cols] (big_alloc'ed by the call, freed by
+ * moments_free). */
+struct moments {
+	float **h;
+	size_t n;
+	uint64_t tokens;
+};
+BD_MUST_USE enum st moments_gather(struct moments *out, const struct model *m,
+	const struct token_text *t, const struct sink *s, struct err *e);
+void moments_free(struct moments *m);
+
+/* Spearman's rank correlation of a and b, ties averaged; NAN for n < 2. */
+double rank_correlation(const double *a, const double *b, size_t n);
+
+#endif

@@ -1,0 +1,71 @@
+/* bus.h - how threads tell each other what happened.
+ *
+ * Two classes, told apart by kind:
+ *   state  only the newest matters; a newer one with the same kind and key
+ *          replaces one that was not read yet (progress, slider answer)
+ *   edge   each is delivered once, in order (job began, job ended)
+ * Streams (tokens, log lines) do not travel here: they are appended to a log, and the
+ * bus carries "series 7 now has 2140" as state.
+ *
+ * Events are values.  A large payload is a snapshot: immutable, counted, shared
+ * between threads without a lock (types in snap.h).  Publish from any thread; a sub
+ * belongs to its reader's thread.  Cannot fail.
+ */
+#ifndef BD_WORK_BUS_H
+#define BD_WORK_BUS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* clang-format off */
+#define EV_LIST(X) /* kind, class; payload */ \
+	X(MODEL,      STATE) /* snap_model: opened, or replaced */ \
+	X(MAP,        STATE) /* snap_map: cells, as the scan knows them */ \
+	X(FRONT,      STATE) /* snap_front: curve, measured points, guards */ \
+	X(ANSWER,     STATE) /* snap_answer: the layout under the dial */ \
+	X(VARIANTS,   STATE) /* snap_variants: which variant each cell has */ \
+	X(CHAT,       STATE) /* snap_chat: the transcript so far */ \
+	X(CURSOR,     STATE) /* n: linear under the crosshair */ \
+	X(JOB_BEGAN,  EDGE)  /* key: job; snap_text: its name */ \
+	X(JOB_PROGRESS, STATE) /* key: job; snap_progress */ \
+	X(JOB_ENDED,  EDGE)  /* key: job; n: enum st; snap_text: the sentence */ \
+	X(NOTICE,     EDGE)  /* n: enum log_level; snap_text */ \
+	X(VIEW,       STATE) /* n: enum view_bits: what the panels show (ramp, view, log axis) */
+/* clang-format on */
+
+enum ev_kind {
+	EV_NONE,
+#define X(name, class) EV_##name,
+	EV_LIST(X)
+#undef X
+	EV_KINDS
+};
+
+struct snap {
+	atomic_int refs;
+	void (*free)(struct snap *s);
+};
+
+struct event {
+	enum ev_kind kind;
+	uint32_t key; /* job, transcript */
+	int64_t n;
+	struct snap *snap; /* or NULL */
+};
+
+struct bus;
+struct sub;
+
+struct bus *bus_new(void);
+void bus_free(struct bus *b); /* and its subscriptions */
+struct sub *bus_subscribe(struct bus *b, uint64_t kinds); /* bit 1 << kind */
+void bus_publish(struct bus *b, struct event ev);         /* takes ev.snap over */
+
+int sub_fd(const struct sub *s);                /* readable: something waits */
+bool sub_next(struct sub *s, struct event *ev); /* caller then owns ev->snap */
+
+struct snap *snap_ref(struct snap *s);
+void snap_unref(struct snap *s); /* NULL is fine */
+
+#endif

@@ -1,0 +1,70 @@
+/* job.h - work that runs off the UI thread, in lanes, and how it is stopped.
+ *
+ * A job is queued, runs on the engine thread and ends exactly once: its `done` is
+ * called on the thread that calls jobs_drain, also when it was cancelled before it
+ * began.  Work functions call job_poll (or the sink they got) at least every 20 ms of
+ * their own time and return ST_CANCELLED when it is true; within that call jobs of
+ * higher lanes that wait are run to their end on the same thread.
+ * Jobs own copies of what they need.
+ */
+#ifndef BD_WORK_JOB_H
+#define BD_WORK_JOB_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/err.h"
+#include "core/base/sink.h"
+#include "core/work/token.h"
+
+/* Highest first. */
+enum lane { LANE_INTERACTIVE, LANE_CHAT, LANE_MEASURE, LANE_TRAIN, LANE_SCAN, LANES };
+
+struct job;
+struct jobs;
+
+struct job_class {
+	const char *name; /* "scan", "chat" */
+	const char *unit; /* of its progress: "cells" */
+	enum lane lane;
+	enum st (*work)(struct job *j, struct err *e); /* engine thread */
+	void (*done)(struct job *j);                   /* draining thread; frees arg */
+};
+
+struct job {
+	const struct job_class *class;
+	void *arg; /* the submitter's until done */
+	uint32_t id;
+	struct token token; /* child of the submitter's */
+	struct sink sink;   /* for engine rooms: polls, progress to the bus */
+
+	/* owned by job.c from submit to done */
+	struct job *next;
+	struct jobs *queue;
+	enum st st;
+	struct err err;
+	double began, last_progress;
+	double progress, total;
+	bool running;
+};
+
+struct bus;
+/* Publishes EV_JOB_* on the bus (may be NULL).  Starts the engine thread. */
+struct jobs *jobs_new(struct bus *b);
+void jobs_free(struct jobs *q); /* stops all, joins, drains */
+int jobs_fd(const struct jobs *q); /* readable when something ended */
+/* Takes a job by class and argument; returns its id.  parent: may be NULL. */
+uint32_t jobs_submit(struct jobs *q, const struct job_class *c, void *arg, struct token *parent);
+void jobs_stop(struct jobs *q, uint32_t id);
+void jobs_stop_class(struct jobs *q, const struct job_class *c);
+bool jobs_active(struct jobs *q, const struct job_class *c); /* queued or running */
+size_t jobs_count(struct jobs *q);                           /* queued and running */
+int jobs_drain(struct jobs *q); /* calls done(); returns how many */
+/* Longest time between two polls so far, by class name, for :jobs and the stress test. */
+double jobs_worst_gap(const struct jobs *q);
+
+bool job_poll(struct job *j); /* engine thread: stop? runs waiting higher lanes first */
+void job_rename(struct job *j, const char *name); /* shown with its progress */
+
+#endif

@@ -1,0 +1,90 @@
+/* session.h - one sitting with one model: the verbs behind every key, line and script.
+ *
+ * The session owns the model, its variants, the cache, the scan, the front and the
+ * jobs that fill them.  Verbs are called on the UI thread (or a verb's main thread);
+ * each returns at once: what takes longer than a millisecond is a job, and what comes
+ * of it is published on the bus as snapshots (snap.h).  Turning the dial is answered in
+ * the call itself: session_budget publishes EV_ANSWER before it returns.
+ * Verbs that cannot be done say why in one sentence (err) and change nothing.
+ */
+#ifndef BD_WORK_SESSION_H
+#define BD_WORK_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/err.h"
+#include "core/model/sampler.h"
+#include "core/work/bus.h"
+#include "core/work/job.h"
+#include "core/work/snap.h"
+
+struct session;
+
+struct session_options {
+	const char *formats;   /* NULL: the default dial */
+	const char *text;      /* file to scan and calibrate on; NULL: self-sampled */
+	size_t scan_tokens;    /* 0: 512 */
+	const char *template;  /* --template, NULL: the model's own */
+	const char *layout;    /* start with that layout file; NULL: none */
+	bool auto_scan;        /* prepare variants, first score, fast pass and scan by itself */
+	bool read_only;        /* no cache, no runs */
+	int threads;           /* 0: one a core */
+	bool demo;
+};
+
+struct session *session_new(const struct session_options *o, struct bus *b);
+/* Stops everything, joins, flushes; safe at any time. */
+void session_free(struct session *s);
+struct jobs *session_jobs(struct session *s); /* for jobs_fd, jobs_drain */
+
+/* ---- verbs; UI thread */
+
+/* Opens a model as a job: EV_MODEL when its header is known, notices when it fails. */
+BD_MUST_USE enum st session_open(struct session *s, const char *path, struct err *e);
+BD_MUST_USE enum st session_text(struct session *s, const char *path, size_t tokens,
+	struct err *e); /* NULL: self-sampled again */
+BD_MUST_USE enum st session_formats(struct session *s, const char *names, struct err *e);
+
+/* The dial. bpw is stored bits per weight; answers in the call. */
+BD_MUST_USE enum st session_budget(struct session *s, double bpw, struct err *e);
+BD_MUST_USE enum st session_budget_bytes(struct session *s, uint64_t bytes, struct err *e);
+double session_budget_now(const struct session *s);
+/* pattern: a glob over linear names ("layers.*.v"); format NULL: as it is now.
+ * *matched is how many linears it named. */
+BD_MUST_USE enum st session_pin(struct session *s, const char *pattern, const char *format,
+	size_t *matched, struct err *e);
+BD_MUST_USE enum st session_free_pin(struct session *s, const char *pattern, size_t *matched,
+	struct err *e);
+BD_MUST_USE enum st session_undo(struct session *s, struct err *e); /* budget and pins */
+BD_MUST_USE enum st session_redo(struct session *s, struct err *e);
+
+/* Measurements as jobs. */
+BD_MUST_USE enum st session_scan(struct session *s, struct err *e);    /* starts or goes on */
+BD_MUST_USE enum st session_measure(struct session *s, struct err *e); /* KL of the layout now */
+BD_MUST_USE enum st session_keep(struct session *s, const char *name, struct err *e); /* as run */
+/* x and Ctrl-C: the topmost running job, or the one with this id (0: topmost);
+ * false: nothing runs. */
+bool session_stop(struct session *s, uint32_t job);
+bool session_busy(const struct session *s); /* anything queued or running */
+
+BD_MUST_USE enum st session_layout_write(struct session *s, const char *path, struct err *e);
+BD_MUST_USE enum st session_layout_read(struct session *s, const char *path, struct err *e);
+BD_MUST_USE enum st session_export(struct session *s, const char *dir, struct err *e); /* job */
+
+/* ---- chat: one transcript, published as EV_CHAT (snap_chat) at most 20 times a second */
+
+/* Sends a message; the answer streams (EV_CHAT).  Refused while one is streaming. */
+BD_MUST_USE enum st session_say(struct session *s, const char *text, struct err *e);
+BD_MUST_USE enum st session_again(struct session *s, struct err *e); /* r: whole answer anew */
+bool session_chat_stop(struct session *s); /* false: nothing streams */
+BD_MUST_USE enum st session_chat_clear(struct session *s, struct err *e);
+void session_chat_sampler(struct session *s, const struct sampler_options *o);
+void session_chat_system(struct session *s, const char *text); /* NULL: the template's own */
+
+/* ---- options set with :set that the session holds; app/tui/options.def lists them */
+BD_MUST_USE enum st session_set(struct session *s, const char *name, const char *value,
+	struct err *e);
+
+#endif

@@ -1,0 +1,162 @@
+/* snap.h - what panels show, as immutable counted snapshots.
+ *
+ * Built by one thread, published on the bus, then read-only for ever.  The first
+ * member is `struct snap`, so that a pointer to any is a pointer to that; arrays
+ * belong to the snapshot.  Formats are indices into snap_model.format, in ascending
+ * bits.  NAN is "not known".
+ */
+#ifndef BD_WORK_SNAP_H
+#define BD_WORK_SNAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/quant/format.h"
+#include "core/work/bus.h"
+
+struct snap_text {
+	struct snap snap;
+	char *text;
+};
+
+struct snap_progress {
+	struct snap snap;
+	char name[32];         /* "scan", "prepare int4g128 gptq" */
+	double done, total;    /* units: `unit` */
+	char unit[16];         /* "cells", "tokens", "linears" */
+	double seconds;        /* since it began */
+	double rate, left_s;   /* units a second; seconds left (NAN: not known) */
+};
+
+struct snap_model {
+	struct snap snap;
+	char name[96], path[256], arch[32];
+	char reference[64];    /* "Q4_1 file, dequantized" */
+	char text[96];         /* what scans measure on: "self-sampled, seed 1" */
+	char device[48];       /* "cpu avx512, 2 threads" */
+	bool demo;             /* the tiny generated one */
+	size_t layers, n;      /* n linears = layers * 7 */
+	uint64_t weights, params, file_bytes;
+	size_t k;
+	struct format format[FORMAT_MAX];
+	struct { uint32_t rows, cols; } *shape; /* [n] */
+	uint64_t *bytes;       /* [n][k] stored bytes */
+	uint64_t other_bytes;  /* of the file: everything but the linears */
+	size_t ctx, vocab;
+};
+
+enum cell_state {
+	CELL_UNKNOWN, /* nothing yet */
+	CELL_SCORED,  /* first score only: `value` is relative output error */
+	CELL_FAST,    /* KL on the fast pass's 64 tokens */
+	CELL_SCANNED, /* KL on the scan's text */
+	CELL_RUNNING, /* being measured; value is the former one */
+	CELL_FAILED
+};
+
+struct map_cell {
+	uint8_t state; /* enum cell_state */
+	uint32_t tokens;
+	float value;   /* nats a token (or the first score) */
+	float se;
+};
+
+struct snap_map {
+	struct snap snap;
+	size_t n, k;
+	struct map_cell *cell; /* [n][k] */
+	size_t scored, fast, scanned, wanted; /* cells in each state at least; to be measured */
+	char text[96];         /* the text it was measured on */
+	char source[24];       /* "first score", "fast pass", "scan": what the damages are */
+};
+
+struct variant_info {
+	char by[12];   /* quantizer; "" when there is none yet */
+	bool best;     /* no better one is being prepared */
+	float error;
+};
+struct snap_variants {
+	struct snap snap;
+	size_t n, k;
+	struct variant_info *at; /* [n][k] */
+	size_t ready, best, total; /* slots filled; filled with the best; all */
+};
+
+struct front_point {
+	uint64_t bytes;
+	double bpw, kl, se;
+	char what[16]; /* "measured", "uniform", "ends", "random" */
+};
+
+struct snap_front {
+	struct snap snap;
+	size_t n;              /* of the predicted curve */
+	uint64_t *bytes;
+	double *kl;
+	size_t n_points;       /* measured layouts and guards */
+	struct front_point *point;
+	uint64_t least, most;  /* the ends of the dial, bytes */
+	double least_bpw, most_bpw;
+	bool in_nats;          /* false while only first scores are known */
+};
+
+struct snap_answer {
+	struct snap snap;
+	uint64_t generation;   /* of the slider */
+	double asked_bpw;      /* where the dial stands */
+	uint64_t budget, bytes, file_bytes;
+	double stored_bpw, nominal_bpw;
+	double kl, se;         /* predicted */
+	bool in_nats;          /* false: from first scores only */
+	double bound;
+	bool exact;
+	double solve_ms;
+	double measured_kl, measured_se; /* NAN: not measured */
+	size_t n;
+	uint8_t *choice;       /* [n] */
+	int8_t *pin;           /* [n]: -1 free */
+	/* mark A */
+	bool has_a;
+	double a_bpw, a_kl;
+	uint64_t a_bytes;
+	uint8_t *a_choice;     /* [n] or NULL */
+};
+
+/* A piece of transcript: text by one speaker, by one layout.  Text is raw bytes. */
+enum chat_who { CHAT_USER, CHAT_MODEL, CHAT_NOTE };
+struct chat_piece {
+	enum chat_who who;
+	size_t turn;     /* counts messages from 0 */
+	double bpw;      /* stored bpw of the answering layout (CHAT_MODEL) */
+	uint32_t layout; /* counts layouts in this sitting: changes when the dial turned */
+	size_t at, len;  /* bytes of snap_chat.text */
+	bool open;       /* still streaming */
+};
+struct snap_chat {
+	struct snap snap;
+	char *text;
+	size_t len;
+	struct chat_piece *piece;
+	size_t n;
+	size_t prompt_tokens, answer_tokens, ctx_used, ctx;
+	double ttft_ms, tok_s;  /* of the last answer */
+	bool streaming;
+	char end[24];           /* "end of turn", "stopped by you", "context full", "token limit" */
+	char template[16];      /* "chatml" */
+	double bpw;             /* of the layout that answers next */
+	double temperature;
+	uint64_t seed;
+};
+
+/* Shared-by-name helpers: allocate with xalloc, refs 1, the right free. */
+struct snap_text *snap_text_new(const char *text);
+struct snap_progress *snap_progress_new(void);
+struct snap_model *snap_model_new(size_t n, size_t k);
+struct snap_map *snap_map_new(size_t n, size_t k);
+struct snap_variants *snap_variants_new(size_t n, size_t k);
+struct snap_front *snap_front_new(size_t n, size_t n_points);
+struct snap_answer *snap_answer_new(size_t n, bool with_a);
+struct snap_chat *snap_chat_new(const char *text, size_t len, const struct chat_piece *piece, size_t n);
+
+#endif

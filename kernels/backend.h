@@ -1,0 +1,114 @@
+/* backend.h - what a backend must offer, and nothing about how.
+ *
+ * A backend is one `const struct backend` in one directory, named once in
+ * kernels/table.c, or a shared object opened at start (CUDA).  `ref` is the
+ * plain C one: slow, obvious, always there, and the answer every other backend
+ * is tested against, operation by operation.
+ *
+ * All matrices are row-major, activations are float, "m" is rows of activations
+ * (tokens).  Pointers are to memory of the backend (alloc), except where "host" is
+ * said; where host_memory is true the two are the same and any host memory will
+ * do.  Operations run in order on the engine thread (or its stream); none
+ * allocates what outlives it, none fails (arguments are checked above), none
+ * reads or writes past the shapes.  Results do not depend on the number of
+ * threads.  A missing operation is NULL; backend_find and backend_best fill it
+ * with ref's where host_memory is true, and backend_missing names it.
+ */
+#ifndef BD_KERNELS_BACKEND_H
+#define BD_KERNELS_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/err.h"
+#include "kernels/mat.h"
+
+#define BD_BACKEND_ABI 1
+
+enum rope_style {
+	ROPE_HALVES, /* Hugging Face: element i turns with i + dim/2 */
+	ROPE_PAIRS   /* llama2.c and GGUF "llama": 2i with 2i + 1 */
+};
+
+/* One sequence of an attention call: rows q0 ... q0 + m of q and out; row i stands
+ * at position pos + i and sees keys 0 ... pos + i of k and v. */
+struct attn_seq {
+	size_t q0, m, pos;
+	const float *k, *v; /* [pos + m][kv_heads * head_dim] */
+};
+
+struct attn_shape {
+	size_t heads, kv_heads, head_dim;
+	size_t window; /* keys seen at most (sliding window); 0: all */
+	float scale;   /* 1 / sqrt(head_dim) */
+};
+
+struct backend {
+	int abi;          /* BD_BACKEND_ABI it was built with */
+	const char *name; /* "ref", "cpu", "cuda" */
+	bool host_memory;
+
+	/* 0: not on this machine.  The highest score that is not 0 is used. */
+	int (*score)(void);
+	/* What runs underneath, for doctor: "avx512 (of avx2, avx512)". */
+	const char *(*path)(void);
+
+	/* memory; alloc is zeroed, 64-byte aligned, NULL when there is no more */
+	void *(*alloc)(size_t bytes);
+	void (*free)(void *p);
+	void (*put)(void *dst, const void *host, size_t bytes);
+	void (*get)(void *host, const void *src, size_t bytes);
+	void (*copy)(void *dst, const void *src, size_t bytes);
+
+	/* y[m][ldy] = x[m][ldx] * W^T; y's row has w->rows values, x's w->cols. */
+	void (*linear)(float *y, size_t ldy, const float *x, size_t ldx, size_t m,
+		const struct mat *w);
+	/* out[n][w->cols] = rows first ... first + n of W as float. */
+	void (*dequant)(float *out, const struct mat *w, size_t first, size_t n);
+	/* y[m][w->cols] = rows ids[i] of W (embedding); ids are host. */
+	void (*embed)(float *y, const struct mat *w, const int32_t *ids, size_t m);
+	/* C[m][n] = alpha * op(A) * op(B) + beta * C; ta, tb: transposed; BLAS's
+	 * leading dimensions of row-major A, B, C.  (GPTQ, moments, training.) */
+	void (*gemm)(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
+		size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc);
+
+	/* y = x / sqrt(mean(x^2) + eps) * gain, each row of n (Zhang and Sennrich 2019) */
+	void (*rmsnorm)(float *y, const float *x, const float *gain, size_t m, size_t n, float eps);
+	/* In place on x[m][ld], heads * dim values a row: turn pair i of each head by
+	 * angle pos[row] * inv_freq[i], i < dim / 2 (Su et al. 2021).  pos and inv_freq
+	 * are host. */
+	void (*rope)(float *x, size_t ld, size_t m, size_t heads, size_t dim, const int32_t *pos,
+		const float *inv_freq, enum rope_style style);
+	/* Causal attention, softmax over keys, heads share kv heads in order.
+	 * q, out: [rows][heads * head_dim]; seqs is host. */
+	void (*attention)(float *out, const float *q, const struct attn_seq *seqs, size_t n,
+		const struct attn_shape *shape);
+	/* y = silu(gate) * up, count values */
+	void (*swiglu)(float *y, const float *gate, const float *up, size_t count);
+	/* y += x */
+	void (*add)(float *y, const float *x, size_t count);
+
+	/* Per row of z[m][n] (logits): log(sum(exp)) and the index of the largest (the
+	 * lowest such); out pointers are host, either may be NULL. */
+	void (*row_stats)(double *lse, int32_t *argmax, const float *z, size_t m, size_t n);
+	/* kl[i] = sum_j p_j (log p_j - log q_j), p = softmax(zp row i), q = softmax(zq row
+	 * i), given both lse; kl and the lse are host. */
+	void (*kl)(double *kl, const float *zp, const double *lse_p, const float *zq,
+		const double *lse_q, size_t m, size_t n);
+	/* sums over all: num = |a - b|^2, den = |b|^2; host outputs */
+	void (*sq_diff)(double *num, double *den, const float *a, const float *b, size_t count);
+};
+
+const struct backend *const *backends(void); /* NULL-terminated, as built */
+
+const struct backend *backend_find(const char *name); /* NULL: no such */
+const struct backend *backend_best(void);
+/* The i-th operation that `b` as built leaves to ref, NULL at the end. */
+const char *backend_missing(const struct backend *b, size_t i);
+
+/* Adds the backend in a shared object that exports bd_backend_entry().  Call
+ * before the first thread starts; the object stays open until exit. */
+BD_MUST_USE enum st backend_open(const char *path, struct err *e);
+
+#endif
