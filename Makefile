@@ -1,18 +1,24 @@
 # bitdial - build, test, install.  `make help` lists the targets.
 
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo 0.1.0)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
 PREFIX  ?= /usr/local
 B       ?= build
 CC      ?= cc
 CFLAGS  ?= -O2 -g
 SAN     ?=
+FROM    ?=
+
+# What Debian 12 needs: to build, to test, and for `make model`.
+DEBS    := gcc make pkg-config libncurses-dev liblua5.4-dev libcjson-dev libopenblas-dev gnuplot-nox \
+	   libcriterion-dev libvterm-dev tmux python3-pip
 
 PKGS    := ncursesw lua5.4 libcjson openblas
 WARN    := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	   -Wpointer-arith -Wwrite-strings -Wvla
 override CPPFLAGS += -I. -D_GNU_SOURCE -DBD_VERSION='"$(VERSION)"' -DBD_SHARE='"$(PREFIX)/share/bitdial"'
-override CFLAGS   += $(WARN) -pthread -ffp-contract=off $(shell pkg-config --cflags $(PKGS))
-LDLIBS            += $(shell pkg-config --libs $(PKGS)) -lm -pthread -ldl
+# No contraction: the same sums on every machine, except in the kernels that ask for it.
+override CFLAGS   += $(WARN) -pthread -ffp-contract=off $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LDLIBS            += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm -pthread -ldl
 ifneq ($(SAN),)
 override CFLAGS  += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 override LDFLAGS += -fsanitize=$(SAN)
@@ -25,11 +31,14 @@ TEST   := $(sort $(wildcard tests/test_*.c))
 HELP   := $(sort $(wildcard tests/lib_*.c))
 STRESS := $(sort $(wildcard tests/stress_*.c))
 BENCH  := $(sort $(wildcard tests/bench_*.c))
+SCREEN := $(sort $(wildcard tests/tmux/*.sh))
+SOURCE  = $(shell find app core kernels tests -name '*.[ch]' -o -name '*.inc' -path 'kernels/*')
 obj     = $(patsubst %,$B/%.o,$(1))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all
+.PHONY: all deps model demo unit check stress cli screens asan tsan coverage headers layers fmt tidy bench \
+	quality soak golden install uninstall clean help
 
 all: $B/bitdial  ## build the program
 
@@ -49,6 +58,96 @@ $B/%.c.o: %.c Makefile
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $B/tests/%: $B/tests/%.c.o $(call obj,$(HELP)) $B/libbitdial.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(if $(findstring /test_,$@),-lcriterion -lvterm)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion -lvterm
+
+deps:      ## install the Debian packages that are missing (as root or by sudo)
+	@share/install-debs $(DEBS)
+
+model:     ## fetch the default model once (FROM=FILE: from a file, without a network)
+	@share/fetch-model '$(FROM)'
+
+demo: deps model  ## packages, build, model, and open the workbench on it
+	@$(MAKE) --no-print-directory all
+	@$B/bitdial
+
+unit: $(TEST:%.c=$B/%)  ## the Criterion suites
+	@tests/run $^
+
+stress: $(STRESS:%.c=$B/%)  ## thread tests, plain programs
+	@for t in $^; do echo "$$t"; $$t || exit 1; done
+
+screens: $B/bitdial  ## the program in a real terminal (tmux)
+	@for t in $(SCREEN); do BITDIAL=$B/bitdial sh $$t || exit 1; done
+
+cli: $B/bitdial  ## the verbs as a shell sees them, and golden screens
+	@sh tests/cli.sh $B/bitdial
+
+check: all unit stress cli screens layers headers  ## all tests
+
+asan:      ## the suites under address and undefined-behaviour checks
+	LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
+	$(MAKE) B=$B/asan SAN=address,undefined unit
+tsan:      ## tests/stress_*.c under the data-race check (Criterion cannot run under it)
+	$(MAKE) B=$B/tsan SAN=thread stress
+coverage:  ## line coverage of core/ and app/
+	$(MAKE) B=$B/cov CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage unit
+	@gcov -n -r $$(find $B/cov/core $B/cov/app -name '*.gcda') 2>/dev/null | \
+	  awk '/^File .(core|app)/{f=$$2} /^Lines/&&f{print f,$$2; f=""}' | sort
+
+layers:    ## no upward include: core knows no curses and no Lua, kernels no core but err and f16
+	@! grep -nE '#include *[<"](n?curses|panel\.h|lua|lauxlib|app/)' $$(find core kernels -name '*.[ch]')
+	@! grep -nE '#include *"core/' $$(find kernels -name '*.[ch]*' -o -name '*.inc' -path 'kernels/*') | grep -vE 'core/base/(err|f16)\.h'
+	@! grep -nE '#include *"core/work/' $$(find core -name '*.[ch]' -not -path 'core/work/*')
+	@! grep -nE '#include *"core/(io|text|quant|model|search|tune|eval|work)/' $$(find core/base -name '*.[ch]')
+	@! grep -nE '#include *"core/(search|tune|eval)/' $$(find core -name '*.[ch]' -not -path 'core/work/*') | \
+	  grep -vE '^core/(search|tune|eval)/[^:]*:[0-9]+:#include *"core/\1/'
+	@! grep -nE '#include *"(core/(io|text|model|search|tune|eval)|app/lua)/' $$(find app/panel -name '*.[ch]')
+	@! grep -lE '#include *<n?curses' $$(find app -name '*.[ch]') | grep -v '^app/tui/term'
+	@! grep -lE '#include *<(lua|lauxlib|lualib)' $$(find app -name '*.[ch]') | grep -v '^app/lua/'
+
+headers:   ## each header compiles alone
+	@for h in $$(find app core kernels tests -name '*.h' -not -name 'lanes_*'); do \
+	  $(CC) $(CPPFLAGS) $(CFLAGS) -x c -Wno-unused-function -fsyntax-only $$h || exit 1; done
+
+fmt:       ## rewrite the sources in the house style
+	clang-format -i $$(find app core kernels tests -name '*.[ch]')
+tidy:      ## static checks
+	clang-tidy -quiet $(LIB) $(APP) -- $(CPPFLAGS) $(CFLAGS)
+
+bench: $(BENCH:%.c=$B/%) $B/bitdial  ## times and ratios as JSON lines
+	@for t in $(filter-out %/bitdial,$^); do $$t || exit 1; done
+	@tests/bench_screen.sh $B/bitdial
+
+quality: $B/bitdial  ## KL of the dial's layouts beside the guards (TEXT=FILE, minutes)
+	@tests/quality.sh $B/bitdial '$(TEXT)'
+
+soak: asan tsan  ## what takes too long for check
+	@for i in 1 2 3 4 5 6 7 8; do BITDIAL=$B/bitdial sh tests/tmux/kill_scan.sh || exit 1; done
+
+golden:    ## rewrite the golden screens; the diff is the review
+	@UPDATE_GOLDEN=1 $(MAKE) --no-print-directory unit
+
+install: all  ## into $(DESTDIR)$(PREFIX)
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1' \
+	  '$(DESTDIR)$(PREFIX)/share/bitdial/layouts' \
+	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \
+	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions'
+	install -m755 $B/bitdial '$(DESTDIR)$(PREFIX)/bin/bitdial'
+	install -m644 share/man/bitdial.1 '$(DESTDIR)$(PREFIX)/share/man/man1/'
+	install -m644 share/completions/bitdial.bash '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bitdial'
+	install -m644 share/completions/_bitdial '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bitdial'
+	cp -R layouts/. '$(DESTDIR)$(PREFIX)/share/bitdial/layouts/'
+
+uninstall: ## take it out again; says what of yours stays
+	rm -rf '$(DESTDIR)$(PREFIX)/bin/bitdial' '$(DESTDIR)$(PREFIX)/share/bitdial' \
+	  '$(DESTDIR)$(PREFIX)/share/man/man1/bitdial.1' \
+	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bitdial' \
+	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bitdial'
+	@share/what-stays
+
+clean:     ## remove what was built
+	rm -rf $B
+help:      ## this list
+	@sed -nE 's/^([a-z-]+):.*##[ ]*(.*)/  \1\t\2/p' $(MAKEFILE_LIST)
 
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -33,10 +33,15 @@ void alloc_on_end(void (*fn)(const char *sentence));
 
 /* Bytes this process may still take: min(MemAvailable, cgroup limit - use). */
 size_t mem_available(void);
+size_t mem_available_in(const char *root); /* tests: with root in place of "/" */
 
 /* Tests: fail the nth big_alloc from now (1 = the next), once or for ever.
- * 0 switches it off.  BITDIAL_FAIL_ALLOC=n in the environment does the same. */
+ * 0 switches it off.  BITDIAL_FAIL_ALLOC=n in the environment does the same (n+: for
+ * ever). */
 void alloc_fail_at(unsigned long n, bool forever);
 unsigned long alloc_count(void); /* big_allocs so far */
+/* The same for xalloc and friends, which then end the program: the nth from now
+ * and all after it (BITDIAL_FAIL_XALLOC=n). */
+void xalloc_fail_at(unsigned long n);
 
 #endif

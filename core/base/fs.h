@@ -25,6 +25,11 @@ struct fs_map { /* a regular file, read-only; FIFOs, devices, folders are refuse
 	struct fs_id id;
 };
 
+/* What a SIGBUS at a mapped file is answered with: its pages end where another program cut it. */
+#define FS_MAP_LOST                                                                       \
+	"a mapped file (the model, or a variant in the cache) was cut short while in use; " \
+	"put it back and start again"
+
 BD_MUST_USE enum st fs_map_open(struct fs_map *m, const char *path, struct err *e);
 void fs_map_close(struct fs_map *m);
 BD_MUST_USE enum st fs_identify(const char *path, struct fs_id *id, struct err *e);
@@ -43,10 +48,11 @@ BD_MUST_USE enum st fs_list(const char *dir, char ***names, size_t *n, struct er
  * (temporary beside it, space reserved, fsync, rename, fsync of the folder) */
 
 struct fs_out;
-BD_MUST_USE enum st fs_out_open(struct fs_out **o, const char *path, uint64_t size_hint,
-	struct err *e);
+BD_MUST_USE enum st fs_out_open(
+	struct fs_out **o, const char *path, uint64_t size_hint, struct err *e);
 BD_MUST_USE enum st fs_out_write(struct fs_out *o, const void *p, size_t n, struct err *e);
-/* Frees o whatever the result; on failure the former file stands. */
+/* Frees o whatever the result; on failure the former file stands (the new one, if
+ * nothing failed but the fsync of the folder). */
 BD_MUST_USE enum st fs_out_commit(struct fs_out *o, struct err *e);
 void fs_out_abort(struct fs_out *o); /* NULL is fine */
 
@@ -62,9 +68,10 @@ void fs_log_close(struct fs_log *l); /* fsyncs; NULL is fine */
 /* ---- folders, places, locks */
 
 BD_MUST_USE enum st fs_mkdirs(const char *path, struct err *e); /* mode 0700 below the first new */
-BD_MUST_USE enum st fs_mkdir_new(const char *path, struct err *e); /* must not exist */
+BD_MUST_USE enum st fs_mkdir_new(const char *path, struct err *e);              /* must not exist */
 BD_MUST_USE enum st fs_rename(const char *from, const char *to, struct err *e); /* + dir fsync */
-BD_MUST_USE enum st fs_remove_tree(const char *path, struct err *e); /* follows no link */
+/* Follows no link; what is absent is fine. */
+BD_MUST_USE enum st fs_remove_tree(const char *path, struct err *e);
 uint64_t fs_tree_bytes(const char *path); /* 0 when absent */
 uint64_t fs_free_bytes(const char *dir);  /* on the file system that holds it or its parent */
 

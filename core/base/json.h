@@ -22,12 +22,14 @@ struct json {
 	const char *where; /* borrowed: the file's name for messages */
 };
 
-BD_MUST_USE enum st json_parse(struct json *j, const char *where, const char *s, size_t n,
-	struct err *e);
+BD_MUST_USE enum st json_parse(
+	struct json *j, const char *where, const char *s, size_t n, struct err *e);
 BD_MUST_USE enum st json_load(struct json *j, const char *path, size_t max, struct err *e);
 void json_release(struct json *j);
 
-/* Members of obj.  `path` is obj's own path for messages ("" for the root). */
+/* Members of obj.  `path` is obj's own path for messages ("" for the root).  A
+ * member that is absent is an error, too (ST_FORMAT).  Integers are exact: 2^53
+ * and above is refused.  Bounds of a number: DBL_MIN for "above 0", +-DBL_MAX for none. */
 const cJSON *json_member(const cJSON *obj, const char *key); /* NULL: absent */
 BD_MUST_USE enum st json_get_u64(const struct json *j, const cJSON *obj, const char *path,
 	const char *key, uint64_t lo, uint64_t hi, uint64_t *out, struct err *e);
@@ -50,27 +52,42 @@ struct json_out {
 
 void json_out_init(struct json_out *o, bool pretty);
 void json_out_release(struct json_out *o);
-void json_open(struct json_out *o, const char *key, char bracket); /* '{' or '['; key NULL in arrays */
-void json_close(struct json_out *o, char bracket);                 /* '}' or ']' */
+/* A bracket is '{' or '[', then '}' or ']'; key is NULL inside arrays. */
+void json_open(struct json_out *o, const char *key, char bracket);
+void json_close(struct json_out *o, char bracket);
 void json_put_str(struct json_out *o, const char *key, const char *v);
-void json_put_f64(struct json_out *o, const char *key, double v); /* %.9g, shortest that reads back */
+/* The shorter of %.9g and %.17g that reads back. */
+void json_put_f64(struct json_out *o, const char *key, double v);
+int json_f64(char out[32], double v); /* those digits alone, of a finite v; their number */
 void json_put_i64(struct json_out *o, const char *key, int64_t v);
 void json_put_bool(struct json_out *o, const char *key, bool v);
 void json_put_null(struct json_out *o, const char *key);
 
 /* ---- pull parser: one pass, no tree, UTF-8 checked, depth at most 16 */
 
-enum jtok { JT_END, JT_OBJECT, JT_OBJECT_END, JT_ARRAY, JT_ARRAY_END, JT_KEY, JT_STRING, JT_NUMBER,
-	JT_TRUE, JT_FALSE, JT_NULL, JT_BAD };
+enum jtok {
+	JT_END,
+	JT_OBJECT,
+	JT_OBJECT_END,
+	JT_ARRAY,
+	JT_ARRAY_END,
+	JT_KEY,
+	JT_STRING,
+	JT_NUMBER,
+	JT_TRUE,
+	JT_FALSE,
+	JT_NULL,
+	JT_BAD
+};
 
 struct jpull {
 	const char *s;
 	size_t n, at;
 	const char *where;
-	char *text; /* JT_KEY and JT_STRING: unescaped bytes, NUL added; valid until the next call */
+	char *text; /* JT_KEY, JT_STRING: unescaped bytes, NUL added, good until the next call */
 	size_t len, cap;
 	double number;
-	uint64_t u64;     /* JT_NUMBER: exact when is_u64 */
+	uint64_t u64; /* JT_NUMBER: exact when is_u64 */
 	bool is_u64;
 	unsigned depth;
 	unsigned char stack[16]; /* private */

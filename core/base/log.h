@@ -25,10 +25,10 @@ void log_write(enum log_level l, const char *module, const char *fmt, ...) BD_PR
 bool log_wanted(enum log_level l, const char *module);
 unsigned long log_lines(void);
 
-#define log_at(l, module, ...)                                                                     \
-	do {                                                                                       \
-		if (log_wanted((l), (module)))                                                     \
-			log_write((l), (module), __VA_ARGS__);                                     \
+#define log_at(l, module, ...)                                 \
+	do {                                                   \
+		if (log_wanted((l), (module)))                 \
+			log_write((l), (module), __VA_ARGS__); \
 	} while (0)
 
 #endif

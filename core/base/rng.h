@@ -12,8 +12,8 @@ struct rng {
 
 void rng_seed(struct rng *r, uint64_t seed);
 uint64_t rng_u64(struct rng *r);
-double rng_unit(struct rng *r);                  /* [0, 1) */
-uint32_t rng_below(struct rng *r, uint32_t n);   /* [0, n), n > 0, unbiased */
-double rng_normal(struct rng *r);                /* mean 0, deviation 1 */
+double rng_unit(struct rng *r);                /* [0, 1) */
+uint32_t rng_below(struct rng *r, uint32_t n); /* [0, n), n > 0, unbiased */
+double rng_normal(struct rng *r);              /* mean 0, deviation 1 */
 
 #endif
