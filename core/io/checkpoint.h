@@ -56,7 +56,8 @@ struct hparams {
 	size_t window;   /* sliding window, 0: none */
 };
 
-/* How one packed linear of our own folder is stored. */
+/* How one integer matrix NAME of our own folder is stored: as the tensors NAME.codes U8
+ * [rows][ceil(cols * bits / 8)] and NAME.scale and NAME.offset F16 [rows][groups]. */
 struct stored_int {
 	int bits;
 	size_t group;
@@ -85,10 +86,13 @@ BD_MUST_USE enum st checkpoint_open(struct checkpoint **out, const char *path, s
 void checkpoint_close(struct checkpoint *c); /* NULL is fine */
 
 const struct tensor *checkpoint_find(const struct checkpoint *c, const char *name);
+/* Whether the matrix is stored as integers (our own folder only); its three tensors have
+ * been checked against the shape the model needs. */
+bool checkpoint_stored(const struct checkpoint *c, const char *name, struct stored_int *out);
 /* ST_IO with a sentence when a weight file is no longer the one that was opened. */
 BD_MUST_USE enum st checkpoint_unchanged(const struct checkpoint *c, struct err *e);
 /* SHA-256 over all weight files, slow (hundreds of MB/s); sink-free, call in pieces:
- * *at starts at 0; done when *at == file_bytes and hex is filled. */
+ * *at starts at 0 (which initialises s); done when *at == file_bytes, then sha256_hex. */
 struct sha256;
 void checkpoint_hash_step(const struct checkpoint *c, struct sha256 *s, uint64_t *at, size_t max);
 

@@ -45,7 +45,8 @@ struct vocab {
 	bool ignore_merges;    /* Llama-3: a piece that is a token is taken whole */
 	bool nfc;              /* Qwen2: normalise first */
 	bool add_bos, add_eos; /* what the tokenizer does by itself */
-	bool add_space_prefix; /* SPM */
+	bool add_space_prefix; /* SPM: a space before the text and after each added token */
+	bool prefix_first;     /* SPM: only before the text, and only when it has none (Metaspace) */
 	bool spm_rank;         /* VOCAB_SPM from tokenizer.json: merge by rank, not score */
 	const struct vocab_token *tokens;
 	size_t n;
