@@ -26,8 +26,8 @@ const char *template_name(const struct template *t);
 
 /* The renderer for the model's own template text; ST_UNSUPPORTED with a sentence
  * that quotes its start and offers --template NAME. */
-BD_MUST_USE enum st template_recognise(const struct template **out, const char *jinja,
-	struct err *e);
+BD_MUST_USE enum st template_recognise(
+	const struct template **out, const char *jinja, struct err *e);
 
 /* Messages to ids, BOS as the template has it; `jinja` (may be NULL) supplies the
  * model's own default system message where the family has one.  When `generation`,

@@ -25,7 +25,8 @@ void tokenizer_free(struct tokenizer *t);
 const struct vocab *tokenizer_vocab(const struct tokenizer *t);
 
 enum tok_mode {
-	TOK_PLAIN,  /* spellings of special tokens are plain text; no BOS */
+	TOK_PLAIN,  /* spellings of special tokens are plain text, as is all other markup in
+		     * <> or []; no BOS */
 	TOK_SPECIAL /* added tokens are recognised (template literals) */
 };
 
@@ -40,12 +41,17 @@ BD_MUST_USE enum st tok_ids_push(struct tok_ids *ids, int32_t id, struct err *e)
 BD_MUST_USE enum st tokenizer_encode(const struct tokenizer *t, const char *s, size_t n,
 	enum tok_mode mode, struct tok_ids *ids, struct err *e);
 /* BOS first where the tokenizer itself adds one. */
-BD_MUST_USE enum st tokenizer_encode_text(const struct tokenizer *t, const char *s, size_t n,
-	struct tok_ids *ids, struct err *e);
+BD_MUST_USE enum st tokenizer_encode_text(
+	const struct tokenizer *t, const char *s, size_t n, struct tok_ids *ids, struct err *e);
+
+/* Some vocabularies (SmolLM2's) have no token for rare control characters and for bytes
+ * that are not UTF-8; their own tokenizer leaves these out, and so does this one.
+ * Offset of the first such byte in s, n: none. */
+size_t tokenizer_first_lost(const struct tokenizer *t, const char *s, size_t n);
 
 /* The bytes of one token (control tokens: their spelling), not NUL-terminated,
  * borrowed from t.  first: SPM drops the leading space of a text's first token.
- * An id without text gives "<|id|>" style bytes valid until the next call on t. */
+ * An id without text gives "<|id|>" style bytes valid until this thread's next call. */
 const char *tokenizer_piece(const struct tokenizer *t, int32_t id, bool first, size_t *len);
 bool tokenizer_is_control(const struct tokenizer *t, int32_t id);
 /* Ids that end an answer: eos, eot, the template's end of turn. */
