@@ -18,4 +18,9 @@ int pool_threads(void); /* 1 before pool_start */
 
 void pool_run(void (*fn)(void *arg, size_t part), void *arg, size_t parts);
 
+/* POOL_SCRATCH bytes, 64-byte aligned, of the thread that runs a part (or of the one
+ * that calls pool_run): free to use until the part returns. */
+enum { POOL_SCRATCH = 2 << 20 };
+void *pool_scratch(void);
+
 #endif

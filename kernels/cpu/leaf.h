@@ -1,0 +1,82 @@
+/* leaf.h - what the cpu backend computes on one thread, once for each instruction set.
+ *
+ * A leaf knows no threads and allocates nothing; scratch comes from its caller.  All
+ * three are the same source (*.inc) over the lanes of lanes.h.  Which one runs is
+ * chosen in cpu.c.
+ */
+#ifndef BD_KERNELS_CPU_LEAF_H
+#define BD_KERNELS_CPU_LEAF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/backend.h"
+
+enum {
+	LEAF_FEW = 4 /* rows of x that `few` takes in one go over W; it goes again for more */
+};
+
+/* matmul.inc */
+struct leaf_matmul {
+	/* y[m][n] = x[m][k] * p[k][n], or += where add; ld*: floats from row to row. */
+	void (*mul)(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const float *p,
+		size_t ldp, size_t k, size_t n, bool add);
+	/* Columns c ... c + n of 16 rows of W, transposed: p[n][ldp].  `first` is the first
+	 * row (a multiple of 16 where w is packed), c a multiple of 32. */
+	void (*panel)(float *p, size_t ldp, const struct mat *w, size_t first, size_t c, size_t n);
+	/* y[m][n] = x[m][cols] * W^T for packed W's rows first ... first + n, first a
+	 * multiple of 16; sums[m][groups] are the sums of x over the groups. */
+	void (*few)(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const struct mat *w,
+		size_t first, size_t n, const float *sums);
+	void (*group_sums)(float *sums, const float *x, size_t ldx, size_t m, const struct mat *w);
+	/* The same for dense W, any m, and first of any value: one dot product a value. */
+	void (*dots)(float *y, size_t ldy, const float *x, size_t ldx, size_t m,
+		const struct mat *w, size_t first, size_t n);
+	/* Rows first ... first + n as float, [n][cols]. */
+	void (*rows)(float *out, const struct mat *w, size_t first, size_t n);
+};
+
+/* Rows of one head; they stand at positions pos ... and see what struct attn_seq says. */
+struct leaf_attn {
+	float *out;
+	const float *q, *k, *v; /* of this head: element 0 of the first row, of key 0 */
+	size_t ld, step;        /* floats from row to row of q and out, from key to key */
+	size_t m, pos, dim, window;
+	float scale;
+};
+
+enum {
+	ATTN_ROWS = 48,  /* rows of one call at most */
+	ATTN_KEYS = 256, /* keys whose scores are held at once */
+	ATTN_PANEL = 32, /* keys transposed at once */
+	/* floats of scratch beside a panel of dim */
+	ATTN_SCRATCH = ATTN_ROWS * ATTN_KEYS
+};
+
+/* vector.inc and attention.inc */
+struct leaf_vector {
+	void (*rmsnorm)(float *y, const float *x, const float *gain, size_t n, float eps);
+	/* cos and sin of pos * inv_freq[i] */
+	void (*angles)(float *c, float *s, int32_t pos, const float *inv_freq, size_t n);
+	/* one head */
+	void (*rope)(float *x, size_t dim, const float *c, const float *s, enum rope_style style);
+	void (*swiglu)(float *y, const float *gate, const float *up, size_t n);
+	void (*add)(float *y, const float *x, size_t n);
+	/* one row */
+	void (*stats)(double *lse, int32_t *argmax, const float *z, size_t n);
+	double (*kl)(const float *zp, double lse_p, const float *zq, double lse_q, size_t n);
+	void (*sq_diff)(double *num, double *den, const float *a, const float *b, size_t n);
+	/* scratch: ATTN_SCRATCH + ATTN_PANEL * dim floats */
+	void (*attention)(const struct leaf_attn *a, float *scratch);
+};
+
+struct leaf {
+	const char *name;
+	struct leaf_matmul mm;
+	struct leaf_vector v;
+};
+
+extern const struct leaf leaf_plain, leaf_avx2, leaf_avx512;
+
+#endif

@@ -1,0 +1,28 @@
+/* leaf_plain.c - the leaf without vector instructions; its products are OpenBLAS's, which is as
+ * good as the machine allows. */
+#include "kernels/cpu/leaf.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "kernels/cpu/lanes.h"
+
+#include <cblas.h>
+
+KERNEL void mul(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const float *p,
+	size_t ldp, size_t k, size_t n, bool add)
+{
+	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m, (blasint)n, (blasint)k,
+		1, x, (blasint)ldx, p, (blasint)ldp, add ? 1 : 0, y, (blasint)ldy);
+}
+
+/* the bodies, for these lanes */
+#include "kernels/cpu/matmul.inc"
+#include "kernels/cpu/vector.inc"
+#include "kernels/cpu/attention.inc"
+
+const struct leaf leaf_plain = {
+	.name = "ref",
+	.mm = { mul, panel, few, group_sums, dots, rows },
+	.v = { rmsnorm, angles, rope, swiglu, add, stats, kl, sq_diff, attention },
+};

@@ -1,0 +1,186 @@
+/* cpu: products with a weight matrix, its rows as float, and general products. */
+#include "kernels/cpu/cpu.h"
+
+#include <cblas.h>
+
+#include "kernels/pool.h"
+
+enum {
+	PART_WEIGHTS = 96 * 1024, /* read by a part of a product with few rows: some 5 us */
+	PANEL = 96,               /* rows of W in scratch at once, and ... */
+	PANEL_COLS = 640,         /* ... columns: 240 KiB, for the second-level cache */
+	PART_ROWS = 384,          /* rows of x in a part at most */
+	PART_MULS = 300 << 20,    /* and multiplications: 20 ms on a slow core */
+	MUL_STEP = 12,            /* rows of x that the microkernels take together */
+	SCRATCH_FLOATS = POOL_SCRATCH / sizeof(float)
+};
+
+_Static_assert((int)PANEL *(PANEL_COLS + MAT_BLOCK) <= (int)SCRATCH_FLOATS, "a panel fits");
+
+struct linear {
+	float *y;
+	const float *x;
+	size_t ldy, ldx, m;
+	const struct mat *w;
+	size_t step;          /* rows of W in a part */
+	size_t rows, columns; /* of x in a part; parts side by side with the same rows of W */
+};
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static size_t pieces(size_t n, size_t of)
+{
+	return n / of + (n % of != 0);
+}
+
+static void few_part(void *arg, size_t part)
+{
+	const struct linear *l = arg;
+	const struct leaf_matmul *mm = &cpu_leaf()->mm;
+	size_t first = part * l->step, n = least(l->step, l->w->rows - first);
+	float *sums = pool_scratch();
+
+	if (l->w->type != MAT_INT) {
+		mm->dots(l->y + first, l->ldy, l->x, l->ldx, l->m, l->w, first, n);
+		return;
+	}
+	mm->group_sums(sums, l->x, l->ldx, l->m, l->w);
+	mm->few(l->y + first, l->ldy, l->x, l->ldx, l->m, l->w, first, n, sums);
+}
+
+static void linear_few(struct linear *l)
+{
+	l->step = pieces(PART_WEIGHTS, l->w->cols * MAT_TILE) * MAT_TILE;
+	pool_run(few_part, l, pieces(l->w->rows, l->step));
+}
+
+static void panel_part(void *arg, size_t part)
+{
+	const struct linear *l = arg;
+	const struct leaf_matmul *mm = &cpu_leaf()->mm;
+	size_t first = part / l->columns * l->step, n = least(l->step, l->w->rows - first);
+	size_t row = part % l->columns * l->rows, m = least(l->rows, l->m - row);
+	size_t cols = l->w->cols, stretch = pieces(cols, pieces(cols, PANEL_COLS));
+	float *panel = pool_scratch();
+
+	stretch = pieces(stretch, MAT_BLOCK) * MAT_BLOCK;
+	for (size_t c = 0; c < cols; c += stretch) {
+		size_t k = least(stretch, cols - c);
+
+		for (size_t r = 0; r < n; r += MAT_TILE)
+			mm->panel(panel + r, PANEL, l->w, first + r, c, k);
+		mm->mul(l->y + row * l->ldy + first, l->ldy, l->x + row * l->ldx + c, l->ldx, m,
+			panel, PANEL, k, n, c > 0);
+	}
+}
+
+static void linear_panels(struct linear *l)
+{
+	size_t most = least(PART_ROWS, PART_MULS / (PANEL * l->w->cols) + MUL_STEP);
+
+	l->columns = pieces(l->m, most);
+	l->rows = pieces(pieces(l->m, l->columns), MUL_STEP) * MUL_STEP;
+	l->columns = pieces(l->m, l->rows);
+	/* narrow panels where wide ones would leave cores without work */
+	l->step = pieces(l->w->rows, PANEL) * l->columns < 16 ? PANEL / 3 : PANEL;
+	pool_run(panel_part, l, pieces(l->w->rows, l->step) * l->columns);
+}
+
+void cpu_linear(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const struct mat *w)
+{
+	struct linear l = { .y = y, .x = x, .ldy = ldy, .ldx = ldx, .m = m, .w = w };
+	size_t few = 2 * LEAF_FEW;
+
+	if (!m || !w->rows || !w->cols)
+		return;
+	if (w->type == MAT_INT && m * mat_groups(w->cols, w->group) > SCRATCH_FLOATS)
+		few = 0;
+	if (m <= few)
+		linear_few(&l);
+	else
+		linear_panels(&l);
+}
+
+struct rows {
+	float *out;
+	const struct mat *w;
+	const int32_t *ids;
+	size_t first, n, step;
+};
+
+static void rows_part(void *arg, size_t part)
+{
+	const struct rows *r = arg;
+	size_t at = part * r->step, n = least(r->step, r->n - at);
+
+	cpu_leaf()->mm.rows(r->out + at * r->w->cols, r->w, r->first + at, n);
+}
+
+void cpu_dequant(float *out, const struct mat *w, size_t first, size_t n)
+{
+	struct rows r = { .out = out, .w = w, .first = first, .n = n };
+
+	if (!w->cols)
+		return;
+	r.step = pieces(PART_WEIGHTS / 4, w->cols * MAT_TILE) * MAT_TILE;
+	pool_run(rows_part, &r, pieces(n, r.step));
+}
+
+static void embed_part(void *arg, size_t part)
+{
+	const struct rows *r = arg;
+	size_t cols = r->w->cols;
+
+	for (size_t i = part * r->step; i < least(r->n, (part + 1) * r->step); i++) {
+		/* a packed row alone is quicker by itself than by its tile of sixteen */
+		if (r->w->type == MAT_INT)
+			mat_row_f32(r->w, (size_t)r->ids[i], r->out + i * cols);
+		else
+			cpu_leaf()->mm.rows(r->out + i * cols, r->w, (size_t)r->ids[i], 1);
+	}
+}
+
+void cpu_embed(float *y, const struct mat *w, const int32_t *ids, size_t m)
+{
+	struct rows r = { .out = y, .w = w, .ids = ids, .n = m };
+
+	if (!w->cols)
+		return;
+	r.step = pieces(8192, w->cols);
+	pool_run(embed_part, &r, pieces(m, r.step));
+}
+
+enum { TILE = 192 }; /* rows and columns of C in a part */
+
+struct gemm {
+	bool ta, tb;
+	size_t m, n, k, lda, ldb, ldc, across;
+	float alpha, beta;
+	const float *a, *b;
+	float *c;
+};
+
+static void gemm_part(void *arg, size_t part)
+{
+	const struct gemm *g = arg;
+	size_t i = part / g->across * TILE, j = part % g->across * TILE;
+	size_t m = least(TILE, g->m - i), n = least(TILE, g->n - j);
+
+	cblas_sgemm(CblasRowMajor, g->ta ? CblasTrans : CblasNoTrans,
+		g->tb ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n, (blasint)g->k, g->alpha,
+		g->a + (g->ta ? i : i * g->lda), (blasint)g->lda, g->b + (g->tb ? j * g->ldb : j),
+		(blasint)g->ldb, g->beta, g->c + i * g->ldc + j, (blasint)g->ldc);
+}
+
+void cpu_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
+	size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc)
+{
+	struct gemm g = { ta, tb, m, n, k, lda, ldb, ldc, pieces(n, TILE), alpha, beta, a, b, c };
+
+	(void)cpu_leaf(); /* OpenBLAS on one thread */
+	if (m && n)
+		pool_run(gemm_part, &g, pieces(m, TILE) * g.across);
+}

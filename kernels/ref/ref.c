@@ -1,0 +1,67 @@
+/* ref - every operation in plain C, sums in double: slow, obvious, the answer. */
+#include "kernels/ref/ref.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGN = 64 };
+
+void *ref_alloc(size_t bytes)
+{
+	void *p;
+
+	if (bytes > SIZE_MAX - ALIGN)
+		return NULL;
+	bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN;
+	p = aligned_alloc(ALIGN, bytes ? bytes : ALIGN);
+	if (p)
+		memset(p, 0, bytes);
+	return p;
+}
+
+void ref_free(void *p)
+{
+	free(p);
+}
+
+void ref_copy(void *dst, const void *src, size_t bytes)
+{
+	if (bytes)
+		memmove(dst, src, bytes);
+}
+
+static int score(void)
+{
+	return 1;
+}
+
+static const char *path(void)
+{
+	return "plain c, one thread";
+}
+
+extern const struct backend bd_backend_ref;
+const struct backend bd_backend_ref = {
+	.abi = BD_BACKEND_ABI,
+	.name = "ref",
+	.host_memory = true,
+	.score = score,
+	.path = path,
+	.alloc = ref_alloc,
+	.free = ref_free,
+	.put = ref_copy,
+	.get = ref_copy,
+	.copy = ref_copy,
+	.linear = ref_linear,
+	.dequant = ref_dequant,
+	.embed = ref_embed,
+	.gemm = ref_gemm,
+	.rmsnorm = ref_rmsnorm,
+	.rope = ref_rope,
+	.attention = ref_attention,
+	.swiglu = ref_swiglu,
+	.add = ref_add,
+	.row_stats = ref_row_stats,
+	.kl = ref_kl,
+	.sq_diff = ref_sq_diff,
+};

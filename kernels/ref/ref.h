@@ -1,0 +1,31 @@
+/* ref.h - the operations of the plain C backend, file by file.  Contracts are those
+ * of backend.h.  Other backends of host memory share its memory functions. */
+#ifndef BD_KERNELS_REF_REF_H
+#define BD_KERNELS_REF_REF_H
+
+#include "kernels/backend.h"
+
+void *ref_alloc(size_t bytes);
+void ref_free(void *p);
+void ref_copy(void *dst, const void *src, size_t bytes); /* put and get, too */
+
+void ref_linear(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const struct mat *w);
+void ref_dequant(float *out, const struct mat *w, size_t first, size_t n);
+void ref_embed(float *y, const struct mat *w, const int32_t *ids, size_t m);
+void ref_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
+	size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc);
+
+void ref_rmsnorm(float *y, const float *x, const float *gain, size_t m, size_t n, float eps);
+void ref_rope(float *x, size_t ld, size_t m, size_t heads, size_t dim, const int32_t *pos,
+	const float *inv_freq, enum rope_style style);
+void ref_attention(float *out, const float *q, const struct attn_seq *seqs, size_t n,
+	const struct attn_shape *shape);
+void ref_swiglu(float *y, const float *gate, const float *up, size_t count);
+void ref_add(float *y, const float *x, size_t count);
+
+void ref_row_stats(double *lse, int32_t *argmax, const float *z, size_t m, size_t n);
+void ref_kl(double *kl, const float *zp, const double *lse_p, const float *zq, const double *lse_q,
+	size_t m, size_t n);
+void ref_sq_diff(double *num, double *den, const float *a, const float *b, size_t count);
+
+#endif
