@@ -57,7 +57,8 @@ BD_MUST_USE enum st fwd_logits(struct fwd *f, const float *h, size_t rows, float
 	const struct sink *s, struct err *e);
 
 /* Whole thing for one sequence: ids to logits of the last row only (host memory,
- * [vocab]) through a kv; for generation and prompts of any length (in pieces). */
+ * [vocab]) through a kv; for generation and prompts of any length (in pieces).  When it
+ * fails or is stopped, kv->n is what it was before; so it is with fwd_step. */
 BD_MUST_USE enum st fwd_prompt(struct fwd *f, const struct mat *const *view, struct kv *kv,
 	const int32_t *ids, size_t n, float *last_logits, const struct sink *s, struct err *e);
 /* One next token for each of n sequences (n <= max_rows): logits [n][vocab], host. */

@@ -45,7 +45,8 @@ struct model {
 	struct model_memory *memory; /* private */
 };
 
-/* Bytes that loading will take, before it is tried. */
+/* Bytes the weights will take, before it is tried; what runs from the map counts, since
+ * its pages must stay. */
 uint64_t model_need(const struct checkpoint *ck);
 /* Takes ck over, also on failure.  Refuses with the arithmetic when model_need is more
  * than mem_available(); names a missing or misshapen tensor. */

@@ -1,0 +1,307 @@
+/* forward.c - embedding, blocks and head. */
+#include "core/model/forward.h"
+
+#include <math.h>
+
+#include "core/base/alloc.h"
+#include "core/base/checked.h"
+#include "core/base/text.h"
+#include "core/model/fwd.h"
+
+/* One attention call: about 20 ms on two slow cores. */
+static const double ATTN_FLOP = 1e8;
+/* Values an element-wise call takes: a few milliseconds with an exp each. */
+static const size_t CALL_VALUES = 1u << 20;
+
+/* One pass over the blocks, so that the pieces below need few arguments. */
+struct pass {
+	struct fwd *f;
+	const struct mat *const *view;
+	float *h;
+	size_t rows;
+	const struct span *spans;
+	size_t n_spans;
+	const struct tap *tap;
+	const struct sink *s;
+};
+
+/* ---- scratch */
+
+enum st fwd_new(struct fwd **out, const struct model *m, size_t max_rows, struct err *e)
+{
+	const struct hparams *hp = &m->hp;
+	size_t q = hp->heads * hp->head_dim, kv = hp->kv_heads * hp->head_dim;
+	/* queries, keys, values and the attention's output are dead when the
+	 * feed-forward's product needs room */
+	size_t shared = 2 * q + 2 * kv > hp->inter ? 2 * q + 2 * kv : hp->inter;
+	size_t row = 2 * hp->hidden + shared + 2 * hp->inter, bytes;
+	char need[16];
+	struct fwd *f;
+	float *p;
+
+	if (!max_rows || !size_mul(&bytes, row * sizeof(float), max_rows))
+		return err_set(e, ST_INVALID, "a batch of %zu tokens cannot be made", max_rows);
+	f = xalloc(sizeof *f);
+	f->m = m;
+	f->max_rows = max_rows;
+	f->pos = big_array(max_rows, sizeof *f->pos, "positions of a batch", e);
+	if (!f->pos) {
+		fwd_free(f);
+		return ST_NOMEM;
+	}
+	if (!m->be->host_memory || bytes <= mem_available())
+		f->memory = m->be->alloc(bytes);
+	if (!f->memory) {
+		fwd_free(f);
+		return err_set(e, ST_NOMEM,
+			"activations of %zu tokens at once need %s, more than is available; use a "
+			"shorter window or prompt",
+			max_rows, text_bytes(bytes, need));
+	}
+	p = f->memory;
+	f->norm = p;
+	f->h = p += max_rows * hp->hidden;
+	f->q = p += max_rows * hp->hidden;
+	f->att = f->q + max_rows * q;
+	f->k = f->att + max_rows * q;
+	f->v = f->k + max_rows * kv;
+	f->act = f->q;
+	f->gate = p += max_rows * shared;
+	f->up = p + max_rows * hp->inter;
+	*out = f;
+	return ST_OK;
+}
+
+void fwd_free(struct fwd *f)
+{
+	if (!f)
+		return;
+	if (f->memory)
+		f->m->be->free(f->memory);
+	if (f->logits)
+		f->m->be->free(f->logits);
+	big_free(f->pos);
+	xfree(f);
+}
+
+const struct model *fwd_model(const struct fwd *f)
+{
+	return f->m;
+}
+
+enum st fwd_embed(struct fwd *f, const int32_t *ids, size_t rows, float *h, struct err *e)
+{
+	const struct model *m = f->m;
+	size_t i;
+
+	for (i = 0; i < rows; i++)
+		if (ids[i] < 0 || (size_t)ids[i] >= m->hp.vocab)
+			return err_set(e, ST_INVALID,
+				"token id %d is outside the vocabulary of %zu", (int)ids[i],
+				m->hp.vocab);
+	m->be->embed(h, &m->embed, ids, rows);
+	return ST_OK;
+}
+
+/* ---- pieces of a block */
+
+static enum st linear(
+	struct pass *p, size_t layer, enum linear_kind k, float *y, const float *x, struct err *e)
+{
+	const struct mat *w = p->view[layer * LINEAR_KINDS + k];
+	enum st st;
+
+	st = fwd_product(p->f->m, y, w->rows, x, w->cols, p->rows, w, p->s, e);
+	if (!st && p->tap)
+		p->tap->fn(p->tap->arg, layer * LINEAR_KINDS + k, x, y, p->rows);
+	return st;
+}
+
+static void normalise(const struct pass *p, const float *gain)
+{
+	const struct model *m = p->f->m;
+
+	m->be->rmsnorm(p->f->norm, p->h, gain, p->rows, m->hp.hidden, (float)m->hp.eps);
+}
+
+static void rotate(const struct pass *p)
+{
+	const struct model *m = p->f->m;
+	const struct hparams *hp = &m->hp;
+	enum rope_style style = hp->rope_pairs ? ROPE_PAIRS : ROPE_HALVES;
+
+	m->be->rope(p->f->q, hp->heads * hp->head_dim, p->rows, hp->heads, hp->head_dim, p->f->pos,
+		m->inv_freq, style);
+	m->be->rope(p->f->k, hp->kv_heads * hp->head_dim, p->rows, hp->kv_heads, hp->head_dim,
+		p->f->pos, m->inv_freq, style);
+}
+
+/* New keys and values go behind the old ones; kv->n stays until the last block ran. */
+static void store(const struct pass *p, size_t layer)
+{
+	const struct backend *be = p->f->m->be;
+	size_t row = p->f->m->hp.kv_heads * p->f->m->hp.head_dim, at = 0, i;
+
+	for (i = 0; i < p->n_spans; i++) {
+		const struct span *sp = &p->spans[i];
+
+		if (sp->kv) {
+			size_t to = (layer * sp->kv->cap + sp->kv->n) * row;
+
+			be->copy(
+				sp->kv->k + to, p->f->k + at * row, sp->rows * row * sizeof(float));
+			be->copy(
+				sp->kv->v + to, p->f->v + at * row, sp->rows * row * sizeof(float));
+		}
+		at += sp->rows;
+	}
+}
+
+static enum st attend(const struct pass *p, size_t layer, struct err *e)
+{
+	const struct model *m = p->f->m;
+	const struct hparams *hp = &m->hp;
+	size_t row = hp->kv_heads * hp->head_dim, at = 0, n = 0, i, r, step;
+	double per_key = 4.0 * (double)(hp->heads * hp->head_dim), flop = 0;
+	const struct attn_shape shape = { hp->heads, hp->kv_heads, hp->head_dim, hp->window,
+		(float)(1 / sqrt((double)hp->head_dim)) };
+
+	for (i = 0; i < p->n_spans; at += p->spans[i++].rows) {
+		const struct span *sp = &p->spans[i];
+		size_t past = sp->kv ? sp->kv->n : 0;
+		const float *k =
+			sp->kv ? sp->kv->k + layer * sp->kv->cap * row : p->f->k + at * row;
+		const float *v =
+			sp->kv ? sp->kv->v + layer * sp->kv->cap * row : p->f->v + at * row;
+
+		for (r = 0; r < sp->rows; r += step) {
+			step = (size_t)(ATTN_FLOP / per_key / (double)(past + sp->rows)) + 1;
+			step = sp->rows - r < step ? sp->rows - r : step;
+			p->f->seq[n++] = (struct attn_seq){ at + r, step, past + r, k, v };
+			flop += per_key * (double)step * (double)(past + r + step);
+			if (n < FWD_SEQS && flop < ATTN_FLOP)
+				continue;
+			m->be->attention(p->f->att, p->f->q, p->f->seq, n, &shape);
+			n = 0;
+			flop = 0;
+			if (fwd_stop(p->s, e))
+				return ST_CANCELLED;
+		}
+	}
+	if (n)
+		m->be->attention(p->f->att, p->f->q, p->f->seq, n, &shape);
+	return fwd_stop(p->s, e);
+}
+
+static enum st attention_half(struct pass *p, size_t layer, struct err *e)
+{
+	struct fwd *f = p->f;
+	enum st st;
+
+	normalise(p, f->m->attn_norm[layer]);
+	st = linear(p, layer, LINEAR_Q, f->q, f->norm, e);
+	if (!st)
+		st = linear(p, layer, LINEAR_K, f->k, f->norm, e);
+	if (!st)
+		st = linear(p, layer, LINEAR_V, f->v, f->norm, e);
+	if (st)
+		return st;
+	rotate(p);
+	store(p, layer);
+	st = attend(p, layer, e);
+	if (!st)
+		st = linear(p, layer, LINEAR_O, f->norm, f->att, e);
+	if (!st)
+		f->m->be->add(p->h, f->norm, p->rows * f->m->hp.hidden);
+	return st;
+}
+
+static enum st feed_forward_half(struct pass *p, size_t layer, struct err *e)
+{
+	struct fwd *f = p->f;
+	size_t all = p->rows * f->m->hp.inter, at, n;
+	enum st st;
+
+	normalise(p, f->m->mlp_norm[layer]);
+	st = linear(p, layer, LINEAR_GATE, f->gate, f->norm, e);
+	if (!st)
+		st = linear(p, layer, LINEAR_UP, f->up, f->norm, e);
+	for (at = 0; !st && at < all; at += n) {
+		n = all - at < CALL_VALUES ? all - at : CALL_VALUES;
+		f->m->be->swiglu(f->act + at, f->gate + at, f->up + at, n);
+		st = fwd_stop(p->s, e);
+	}
+	if (!st)
+		st = linear(p, layer, LINEAR_DOWN, f->norm, f->act, e);
+	if (!st)
+		f->m->be->add(p->h, f->norm, p->rows * f->m->hp.hidden);
+	return st;
+}
+
+/* ---- blocks */
+
+/* Checks the spans and writes every row's position. */
+static enum st place(struct pass *p, struct err *e)
+{
+	size_t i, r, past;
+
+	for (i = 0; i < p->n_spans; i++) {
+		const struct span *sp = &p->spans[i];
+
+		past = sp->kv ? sp->kv->n : 0;
+		if (sp->rows > p->f->max_rows - p->rows)
+			return err_set(
+				e, ST_INVALID, "a batch holds at most %zu tokens", p->f->max_rows);
+		if (sp->kv && sp->rows > sp->kv->cap - sp->kv->n)
+			return err_set(e, ST_INVALID,
+				"%zu more tokens do not fit: the KV cache holds %zu of %zu",
+				sp->rows, sp->kv->n, sp->kv->cap);
+		if (past + sp->rows > INT32_MAX)
+			return err_set(e, ST_INVALID, "a sequence ends at %d tokens", INT32_MAX);
+		for (r = 0; r < sp->rows; r++)
+			p->f->pos[p->rows + r] = (int32_t)(past + r);
+		p->rows += sp->rows;
+	}
+	return ST_OK;
+}
+
+enum st fwd_blocks(struct fwd *f, const struct mat *const *view, size_t from, size_t to, float *h,
+	const struct span *spans, size_t n, const struct tap *tap, const struct sink *s,
+	struct err *e)
+{
+	struct pass p = {
+		.f = f, .view = view, .h = h, .spans = spans, .n_spans = n, .tap = tap, .s = s
+	};
+	size_t layer, i;
+	enum st st = place(&p, e);
+
+	if (!st && to > f->m->hp.layers)
+		st = err_set(e, ST_INVALID, "block %zu of %zu", to, f->m->hp.layers);
+	if (st || !p.rows)
+		return st;
+	for (layer = from; !st && layer < to; layer++) {
+		st = attention_half(&p, layer, e);
+		if (!st)
+			st = feed_forward_half(&p, layer, e);
+	}
+	for (i = 0; !st && to == f->m->hp.layers && i < n; i++)
+		if (spans[i].kv)
+			spans[i].kv->n += spans[i].rows;
+	return st;
+}
+
+enum st fwd_logits(struct fwd *f, const float *h, size_t rows, float *logits, const struct sink *s,
+	struct err *e)
+{
+	const struct model *m = f->m;
+	size_t hidden = m->hp.hidden, vocab = m->hp.vocab, at, n;
+	enum st st = ST_OK;
+
+	for (at = 0; !st && at < rows; at += n) {
+		n = rows - at < f->max_rows ? rows - at : f->max_rows;
+		m->be->rmsnorm(
+			f->norm, h + at * hidden, m->final_norm, n, hidden, (float)m->hp.eps);
+		st = fwd_product(m, logits + at * vocab, vocab, f->norm, hidden, n, &m->head, s, e);
+	}
+	return st;
+}

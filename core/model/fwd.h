@@ -1,0 +1,29 @@
+/* fwd.h - the scratch of a forward pass.  Private to core/model. */
+#ifndef BD_MODEL_FWD_H
+#define BD_MODEL_FWD_H
+
+#include "core/model/forward.h"
+
+/* Attention calls are made of at most this many stretches of queries. */
+enum { FWD_SEQS = 64 };
+
+struct fwd {
+	const struct model *m;
+	size_t max_rows;
+	/* [max_rows] rows each; k, v and act share memory with nothing that is alive when
+	 * they are (see fwd_new) */
+	float *norm, *q, *k, *v, *att, *gate, *up, *act, *h;
+	float *memory; /* owns the above */
+	float *logits; /* [FWD_HEAD_ROWS][vocab] where host memory will not do, made when needed */
+	int32_t *pos;  /* [max_rows], host */
+	struct attn_seq seq[FWD_SEQS];
+};
+
+enum { FWD_HEAD_ROWS = 64 };
+
+/* y = x W^T in calls of bounded length, polling between them. */
+BD_MUST_USE enum st fwd_product(const struct model *m, float *y, size_t ldy, const float *x,
+	size_t ldx, size_t rows, const struct mat *w, const struct sink *s, struct err *e);
+BD_MUST_USE enum st fwd_stop(const struct sink *s, struct err *e); /* ST_CANCELLED or ST_OK */
+
+#endif
