@@ -28,6 +28,7 @@ struct layout {
 };
 
 void layout_init(struct layout *l, const struct model *m, const struct format *f, size_t k);
+/* to is filled anew: what it held is not released. */
 void layout_copy(struct layout *to, const struct layout *from);
 void layout_release(struct layout *l);
 /* Fills bytes from the choice. */

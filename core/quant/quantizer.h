@@ -27,13 +27,25 @@ void qcodes_release(struct qcodes *q);
 /* W of the codes as float, [cols]. */
 void qcodes_row(const struct qcodes *q, size_t row, float *out);
 
+/* Factors of moments and energies of weights, shared by the linears of one input site
+ * and by all formats of a linear.  Keyed by the address, the size and a sum over the
+ * diagonal of the moments (a sample of the weights), so moments that were gathered
+ * further are not mistaken for what they were.  Belongs to one job; holds the latest
+ * four factors (cols^2 floats each).  Go linear by linear within a site, all formats of
+ * a linear in turn. */
+struct quant_cache;
+struct quant_cache *quant_cache_new(void);
+void quant_cache_free(struct quant_cache *c); /* NULL is fine */
+
 struct quant_input {
 	const float *w; /* [rows][cols], the reference's, host */
 	size_t rows, cols;
 	/* Second moments of the inputs, [cols][cols], symmetric, each token's activations
 	 * scaled to norm 1; NULL: none gathered.  Shared by q k v and by gate up. */
 	const float *moments;
-	const struct backend *backend; /* for gemm */
+	const struct backend *backend; /* for gemm; NULL or one without host memory: ref's */
+	struct quant_cache *cache;     /* NULL: nothing is shared between calls */
+	const struct sink *sink;       /* polled by quant_error; NULL: never stops */
 };
 
 struct quantizer {
@@ -41,6 +53,8 @@ struct quantizer {
 	const char *summary; /* one line for help */
 	bool needs_moments;
 	int version; /* raised when codes change: part of cache keys */
+	/* out comes from qcodes_alloc with the format wanted; its content is void unless
+	 * ST_OK.  Weights that are no number count as 0, those beyond fp16 as its largest. */
 	enum st (*run)(const struct quant_input *in, struct qcodes *out, const struct sink *s,
 		struct err *e);
 };
