@@ -39,7 +39,7 @@ enum ev_kind {
 #define X(name, class) EV_##name,
 	EV_LIST(X)
 #undef X
-	EV_KINDS
+		EV_KINDS
 };
 
 struct snap {
@@ -58,7 +58,7 @@ struct bus;
 struct sub;
 
 struct bus *bus_new(void);
-void bus_free(struct bus *b); /* and its subscriptions */
+void bus_free(struct bus *b);                             /* and its subscriptions */
 struct sub *bus_subscribe(struct bus *b, uint64_t kinds); /* bit 1 << kind */
 void bus_publish(struct bus *b, struct event ev);         /* takes ev.snap over */
 

@@ -2,9 +2,9 @@
  *
  * A job is queued, runs on the engine thread and ends exactly once: its `done` is
  * called on the thread that calls jobs_drain, also when it was cancelled before it
- * began.  Work functions call job_poll (or the sink they got) at least every 20 ms of
- * their own time and return ST_CANCELLED when it is true; within that call jobs of
- * higher lanes that wait are run to their end on the same thread.
+ * began, and when it was submitted while the queue was being freed.  Work functions call job_poll
+ * (or the sink they got) at least every 20 ms of their own time and return ST_CANCELLED when it is
+ * true; within that call jobs of higher lanes that wait are run to their end on the same thread.
  * Jobs own copies of what they need.
  */
 #ifndef BD_WORK_JOB_H
@@ -26,7 +26,7 @@ struct jobs;
 
 struct job_class {
 	const char *name; /* "scan", "chat" */
-	const char *unit; /* of its progress: "cells" */
+	const char *unit; /* of its progress: "cells"; NULL: none */
 	enum lane lane;
 	enum st (*work)(struct job *j, struct err *e); /* engine thread */
 	void (*done)(struct job *j);                   /* draining thread; frees arg */
@@ -44,27 +44,31 @@ struct job {
 	struct jobs *queue;
 	enum st st;
 	struct err err;
-	double began, last_progress;
+	char name[48], unit[16]; /* of the present stage; name "": the class's */
+	double last_progress, stage_began;
+	double stage_base; /* done when the stage began; below 0: its first report says */
 	double progress, total;
-	bool running;
 };
 
 struct bus;
 /* Publishes EV_JOB_* on the bus (may be NULL).  Starts the engine thread. */
 struct jobs *jobs_new(struct bus *b);
-void jobs_free(struct jobs *q); /* stops all, joins, drains */
+void jobs_free(struct jobs *q);    /* stops all, joins, drains */
 int jobs_fd(const struct jobs *q); /* readable when something ended */
 /* Takes a job by class and argument; returns its id.  parent: may be NULL. */
 uint32_t jobs_submit(struct jobs *q, const struct job_class *c, void *arg, struct token *parent);
 void jobs_stop(struct jobs *q, uint32_t id);
 void jobs_stop_class(struct jobs *q, const struct job_class *c);
 bool jobs_active(struct jobs *q, const struct job_class *c); /* queued or running */
-size_t jobs_count(struct jobs *q);                           /* queued and running */
-int jobs_drain(struct jobs *q); /* calls done(); returns how many */
-/* Longest time between two polls so far, by class name, for :jobs and the stress test. */
-double jobs_worst_gap(const struct jobs *q);
+/* Highest job not yet asked to stop and not of class `but` (NULL: any); 0: none. */
+uint32_t jobs_top(struct jobs *q, const struct job_class *but);
+size_t jobs_count(struct jobs *q); /* queued, running, and ended but not yet drained */
+int jobs_drain(struct jobs *q);    /* calls done(); returns how many */
+/* Longest time between two polls of a job of this class so far (NULL: of any), seconds. */
+double jobs_worst_gap(struct jobs *q, const char *class);
 
 bool job_poll(struct job *j); /* engine thread: stop? runs waiting higher lanes first */
-void job_rename(struct job *j, const char *name); /* shown with its progress */
+/* A new stage under this name; its rate and time left begin anew. */
+void job_stage(struct job *j, const char *name, const char *unit);
 
 #endif

@@ -23,14 +23,15 @@
 struct session;
 
 struct session_options {
-	const char *formats;   /* NULL: the default dial */
-	const char *text;      /* file to scan and calibrate on; NULL: self-sampled */
-	size_t scan_tokens;    /* 0: 512 */
-	const char *template;  /* --template, NULL: the model's own */
-	const char *layout;    /* start with that layout file; NULL: none */
-	bool auto_scan;        /* prepare variants, first score, fast pass and scan by itself */
-	bool read_only;        /* no cache, no runs */
-	int threads;           /* 0: one a core */
+	const char *formats;  /* NULL: the default dial */
+	const char *text;     /* file to scan and calibrate on; NULL: self-sampled */
+	size_t scan_tokens;   /* 0: 512 */
+	const char *template; /* --template, NULL: the model's own */
+	const char *layout;   /* start with that layout file; NULL: none */
+	bool auto_scan;       /* prepare variants, first score, fast pass and scan by itself */
+	bool no_runs; /* a scan leaves no run folder */
+	bool read_only;       /* no cache, no runs */
+	int threads;          /* 0: one a core */
 	bool demo;
 };
 
@@ -53,10 +54,10 @@ BD_MUST_USE enum st session_budget_bytes(struct session *s, uint64_t bytes, stru
 double session_budget_now(const struct session *s);
 /* pattern: a glob over linear names ("layers.*.v"); format NULL: as it is now.
  * *matched is how many linears it named. */
-BD_MUST_USE enum st session_pin(struct session *s, const char *pattern, const char *format,
-	size_t *matched, struct err *e);
-BD_MUST_USE enum st session_free_pin(struct session *s, const char *pattern, size_t *matched,
-	struct err *e);
+BD_MUST_USE enum st session_pin(
+	struct session *s, const char *pattern, const char *format, size_t *matched, struct err *e);
+BD_MUST_USE enum st session_free_pin(
+	struct session *s, const char *pattern, size_t *matched, struct err *e);
 BD_MUST_USE enum st session_undo(struct session *s, struct err *e); /* budget and pins */
 BD_MUST_USE enum st session_redo(struct session *s, struct err *e);
 
@@ -78,13 +79,13 @@ BD_MUST_USE enum st session_export(struct session *s, const char *dir, struct er
 /* Sends a message; the answer streams (EV_CHAT).  Refused while one is streaming. */
 BD_MUST_USE enum st session_say(struct session *s, const char *text, struct err *e);
 BD_MUST_USE enum st session_again(struct session *s, struct err *e); /* r: whole answer anew */
-bool session_chat_stop(struct session *s); /* false: nothing streams */
+bool session_chat_stop(struct session *s);                           /* false: nothing streams */
 BD_MUST_USE enum st session_chat_clear(struct session *s, struct err *e);
 void session_chat_sampler(struct session *s, const struct sampler_options *o);
 void session_chat_system(struct session *s, const char *text); /* NULL: the template's own */
 
 /* ---- options set with :set that the session holds; app/tui/options.def lists them */
-BD_MUST_USE enum st session_set(struct session *s, const char *name, const char *value,
-	struct err *e);
+BD_MUST_USE enum st session_set(
+	struct session *s, const char *name, const char *value, struct err *e);
 
 #endif

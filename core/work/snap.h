@@ -22,27 +22,30 @@ struct snap_text {
 
 struct snap_progress {
 	struct snap snap;
-	char name[32];         /* "scan", "prepare int4g128 gptq" */
-	double done, total;    /* units: `unit` */
-	char unit[16];         /* "cells", "tokens", "linears" */
-	double seconds;        /* since it began */
-	double rate, left_s;   /* units a second; seconds left (NAN: not known) */
+	char name[48];       /* "scan", "prepare int4g128 gptq" */
+	double done, total;  /* units: `unit` */
+	char unit[16];       /* "cells", "tokens", "linears" */
+	double seconds;      /* since it began */
+	double rate, left_s; /* units a second; seconds left (NAN: not known) */
 };
 
 struct snap_model {
 	struct snap snap;
 	char name[96], path[256], arch[32];
-	char reference[64];    /* "Q4_1 file, dequantized" */
-	char text[96];         /* what scans measure on: "self-sampled, seed 1" */
-	char device[48];       /* "cpu avx512, 2 threads" */
-	bool demo;             /* the tiny generated one */
-	size_t layers, n;      /* n linears = layers * 7 */
+	char reference[64]; /* "Q4_1 file, dequantized" */
+	char text[96];      /* what scans measure on: "self-sampled, seed 1" */
+	char device[48];    /* "cpu avx512, 2 threads" */
+	bool demo;          /* the tiny generated one */
+	size_t layers, n;   /* n linears = layers * 7 */
 	uint64_t weights, params, file_bytes;
 	size_t k;
 	struct format format[FORMAT_MAX];
-	struct { uint32_t rows, cols; } *shape; /* [n] */
-	uint64_t *bytes;       /* [n][k] stored bytes */
-	uint64_t other_bytes;  /* of the file: everything but the linears */
+	struct {
+		uint32_t rows, cols;
+	} * shape;            /* [n] */
+	uint64_t *bytes;      /* [n][k] stored bytes */
+	float *nominal;       /* [n][k] b + 4/g, or what the file's type has */
+	uint64_t other_bytes; /* of the file: everything but the linears */
 	size_t ctx, vocab;
 };
 
@@ -58,28 +61,29 @@ enum cell_state {
 struct map_cell {
 	uint8_t state; /* enum cell_state */
 	uint32_t tokens;
-	float value;   /* nats a token (or the first score) */
+	float value; /* nats a token (or the first score) */
 	float se;
+	float estimate; /* CELL_SCORED: nats its score suggests, once any are known; 0: none */
 };
 
 struct snap_map {
 	struct snap snap;
 	size_t n, k;
-	struct map_cell *cell; /* [n][k] */
+	struct map_cell *cell;                /* [n][k] */
 	size_t scored, fast, scanned, wanted; /* cells in each state at least; to be measured */
-	char text[96];         /* the text it was measured on */
-	char source[24];       /* "first score", "fast pass", "scan": what the damages are */
+	char text[96];                        /* the text it was measured on */
+	char source[24]; /* "first score", "fast pass", "scan": what the damages are */
 };
 
 struct variant_info {
-	char by[12];   /* quantizer; "" when there is none yet */
-	bool best;     /* no better one is being prepared */
+	char by[12]; /* quantizer; "" when there is none yet */
+	bool best;   /* no better one is being prepared */
 	float error;
 };
 struct snap_variants {
 	struct snap snap;
 	size_t n, k;
-	struct variant_info *at; /* [n][k] */
+	struct variant_info *at;   /* [n][k] */
 	size_t ready, best, total; /* slots filled; filled with the best; all */
 };
 
@@ -91,36 +95,36 @@ struct front_point {
 
 struct snap_front {
 	struct snap snap;
-	size_t n;              /* of the predicted curve */
+	size_t n; /* of the predicted curve */
 	uint64_t *bytes;
 	double *kl;
-	size_t n_points;       /* measured layouts and guards */
+	size_t n_points; /* measured layouts and guards */
 	struct front_point *point;
-	uint64_t least, most;  /* the ends of the dial, bytes */
+	uint64_t least, most; /* the ends of the dial, bytes */
 	double least_bpw, most_bpw;
-	bool in_nats;          /* false while only first scores are known */
+	bool in_nats; /* false while only first scores are known */
 };
 
 struct snap_answer {
 	struct snap snap;
-	uint64_t generation;   /* of the slider */
-	double asked_bpw;      /* where the dial stands */
+	uint64_t generation; /* of the slider */
+	double asked_bpw;    /* where the dial stands */
 	uint64_t budget, bytes, file_bytes;
 	double stored_bpw, nominal_bpw;
-	double kl, se;         /* predicted */
-	bool in_nats;          /* false: from first scores only */
+	double kl, se; /* predicted */
+	bool in_nats;  /* false: from first scores only */
 	double bound;
 	bool exact;
 	double solve_ms;
 	double measured_kl, measured_se; /* NAN: not measured */
 	size_t n;
-	uint8_t *choice;       /* [n] */
-	int8_t *pin;           /* [n]: -1 free */
+	uint8_t *choice; /* [n] */
+	int8_t *pin;     /* [n]: -1 free */
 	/* mark A */
 	bool has_a;
 	double a_bpw, a_kl;
 	uint64_t a_bytes;
-	uint8_t *a_choice;     /* [n] or NULL */
+	uint8_t *a_choice; /* [n] or NULL */
 };
 
 /* A piece of transcript: text by one speaker, by one layout.  Text is raw bytes. */
@@ -133,20 +137,23 @@ struct chat_piece {
 	size_t at, len;  /* bytes of snap_chat.text */
 	bool open;       /* still streaming */
 };
+struct chat_stats {
+	size_t prompt_tokens, answer_tokens, ctx_used, ctx;
+	double ttft_ms, tok_s; /* of the last answer */
+	bool streaming;
+	char end[24];      /* "end of turn", "stopped by you", "context full", "token limit" */
+	char template[16]; /* "chatml" */
+	double bpw;        /* of the layout that answered last; NAN: none */
+	double temperature;
+	uint64_t seed;
+};
 struct snap_chat {
 	struct snap snap;
 	char *text;
 	size_t len;
 	struct chat_piece *piece;
 	size_t n;
-	size_t prompt_tokens, answer_tokens, ctx_used, ctx;
-	double ttft_ms, tok_s;  /* of the last answer */
-	bool streaming;
-	char end[24];           /* "end of turn", "stopped by you", "context full", "token limit" */
-	char template[16];      /* "chatml" */
-	double bpw;             /* of the layout that answers next */
-	double temperature;
-	uint64_t seed;
+	struct chat_stats stats;
 };
 
 /* Shared-by-name helpers: allocate with xalloc, refs 1, the right free. */
@@ -157,6 +164,7 @@ struct snap_map *snap_map_new(size_t n, size_t k);
 struct snap_variants *snap_variants_new(size_t n, size_t k);
 struct snap_front *snap_front_new(size_t n, size_t n_points);
 struct snap_answer *snap_answer_new(size_t n, bool with_a);
-struct snap_chat *snap_chat_new(const char *text, size_t len, const struct chat_piece *piece, size_t n);
+struct snap_chat *snap_chat_new(
+	const char *text, size_t len, const struct chat_piece *piece, size_t n);
 
 #endif

@@ -1,0 +1,73 @@
+/* cache.h - what was computed for a model, kept for the next time it is opened.
+ *
+ * $XDG_CACHE_HOME/bitdial/models/SHA16/ holds one model's self-sampled texts, its
+ * journal of measured cells and its packed variants; quick/ maps (header hash, size,
+ * mtime, inode) to the full hash, so that opening needs no reading of the file.
+ * Deleting any of it is always safe; damaged entries are ignored.  At most 4 GiB, least
+ * recently opened models first out.  One thread at a time; two processes may share it
+ * (files are replaced whole, journals appended by lines).
+ */
+#ifndef BD_WORK_CACHE_H
+#define BD_WORK_CACHE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/fs.h"
+#include "core/io/checkpoint.h"
+#include "core/model/selftext.h"
+#include "core/quant/variant.h"
+
+struct cache;
+
+/* NULL result (and ST_OK) when caching is off (read_only).  The full hash is computed in
+ * pieces unless the quick key is known. */
+BD_MUST_USE enum st cache_open(struct cache **out, const struct checkpoint *ck, bool read_only,
+	const struct sink *s, struct err *e);
+void cache_close(struct cache *c); /* NULL is fine, here and below (then: nothing is kept) */
+bool cache_was_quick(const struct cache *c); /* full hash taken from the quick key */
+/* Computes the full hash now; false: the file changed under the same key, the entry was
+ * dropped from use. */
+bool cache_verify(struct cache *c, const struct checkpoint *ck, const struct sink *s);
+const char *cache_sha(const struct cache *c); /* full hash, hex; "" without a cache */
+
+/* Self-sampled text by seed: false when there is none with at least n_seq sequences. */
+bool cache_get_text(struct cache *c, uint64_t seed, size_t n_seq, size_t len, struct token_text *t);
+void cache_put_text(struct cache *c, uint64_t seed, const struct token_text *t);
+
+/* Journal of cells.  text: hash of the tokens measured on. */
+struct cached_cell {
+	uint32_t linear;
+	struct format format;
+	char by[12]; /* quantizer and its version: "gptq1" */
+	char text[17];
+	uint32_t tokens;
+	double kl, se, top1;
+};
+/* As read at open and put since; good until the next cache_put_cell. */
+size_t cache_cells(struct cache *c, const struct cached_cell **cells);
+void cache_put_cell(struct cache *c, const struct cached_cell *cell);
+
+/* The variants of one format in place of what the slots hold, mapped until
+ * cache_drop_variants or cache_close; by: what made them ("hqq2", "best-...").  false: none,
+ * damaged, or of other shapes.  Slots that were empty when they were put stay as they are. */
+struct model;
+bool cache_get_variants(
+	struct cache *c, const struct model *m, struct variant_set *v, size_t fmt, const char *by);
+/* Polls s between pieces; a stop leaves what was there. */
+void cache_put_variants(struct cache *c, const struct variant_set *v, size_t fmt, const char *by,
+	const struct sink *s);
+/* No variant that came from the cache is used any more. */
+void cache_drop_variants(struct cache *c);
+
+/* Variants are put in place by a thread of their own (the fsync); this waits for it. */
+void cache_flush(struct cache *c);
+
+/* Where, how many models, how many bytes; for doctor. */
+uint64_t cache_bytes(size_t *models);
+char *cache_dir(void); /* xfree */
+BD_MUST_USE enum st cache_clear(struct err *e);
+/* Removes least recently opened models until at most `max` bytes stay; keeps `c`'s. */
+void cache_trim(struct cache *c, uint64_t max);
+
+#endif

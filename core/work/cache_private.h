@@ -1,0 +1,28 @@
+/* cache_private.h - what cache.c and cache_variants.c share; nobody else. */
+#ifndef BD_WORK_CACHE_PRIVATE_H
+#define BD_WORK_CACHE_PRIVATE_H
+
+#include "core/work/cache.h"
+
+enum { CACHE_MAPS = 4 * FORMAT_MAX };
+
+struct cache {
+	char *path; /* .../models/SHA16 */
+	char sha[65];
+	bool quick; /* sha was looked up, not computed */
+	bool dead;  /* the lookup proved wrong: nothing is read or written any more */
+	struct cached_cell *cells; /* of the journal, and put since */
+	size_t n_cells, cap_cells;
+	struct fs_log *journal;
+	bool journal_failed;
+	struct fs_map maps[CACHE_MAPS]; /* variants in use */
+	size_t n_maps;
+	struct cache_commit *commit; /* a file on its way to the disk; NULL: none */
+};
+
+
+/* A quick sum against torn and flipped bytes, no protection against malice: the worst that
+ * wrong codes do is a wrong model. */
+uint64_t cache_sum(const void *p, size_t n);
+
+#endif

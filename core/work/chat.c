@@ -1,0 +1,426 @@
+/* chat.c - prompt, answer, transcript. */
+#include "core/work/chat.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/clock.h"
+
+struct message {
+	const char *role;
+	char *text;
+	size_t len;
+};
+
+struct chat {
+	struct desk *d;
+	struct fwd *fwd;
+	struct kv *kv;
+	float *logits; /* [vocab], host */
+	const struct mat **view;
+	struct sampler_options options;
+	size_t max_tokens;
+	char *system;
+	struct message *msg;
+	size_t n_msg, cap_msg;
+	size_t in_kv;   /* messages whose tokens are in the cache */
+	int32_t unfed;  /* last token said, when it is not in the cache yet; -1 */
+	size_t turn;    /* messages so far, forgotten ones included */
+	uint64_t again; /* added to the seed: answers asked for once more */
+	uint32_t first_layout, last_layout; /* of the last answer */
+
+	char *text;
+	size_t len, cap;
+	struct chat_piece *piece;
+	size_t n, cap_piece;
+	struct chat_stats stats;
+};
+
+enum { CHAT_CTX = 2048, PROMPT_ROWS = 256 };
+
+enum st chat_new(struct chat **out, struct desk *d, size_t ctx, struct err *e)
+{
+	struct chat *c;
+	enum st st;
+
+	if (!d->tok)
+		return err_set(e, d->tok_err.st, "chat: %s", d->tok_err.msg);
+	if (!d->template)
+		return err_set(e, d->template_err.st, "chat: %s", d->template_err.msg);
+	c = xalloc(sizeof *c);
+	c->d = d;
+	c->options = sampler_default;
+	c->max_tokens = 512;
+	c->unfed = -1;
+	c->view = xarray(d->m->n_linears + 1, sizeof *c->view);
+	st = fwd_new(&c->fwd, d->m, PROMPT_ROWS, e);
+	if (!st)
+		st = chat_ctx(c, ctx, e);
+	if (!st) {
+		c->logits = big_array(d->m->hp.vocab, sizeof *c->logits, "logits", e);
+		st = c->logits ? ST_OK : ST_NOMEM;
+	}
+	if (st) {
+		chat_free(c);
+		return st;
+	}
+	c->stats.bpw = (double)NAN;
+	*out = c;
+	return ST_OK;
+}
+
+/* Nothing of the conversation is in the cache any more. */
+static void forget_kv(struct chat *c)
+{
+	c->in_kv = 0;
+	c->unfed = -1;
+	c->kv->n = 0;
+}
+
+enum st chat_ctx(struct chat *c, size_t ctx, struct err *e)
+{
+	struct kv *kv;
+	enum st st;
+
+	if (!ctx)
+		ctx = CHAT_CTX;
+	if (c->d->m->hp.ctx && ctx > c->d->m->hp.ctx)
+		ctx = c->d->m->hp.ctx;
+	if (c->kv && c->kv->cap == ctx)
+		return ST_OK;
+	st = kv_new(&kv, c->d->m, ctx, e);
+	if (st)
+		return st;
+	kv_free(c->kv);
+	c->kv = kv;
+	c->stats.ctx = ctx;
+	forget_kv(c);
+	return ST_OK;
+}
+
+static void drop_messages(struct chat *c, size_t keep)
+{
+	while (c->n_msg > keep)
+		xfree(c->msg[--c->n_msg].text);
+}
+
+void chat_free(struct chat *c)
+{
+	if (!c)
+		return;
+	drop_messages(c, 0);
+	xfree(c->msg);
+	xfree(c->system);
+	xfree(c->text);
+	xfree(c->piece);
+	xfree(c->view);
+	big_free(c->logits);
+	kv_free(c->kv);
+	fwd_free(c->fwd);
+	xfree(c);
+}
+
+void chat_sampler(struct chat *c, const struct sampler_options *o, size_t max_tokens)
+{
+	c->options = *o;
+	if (max_tokens)
+		c->max_tokens = max_tokens;
+}
+
+void chat_system(struct chat *c, const char *text)
+{
+	xfree(c->system);
+	c->system = text && *text ? xstrdup(text) : NULL;
+}
+
+/* ---- transcript */
+
+static void append(struct chat *c, const char *s, size_t n)
+{
+	if (c->len + n + 1 > c->cap) {
+		c->cap = (c->len + n + 1) * 2;
+		c->text = xrealloc(c->text, c->cap);
+	}
+	memcpy(c->text + c->len, s, n);
+	c->len += n;
+	if (c->n)
+		c->piece[c->n - 1].len += n;
+}
+
+static void begin_piece(struct chat *c, enum chat_who who, double bpw, uint32_t layout)
+{
+	if (c->n == c->cap_piece) {
+		c->cap_piece = c->cap_piece ? 2 * c->cap_piece : 32;
+		c->piece = xrealloc(c->piece, c->cap_piece * sizeof *c->piece);
+	}
+	if (c->n)
+		c->piece[c->n - 1].open = false;
+	c->piece[c->n++] = (struct chat_piece){ .who = who,
+		.turn = c->turn,
+		.bpw = bpw,
+		.layout = layout,
+		.at = c->len,
+		.open = who == CHAT_MODEL };
+}
+
+static void add_message(struct chat *c, const char *role, const char *text, size_t n)
+{
+	if (c->n_msg == c->cap_msg) {
+		c->cap_msg = c->cap_msg ? 2 * c->cap_msg : 16;
+		c->msg = xrealloc(c->msg, c->cap_msg * sizeof *c->msg);
+	}
+	c->msg[c->n_msg++] = (struct message){ role, xstrndup(text, n), n };
+}
+
+/* From now on an answer is due. */
+static void await(struct chat *c)
+{
+	c->stats.streaming = true;
+	c->stats.answer_tokens = 0;
+	c->stats.end[0] = '\0';
+}
+
+void chat_say(struct chat *c, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (c->n_msg && !strcmp(c->msg[c->n_msg - 1].role, "user")) /* never answered */
+		drop_messages(c, c->n_msg - 1);
+	add_message(c, "user", text, n);
+	c->again = 0;
+	if (c->n)
+		c->turn++;
+	begin_piece(c, CHAT_USER, 0, 0);
+	append(c, text, n);
+	await(c);
+}
+
+bool chat_rewind(struct chat *c)
+{
+	if (!c->n_msg)
+		return false;
+	if (!strcmp(c->msg[c->n_msg - 1].role, "assistant"))
+		drop_messages(c, c->n_msg - 1);
+	while (c->n && c->piece[c->n - 1].who != CHAT_USER)
+		c->len = c->piece[--c->n].at;
+	if (c->n)
+		c->turn = c->piece[c->n - 1].turn;
+	forget_kv(c); /* wholly under the layout now: the prompt, too */
+	await(c);
+	return true;
+}
+
+void chat_clear(struct chat *c)
+{
+	drop_messages(c, 0);
+	forget_kv(c);
+	c->again = 0;
+	c->turn = 0;
+	c->n = c->len = 0;
+	c->stats.ctx_used = 0;
+}
+
+struct snap_chat *chat_snapshot(struct chat *c)
+{
+	struct snap_chat *s = snap_chat_new(c->text, c->len, c->piece, c->n);
+
+	s->stats = c->stats;
+	snprintf(s->stats.template, sizeof s->stats.template, "%s", template_name(c->d->template));
+	s->stats.temperature = c->options.temperature;
+	s->stats.seed = c->options.seed + c->again;
+	return s;
+}
+
+/* ---- answering */
+
+/* Ids that are not in the cache yet, from the messages that are not. */
+static enum st render(struct chat *c, struct tok_ids *ids, struct err *e)
+{
+	const char *jinja = c->d->m->ck->vocab->chat_template;
+	struct chat_message *m = xarray(c->n_msg + 1, sizeof *m);
+	size_t n = 0, from = c->in_kv;
+	enum st st;
+
+	if (!from && c->system)
+		m[n++] = (struct chat_message){ "system", c->system, strlen(c->system) };
+	for (size_t i = from; i < c->n_msg; i++)
+		m[n++] = (struct chat_message){ c->msg[i].role, c->msg[i].text, c->msg[i].len };
+	if (from && c->unfed >= 0) {
+		st = tok_ids_push(ids, c->unfed, e);
+		if (st)
+			goto out;
+	}
+	if (from)
+		st = template_continue(c->d->template, c->d->tok, m, n, ids, e);
+	else
+		st = template_render(c->d->template, jinja, c->d->tok, m, n, true, ids, e);
+out:
+	xfree(m);
+	return st;
+}
+
+/* The prompt of this answer into the cache; when it does not fit, the whole conversation is
+ * rendered anew without its oldest turns. */
+static enum st feed_prompt(struct chat *c, struct sampler *sm, const struct sink *s, struct err *e)
+{
+	struct tok_ids ids = { 0 };
+	enum st st = render(c, &ids, e);
+
+	while (!st && c->kv->n + ids.n + 8 > c->kv->cap) {
+		if (!c->in_kv && c->n_msg <= 1) {
+			st = err_set(e, ST_INVALID,
+				"the message has %zu tokens; the context holds %zu (:set ctx N)",
+				ids.n, c->kv->cap);
+			break;
+		}
+		if (!c->in_kv) { /* forget the oldest question and its answer */
+			size_t drop = c->n_msg > 2 ? 2 : 1;
+
+			for (size_t i = 0; i < drop; i++)
+				xfree(c->msg[i].text);
+			memmove(c->msg, c->msg + drop, (c->n_msg - drop) * sizeof *c->msg);
+			c->n_msg -= drop;
+		}
+		forget_kv(c);
+		ids.n = 0;
+		st = render(c, &ids, e);
+	}
+	for (size_t i = 0; !st && i < ids.n; i++)
+		sampler_seen(sm, ids.id[i]);
+	if (!st)
+		st = fwd_prompt(c->fwd, c->view, c->kv, ids.id, ids.n, c->logits, s, e);
+	if (!st)
+		c->unfed = -1;
+	c->stats.prompt_tokens = ids.n;
+	tok_ids_release(&ids);
+	return st;
+}
+
+static void ban_textless(const struct chat *c)
+{
+	size_t known = tokenizer_vocab(c->d->tok)->n;
+
+	for (size_t i = known; i < c->d->m->hp.vocab; i++)
+		c->logits[i] = -INFINITY;
+}
+
+static void write_piece(struct chat *c, const struct chat_source *src, int32_t id, bool first,
+	uint32_t layout, double bpw, double began, size_t count)
+{
+	size_t n;
+	const char *p = tokenizer_piece(c->d->tok, id, first, &n);
+	double now = clock_now();
+
+	if (first || c->piece[c->n - 1].layout != layout || c->piece[c->n - 1].who != CHAT_MODEL)
+		begin_piece(c, CHAT_MODEL, bpw, layout);
+	append(c, p, n);
+	c->stats.answer_tokens = count;
+	c->stats.ctx_used = c->kv->n;
+	c->stats.tok_s = now > began ? (double)(count - 1) / (now - began) : 0;
+	c->stats.bpw = bpw;
+	if (src->wrote)
+		src->wrote(src->arg, p, n);
+}
+
+/* Tokens until one ends the answer; returns why it ended. */
+static enum st stream(struct chat *c, const struct chat_source *src, struct sampler *sm,
+	double asked, const char **end, const struct sink *s, struct err *e)
+{
+	int32_t stop_id = template_end_id(c->d->template, c->d->tok), id;
+	double bpw, first_at = 0;
+	uint32_t layout;
+	enum st st;
+
+	for (size_t count = 1;; count++) {
+		st = src->view(src->arg, c->view, &layout, &bpw, s, e);
+		if (!st && sink_poll(s))
+			st = ST_CANCELLED;
+		if (st)
+			return st;
+		ban_textless(c);
+		id = sampler_next(sm, c->logits);
+		if (count == 1) {
+			first_at = clock_now();
+			c->first_layout = layout;
+			c->stats.ttft_ms = (first_at - asked) * 1e3;
+		}
+		c->last_layout = layout;
+		if (id == stop_id || tokenizer_is_end(c->d->tok, id)) {
+			*end = "end of turn";
+			return ST_OK;
+		}
+		if (count == 1)
+			c->turn++;
+		write_piece(c, src, id, count == 1, layout, bpw, first_at, count);
+		c->unfed = id;
+		sink_progress(s, (double)count, (double)c->max_tokens);
+		if (count == c->max_tokens || c->kv->n + 1 >= c->kv->cap) {
+			*end = count == c->max_tokens ? "token limit" : "context full";
+			return ST_OK;
+		}
+		st = fwd_step(c->fwd, c->view, &c->kv, &id, 1, c->logits, s, e);
+		if (st)
+			return st;
+		c->unfed = -1;
+	}
+}
+
+/* Closes the transcript's open piece and keeps the answer as a message. */
+static void finish(struct chat *c, enum st st, const char *end)
+{
+	size_t from, n;
+	char *answer;
+
+	from = c->len;
+	for (size_t i = c->n; i-- && c->piece[i].who == CHAT_MODEL;)
+		from = c->piece[i].at;
+	n = c->len - from;
+	answer = xstrndup(n ? c->text + from : "", n);
+	if (c->n)
+		c->piece[c->n - 1].open = false;
+	c->stats.streaming = false;
+	snprintf(c->stats.end, sizeof c->stats.end, "%s",
+		st == ST_CANCELLED ? "stopped by you"
+		: st               ? "failed"
+				   : end);
+	if (n) {
+		add_message(c, "assistant", answer, n);
+		c->in_kv = c->n_msg;
+	} else {
+		forget_kv(c); /* nothing was said: the prompt is rendered again */
+	}
+	xfree(answer);
+}
+
+enum st chat_answer(
+	struct chat *c, const struct chat_source *src, const struct sink *s, struct err *e)
+{
+	struct sampler_options o = c->options;
+	double asked = clock_now(), bpw;
+	const char *end = "";
+	uint32_t layout;
+	struct sampler *sm;
+	enum st st;
+
+	if (!c->n_msg || strcmp(c->msg[c->n_msg - 1].role, "user"))
+		return err_set(e, ST_INVALID, "nothing to answer: say something first");
+	o.seed += c->again;
+	sm = sampler_new(&o, c->d->m->hp.vocab);
+	await(c);
+	st = src->view(src->arg, c->view, &layout, &bpw, s, e);
+	if (!st)
+		st = feed_prompt(c, sm, s, e);
+	if (!st)
+		st = stream(c, src, sm, asked, &end, s, e);
+	sampler_free(sm);
+	finish(c, st, end);
+	return st;
+}
+
+void chat_next_seed(struct chat *c, uint32_t layout)
+{
+	if (c->first_layout == layout && c->last_layout == layout)
+		c->again++;
+}

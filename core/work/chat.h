@@ -1,0 +1,52 @@
+/* chat.h - one conversation with the model under the dial.
+ *
+ * The answering layout is asked for before every token, so that turning the dial in the
+ * middle of an answer takes effect with the next one; the KV cache stays, the transcript
+ * records the layout of each stretch.  Belongs to the thread that owns the desk; others
+ * see snapshots.
+ */
+#ifndef BD_WORK_CHAT_H
+#define BD_WORK_CHAT_H
+
+#include "core/model/sampler.h"
+#include "core/work/desk.h"
+
+struct chat;
+
+/* What answers: fills view with the mats of the layout now; *layout changes when the
+ * layout does, *bpw is its stored bits a weight. */
+struct chat_source {
+	enum st (*view)(void *arg, const struct mat **view, uint32_t *layout, double *bpw,
+		const struct sink *s, struct err *e);
+	void *arg;
+	/* After each piece of text, on the engine thread; NULL: not wanted. */
+	void (*wrote)(void *arg, const char *text, size_t n);
+};
+
+/* ctx: positions kept; the model's own at most.  Refused, with what to do, when there is
+ * no tokenizer or no known chat template. */
+BD_MUST_USE enum st chat_new(struct chat **out, struct desk *d, size_t ctx, struct err *e);
+void chat_free(struct chat *c); /* no answer may be under way */
+
+void chat_sampler(struct chat *c, const struct sampler_options *o, size_t max_tokens);
+/* Another number of positions, 0: the default; the conversation goes on. */
+BD_MUST_USE enum st chat_ctx(struct chat *c, size_t ctx, struct err *e);
+void chat_system(struct chat *c, const char *text); /* from the next conversation on */
+
+/* A user's message into the transcript; answered by chat_answer. */
+void chat_say(struct chat *c, const char *text);
+/* Drops the last answer so that chat_answer gives it anew, wholly under the layout now.
+ * false: there is none. */
+bool chat_rewind(struct chat *c);
+/* Before chat_answer after a rewind: the same seed where the layout is another one, so that
+ * the layouts are compared; the next seed where the answer would be the same again. */
+void chat_next_seed(struct chat *c, uint32_t layout);
+void chat_clear(struct chat *c);
+
+/* Answers the last message.  ST_CANCELLED keeps what was said. */
+BD_MUST_USE enum st chat_answer(
+	struct chat *c, const struct chat_source *src, const struct sink *s, struct err *e);
+
+struct snap_chat *chat_snapshot(struct chat *c);
+
+#endif

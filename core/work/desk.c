@@ -1,0 +1,281 @@
+/* desk.c - opening a model and everything beside it; its cells and formats. */
+#include "core/work/desk.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/work/desk_private.h"
+
+const char desk_formats_default[] = "int2g64,int3g64,int4g128,int8g128,keep";
+
+/* A format that costs no less than another one that does no damage is never chosen. */
+static void mark_useful(struct desk *d)
+{
+	for (size_t i = 0; i < d->m->n_linears; i++)
+		for (size_t f = 0; f < d->set.k; f++)
+			d->useful[i * d->set.k + f] =
+				f == d->keep || d->keep == d->set.k ||
+				desk_bytes(d, i, f) < desk_bytes(d, i, d->keep);
+}
+
+uint64_t desk_bytes(const struct desk *d, size_t linear, size_t fmt)
+{
+	const struct linear *l = &d->m->linear[linear];
+
+	return fmt == d->keep ? l->file_bytes : format_bytes(d->set.format[fmt], l->rows, l->cols);
+}
+
+static void free_cells(struct desk *d)
+{
+	variant_set_release(&d->set);
+	xfree(d->cell);
+	xfree(d->cell_by);
+	xfree(d->score);
+	xfree(d->useful);
+	xfree(d->calibrated);
+	d->cell = NULL;
+	d->cell_by = NULL;
+	d->score = NULL;
+	d->useful = NULL;
+	d->calibrated = NULL;
+}
+
+static void new_cells(struct desk *d)
+{
+	size_t nk = d->set.n * d->set.k;
+
+	d->cell = xarray(nk + 1, sizeof *d->cell);
+	d->cell_by = xarray(nk + 1, sizeof *d->cell_by);
+	d->score = xarray(nk + 1, sizeof *d->score);
+	d->useful = xarray(nk + 1, sizeof *d->useful);
+	d->calibrated = xarray(nk + 1, sizeof *d->calibrated);
+	for (size_t i = 0; i < nk; i++) {
+		d->cell[i] = (struct map_cell){ .value = NAN, .se = NAN };
+		d->score[i] = NAN;
+	}
+	d->keep = 0;
+	while (d->keep < d->set.k && !format_is_keep(d->set.format[d->keep]))
+		d->keep++;
+	memset(d->best, 0, sizeof d->best);
+	memset(d->data_free, 0, sizeof d->data_free);
+	mark_useful(d);
+	for (size_t i = 0; i < d->set.n && d->keep < d->set.k; i++)
+		d->cell[i * d->set.k + d->keep] =
+			(struct map_cell){ .state = CELL_SCANNED, .value = 0, .se = 0 };
+}
+
+/* What the variants of a format take; those that the file's own bytes beat are not made. */
+static uint64_t format_need(const struct model *m, struct format f, bool keep)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < m->n_linears && !format_is_keep(f); i++) {
+		uint64_t bytes = format_bytes(f, m->linear[i].rows, m->linear[i].cols);
+
+		if (!keep || bytes < m->linear[i].file_bytes)
+			sum += bytes;
+	}
+	return sum;
+}
+
+size_t desk_fit_formats(
+	const struct model *m, struct format *f, size_t k, uint64_t room, char *out, size_t cap)
+{
+	uint64_t sum = 0;
+	size_t at = 0, variants = 0;
+	char name[FORMAT_NAME];
+	bool keep = false;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < k; i++)
+		keep |= format_is_keep(f[i]);
+	for (size_t i = 0; i < k; i++) {
+		sum += format_need(m, f[i], keep);
+		variants += !format_is_keep(f[i]);
+	}
+	for (size_t i = k; i-- && sum > room && variants > 1;) {
+		uint64_t need = format_need(m, f[i], keep);
+
+		if (!need) /* keep, or nothing would be made */
+			continue;
+		at += (size_t)snprintf(out + at, at < cap ? cap - at : 0, "%s%s", at ? ", " : "",
+			format_name(f[i], name));
+		memmove(f + i, f + i + 1, (--k - i) * sizeof *f);
+		sum -= need;
+		variants--;
+	}
+	return k;
+}
+
+static enum st fit_formats(const struct desk *d, struct format *f, size_t *k, struct err *e)
+{
+	size_t room = mem_available() / 2;
+	char out[FORMAT_MAX * (FORMAT_NAME + 2)], a[16];
+
+	*k = desk_fit_formats(d->m, f, *k, room, out, sizeof out);
+	if (out[0])
+		log_at(LOG_WARN, "desk",
+			"the variants of all formats exceed %s, half of the free memory: %s left "
+			"out",
+			text_bytes(room, a), out);
+	return *k ? ST_OK : err_set(e, ST_INVALID, "no format is left");
+}
+
+enum st desk_set_formats(struct desk *d, const char *names, struct err *e)
+{
+	struct format f[FORMAT_MAX];
+	struct variant_set set;
+	size_t k;
+	enum st st = format_list(f, &k, names ? names : desk_formats_default, e);
+
+	if (!st)
+		st = fit_formats(d, f, &k, e);
+	if (!st)
+		st = variant_set_alloc(&set, d->m->n_linears, f, k, e);
+	if (st)
+		return st;
+	if (names != d->formats) {
+		xfree(d->formats);
+		d->formats = names ? xstrdup(names) : NULL;
+	}
+	free_cells(d);
+	cache_drop_variants(d->cache);
+	d->set = set;
+	new_cells(d);
+	desk_load_variants(d);
+	desk_apply_cells(d);
+	desk_tell(d, DESK_FORMATS);
+	return ST_OK;
+}
+
+/* By name of a quantizer and its version, as journals have it. */
+void desk_by(const struct quantizer *q, char out[12])
+{
+	snprintf(out, 12, "%.8s%d", q ? q->name : "none", q ? q->version % 100 : 0);
+}
+
+static void take_cached(struct desk *d, const struct cached_cell *c)
+{
+	size_t all = d->scan_text.n_seq * d->scan_text.len;
+	enum cell_state state = c->tokens == 0    ? CELL_SCORED
+				: c->tokens < all ? CELL_FAST
+						  : CELL_SCANNED;
+	size_t f = 0, at;
+
+	if (c->linear >= d->set.n || strcmp(c->text, d->text_hash))
+		return;
+	while (f < d->set.k && !format_equal(d->set.format[f], c->format))
+		f++;
+	if (f == d->set.k || f == d->keep)
+		return;
+	at = c->linear * d->set.k + f;
+	if (state == CELL_SCORED)
+		d->score[at] = c->kl;
+	if (d->cell[at].state > state && d->cell[at].state != CELL_RUNNING)
+		return;
+	d->cell[at] = (struct map_cell){ .state = (uint8_t)state,
+		.tokens = c->tokens,
+		.value = (float)c->kl,
+		.se = (float)c->se };
+	snprintf(d->cell_by[at], sizeof d->cell_by[at], "%s", c->by);
+}
+
+void desk_apply_cells(struct desk *d)
+{
+	const struct cached_cell *c;
+	size_t n = cache_cells(d->cache, &c);
+
+	d->cells_kept = 0;
+	if (!d->text_hash[0])
+		return;
+	for (size_t i = 0; i < n; i++)
+		take_cached(d, &c[i]);
+	for (size_t i = 0; i < d->set.n * d->set.k; i++)
+		d->cells_kept += i % d->set.k != d->keep && d->cell[i].state >= CELL_FAST;
+}
+
+static void find_template(struct desk *d, const char *asked)
+{
+	const struct vocab *v = d->m->ck->vocab;
+
+	if (asked) {
+		d->template = template_named(asked);
+		if (!d->template)
+			err_set(&d->template_err, ST_INVALID,
+				"--template %s: no such chat template; there are chatml, llama2, "
+				"llama3, mistral, phi3, zephyr",
+				asked);
+	} else if (!v || !v->chat_template) {
+		err_set(&d->template_err, ST_UNSUPPORTED,
+			"%s has no chat template; choose one with --template NAME", d->m->ck->name);
+	} else if (template_recognise(&d->template, v->chat_template, &d->template_err)) {
+		d->template = NULL;
+	}
+}
+
+static enum st open_model(struct desk *d, const char *path, const struct desk_options *o,
+	const struct sink *s, struct err *e)
+{
+	struct checkpoint *ck;
+	struct err cache_err = { 0 };
+	enum st st = checkpoint_open(&ck, path, e);
+
+	if (st)
+		return st;
+	if (o->header)
+		o->header(o->arg, ck);
+	st = cache_open(&d->cache, ck, o->read_only, s, &cache_err);
+	if (st == ST_CANCELLED) {
+		checkpoint_close(ck);
+		return err_set(e, st, "open stopped");
+	}
+	if (st) /* a cache that cannot be had costs time, nothing else */
+		log_at(LOG_WARN, "cache", "%s; nothing will be kept", cache_err.msg);
+	return model_load(&d->m, ck, backend_best(), s, e);
+}
+
+enum st desk_open(struct desk **out, const char *path, const struct desk_options *o,
+	const struct sink *s, struct err *e)
+{
+	struct desk *d = xalloc(sizeof *d);
+	enum st st;
+
+	d->scan_tokens = o->scan_tokens ? o->scan_tokens : DESK_SCAN_TOKENS;
+	st = open_model(d, path, o, s, e);
+	if (!st) {
+		if (!d->m->ck->vocab)
+			err_set(&d->tok_err, ST_UNSUPPORTED, "%s", d->m->ck->vocab_missing);
+		else if (tokenizer_new(&d->tok, d->m->ck->vocab, &d->tok_err))
+			d->tok = NULL;
+		find_template(d, o->template);
+		d->formats = o->formats ? xstrdup(o->formats) : NULL;
+		st = desk_set_text(d, o->text, d->scan_tokens, e);
+	}
+	if (st) {
+		desk_close(d);
+		return st;
+	}
+	*out = d;
+	return ST_OK;
+}
+
+void desk_close(struct desk *d)
+{
+	if (!d)
+		return;
+	free_cells(d);
+	moments_free(&d->moments);
+	token_text_release(&d->scan_text);
+	token_text_release(&d->calib_text);
+	tokenizer_free(d->tok);
+	model_free(d->m);
+	cache_close(d->cache); /* after the variants: it holds their maps */
+	xfree(d->text_path);
+	xfree(d->text_told);
+	xfree(d->formats);
+	xfree(d);
+}

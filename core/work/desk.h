@@ -1,0 +1,157 @@
+/* desk.h - one model with all that belongs to it: tokenizer, variants, texts, cells, cache.
+ *
+ * The one-shot verbs use a desk directly; the session wraps one in jobs.  All functions
+ * run on the thread that owns the desk (the engine thread, or a verb's main thread) and
+ * poll the sink they get; stopping keeps what is finished.  What a stage finds is kept in
+ * the desk and in the cache; `changed` (may be NULL) is called after each piece, on the
+ * same thread.
+ *
+ * The dial's stages, in order (desk_stage runs one; each is skipped where the cache has its
+ * result):
+ *   minmax   a data-free variant of every cell at once
+ *   text     512 tokens to scan on (self-sampled, or from the file)
+ *   score    first score of every cell
+ *   hqq      better data-free variants
+ *   fast     KL on 64 tokens of every cell that a dial could use
+ *   calib    4,096 tokens of other text; second moments
+ *   gptq     calibrated variants; each cell keeps the quantizer with the lower output error
+ *   scan     KL on all of the scan's text, most promising cells first
+ *   more     calibration and measuring text up to 16 k tokens
+ */
+#ifndef BD_WORK_DESK_H
+#define BD_WORK_DESK_H
+
+#include "core/model/model.h"
+#include "core/model/selftext.h"
+#include "core/quant/layout.h"
+#include "core/quant/variant.h"
+#include "core/search/front.h"
+#include "core/search/scan.h"
+#include "core/text/template.h"
+#include "core/text/tokenizer.h"
+#include "core/work/cache.h"
+#include "core/work/snap.h"
+
+enum stage {
+	STAGE_MINMAX,
+	STAGE_TEXT,
+	STAGE_SCORE,
+	STAGE_HQQ,
+	STAGE_FAST,
+	STAGE_CALIB,
+	STAGE_GPTQ,
+	STAGE_SCAN,
+	STAGE_MORE,
+	STAGES
+};
+
+enum desk_change { DESK_FORMATS, DESK_VARIANTS, DESK_CELLS, DESK_TEXT };
+
+struct desk_options {
+	const char *formats;  /* NULL: the default dial */
+	const char *text;     /* scan and calibrate on this file; NULL: self-sampled */
+	const char *template; /* NULL: the model's own */
+	size_t scan_tokens;   /* 0: 512 */
+	bool read_only;
+	/* Called when the header is known, before any weight is read; NULL: not wanted. */
+	void (*header)(void *arg, const struct checkpoint *ck);
+	void *arg;
+};
+
+struct desk {
+	struct model *m;
+	struct tokenizer *tok;           /* NULL: the model has none */
+	struct err tok_err;              /* why */
+	const struct template *template; /* NULL: unknown */
+	struct err template_err;         /* why, with what to do */
+	struct cache *cache;
+	struct variant_set set;
+	char *formats;         /* as asked for; NULL: the default dial */
+	size_t keep;           /* index of the keep format, or set.k */
+	struct map_cell *cell; /* [n][k]: what is known */
+	char (*cell_by)[12];   /* [n][k]: quantizer and version of the variant measured */
+	double *score;         /* [n][k]: first scores, NAN unknown */
+	bool *useful;          /* [n][k]: no other format is smaller and better */
+	struct token_text scan_text, calib_text;
+	char *text_path;    /* NULL: self-sampled */
+	char text_name[96]; /* for people */
+	char text_hash[17]; /* of scan_text's ids; "": there is none yet */
+	char *text_told;    /* file whose oddities have been said */
+	struct moments moments;
+	size_t scan_tokens;
+	bool *calibrated;           /* [n][k]: gptq was tried against what is in the slot */
+	bool best[FORMAT_MAX];      /* every slot of this format is the calibrated best */
+	bool data_free[FORMAT_MAX]; /* ... is at least the hqq stage's */
+	size_t cells_kept;          /* taken from the cache at opening */
+	void (*changed)(void *arg, enum desk_change what);
+	void (*measured)(void *arg, const struct scan_cell *c, const char *stage);
+	void *arg;
+};
+
+/* The dial's default formats. */
+extern const char desk_formats_default[];
+
+BD_MUST_USE enum st desk_open(struct desk **out, const char *path, const struct desk_options *o,
+	const struct sink *s, struct err *e);
+void desk_close(struct desk *d);
+
+/* Another set of formats or another text: variants, cells and scores start anew from the
+ * cache.  Where the variants of all formats would take more than half of the memory there
+ * is, the widest are left out, and the log says which. */
+BD_MUST_USE enum st desk_set_formats(struct desk *d, const char *names, struct err *e);
+BD_MUST_USE enum st desk_set_text(struct desk *d, const char *path, size_t tokens, struct err *e);
+
+BD_MUST_USE enum st desk_stage(struct desk *d, enum stage g, const struct sink *s, struct err *e);
+const char *desk_stage_name(enum stage g);
+const char *desk_stage_unit(enum stage g); /* of its progress: "cells"; "": none */
+/* Stages up to and with `last`, in order. */
+BD_MUST_USE enum st desk_prepare(
+	struct desk *d, enum stage last, const struct sink *s, struct err *e);
+
+/* Makes sure of one variant: by NULL takes whatever is there, else the simplest is made. */
+BD_MUST_USE enum st desk_variant(struct desk *d, size_t linear, size_t fmt,
+	const struct quantizer *by, const struct sink *s, struct err *e);
+/* Fills variant.error of one slot: output error under the calibration text's moments. */
+BD_MUST_USE enum st desk_variant_error(
+	struct desk *d, size_t linear, size_t fmt, const struct sink *s, struct err *e);
+/* The mats a choice runs with, [n_linears]; makes what is missing. */
+BD_MUST_USE enum st desk_view(struct desk *d, const uint8_t *choice, const struct mat **view,
+	const struct sink *s, struct err *e);
+
+/* The mats a layout runs with: each linear by the quantizer the layout names, or by the best
+ * one (gptq against hqq) where it names none, which may take a while. */
+BD_MUST_USE enum st desk_layout_view(struct desk *d, const struct layout *l,
+	const struct mat **view, const struct sink *s, struct err *e);
+
+/* Damages of every cell for the front, in nats where anything in nats is known: a cell with
+ * only a first score gets the value that cells with both suggest.  damage, se [n][k].
+ * Returns false while only first scores are known.  source: which measurement ("fast
+ * pass"). */
+bool desk_damage(const struct desk *d, double *damage, double *se, const char **source);
+void desk_front_input(
+	const struct desk *d, struct front_input *in, uint64_t *bytes, double *damage, double *se);
+
+/* L of the verbs: a file, a run, a format name, or a number of stored bits a weight (from
+ * the best scores there are; *source says which; NULL for the others).  When a format is
+ * not among the dial's it joins them.  Prepares the first score when there is nothing. */
+BD_MUST_USE enum st desk_layout(struct desk *d, const char *name, struct layout *l,
+	const char **source, const struct sink *s, struct err *e);
+/* The layout of a choice, filled in whole. */
+void desk_layout_of(
+	const struct desk *d, const uint8_t *choice, double kl, double se, struct layout *l);
+
+/* Text to ids for scans and evals: a text file's bytes; the first bad offset of one that is
+ * not UTF-8, or that the vocabulary has no token for, is said once through the log.
+ * limit 0: all. */
+BD_MUST_USE enum st desk_tokens(
+	struct desk *d, const char *path, size_t limit, struct tok_ids *ids, struct err *e);
+
+/* Ids a self-sampled sequence begins with: BOS or the chat template's start. */
+size_t desk_start(const struct desk *d, int32_t start[8]);
+
+/* Held-out text for measuring a layout: other seeds or the part of the file behind what was
+ * used so far. */
+BD_MUST_USE enum st desk_measure_text(
+	struct desk *d, size_t tokens, struct token_text *t, const struct sink *s, struct err *e);
+
+#endif

@@ -1,0 +1,326 @@
+/* desk_layout.c - from cells to damages, from names to layouts, from layouts to mats. */
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/fs.h"
+#include "core/work/desk_private.h"
+#include "core/work/run.h"
+
+/* log KL = a + b log score, least squares over the cells that have both; b is held at 1
+ * while there are too few to say. */
+struct fit {
+	double a, b;
+};
+
+static bool in_nats(const struct map_cell *c)
+{
+	return (c->state == CELL_FAST || c->state == CELL_SCANNED || c->state == CELL_RUNNING) &&
+	       isfinite(c->value);
+}
+
+static struct fit fit_scores(const struct desk *d, size_t only_fmt)
+{
+	double n = 0, sx = 0, sy = 0, sxx = 0, sxy = 0, det;
+	size_t k = d->set.k;
+
+	for (size_t i = 0; i < d->set.n * k; i++) {
+		double x, y;
+
+		if (i % k == d->keep || (only_fmt < k && i % k != only_fmt) ||
+			!in_nats(&d->cell[i]) || !(d->cell[i].value > 0) || !(d->score[i] > 0))
+			continue;
+		x = log(d->score[i]);
+		y = log((double)d->cell[i].value);
+		n++;
+		sx += x;
+		sy += y;
+		sxx += x * x;
+		sxy += x * y;
+	}
+	if (n < 8)
+		return (struct fit){ n > 0 ? (sy - sx) / n : 0, 1 };
+	det = n * sxx - sx * sx;
+	if (!(det > 1e-9))
+		return (struct fit){ (sy - sx) / n, 1 };
+	return (struct fit){ (sy * sxx - sx * sxy) / det, (n * sxy - sx * sy) / det };
+}
+
+bool desk_damage(const struct desk *d, double *damage, double *se, const char **source)
+{
+	size_t n = d->set.n, k = d->set.k, count[CELL_FAILED + 1] = { 0 }, useful = 0;
+	struct fit fit[FORMAT_MAX], all = fit_scores(d, k);
+	bool nats;
+
+	for (size_t i = 0; i < n * k; i++)
+		if (d->useful[i] && i % k != d->keep) {
+			useful++;
+			count[d->cell[i].state]++;
+		}
+	nats = count[CELL_FAST] + count[CELL_SCANNED] > 0;
+	*source = count[CELL_SCANNED] == useful ? "scan"
+		  : count[CELL_SCANNED] > 0     ? "scan, in part"
+		  : count[CELL_FAST] == useful  ? "fast pass"
+		  : count[CELL_FAST] > 0        ? "fast pass, in part"
+		  : count[CELL_SCORED] > 0      ? "first score"
+						: "nothing yet";
+	for (size_t f = 0; f < k; f++) {
+		fit[f] = fit_scores(d, f);
+		if (fit[f].b == 1)
+			fit[f] = all;
+	}
+	for (size_t i = 0; i < n * k; i++) {
+		const struct map_cell *c = &d->cell[i];
+		struct fit to = nats ? fit[i % k] : (struct fit){ 0, 1 };
+
+		se[i] = 0;
+		if (i % k == d->keep) {
+			damage[i] = 0;
+		} else if (!d->useful[i]) {
+			damage[i] = (double)NAN;
+		} else if (in_nats(c)) {
+			damage[i] = (double)c->value;
+			se[i] = isfinite(c->se) ? (double)c->se : damage[i];
+		} else if (d->score[i] > 0) { /* an estimate: its error is of its own size */
+			damage[i] = exp(to.a + to.b * log(d->score[i]));
+			se[i] = damage[i];
+		} else { /* nothing known: what fewer bits usually do */
+			damage[i] = pow(0.25, d->set.format[i % k].bits);
+			se[i] = damage[i];
+		}
+	}
+	return nats;
+}
+
+void desk_front_input(
+	const struct desk *d, struct front_input *in, uint64_t *bytes, double *damage, double *se)
+{
+	for (size_t i = 0; i < d->set.n; i++)
+		for (size_t f = 0; f < d->set.k; f++)
+			bytes[i * d->set.k + f] = desk_bytes(d, i, f);
+	*in = (struct front_input){
+		.n = d->set.n, .k = d->set.k, .bytes = bytes, .damage = damage, .se = se
+	};
+}
+
+enum st desk_view(struct desk *d, const uint8_t *choice, const struct mat **view,
+	const struct sink *s, struct err *e)
+{
+	for (size_t i = 0; i < d->set.n; i++) {
+		struct variant *v;
+		enum st st;
+
+		if (choice[i] == d->keep) {
+			view[i] = &d->m->linear[i].ref;
+			continue;
+		}
+		v = variant_at(&d->set, i, choice[i]);
+		if (!v->mat.data) {
+			if (sink_poll(s))
+				return ST_CANCELLED;
+			st = desk_variant(d, i, choice[i], NULL, s, e);
+			if (st)
+				return st;
+		}
+		view[i] = &v->mat;
+	}
+	return ST_OK;
+}
+
+void desk_layout_of(
+	const struct desk *d, const uint8_t *choice, double kl, double se, struct layout *l)
+{
+	layout_init(l, d->m, d->set.format, d->set.k);
+	memcpy(l->choice, choice, d->set.n);
+	for (size_t i = 0; i < d->set.n; i++)
+		l->by[i] = choice[i] == d->keep || !d->best[choice[i]]
+				   ? NULL /* whichever proves best */
+				   : variant_at(&d->set, i, choice[i])->by;
+	l->predicted_kl = kl;
+	l->predicted_se = se;
+	layout_count(l, d->m);
+}
+
+/* A number: the best layout at that many stored bits a weight. */
+static enum st by_budget(struct desk *d, double bpw, struct layout *l, const char **source,
+	const struct sink *s, struct err *e)
+{
+	size_t nk = d->set.n * d->set.k;
+	uint64_t *bytes = xarray(nk, sizeof *bytes), budget;
+	double *damage = xarray(nk, sizeof *damage), *se = xarray(nk, sizeof *se);
+	uint8_t *choice = xarray(d->set.n, 1);
+	struct front_table *table = NULL;
+	struct front_answer a;
+	struct front_input in;
+	struct front *f = NULL;
+	bool known = false, nats = false;
+	enum st st = ST_OK;
+
+	for (size_t i = 0; i < nk; i++)
+		known |=
+			d->useful[i] && i % d->set.k != d->keep && d->cell[i].state != CELL_UNKNOWN;
+	if (!known)
+		st = desk_prepare(d, STAGE_SCORE, s, e);
+	if (!st) {
+		nats = desk_damage(d, damage, se, source);
+		desk_front_input(d, &in, bytes, damage, se);
+		st = front_new(&f, &in, e);
+	}
+	budget = bpw > 0 && bpw < 1e3 ? (uint64_t)(bpw * (double)d->m->weights / 8 + 1e-3) : 0;
+	if (!st && bpw >= 1e3)
+		budget = front_most(f);
+	if (!st && budget < front_least(f))
+		st = err_set(e, ST_INVALID,
+			"%.4g stored bits a weight is below the least these formats reach, %.4g",
+			bpw, (double)front_least(f) * 8 / (double)d->m->weights);
+	if (!st)
+		st = front_exact(&table, f, s, e);
+	if (!st) {
+		front_table_answer(table, budget, choice, &a);
+		/* First scores order cells; they are no nats and make no prediction.  That
+		 * keeping everything does no damage needs none. */
+		if (!nats && a.damage > 0)
+			a.damage = a.se = (double)NAN;
+		desk_layout_of(d, choice, a.damage, a.se, l);
+	}
+	front_table_free(table);
+	front_free(f);
+	xfree(bytes);
+	xfree(damage);
+	xfree(se);
+	xfree(choice);
+	return st;
+}
+
+static size_t format_index(const struct desk *d, struct format f)
+{
+	size_t i = 0;
+
+	while (i < d->set.k && !format_equal(d->set.format[i], f))
+		i++;
+	return i;
+}
+
+/* Makes the dial hold these formats, too. */
+static enum st add_formats(struct desk *d, const struct format *f, size_t k, struct err *e)
+{
+	char names[FORMAT_MAX * 2 * FORMAT_NAME] = "", one[FORMAT_NAME];
+	bool fresh = false;
+	enum st st;
+
+	for (size_t i = 0; i < d->set.k; i++) {
+		strcat(names, i ? "," : "");
+		strcat(names, format_name(d->set.format[i], one));
+	}
+	for (size_t i = 0; i < k; i++)
+		if (format_index(d, f[i]) == d->set.k) {
+			strcat(names, ",");
+			strcat(names, format_name(f[i], one));
+			fresh = true;
+		}
+	st = fresh ? desk_set_formats(d, names, e) : ST_OK;
+	for (size_t i = 0; i < k && !st; i++)
+		if (format_index(d, f[i]) == d->set.k)
+			st = err_set(e, ST_NOMEM,
+				"there is not enough memory for the variants of %s beside the "
+				"dial's",
+				format_name(f[i], one));
+	return st;
+}
+
+static enum st by_format(struct desk *d, struct format f, struct layout *l, struct err *e)
+{
+	enum st st = add_formats(d, &f, 1, e);
+	uint8_t *choice;
+
+	if (st)
+		return st;
+	choice = xarray(d->set.n, 1);
+	memset(choice, (int)format_index(d, f), d->set.n);
+	desk_layout_of(d, choice, (double)NAN, (double)NAN, l);
+	xfree(choice);
+	return ST_OK;
+}
+
+static enum st by_file(struct desk *d, const char *path, struct layout *l, struct err *e)
+{
+	struct layout in;
+	enum st st = layout_read(&in, path, d->m, e);
+
+	if (st)
+		return st;
+	st = add_formats(d, in.format, in.k, e);
+	if (!st) {
+		layout_init(l, d->m, d->set.format, d->set.k);
+		for (size_t i = 0; i < in.n; i++) {
+			l->choice[i] = (uint8_t)format_index(d, in.format[in.choice[i]]);
+			l->by[i] = in.by[i];
+		}
+		l->predicted_kl = in.predicted_kl;
+		l->predicted_se = in.predicted_se;
+		layout_count(l, d->m);
+	}
+	layout_release(&in);
+	return st;
+}
+
+enum st desk_layout(struct desk *d, const char *name, struct layout *l, const char **source,
+	const struct sink *s, struct err *e)
+{
+	struct format f;
+	char *end, *run;
+	double bpw;
+	enum st st;
+
+	*source = NULL;
+	if (fs_is_file(name))
+		return by_file(d, name, l, e);
+	bpw = strtod(name, &end);
+	if (end != name && !*end)
+		return by_budget(d, bpw, l, source, s, e);
+	if (!format_parse(&f, name, NULL))
+		return by_format(d, f, l, e);
+	run = run_layout_path(name);
+	if (!run)
+		return err_set(e, ST_INVALID,
+			"layout %s is no file, no run, no format (int4g128) and no number of bits",
+			name);
+	st = by_file(d, run, l, e);
+	xfree(run);
+	return st;
+}
+
+enum st desk_layout_view(struct desk *d, const struct layout *l, const struct mat **view,
+	const struct sink *s, struct err *e)
+{
+	bool calibrate = false, uniform = d->set.n > 0;
+	size_t f = d->set.n ? l->choice[0] : 0;
+	enum st st = ST_OK;
+
+	for (size_t i = 0; i < d->set.n; i++) {
+		calibrate |= l->choice[i] != d->keep && !l->by[i] && !d->best[l->choice[i]];
+		uniform &= l->choice[i] == f && !l->by[i];
+	}
+	for (size_t i = 0; i < d->set.n && !st; i++) {
+		const struct quantizer *by = l->by[i];
+
+		if (l->choice[i] == d->keep || (!by && d->best[l->choice[i]]))
+			continue;
+		if (sink_poll(s))
+			return ST_CANCELLED;
+		if (by)
+			st = desk_variant(d, i, l->choice[i], by, s, e);
+		else
+			st = desk_best_variant(d, i, l->choice[i], s, e);
+		if (calibrate)
+			sink_progress(s, (double)i + 1, (double)d->set.n);
+	}
+	if (!st && uniform && calibrate) { /* a whole format: worth keeping */
+		d->best[f] = true;
+		desk_store_best(d, f, s);
+	}
+	return st ? st : desk_view(d, l->choice, view, s, e);
+}

@@ -1,0 +1,59 @@
+/* desk_private.h - what the files of the desk share; nobody else includes it. */
+#ifndef BD_WORK_DESK_PRIVATE_H
+#define BD_WORK_DESK_PRIVATE_H
+
+#include "core/work/desk.h"
+
+/* Seeds split what the model writes for different uses, so that nothing is measured on
+ * text it was calibrated on. */
+enum { SEED_SCAN = 1, SEED_CALIB = 2, SEED_MEASURE = 3 };
+
+enum {
+	DESK_SCAN_TOKENS = 512,
+	DESK_SCAN_LEN = 64,  /* self-sampled: eight sequences side by side */
+	DESK_FILE_LEN = 128, /* sequences of a file's text */
+	DESK_FAST_TOKENS = 64,
+	DESK_SCORE_TOKENS = 128,
+	DESK_CALIB_LEN = 256,
+	DESK_CALIB_SEQS = 16, /* 4,096 tokens */
+	DESK_MORE_SEQS = 48,  /* 12,288 to calibrate on, 4,096 to measure on */
+	DESK_MEASURE_SEQS = 16
+};
+
+uint64_t desk_bytes(const struct desk *d, size_t linear, size_t fmt);
+void desk_by(const struct quantizer *q, char out[12]);
+/* The calibrated best of one cell, whatever is in its slot. */
+BD_MUST_USE enum st desk_best_variant(
+	struct desk *d, size_t linear, size_t fmt, const struct sink *s, struct err *e);
+void desk_apply_cells(struct desk *d);
+void desk_load_variants(struct desk *d);
+void desk_store_best(const struct desk *d, size_t fmt, const struct sink *s);
+void desk_best_key(const struct desk *d, char out[16]); /* "best-1a2b3c4d" */
+
+void desk_tell(struct desk *d, enum desk_change what);
+
+/* The stages' work; each skips what is done. */
+BD_MUST_USE enum st desk_data_free(
+	struct desk *d, const char *quantizer, const struct sink *s, struct err *e);
+BD_MUST_USE enum st desk_need_moments(struct desk *d, const struct sink *s, struct err *e);
+BD_MUST_USE enum st desk_calibrate(struct desk *d, const struct sink *s, struct err *e);
+BD_MUST_USE enum st desk_first_score(struct desk *d, const struct sink *s, struct err *e);
+/* state: CELL_FAST or CELL_SCANNED. */
+BD_MUST_USE enum st desk_measure_cells(
+	struct desk *d, enum cell_state state, const struct sink *s, struct err *e);
+
+/* Is any cell of the format one to make a variant for and to measure? */
+bool desk_any_useful(const struct desk *d, size_t fmt);
+/* Leaves formats out, the widest first, until the variants of the rest take at most `room`
+ * bytes or one is left beside keep; names them in `out`.  How many stay. */
+size_t desk_fit_formats(
+	const struct model *m, struct format *f, size_t k, uint64_t room, char *out, size_t cap);
+
+/* Sequences of the self-sampled text to scan on. */
+size_t desk_scan_seqs(const struct desk *d);
+/* The scan's and the calibration's text, made now if need be. */
+BD_MUST_USE enum st desk_scan_text(struct desk *d, const struct sink *s, struct err *e);
+BD_MUST_USE enum st desk_calib_text(
+	struct desk *d, size_t n_seq, const struct sink *s, struct err *e);
+
+#endif

@@ -1,0 +1,274 @@
+/* desk_text.c - the texts a desk scans, calibrates and measures on. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/fs.h"
+#include "core/base/log.h"
+#include "core/base/sha256.h"
+#include "core/base/text.h"
+#include "core/work/desk_private.h"
+
+enum { TEXT_MAX = 1 << 30 };
+
+/* What is odd about a file's bytes, once a file. */
+static void tell_oddities(struct desk *d, const char *path, const char *s, size_t n)
+{
+	size_t bad, lost;
+
+	if (d->text_told && !strcmp(d->text_told, path))
+		return;
+	xfree(d->text_told);
+	d->text_told = xstrdup(path);
+	bad = utf8_first_bad(s, n);
+	lost = tokenizer_first_lost(d->tok, s, n);
+	if (bad < n)
+		log_at(LOG_WARN, "text", "%s is not UTF-8 from byte %zu on; taken as bytes", path,
+			bad);
+	if (lost < n)
+		log_at(LOG_WARN, "text",
+			"%s: the model's vocabulary has no token for byte %zu and others like it; "
+			"they are left out",
+			path, lost);
+}
+
+enum st desk_tokens(
+	struct desk *d, const char *path, size_t limit, struct tok_ids *ids, struct err *e)
+{
+	char *bytes;
+	size_t n, cut;
+	enum st st;
+
+	if (!d->tok)
+		return err_set(e, d->tok_err.st, "%s", d->tok_err.msg);
+	st = fs_read(path, TEXT_MAX, &bytes, &n, e);
+	if (st)
+		return st;
+	tell_oddities(d, path, bytes, n);
+	/* No token is longer than 1 KiB, so much of a long file needs no reading. */
+	cut = limit && limit < n / 64 ? limit * 64 : n;
+	while (cut < n && ((unsigned char)bytes[cut] & 0xc0) == 0x80)
+		cut++;
+	st = tokenizer_encode_text(d->tok, bytes, cut, ids, e);
+	while (!st && cut < n && ids->n < limit + 16) { /* rare: very long tokens */
+		cut = cut * 2 < n ? cut * 2 : n;
+		ids->n = 0;
+		st = tokenizer_encode_text(d->tok, bytes, cut, ids, e);
+	}
+	big_free(bytes);
+	if (!st && limit && ids->n > limit)
+		ids->n = limit;
+	return st ? err_at(e, st, "%s", path) : ST_OK;
+}
+
+size_t desk_start(const struct desk *d, int32_t start[8])
+{
+	const struct vocab *v = d->m->ck->vocab;
+	struct tok_ids ids = { 0 };
+	size_t n = 0;
+
+	if (v && v->bos >= 0) {
+		start[0] = v->bos;
+		return 1;
+	}
+	if (d->tok && d->template) {
+		struct chat_message none = { "user", "", 0 };
+
+		if (!template_render(
+			    d->template, v->chat_template, d->tok, &none, 1, false, &ids, NULL))
+			for (; n < ids.n && n < 1; n++)
+				start[n] = ids.id[n];
+		tok_ids_release(&ids);
+	}
+	if (!n)
+		start[n++] = v && v->eos >= 0 ? v->eos : 0;
+	return n;
+}
+
+static void hash_ids(const struct token_text *t, char out[17])
+{
+	char hex[65];
+
+	sha256_of(t->id, t->n_seq * t->len * sizeof *t->id, hex);
+	memcpy(out, hex, 16);
+	out[16] = 0;
+}
+
+/* At least n_seq sequences that the model wrote by itself. */
+static enum st self_text(struct desk *d, uint64_t seed, size_t n_seq, size_t len,
+	struct token_text *t, const struct sink *s, struct err *e)
+{
+	int32_t start[8];
+	size_t n_start = desk_start(d, start), have;
+	struct token_text kept = { 0 };
+	enum st st;
+
+	have = t->n_seq;
+	if (have >= n_seq)
+		return ST_OK;
+	if (cache_get_text(d->cache, seed, have + 1, len, &kept)) {
+		token_text_release(t);
+		*t = kept;
+		have = t->n_seq;
+		if (have >= n_seq) {
+			t->n_seq = n_seq; /* the same text whatever more is in the cache */
+			return ST_OK;
+		}
+	}
+	t->len = len;
+	st = selftext_more(t, d->m, seed, start, n_start, n_seq - have, s, e);
+	if (t->n_seq > have)
+		cache_put_text(d->cache, seed, t);
+	return st;
+}
+
+/* n_seq sequences of len ids of the file, `skip` ids in; fewer when the file is short. */
+static enum st file_text(
+	struct desk *d, size_t skip, size_t n_seq, size_t len, struct token_text *t, struct err *e)
+{
+	struct tok_ids ids = { 0 };
+	enum st st;
+	size_t have;
+
+	token_text_release(t);
+	st = desk_tokens(d, d->text_path, skip + n_seq * len, &ids, e);
+	if (st) {
+		tok_ids_release(&ids);
+		return st;
+	}
+	have = ids.n > skip ? ids.n - skip : 0;
+	if (have < len && ids.n >= 2 && skip) { /* take its end again, rather than nothing */
+		log_at(LOG_WARN, "text", "%s has only %zu tokens: parts of it serve more than once",
+			d->text_path, ids.n);
+		skip = ids.n > len ? ids.n - len : 0;
+		have = ids.n - skip;
+	}
+	if (have < 2) {
+		tok_ids_release(&ids);
+		return err_set(e, ST_INVALID, "%s has %zu tokens; a scan needs at least 2",
+			d->text_path, ids.n);
+	}
+	t->len = have < len ? have : len;
+	t->n_seq = have / t->len < n_seq ? have / t->len : n_seq;
+	t->id = big_array(t->n_seq * t->len, sizeof *t->id, "text", e);
+	if (t->id)
+		memcpy(t->id, ids.id + skip, t->n_seq * t->len * sizeof *t->id);
+	tok_ids_release(&ids);
+	return t->id ? ST_OK : ST_NOMEM;
+}
+
+size_t desk_scan_seqs(const struct desk *d)
+{
+	return (d->scan_tokens + DESK_SCAN_LEN - 1) / DESK_SCAN_LEN;
+}
+
+enum st desk_scan_text(struct desk *d, const struct sink *s, struct err *e)
+{
+	enum st st;
+	if (d->scan_text.n_seq && d->text_hash[0])
+		return ST_OK;
+	if (d->text_path)
+		st = file_text(d, 0, (d->scan_tokens + DESK_FILE_LEN - 1) / DESK_FILE_LEN,
+			d->scan_tokens < DESK_FILE_LEN ? d->scan_tokens : DESK_FILE_LEN,
+			&d->scan_text, e);
+	else
+		st = self_text(d, SEED_SCAN, desk_scan_seqs(d), DESK_SCAN_LEN, &d->scan_text, s, e);
+	if (st)
+		return st;
+	hash_ids(&d->scan_text, d->text_hash);
+	desk_apply_cells(d);
+	desk_tell(d, DESK_TEXT);
+	return ST_OK;
+}
+
+/* Ids at the beginning of a file that the scan uses. */
+static size_t scan_part(const struct desk *d)
+{
+	return (d->scan_tokens + DESK_FILE_LEN - 1) / DESK_FILE_LEN * DESK_FILE_LEN;
+}
+
+enum st desk_calib_text(struct desk *d, size_t n_seq, const struct sink *s, struct err *e)
+{
+	if (!d->text_path)
+		return self_text(d, SEED_CALIB, n_seq, DESK_CALIB_LEN, &d->calib_text, s, e);
+	if (d->calib_text.n_seq)
+		return ST_OK;
+	return file_text(d, scan_part(d), n_seq, DESK_CALIB_LEN, &d->calib_text, e);
+}
+
+enum st desk_measure_text(
+	struct desk *d, size_t tokens, struct token_text *t, const struct sink *s, struct err *e)
+{
+	size_t n_seq = (tokens + DESK_CALIB_LEN - 1) / DESK_CALIB_LEN;
+
+	if (!d->text_path)
+		return self_text(d, SEED_MEASURE, n_seq, DESK_CALIB_LEN, t, s, e);
+	return file_text(
+		d, scan_part(d) + DESK_CALIB_SEQS * DESK_CALIB_LEN, n_seq, DESK_CALIB_LEN, t, e);
+}
+
+/* Calibrated variants depend on the quantizers, on where the text begins and on the text. */
+void desk_best_key(const struct desk *d, char out[16])
+{
+	char hex[65], hqq[12], gptq[12], *s;
+	struct fs_id id = { 0 };
+
+	desk_by(quantizer_find("hqq"), hqq);
+	desk_by(quantizer_find("gptq"), gptq);
+	if (!d->text_path)
+		s = xprintf("%s %s self %d", hqq, gptq, SEED_CALIB);
+	else if (!fs_identify(d->text_path, &id, NULL))
+		s = xprintf("%s %s %s %llu %lld %zu", hqq, gptq, d->text_path,
+			(unsigned long long)id.size, (long long)id.mtime_ns, scan_part(d));
+	else
+		s = xprintf("%s %s none", hqq, gptq);
+	sha256_of(s, strlen(s), hex);
+	xfree(s);
+	snprintf(out, 16, "best-%.8s", hex);
+}
+
+/* The text's own name for people, and what the cache has of it. */
+static void begin_text(struct desk *d, const char *path, size_t tokens)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL, *name = slash ? slash + 1 : path;
+	char *copy = path ? xstrdup(path) : NULL; /* path may be the former one */
+
+	token_text_release(&d->scan_text);
+	token_text_release(&d->calib_text);
+	moments_free(&d->moments);
+	d->text_hash[0] = '\0';
+	if (tokens)
+		d->scan_tokens = tokens;
+	if (path)
+		text_clean(d->text_name, sizeof d->text_name, name, strlen(name), true);
+	else
+		snprintf(d->text_name, sizeof d->text_name, "self-sampled, seed %d", SEED_SCAN);
+	xfree(d->text_path);
+	d->text_path = copy;
+	if (!path && cache_get_text(d->cache, SEED_SCAN, desk_scan_seqs(d), DESK_SCAN_LEN,
+			     &d->scan_text)) {
+		d->scan_text.n_seq = desk_scan_seqs(d);
+		hash_ids(&d->scan_text, d->text_hash);
+	}
+}
+
+enum st desk_set_text(struct desk *d, const char *path, size_t tokens, struct err *e)
+{
+	struct tok_ids ids = { 0 };
+	enum st st = ST_OK, formats;
+
+	if (path) { /* refused before anything is given up for it */
+		st = desk_tokens(d, path, 2, &ids, e);
+		if (!st && ids.n < 2)
+			st = err_set(e, ST_INVALID, "%s has %zu tokens; a scan needs at least 2",
+				path, ids.n);
+		tok_ids_release(&ids);
+	}
+	if (st)
+		return st;
+	begin_text(d, path, tokens);
+	if (path)
+		st = desk_scan_text(d, NULL, e);
+	formats = desk_set_formats(d, d->formats, st ? NULL : e); /* cells of this text, or none */
+	return st ? st : formats;
+}

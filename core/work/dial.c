@@ -1,0 +1,499 @@
+/* dial.c - solving at the speed of a key; dial_undo.c has the way back. */
+#include "core/work/dial.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/clock.h"
+#include "core/base/text.h"
+#include "core/model/model.h"
+#include "core/work/dial_private.h"
+
+struct dial *dial_new(struct bus *b)
+{
+	struct dial *d = xalloc(sizeof *d);
+
+	pthread_mutex_init(&d->mu, NULL);
+	d->bus = b;
+	d->bpw = (double)NAN;
+	return d;
+}
+
+/* Caller holds d->mu. */
+static void solved_unref(struct solved *s)
+{
+	if (!s || --s->refs)
+		return;
+	front_table_free(s->table);
+	front_free(s->front);
+	xfree(s->bytes);
+	xfree(s->damage);
+	xfree(s->se);
+	xfree(s);
+}
+
+static void forget(struct dial *d)
+{
+	dial_forget_undo(d);
+	for (size_t i = 0; i < d->n_points; i++)
+		xfree(d->point_choice[i]);
+	d->n_points = 0;
+	solved_unref(d->now);
+	d->now = NULL;
+	xfree(d->pin);
+	xfree(d->choice);
+	d->pin = NULL;
+	d->choice = NULL;
+	d->has_choice = d->given = false;
+	snap_unref(d->m ? &d->m->snap : NULL);
+	d->m = NULL;
+}
+
+void dial_free(struct dial *d)
+{
+	if (!d)
+		return;
+	forget(d);
+	pthread_mutex_destroy(&d->mu);
+	xfree(d);
+}
+
+void dial_model(struct dial *d, struct snap_model *m)
+{
+	pthread_mutex_lock(&d->mu);
+	forget(d);
+	snap_ref(&m->snap);
+	d->m = m;
+	d->pin = xarray(m->n + 1, 1);
+	memset(d->pin, -1, m->n);
+	d->choice = xarray(m->n + 1, 1);
+	pthread_mutex_unlock(&d->mu);
+}
+
+/* Never a byte too many; a thousandth of one is what the way to bits a weight and back may
+ * have cost. */
+static uint64_t budget_of(const struct dial *d)
+{
+	return (uint64_t)(d->bpw * (double)d->m->weights / 8 + 1e-3);
+}
+
+static double bpw_of(const struct dial *d, uint64_t bytes)
+{
+	return (double)bytes * 8 / (double)d->m->weights;
+}
+
+static double nominal(const struct dial *d)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < d->m->n; i++)
+		sum += (double)d->m->nominal[i * d->m->k + d->choice[i]] *
+		       (double)d->m->shape[i].rows * (double)d->m->shape[i].cols;
+	return sum / (double)d->m->weights;
+}
+
+static uint64_t bytes_of(const struct dial *d, const uint8_t *choice)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < d->m->n; i++)
+		sum += d->m->bytes[i * d->m->k + choice[i]];
+	return sum;
+}
+
+/* What the damages known add up to for a layout that was not solved for. */
+static void predict_given(const struct dial *d, struct front_answer *a)
+{
+	double var = 0;
+
+	a->damage = d->given_kl;
+	a->se = d->given_se;
+	if (isfinite(a->damage) || !d->now)
+		return;
+	a->damage = 0;
+	for (size_t i = 0; i < d->m->n; i++) {
+		size_t at = i * d->m->k + d->choice[i];
+
+		a->damage += d->now->damage[at];
+		var += d->now->se[at] * d->now->se[at];
+	}
+	a->se = sqrt(var);
+}
+
+static void publish_answer(struct dial *d, const struct front_answer *a, double ms)
+{
+	struct snap_answer *s = snap_answer_new(d->m->n, false);
+
+	memcpy(s->choice, d->choice, d->m->n);
+	memcpy(s->pin, d->pin, d->m->n);
+	s->generation = d->generation;
+	s->asked_bpw = d->bpw;
+	s->budget = budget_of(d);
+	s->bytes = d->answer_bytes = bytes_of(d, d->choice);
+	s->file_bytes = s->bytes + d->m->other_bytes;
+	s->stored_bpw = bpw_of(d, s->bytes);
+	s->nominal_bpw = nominal(d);
+	s->kl = d->answer_kl = a->damage;
+	s->se = d->answer_se = a->se;
+	s->in_nats = (d->given && isfinite(d->given_kl)) || d->now->in_nats;
+	s->bound = a->bound;
+	s->exact = a->exact;
+	s->solve_ms = ms;
+	s->measured_kl = s->measured_se = (double)NAN;
+	for (size_t i = 0; i < d->n_points; i++)
+		if (d->point_choice[i] && !memcmp(d->point_choice[i], d->choice, d->m->n)) {
+			s->measured_kl = d->point[i].kl;
+			s->measured_se = d->point[i].se;
+		}
+	bus_publish(d->bus, (struct event){ .kind = EV_ANSWER, .snap = &s->snap });
+}
+
+void dial_solve(struct dial *d)
+{
+	struct front_answer a = { .damage = (double)NAN, .se = (double)NAN, .bound = (double)NAN };
+	double t = clock_now();
+	uint8_t *choice;
+
+	if (!d->m || !d->now)
+		return;
+	choice = xarray(d->m->n + 1, 1);
+	if (d->given) {
+		memcpy(choice, d->choice, d->m->n);
+		predict_given(d, &a);
+	} else if (d->now->table) {
+		front_table_answer(d->now->table, budget_of(d), choice, &a);
+	} else {
+		front_answer(d->now->front, budget_of(d), choice, &a);
+	}
+	if (!d->has_choice || memcmp(choice, d->choice, d->m->n))
+		d->generation++;
+	memcpy(d->choice, choice, d->m->n);
+	d->has_choice = true;
+	xfree(choice);
+	publish_answer(d, &a, (clock_now() - t) * 1e3);
+}
+
+/* Caller holds d->mu. */
+static void publish_front(struct dial *d)
+{
+	const struct front *f = d->now->front;
+	size_t n = front_curve(f, NULL, NULL, 0);
+	struct snap_front *s = snap_front_new(n, d->n_points);
+
+	front_curve(f, s->bytes, s->kl, n);
+	memcpy(s->point, d->point, d->n_points * sizeof *s->point);
+	s->least = front_least(f);
+	s->most = front_most(f);
+	s->least_bpw = bpw_of(d, s->least);
+	s->most_bpw = bpw_of(d, s->most);
+	s->in_nats = d->now->in_nats;
+	bus_publish(d->bus, (struct event){ .kind = EV_FRONT, .snap = &s->snap });
+}
+
+static double clamp_bpw(const struct dial *d, double bpw)
+{
+	double lo = bpw_of(d, front_least(d->now->front));
+	double hi = bpw_of(d, front_most(d->now->front));
+
+	return bpw < lo ? lo : bpw > hi ? hi : bpw;
+}
+
+/* Caller holds d->mu.  The front under the present pins. */
+static enum st rebuild(
+	struct dial *d, const double *damage, const double *se, bool nats, struct err *e)
+{
+	size_t nk = d->m->n * d->m->k;
+	struct solved *s = xalloc(sizeof *s);
+	enum st st;
+
+	s->refs = 1;
+	s->in_nats = nats;
+	s->bytes = xarray(nk + 1, sizeof *s->bytes);
+	s->damage = xarray(nk + 1, sizeof *s->damage);
+	s->se = xarray(nk + 1, sizeof *s->se);
+	memcpy(s->bytes, d->m->bytes, nk * sizeof *s->bytes);
+	memcpy(s->damage, damage, nk * sizeof *s->damage);
+	memcpy(s->se, se, nk * sizeof *s->se);
+	st = front_new(&s->front,
+		&(struct front_input){ .n = d->m->n,
+			.k = d->m->k,
+			.bytes = s->bytes,
+			.damage = s->damage,
+			.se = s->se,
+			.pin = d->pin },
+		e);
+	if (st) {
+		solved_unref(s);
+		return st;
+	}
+	solved_unref(d->now);
+	d->now = s;
+	if (isnan(d->bpw)) /* the middle of what there is to choose from */
+		d->bpw =
+			round((bpw_of(d, front_least(s->front)) + bpw_of(d, front_most(s->front))) *
+				10) /
+			20;
+	d->bpw = clamp_bpw(d, d->bpw);
+	publish_front(d);
+	dial_solve(d);
+	return ST_OK;
+}
+
+enum st dial_damage(
+	struct dial *d, const double *damage, const double *se, bool in_nats, struct err *e)
+{
+	enum st st = ST_OK;
+
+	pthread_mutex_lock(&d->mu);
+	if (d->m)
+		st = rebuild(d, damage, se, in_nats, e);
+	pthread_mutex_unlock(&d->mu);
+	return st;
+}
+
+enum st dial_no_model(struct err *e)
+{
+	return err_set(e, ST_INVALID, "no model is open yet");
+}
+
+enum st dial_budget(struct dial *d, double bpw, struct err *e)
+{
+	enum st st = ST_OK;
+
+	pthread_mutex_lock(&d->mu);
+	if (!isfinite(bpw) || bpw <= 0) {
+		st = err_set(e, ST_INVALID, "budget %g: expected bits a weight above 0", bpw);
+	} else if (!d->m || !d->now) {
+		d->bpw = bpw; /* where the dial will stand */
+	} else {
+		dial_remember(d, true);
+		d->given = false;
+		d->bpw = clamp_bpw(d, bpw);
+		dial_solve(d);
+	}
+	pthread_mutex_unlock(&d->mu);
+	return st;
+}
+
+enum st dial_bytes(struct dial *d, uint64_t bytes, struct err *e)
+{
+	uint64_t weights;
+
+	pthread_mutex_lock(&d->mu);
+	weights = d->m ? d->m->weights : 0;
+	pthread_mutex_unlock(&d->mu);
+	return weights ? dial_budget(d, (double)bytes * 8 / (double)weights, e) : dial_no_model(e);
+}
+
+double dial_bpw(struct dial *d)
+{
+	double bpw;
+
+	pthread_mutex_lock(&d->mu);
+	bpw = d->bpw;
+	pthread_mutex_unlock(&d->mu);
+	return bpw;
+}
+
+enum st dial_rebuild(struct dial *d, struct err *e)
+{
+	struct solved *old = d->now;
+	enum st st;
+
+	old->refs++;
+	st = rebuild(d, old->damage, old->se, old->in_nats, e);
+	solved_unref(old);
+	return st;
+}
+
+/* The format a linear is pinned to: fmt, or the one it has now. */
+static int pin_of(const struct dial *d, size_t i, int fmt)
+{
+	return fmt == -2 ? d->choice[i] : fmt;
+}
+
+/* How many linears the pattern names; refuses a format that none of them can take. */
+static enum st match(
+	const struct dial *d, const char *pattern, int fmt, size_t *matched, struct err *e)
+{
+	char name[32], f[FORMAT_NAME];
+
+	for (size_t i = 0; i < d->m->n; i++) {
+		int to = pin_of(d, i, fmt);
+
+		if (!text_glob(pattern, linear_name(i, name)))
+			continue;
+		++*matched;
+		if (to >= 0 && !isfinite(d->now->damage[i * d->m->k + (size_t)to]))
+			return err_set(e, ST_INVALID,
+				"%s in %s would take no fewer bytes than it has in the file; "
+				"pin it to keep",
+				name, format_name(d->m->format[to], f));
+	}
+	if (!*matched)
+		return err_set(
+			e, ST_INVALID, "%s names no linear; try layers.3.v or layers.*.v", pattern);
+	return ST_OK;
+}
+
+enum st dial_pin(struct dial *d, const char *pattern, int fmt, size_t *matched, struct err *e)
+{
+	enum st st;
+	char name[32];
+
+	*matched = 0;
+	pthread_mutex_lock(&d->mu);
+	if (!d->m || !d->now)
+		st = dial_no_model(e);
+	else if (fmt < -2 || fmt >= (int)d->m->k)
+		st = err_set(e, ST_INVALID, "pin: the dial has no format %d", fmt);
+	else
+		st = match(d, pattern, fmt, matched, e);
+	if (!st) {
+		dial_remember(d, false);
+		for (size_t i = 0; i < d->m->n; i++)
+			if (text_glob(pattern, linear_name(i, name)))
+				d->pin[i] = (int8_t)pin_of(d, i, fmt);
+		d->given = false;
+		st = dial_rebuild(d, e);
+	}
+	pthread_mutex_unlock(&d->mu);
+	return st;
+}
+
+void dial_choose(struct dial *d, const uint8_t *choice, double kl, double se)
+{
+	pthread_mutex_lock(&d->mu);
+	if (d->m) {
+		if (d->now)
+			dial_remember(d, false);
+		memcpy(d->choice, choice, d->m->n);
+		d->has_choice = d->given = true;
+		d->given_kl = kl;
+		d->given_se = se;
+		d->generation++;
+		d->bpw = bpw_of(d, bytes_of(d, choice));
+		dial_solve(d);
+	}
+	pthread_mutex_unlock(&d->mu);
+}
+
+bool dial_choice(struct dial *d, uint8_t *choice, size_t n, double *bpw, uint64_t *generation)
+{
+	bool has;
+
+	pthread_mutex_lock(&d->mu);
+	has = d->m && d->has_choice && d->m->n == n;
+	if (has) {
+		if (choice)
+			memcpy(choice, d->choice, n);
+		*bpw = bpw_of(d, bytes_of(d, d->choice));
+		*generation = d->generation;
+	}
+	pthread_mutex_unlock(&d->mu);
+	return has;
+}
+
+bool dial_answered(
+	struct dial *d, uint8_t *choice, size_t n, uint64_t *bytes, double *kl, double *se)
+{
+	bool has;
+
+	pthread_mutex_lock(&d->mu);
+	has = d->m && d->has_choice && d->now && d->m->n == n;
+	if (has) {
+		memcpy(choice, d->choice, n);
+		*bytes = d->answer_bytes;
+		*kl = d->answer_kl;
+		*se = d->answer_se;
+	}
+	pthread_mutex_unlock(&d->mu);
+	return has;
+}
+
+size_t dial_formats(struct dial *d, struct format f[FORMAT_MAX])
+{
+	size_t k;
+
+	pthread_mutex_lock(&d->mu);
+	k = d->m ? d->m->k : 0;
+	if (k)
+		memcpy(f, d->m->format, k * sizeof *f);
+	pthread_mutex_unlock(&d->mu);
+	return k;
+}
+
+void dial_measured(struct dial *d, const uint8_t *choice, uint64_t bytes, double kl, double se,
+	const char *what)
+{
+	struct front_point *p;
+	size_t at;
+
+	pthread_mutex_lock(&d->mu);
+	if (d->m) {
+		for (at = 0; at < d->n_points; at++) /* measured again: the newer counts */
+			if (!memcmp(d->point_choice[at], choice, d->m->n))
+				break;
+		if (at == POINTS) {
+			xfree(d->point_choice[0]);
+			memmove(d->point, d->point + 1, (POINTS - 1) * sizeof *d->point);
+			memmove(d->point_choice, d->point_choice + 1,
+				(POINTS - 1) * sizeof *d->point_choice);
+			d->point_choice[at = POINTS - 1] = NULL;
+		} else if (at == d->n_points) {
+			d->point_choice[d->n_points++] = NULL;
+		}
+		if (!d->point_choice[at])
+			d->point_choice[at] = xarray(d->m->n + 1, 1);
+		memcpy(d->point_choice[at], choice, d->m->n);
+		p = &d->point[at];
+		*p = (struct front_point){
+			.bytes = bytes, .bpw = bpw_of(d, bytes), .kl = kl, .se = se
+		};
+		snprintf(p->what, sizeof p->what, "%s", what);
+		if (d->now) {
+			publish_front(d);
+			dial_solve(d);
+		}
+	}
+	pthread_mutex_unlock(&d->mu);
+}
+
+bool dial_wants_exact(struct dial *d)
+{
+	bool wants;
+
+	pthread_mutex_lock(&d->mu);
+	wants = d->now && !d->now->table && !d->given;
+	pthread_mutex_unlock(&d->mu);
+	return wants;
+}
+
+enum st dial_exact(struct dial *d, const struct sink *s, struct err *e)
+{
+	struct front_table *t = NULL;
+	struct solved *on;
+	enum st st;
+
+	pthread_mutex_lock(&d->mu);
+	on = d->now;
+	if (on)
+		on->refs++;
+	pthread_mutex_unlock(&d->mu);
+	if (!on)
+		return ST_OK;
+	st = on->table ? ST_OK : front_exact(&t, on->front, s, e);
+	pthread_mutex_lock(&d->mu);
+	if (!st && t && !on->table) {
+		on->table = t;
+		t = NULL;
+		if (d->now == on)
+			dial_solve(d);
+	}
+	solved_unref(on);
+	pthread_mutex_unlock(&d->mu);
+	front_table_free(t);
+	return st;
+}

@@ -1,0 +1,58 @@
+/* dial.h - the budget, the pins, and the layout they lead to.
+ *
+ * Turning the dial is answered in the call (hull and greedy, microseconds) and published
+ * as EV_ANSWER; the exact programme follows as a job (dial_exact) and replaces it.  New
+ * damages re-solve at once.  One mutex guards all of it: any thread may call; nothing is
+ * called under it but the bus.
+ */
+#ifndef BD_WORK_DIAL_H
+#define BD_WORK_DIAL_H
+
+#include "core/base/err.h"
+#include "core/base/sink.h"
+#include "core/work/bus.h"
+#include "core/work/snap.h"
+
+struct dial;
+
+struct dial *dial_new(struct bus *b);
+void dial_free(struct dial *d);
+
+/* A model: forgets pins, marks and points; the budget stays where the new ends allow it,
+ * or goes to the middle.  Takes a reference. */
+void dial_model(struct dial *d, struct snap_model *m);
+/* damage, se: [n][k].  Publishes EV_FRONT and EV_ANSWER. */
+BD_MUST_USE enum st dial_damage(
+	struct dial *d, const double *damage, const double *se, bool in_nats, struct err *e);
+
+BD_MUST_USE enum st dial_budget(struct dial *d, double bpw, struct err *e);
+BD_MUST_USE enum st dial_bytes(struct dial *d, uint64_t bytes, struct err *e);
+double dial_bpw(struct dial *d);
+/* fmt -1 frees; -2: as it is now. */
+BD_MUST_USE enum st dial_pin(
+	struct dial *d, const char *pattern, int fmt, size_t *matched, struct err *e);
+BD_MUST_USE enum st dial_undo(struct dial *d, bool redo, struct err *e);
+/* Takes over a layout from a file: its choice is shown as it is until the dial moves.
+ * kl NAN: the sum of the damages known. */
+void dial_choose(struct dial *d, const uint8_t *choice, double kl, double se);
+
+/* The layout now: choice [n]; false: there is none yet.  *generation changes whenever the
+ * choice does. */
+bool dial_choice(struct dial *d, uint8_t *choice, size_t n, double *bpw, uint64_t *generation);
+/* The same with its bytes and what is predicted for it; false: there is none yet. */
+bool dial_answered(
+	struct dial *d, uint8_t *choice, size_t n, uint64_t *bytes, double *kl, double *se);
+/* The dial's formats; how many, 0 without a model. */
+size_t dial_formats(struct dial *d, struct format f[FORMAT_MAX]);
+
+/* A measured layout: a point on the front; ANSWER is published again when it is the one
+ * under the dial. */
+void dial_measured(struct dial *d, const uint8_t *choice, uint64_t bytes, double kl, double se,
+	const char *what);
+
+/* Is the exact table of the present front still missing? */
+bool dial_wants_exact(struct dial *d);
+/* Engine thread: makes the table and re-solves. */
+BD_MUST_USE enum st dial_exact(struct dial *d, const struct sink *s, struct err *e);
+
+#endif

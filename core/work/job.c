@@ -1,0 +1,445 @@
+/* job.c - one engine thread, lanes by priority.
+ *
+ * Locks: jobs.mu guards the queues, the running jobs and the worst gaps.  Under it only
+ * the eventfd is written and the end of a job published (order: jobs.mu, the bus's), so
+ * that who hears of an end finds the lane free.  The engine never holds it while working.  A job
+ * that polls runs the jobs of higher lanes to their end on the same stack, so at most one job a
+ * lane is under way. */
+#include "core/work/job.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "core/base/alloc.h"
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/base/sig.h"
+#include "core/work/bus.h"
+#include "core/work/snap.h"
+
+enum { MAX_CLASSES = 32 };
+
+struct jobs {
+	struct bus *bus;
+	pthread_mutex_t mu;
+	pthread_cond_t wake;
+	pthread_t thread;
+	int fd;
+	bool quit;
+	uint32_t last_id;
+	struct token all; /* parent of tokens without one: stopped when the program ends */
+
+	struct job *head[LANES], *tail[LANES]; /* waiting */
+	struct job *running[LANES];            /* by lane; the highest is on top of the stack */
+	struct job *ended, *ended_tail;
+	size_t active;            /* submitted, not yet done */
+	atomic_int waiting_above; /* highest waiting lane, LANES: none; a hint */
+
+	double last_poll; /* engine thread */
+	struct {
+		const char *name;
+		double gap;
+	} worst[MAX_CLASSES]; /* written by the engine, under mu */
+};
+
+static void signal_fd(struct jobs *q)
+{
+	uint64_t one = 1;
+
+	if (write(q->fd, &one, sizeof one) < 0) {
+		/* the counter is full: the reader is already due to wake */
+	}
+}
+
+/* Caller holds q->mu. */
+static void push(struct job **head, struct job **tail, struct job *j)
+{
+	j->next = NULL;
+	*(*tail ? &(*tail)->next : head) = j;
+	*tail = j;
+}
+
+/* Caller holds q->mu. */
+static void update_hint(struct jobs *q)
+{
+	int l = 0;
+
+	while (l < LANES && !q->head[l])
+		l++;
+	atomic_store_explicit(&q->waiting_above, l, memory_order_relaxed);
+}
+
+static void publish(struct jobs *q, enum ev_kind kind, uint32_t id, int64_t n, struct snap *s)
+{
+	if (q->bus)
+		bus_publish(q->bus, (struct event){ .kind = kind, .key = id, .n = n, .snap = s });
+	else
+		snap_unref(s);
+}
+
+/* Caller holds q->mu. */
+static void end_job(struct jobs *q, struct job *j)
+{
+	push(&q->ended, &q->ended_tail, j);
+	signal_fd(q);
+}
+
+static void note_gap(struct jobs *q, const struct job *j, double now)
+{
+	double gap = now - q->last_poll;
+	size_t i = 0;
+
+	while (i < MAX_CLASSES && q->worst[i].name && q->worst[i].name != j->class->name)
+		i++;
+	if (i == MAX_CLASSES || (q->worst[i].name && gap <= q->worst[i].gap))
+		return;
+	pthread_mutex_lock(&q->mu);
+	q->worst[i].name = j->class->name;
+	q->worst[i].gap = gap;
+	pthread_mutex_unlock(&q->mu);
+}
+
+/* Its own token, one above it, or the end of the program (a parent need not know). */
+static bool stopped(const struct job *j)
+{
+	return token_stopped(&j->token) || token_stopped(&j->queue->all);
+}
+
+static void run_job(struct jobs *q, struct job *j)
+{
+	struct snap *sentence;
+
+	j->stage_began = q->last_poll = clock_now();
+	j->stage_base = -1;
+	publish(q, EV_JOB_BEGAN, j->id, 0, &snap_text_new(j->class->name)->snap);
+	if (stopped(j)) {
+		j->st = ST_CANCELLED;
+	} else {
+		j->st = j->class->work(j, &j->err);
+		note_gap(q, j, clock_now());
+	}
+	if (!j->st)
+		j->err.msg[0] = '\0';
+	else if (j->st == ST_CANCELLED && !j->err.msg[0])
+		err_set(&j->err, ST_CANCELLED, "%s stopped", j->class->name);
+	sentence = &snap_text_new(j->err.msg)->snap;
+	pthread_mutex_lock(&q->mu);
+	q->running[j->class->lane] = NULL;
+	publish(q, EV_JOB_ENDED, j->id, j->st, sentence);
+	end_job(q, j);
+	pthread_mutex_unlock(&q->mu);
+	q->last_poll = clock_now();
+}
+
+/* The waiting job of the highest lane above `limit`, now marked running; or NULL.  Who
+ * calls it is in lane `limit` or idle, so the lanes above it run nothing. */
+static struct job *take(struct jobs *q, int limit)
+{
+	struct job *j = NULL;
+
+	pthread_mutex_lock(&q->mu);
+	for (int l = 0; l < limit && !j; l++) {
+		j = q->head[l];
+		if (!j)
+			continue;
+		q->head[l] = j->next;
+		if (!q->head[l])
+			q->tail[l] = NULL;
+		q->running[l] = j;
+	}
+	update_hint(q);
+	pthread_mutex_unlock(&q->mu);
+	return j;
+}
+
+bool job_poll(struct job *j)
+{
+	struct jobs *q = j->queue;
+	double now = clock_now();
+	struct job *above;
+
+	note_gap(q, j, now);
+	while (atomic_load_explicit(&q->waiting_above, memory_order_relaxed) <
+			(int)j->class->lane &&
+		(above = take(q, (int)j->class->lane)))
+		run_job(q, above);
+	q->last_poll = clock_now();
+	return stopped(j);
+}
+
+static bool sink_job_poll(const struct sink *s)
+{
+	return job_poll(s->self);
+}
+
+static void tell_progress(struct job *j, double now)
+{
+	struct snap_progress *p = snap_progress_new();
+	double done = j->progress - j->stage_base;
+
+	snprintf(p->name, sizeof p->name, "%s", j->name[0] ? j->name : j->class->name);
+	snprintf(p->unit, sizeof p->unit, "%s",
+		j->name[0]	 ? j->unit
+		: j->class->unit ? j->class->unit
+				 : "");
+	p->done = j->progress;
+	p->total = j->total;
+	p->seconds = now - j->stage_began;
+	p->rate = p->left_s = (double)NAN;
+	if (p->seconds > 0.5 && done > 0) { /* before that a rate is noise */
+		p->rate = done / p->seconds;
+		p->left_s = (j->total - j->progress) / p->rate;
+	}
+	publish(j->queue, EV_JOB_PROGRESS, j->id, 0, &p->snap);
+}
+
+/* At most ten a second: progress is for eyes.  What was there at the first report was
+ * found done (a cache, a resumed scan) and counts for no rate. */
+static void sink_job_progress(const struct sink *s, double done, double total)
+{
+	struct job *j = s->self;
+	double now = clock_now();
+
+	if (j->stage_base < 0)
+		j->stage_base = done > 1 ? done - 1 : 0;
+	j->progress = done;
+	j->total = total;
+	if (now - j->last_progress < 0.1 && done < total)
+		return;
+	j->last_progress = now;
+	tell_progress(j, now);
+}
+
+void job_stage(struct job *j, const char *name, const char *unit)
+{
+	snprintf(j->name, sizeof j->name, "%s", name);
+	snprintf(j->unit, sizeof j->unit, "%s", unit);
+	j->stage_began = clock_now();
+	j->stage_base = -1;
+	j->last_progress = j->progress = j->total = 0;
+	tell_progress(j, j->stage_began);
+}
+
+static void *engine(void *arg)
+{
+	struct jobs *q = arg;
+	struct job *j;
+
+	log_thread("engine");
+	for (;;) {
+		j = take(q, LANES);
+		if (j) {
+			run_job(q, j);
+			continue;
+		}
+		pthread_mutex_lock(&q->mu);
+		while (!q->quit && atomic_load(&q->waiting_above) == LANES)
+			pthread_cond_wait(&q->wake, &q->mu);
+		if (q->quit && atomic_load(&q->waiting_above) == LANES) {
+			pthread_mutex_unlock(&q->mu);
+			return NULL;
+		}
+		pthread_mutex_unlock(&q->mu);
+	}
+}
+
+struct jobs *jobs_new(struct bus *b)
+{
+	struct jobs *q = xalloc(sizeof *q);
+	sigset_t all, old;
+	int failed;
+
+	q->bus = b;
+	q->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	atomic_init(&q->waiting_above, LANES);
+	token_init(&q->all, NULL);
+	pthread_mutex_init(&q->mu, NULL);
+	pthread_cond_init(&q->wake, NULL);
+	sig_all_but_faults(&all); /* signals are the UI thread's */
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	failed = pthread_create(&q->thread, NULL, engine, q);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (failed) { /* nothing can be done without it, and no screen is open yet */
+		fprintf(stderr, "bitdial: no thread to compute on: %s\n", strerror(failed));
+		exit(1);
+	}
+	return q;
+}
+
+void jobs_free(struct jobs *q)
+{
+	if (!q)
+		return;
+	token_stop(&q->all);
+	pthread_mutex_lock(&q->mu);
+	q->quit = true;
+	pthread_cond_signal(&q->wake);
+	pthread_mutex_unlock(&q->mu);
+	pthread_join(q->thread, NULL);
+	jobs_drain(q);
+	pthread_cond_destroy(&q->wake);
+	pthread_mutex_destroy(&q->mu);
+	close(q->fd);
+	xfree(q);
+}
+
+int jobs_fd(const struct jobs *q)
+{
+	return q->fd;
+}
+
+uint32_t jobs_submit(struct jobs *q, const struct job_class *c, void *arg, struct token *parent)
+{
+	struct job *j = xalloc(sizeof *j);
+	uint32_t id;
+
+	j->class = c;
+	j->arg = arg;
+	j->queue = q;
+	token_init(&j->token, parent ? parent : &q->all);
+	j->sink = (struct sink){ .poll = sink_job_poll, .progress = sink_job_progress, .self = j };
+	pthread_mutex_lock(&q->mu);
+	id = j->id = ++q->last_id;
+	q->active++;
+	if (q->quit) { /* by a done() that jobs_free calls: it ends, too */
+		j->st = err_set(&j->err, ST_CANCELLED, "%s stopped", c->name);
+		end_job(q, j);
+	} else {
+		push(&q->head[c->lane], &q->tail[c->lane], j);
+		update_hint(q);
+		pthread_cond_signal(&q->wake);
+	}
+	pthread_mutex_unlock(&q->mu);
+	return id;
+}
+
+/* Caller holds q->mu.  The first job that runs or waits, highest lane first, that fn is
+ * true of. */
+static struct job *find(
+	struct jobs *q, bool (*fn)(const struct job *, const void *), const void *arg)
+{
+	for (int l = 0; l < LANES; l++) {
+		if (q->running[l] && fn(q->running[l], arg))
+			return q->running[l];
+		for (struct job *j = q->head[l]; j; j = j->next)
+			if (fn(j, arg))
+				return j;
+	}
+	return NULL;
+}
+
+static bool has_id(const struct job *j, const void *id)
+{
+	return j->id == *(const uint32_t *)id;
+}
+static bool has_class(const struct job *j, const void *c)
+{
+	return j->class == c;
+}
+static bool live_but(const struct job *j, const void *c)
+{
+	return j->class != c && !stopped(j);
+}
+static bool live_class(const struct job *j, const void *c)
+{
+	return j->class == c && !stopped(j);
+}
+
+void jobs_stop(struct jobs *q, uint32_t id)
+{
+	struct job *j;
+
+	pthread_mutex_lock(&q->mu);
+	j = find(q, has_id, &id);
+	if (j)
+		token_stop(&j->token);
+	pthread_mutex_unlock(&q->mu);
+}
+
+void jobs_stop_class(struct jobs *q, const struct job_class *c)
+{
+	struct job *j;
+
+	pthread_mutex_lock(&q->mu);
+	while ((j = find(q, live_class, c)))
+		token_stop(&j->token);
+	pthread_mutex_unlock(&q->mu);
+}
+
+bool jobs_active(struct jobs *q, const struct job_class *c)
+{
+	bool is;
+
+	pthread_mutex_lock(&q->mu);
+	is = find(q, has_class, c) != NULL;
+	pthread_mutex_unlock(&q->mu);
+	return is;
+}
+
+uint32_t jobs_top(struct jobs *q, const struct job_class *but)
+{
+	const struct job *j;
+	uint32_t id;
+
+	pthread_mutex_lock(&q->mu);
+	j = find(q, live_but, but);
+	id = j ? j->id : 0;
+	pthread_mutex_unlock(&q->mu);
+	return id;
+}
+
+size_t jobs_count(struct jobs *q)
+{
+	size_t n;
+
+	pthread_mutex_lock(&q->mu);
+	n = q->active;
+	pthread_mutex_unlock(&q->mu);
+	return n;
+}
+
+int jobs_drain(struct jobs *q)
+{
+	uint64_t count;
+	struct job *j;
+	int n = 0;
+
+	if (read(q->fd, &count, sizeof count) < 0) {
+		/* nothing ended since */
+	}
+	for (;;) {
+		pthread_mutex_lock(&q->mu);
+		j = q->ended;
+		if (j && !(q->ended = j->next))
+			q->ended_tail = NULL;
+		pthread_mutex_unlock(&q->mu);
+		if (!j)
+			return n;
+		if (j->class->done)
+			j->class->done(j);
+		xfree(j);
+		n++;
+		pthread_mutex_lock(&q->mu);
+		q->active--; /* after what done() may have submitted */
+		pthread_mutex_unlock(&q->mu);
+	}
+}
+
+double jobs_worst_gap(struct jobs *q, const char *class)
+{
+	double w = 0;
+
+	if (!q)
+		return 0;
+	pthread_mutex_lock(&q->mu);
+	for (size_t i = 0; i < MAX_CLASSES && q->worst[i].name; i++)
+		if ((!class || !strcmp(class, q->worst[i].name)) && q->worst[i].gap > w)
+			w = q->worst[i].gap;
+	pthread_mutex_unlock(&q->mu);
+	return w;
+}

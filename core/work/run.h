@@ -1,0 +1,50 @@
+/* run.h - a folder on disk: everything one job did.
+ *
+ * runs/20260101-201403-scan-7f3a/ with run.json (written once), lock (held while the
+ * writer lives), events.ndjson and the job's own files, and end.json written last.  A
+ * run without end.json whose lock is free was cut short.  Append-only; copying or
+ * deleting a folder by hand is always fine.  A struct run belongs to one thread; when
+ * disk writing fails the run goes on in memory and says so once.
+ */
+#ifndef BD_WORK_RUN_H
+#define BD_WORK_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/err.h"
+#include "core/quant/layout.h"
+
+struct run;
+
+struct run_info {         /* what run.json says */
+	const char *kind; /* "scan", "search" */
+	const char *model, *model_path, *model_sha;
+	const char *text;    /* what it measured on */
+	const char *options; /* one line */
+	uint64_t seed;
+};
+
+/* --runs, else $BD_RUNS, else ./runs if it exists, else the data folder's; xfree. */
+char *runs_dir(void);
+void runs_dir_set(const char *dir); /* --runs */
+
+BD_MUST_USE enum st run_new(struct run **out, const struct run_info *info, struct err *e);
+const char *run_id(const struct run *r);
+const char *run_path(const struct run *r);
+/* A line of an appended file of the run ("scan.tsv"); `header` is its first line. */
+BD_MUST_USE enum st run_line(
+	struct run *r, const char *file, const char *header, const char *line, struct err *e);
+BD_MUST_USE enum st run_event(struct run *r, const char *ev, const char *text, struct err *e);
+BD_MUST_USE enum st run_layout(struct run *r, const struct layout *l, struct err *e);
+/* Writes end.json and closes; NULL is fine. */
+void run_end(struct run *r, enum st st, const char *summary);
+
+/* Runs of this model that were cut short since nobody said so: calls fn with each id and
+ * marks them as told ("end.json" with status crashed). */
+void runs_crashed(
+	const char *model_sha, void (*fn)(void *arg, const char *id, const char *kind), void *arg);
+/* A run's layout.json by id or path; xfree; NULL: no such run. */
+char *run_layout_path(const char *id);
+
+#endif

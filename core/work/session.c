@@ -1,0 +1,440 @@
+/* session.c - the verbs: checked here, carried out by the dial or by a job. */
+#include "core/work/session.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/fs.h"
+#include "core/base/log.h"
+#include "core/work/session_private.h"
+#include "kernels/pool.h"
+
+static char *dup(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+static void set_str(char **to, const char *s)
+{
+	xfree(*to);
+	*to = dup(s);
+}
+
+/* Warnings and errors of any room become notices while a session lives. */
+static struct bus *notice_bus;
+
+static void on_log(enum log_level l, const char *text)
+{
+	struct snap_text *t = snap_text_new(text);
+
+	bus_publish(notice_bus, (struct event){ .kind = EV_NOTICE, .n = l, .snap = &t->snap });
+}
+
+struct session *session_new(const struct session_options *o, struct bus *b)
+{
+	struct session *s = xalloc(sizeof *s);
+
+	s->bus = b;
+	s->formats = dup(o->formats);
+	s->text = dup(o->text);
+	s->template = dup(o->template);
+	s->layout = dup(o->layout);
+	s->scan_tokens = o->scan_tokens;
+	s->auto_scan = o->auto_scan;
+	s->read_only = o->read_only;
+	s->no_runs = o->no_runs;
+	s->demo = o->demo;
+	s->sampler = sampler_default;
+	s->max_tokens = 512;
+	atomic_init(&s->ready, false);
+	atomic_init(&s->exact_again, false);
+	notice_bus = b;
+	log_watch(on_log);
+	pool_start(o->threads);
+	s->dial = dial_new(b);
+	s->jobs = jobs_new(b);
+	return s;
+}
+
+void session_free(struct session *s)
+{
+	if (!s)
+		return;
+	jobs_free(s->jobs);
+	log_watch(NULL);
+	chat_free(s->chat);
+	run_end(s->scan_run, ST_CANCELLED, "");
+	desk_close(s->desk);
+	dial_free(s->dial);
+	pool_stop();
+	xfree(s->view_choice);
+	xfree(s->path);
+	xfree(s->formats);
+	xfree(s->text);
+	xfree(s->template);
+	xfree(s->layout);
+	xfree(s->system);
+	xfree(s);
+}
+
+struct jobs *session_jobs(struct session *s)
+{
+	return s->jobs;
+}
+
+uint32_t deed_submit(struct session *s, const struct job_class *c, struct deed *d)
+{
+	return jobs_submit(s->jobs, c, d, NULL);
+}
+
+static enum st need_model(const struct session *s, const char *verb, struct err *e)
+{
+	if (atomic_load(&s->ready))
+		return ST_OK;
+	return err_set(e, ST_INVALID,
+		s->path ? "%s: the model is still being opened"
+			: "%s: no model is open (:open PATH)",
+		verb);
+}
+
+/* ---- opening */
+
+enum st session_open(struct session *s, const char *path, struct err *e)
+{
+	struct deed *d;
+
+	if (!*path)
+		return err_set(e, ST_INVALID, "open: expected the path of a model");
+	jobs_stop_class(s->jobs, &job_open);
+	jobs_stop_class(s->jobs, &job_prepare);
+	jobs_stop_class(s->jobs, &job_measure);
+	jobs_stop_class(s->jobs, &job_chat);
+	set_str(&s->path, path);
+	d = deed_new(s, path, s->layout);
+	set_str(&s->layout, NULL); /* it is for the first model */
+	d->resume = s->auto_scan;
+	d->options = (struct desk_options){ .formats = dup(s->formats),
+		.text = dup(s->text),
+		.template = dup(s->template),
+		.scan_tokens = s->scan_tokens,
+		.read_only = s->read_only };
+	/* In the lowest lane: it begins when the stopped jobs are gone from the stack. */
+	deed_submit(s, &job_open, d);
+	return ST_OK;
+}
+
+static void change(
+	struct session *s, const char *path, const char *formats, size_t tokens, bool text)
+{
+	struct deed *d = deed_new(s, path, formats);
+
+	d->tokens = tokens;
+	d->flag = text;
+	d->resume = s->auto_scan || jobs_active(s->jobs, &job_prepare);
+	jobs_stop_class(s->jobs, &job_prepare);
+	jobs_stop_class(s->jobs, &job_measure);
+	deed_submit(s, &job_change, d);
+}
+
+enum st session_text(struct session *s, const char *path, size_t tokens, struct err *e)
+{
+	enum st st = need_model(s, "text", e);
+
+	if (!st && path && !fs_is_file(path))
+		st = err_set(e, ST_IO, "text %s: there is no such file", path);
+	if (st)
+		return st;
+	set_str(&s->text, path);
+	change(s, path, NULL, tokens, true);
+	return ST_OK;
+}
+
+enum st session_formats(struct session *s, const char *names, struct err *e)
+{
+	struct format f[FORMAT_MAX];
+	size_t k;
+	enum st st;
+
+	if (names && !*names)
+		names = NULL;
+	st = names ? format_list(f, &k, names, e) : ST_OK;
+	if (st)
+		return st;
+	set_str(&s->formats, names);
+	if (atomic_load(&s->ready) || jobs_active(s->jobs, &job_open))
+		change(s, NULL, names, 0, false);
+	return ST_OK;
+}
+
+/* ---- the dial */
+
+void session_want_exact(struct session *s)
+{
+	if (!dial_wants_exact(s->dial))
+		return;
+	if (jobs_active(s->jobs, &job_exact))
+		atomic_store(&s->exact_again, true);
+	else
+		deed_submit(s, &job_exact, deed_new(s, NULL, NULL));
+}
+
+static enum st turned(struct session *s, enum st st)
+{
+	if (!st)
+		session_want_exact(s);
+	return st;
+}
+
+enum st session_budget(struct session *s, double bpw, struct err *e)
+{
+	return turned(s, dial_budget(s->dial, bpw, e));
+}
+
+enum st session_budget_bytes(struct session *s, uint64_t bytes, struct err *e)
+{
+	return turned(s, dial_bytes(s->dial, bytes, e));
+}
+
+double session_budget_now(const struct session *s)
+{
+	return dial_bpw(s->dial);
+}
+
+/* The index of a format of the dial by name, or by its bits alone ("4"). */
+static enum st format_of_dial(struct session *s, const char *name, int *fmt, struct err *e)
+{
+	struct format f[FORMAT_MAX], want;
+	char *end, one[FORMAT_NAME];
+	long bits = strtol(name, &end, 10);
+	size_t k = dial_formats(s->dial, f);
+	enum st st;
+
+	if (end != name && !*end) {
+		for (size_t i = 0; i < k; i++)
+			if (f[i].bits == bits) {
+				*fmt = (int)i;
+				return ST_OK;
+			}
+		return err_set(
+			e, ST_INVALID, "the dial has no format of %ld bits (:set formats)", bits);
+	}
+	st = format_parse(&want, name, e);
+	for (size_t i = 0; !st && i < k; i++)
+		if (format_equal(f[i], want)) {
+			*fmt = (int)i;
+			return ST_OK;
+		}
+	return st ? st
+		  : err_set(e, ST_INVALID, "%s is not among the dial's formats (:set formats)",
+			    format_name(want, one));
+}
+
+enum st session_pin(
+	struct session *s, const char *pattern, const char *format, size_t *matched, struct err *e)
+{
+	int fmt = -2;
+	enum st st = need_model(s, "pin", e);
+
+	if (!st && format)
+		st = format_of_dial(s, format, &fmt, e);
+	return turned(s, st ? st : dial_pin(s->dial, pattern, fmt, matched, e));
+}
+
+enum st session_free_pin(struct session *s, const char *pattern, size_t *matched, struct err *e)
+{
+	enum st st = need_model(s, "free", e);
+
+	return turned(s, st ? st : dial_pin(s->dial, pattern, -1, matched, e));
+}
+
+enum st session_undo(struct session *s, struct err *e)
+{
+	return turned(s, dial_undo(s->dial, false, e));
+}
+
+enum st session_redo(struct session *s, struct err *e)
+{
+	return turned(s, dial_undo(s->dial, true, e));
+}
+
+/* ---- jobs */
+
+static enum st start(struct session *s, const char *verb, const struct job_class *c,
+	const char *path, const char *text, struct err *e)
+{
+	enum st st = need_model(s, verb, e);
+
+	if (!st && jobs_active(s->jobs, c))
+		st = err_set(e, ST_INVALID, "%s: one is running already (x stops it)", verb);
+	if (!st)
+		deed_submit(s, c, deed_new(s, path, text));
+	return st;
+}
+
+enum st session_scan(struct session *s, struct err *e)
+{
+	return start(s, "scan", &job_prepare, NULL, NULL, e);
+}
+
+enum st session_measure(struct session *s, struct err *e)
+{
+	return start(s, "measure", &job_measure, NULL, NULL, e);
+}
+
+enum st session_keep(struct session *s, const char *name, struct err *e)
+{
+	if (s->read_only)
+		return err_set(e, ST_INVALID, "keep: the program was started with --read-only");
+	return start(s, "keep", &job_keep, NULL, name, e);
+}
+
+enum st session_layout_write(struct session *s, const char *path, struct err *e)
+{
+	return start(s, "layout", &job_layout_write, path, NULL, e);
+}
+
+enum st session_layout_read(struct session *s, const char *path, struct err *e)
+{
+	enum st st = need_model(s, "layout", e);
+	struct deed *d;
+
+	if (st)
+		return st;
+	d = deed_new(s, path, NULL);
+	d->resume = jobs_active(s->jobs, &job_prepare);
+	jobs_stop_class(s->jobs, &job_prepare); /* goes on afterwards */
+	deed_submit(s, &job_layout_read, d);
+	return ST_OK;
+}
+
+enum st session_export(struct session *s, const char *dir, struct err *e)
+{
+	if (fs_is_dir(dir) || fs_is_file(dir))
+		return err_set(
+			e, ST_INVALID, "export %s: it exists already; choose a new name", dir);
+	return start(s, "export", &job_export, dir, NULL, e);
+}
+
+bool session_stop(struct session *s, uint32_t job)
+{
+	if (!job)
+		job = jobs_top(s->jobs, &job_exact); /* that one is over in a moment */
+	if (job)
+		jobs_stop(s->jobs, job);
+	return job != 0;
+}
+
+bool session_busy(const struct session *s)
+{
+	return jobs_count(s->jobs) > 0;
+}
+
+/* ---- chat */
+
+static enum st chat_job(struct session *s, const char *text, struct err *e)
+{
+	struct deed *d;
+	enum st st = need_model(s, "chat", e);
+
+	if (!st && jobs_active(s->jobs, &job_chat))
+		st = err_set(e, ST_INVALID, "chat: an answer is still streaming (Esc stops it)");
+	if (st)
+		return st;
+	d = deed_new(s, s->system, text);
+	d->sampler = s->sampler;
+	d->tokens = s->max_tokens;
+	d->ctx = s->ctx;
+	deed_submit(s, &job_chat, d);
+	return ST_OK;
+}
+
+enum st session_say(struct session *s, const char *text, struct err *e)
+{
+	if (!text || !text[strspn(text, " \t\n")])
+		return err_set(e, ST_INVALID, "say: expected a message");
+	return chat_job(s, text, e);
+}
+
+enum st session_again(struct session *s, struct err *e)
+{
+	return chat_job(s, NULL, e);
+}
+
+bool session_chat_stop(struct session *s)
+{
+	bool streams = jobs_active(s->jobs, &job_chat);
+
+	jobs_stop_class(s->jobs, &job_chat);
+	return streams;
+}
+
+enum st session_chat_clear(struct session *s, struct err *e)
+{
+	session_chat_stop(s);
+	return start(s, "clear", &job_chat_clear, NULL, NULL, e);
+}
+
+void session_chat_sampler(struct session *s, const struct sampler_options *o)
+{
+	s->sampler = *o;
+}
+void session_chat_system(struct session *s, const char *text)
+{
+	set_str(&s->system, text);
+}
+
+/* ---- options */
+
+static enum st number(
+	const char *name, const char *value, double lo, double hi, double *out, struct err *e)
+{
+	char *end;
+	double v = strtod(value, &end);
+
+	if (end == value || *end || !isfinite(v) || v < lo || v > hi)
+		return err_set(e, ST_INVALID, "set %s %s: expected a number from %g to %g", name,
+			value, lo, hi);
+	*out = v;
+	return ST_OK;
+}
+
+enum st session_set(struct session *s, const char *name, const char *value, struct err *e)
+{
+	double v;
+	enum st st;
+
+	if (!strcmp(name, "formats"))
+		return session_formats(s, value, e);
+	if (!strcmp(name, "auto_scan")) {
+		if (strcmp(value, "on") && strcmp(value, "off"))
+			return err_set(
+				e, ST_INVALID, "set auto_scan %s: expected on or off", value);
+		s->auto_scan = !strcmp(value, "on");
+		return ST_OK;
+	}
+	if (!strcmp(name, "scan_tokens")) {
+		st = number(name, value, 64, 65536, &v, e);
+		if (st)
+			return st;
+		s->scan_tokens = (size_t)v;
+		if (atomic_load(&s->ready))
+			change(s, s->text, NULL, s->scan_tokens, true);
+		return ST_OK;
+	}
+	if (!strcmp(name, "max_tokens")) {
+		st = number(name, value, 1, 131072, &v, e);
+		if (!st)
+			s->max_tokens = (size_t)v;
+		return st;
+	}
+	if (!strcmp(name, "ctx")) {
+		st = number(name, value, 64, 1 << 20, &v, e);
+		if (!st)
+			s->ctx = (size_t)v;
+		return st;
+	}
+	return err_set(e, ST_INVALID, "set %s: no such option here", name);
+}

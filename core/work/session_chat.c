@@ -1,0 +1,90 @@
+/* session_chat.c - the chat's verbs on the engine thread. */
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/work/session_private.h"
+
+/* The layout under the dial now; another number when it is another one, and not when the dial
+ * went to and fro between two tokens.  false: there is none. */
+static bool look(struct session *s)
+{
+	size_t n = s->desk->set.n;
+	uint8_t *now = xarray(n + 1, 1);
+	uint64_t g;
+	bool has = dial_choice(s->dial, now, n, &s->view_bpw, &g);
+
+	if (has && g != s->view_generation) {
+		if (!s->view_generation || memcmp(now, s->view_choice, n))
+			s->view_layout++;
+		memcpy(s->view_choice, now, n);
+		s->view_generation = g;
+	}
+	xfree(now);
+	return has;
+}
+
+static enum st chat_view(void *arg, const struct mat **view, uint32_t *layout, double *bpw,
+	const struct sink *sink, struct err *e)
+{
+	struct session *s = arg;
+
+	if (!look(s))
+		return err_set(e, ST_INVALID, "chat: there is no layout under the dial yet");
+	*layout = s->view_layout;
+	*bpw = s->view_bpw;
+	return desk_view(s->desk, s->view_choice, view, sink, e);
+}
+
+static void chat_wrote(void *arg, const char *text, size_t n)
+{
+	(void)text;
+	(void)n;
+	publish_chat(arg, false);
+}
+
+/* text: a message; NULL: the last one again. */
+static enum st work_chat(struct job *j, struct err *e)
+{
+	struct deed *d = j->arg;
+	struct session *s = d->s;
+	struct chat_source src = { chat_view, s, chat_wrote };
+	enum st st = ST_OK;
+
+	if (!s->desk)
+		return err_set(e, ST_INVALID, "chat: no model is open");
+	if (!s->chat)
+		st = chat_new(&s->chat, s->desk, d->ctx, e);
+	if (!st)
+		st = chat_ctx(s->chat, d->ctx, e);
+	if (st)
+		return st;
+	chat_sampler(s->chat, &d->sampler, d->tokens);
+	chat_system(s->chat, d->path);
+	if (d->text) {
+		chat_say(s->chat, d->text);
+	} else if (!chat_rewind(s->chat)) {
+		return err_set(e, ST_INVALID, "nothing to answer again");
+	} else {
+		look(s);
+		chat_next_seed(s->chat, s->view_layout);
+	}
+	publish_chat(s, true);
+	st = chat_answer(s->chat, &src, &j->sink, e);
+	publish_chat(s, true);
+	return st;
+}
+
+const struct job_class job_chat = { "chat", "tokens", LANE_CHAT, work_chat, deed_done };
+
+static enum st work_chat_clear(struct job *j, struct err *e)
+{
+	struct session *s = ((struct deed *)j->arg)->s;
+
+	(void)e;
+	if (s->chat)
+		chat_clear(s->chat);
+	publish_chat(s, true);
+	return ST_OK;
+}
+
+const struct job_class job_chat_clear = { "clear", NULL, LANE_CHAT, work_chat_clear, deed_done };

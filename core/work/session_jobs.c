@@ -1,0 +1,451 @@
+/* session_jobs.c - what the verbs do on the engine thread. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/clock.h"
+#include "core/base/fs.h"
+#include "core/base/log.h"
+#include "core/eval/eval.h"
+#include "core/quant/bundle.h"
+#include "core/work/desk_private.h"
+#include "core/work/session_private.h"
+
+enum { MEASURE_TOKENS = 2048 };
+static const uint64_t cache_limit = (uint64_t)4 << 30;
+
+struct deed *deed_new(struct session *s, const char *path, const char *text)
+{
+	struct deed *d = xalloc(sizeof *d);
+
+	d->s = s;
+	d->path = path ? xstrdup(path) : NULL;
+	d->text = text ? xstrdup(text) : NULL;
+	return d;
+}
+
+static void deed_free(struct deed *d)
+{
+	xfree(d->path);
+	xfree(d->text);
+	xfree((char *)d->options.formats);
+	xfree((char *)d->options.text);
+	xfree((char *)d->options.template);
+	xfree(d);
+}
+
+void deed_done(struct job *j)
+{
+	struct deed *d = j->arg;
+
+	if (j->st && j->st != ST_CANCELLED)
+		notice(d->s, LOG_ERROR, "%s", j->err.msg);
+	deed_free(d);
+}
+
+/* ---- opening and changing */
+
+static void on_header(void *arg, const struct checkpoint *ck)
+{
+	struct deed *d = arg;
+
+	publish_header(d->s, ck, d->options.formats);
+}
+
+static void publish_all(struct session *s)
+{
+	publish_model(s);
+	publish_variants(s);
+	publish_cells(s, true);
+}
+
+static void on_changed(void *arg, enum desk_change what)
+{
+	struct session *s = arg;
+
+	if (!atomic_load(&s->ready))
+		return;
+	if (what == DESK_FORMATS)
+		publish_all(s); /* first of all the model: the rest is counted in its formats */
+	else if (what == DESK_VARIANTS)
+		publish_variants(s);
+	else
+		publish_cells(s, false);
+}
+
+static void on_measured(void *arg, const struct scan_cell *c, const char *stage)
+{
+	struct session *s = arg;
+	char line[200], name[32], fmt[FORMAT_NAME];
+	struct err e;
+
+	if (!s->scan_run)
+		return;
+	linear_name(c->linear, name);
+	snprintf(line, sizeof line, "%zu\t%s\t%s\t%.9g\t%.9g\t%s\t%.3f", (size_t)c->linear / 7,
+		strrchr(name, '.') + 1, format_name(s->desk->set.format[c->format], fmt), c->kl,
+		c->se, stage, clock_now());
+	if (run_line(s->scan_run, "scan.tsv", "# layer\tkind\tformat\tdamage\tse\tstage\tclock_s",
+		    line, &e)) {
+		notice(s, LOG_WARN, "%s; the scan goes on in memory", e.msg);
+		run_end(s->scan_run, ST_IO, e.msg);
+		s->scan_run = NULL;
+	}
+}
+
+static void close_model(struct session *s)
+{
+	atomic_store(&s->ready, false);
+	chat_free(s->chat);
+	s->chat = NULL;
+	desk_close(s->desk);
+	s->desk = NULL;
+	xfree(s->view_choice);
+	s->view_choice = NULL;
+}
+
+static void tell_crashed(void *arg, const char *id, const char *kind)
+{
+	struct session *s = arg;
+
+	notice(s, LOG_WARN, "%s was cut short; %zu cells it measured are kept", id,
+		!strcmp(kind, "scan") ? s->desk->cells_kept : 0);
+}
+
+static enum st read_layout(
+	struct session *s, const char *path, const struct sink *sink, struct err *e)
+{
+	struct layout l = { 0 };
+	const char *source;
+	enum st st = desk_layout(s->desk, path, &l, &source, sink, e);
+
+	if (st)
+		return st;
+	dial_choose(s->dial, l.choice, l.predicted_kl, l.predicted_se);
+	layout_release(&l);
+	return ST_OK;
+}
+
+static enum st work_open(struct job *j, struct err *e)
+{
+	struct deed *d = j->arg;
+	struct session *s = d->s;
+	struct err soft;
+	enum st st;
+
+	close_model(s);
+	d->options.header = on_header;
+	d->options.arg = d;
+	st = desk_open(&s->desk, d->path, &d->options, &j->sink, e);
+	if (st) {
+		s->desk = NULL;
+		return st;
+	}
+	s->desk->changed = on_changed;
+	s->desk->measured = on_measured;
+	s->desk->arg = s;
+	s->view_choice = xarray(s->desk->set.n + 1, 1);
+	s->view_generation = 0;
+	publish_all(s);
+	atomic_store(&s->ready, true);
+	if (!s->read_only)
+		runs_crashed(s->desk->m->ck->header_sha256, tell_crashed, s);
+	if (s->desk->cells_kept)
+		notice(s, LOG_INFO, "%zu cells from before are in the cache", s->desk->cells_kept);
+	if (!s->desk->tok)
+		notice(s, LOG_WARN, "%s", s->desk->tok_err.msg);
+	if (d->text && read_layout(s, d->text, &j->sink, &soft))
+		notice(s, LOG_ERROR, "%s", soft.msg);
+	return ST_OK;
+}
+
+/* Also when it failed: the scan was stopped for it. */
+static void done_resume(struct job *j)
+{
+	struct deed *d = j->arg;
+	struct session *s = d->s;
+	bool resume = d->resume && atomic_load(&s->ready);
+
+	deed_done(j);
+	if (resume && !jobs_active(s->jobs, &job_prepare))
+		deed_submit(s, &job_prepare, deed_new(s, NULL, NULL));
+}
+
+const struct job_class job_open = { "open", "bytes", LANE_SCAN, work_open, done_resume };
+
+/* text: new formats; path: new text; flag: the text is changed (path NULL: self-sampled). */
+static enum st work_change(struct job *j, struct err *e)
+{
+	struct deed *d = j->arg;
+	struct session *s = d->s;
+	enum st st;
+
+	if (!s->desk)
+		return err_set(e, ST_INVALID, "no model is open");
+	if (d->flag)
+		st = desk_set_text(s->desk, d->path, d->tokens, e);
+	else
+		st = desk_set_formats(s->desk, d->text, e);
+	return st;
+}
+
+const struct job_class job_change = { "change", NULL, LANE_SCAN, work_change, done_resume };
+
+/* ---- the dial's stages */
+
+static void open_scan_run(struct session *s)
+{
+	const struct desk *d = s->desk;
+	struct run_info info = { .kind = "scan",
+		.model = d->m->ck->name,
+		.model_path = d->m->ck->path,
+		.model_sha = d->m->ck->header_sha256,
+		.text = d->text_name,
+		.options = d->formats ? d->formats : desk_formats_default,
+		.seed = SEED_SCAN };
+	struct err e;
+
+	if (s->read_only || s->no_runs || s->scan_run)
+		return;
+	if (run_new(&s->scan_run, &info, &e)) {
+		s->scan_run = NULL;
+		notice(s, LOG_WARN, "%s; the scan goes on without a run folder", e.msg);
+	}
+}
+
+static bool anything_to_measure(const struct desk *d)
+{
+	for (size_t i = 0; i < d->set.n * d->set.k; i++)
+		if (d->useful[i] && i % d->set.k != d->keep && d->cell[i].state != CELL_SCANNED)
+			return true;
+	return false;
+}
+
+/* The full hash in the background: what came from the cache of another file is given up. */
+static enum st verify(struct job *j, struct err *e)
+{
+	struct deed *deed = j->arg;
+	struct session *s = deed->s;
+	struct desk *d = s->desk;
+
+	job_stage(j, "checking the file", "");
+	if (cache_verify(d->cache, d->m->ck, &j->sink))
+		return ST_OK;
+	notice(s, LOG_WARN, "%s changed under the same name and time: its cache is not used",
+		d->m->ck->name);
+	deed->resume = true;
+	return desk_set_text(d, d->text_path, 0, e);
+}
+
+static void stage_event(struct session *s, enum stage g, enum st st)
+{
+	struct err e;
+
+	if (s->scan_run && run_event(s->scan_run, st ? "stopped" : "stage", desk_stage_name(g), &e))
+		log_at(LOG_WARN, "run", "%s", e.msg);
+}
+
+static enum st work_prepare(struct job *j, struct err *e)
+{
+	struct session *s = ((struct deed *)j->arg)->s;
+	struct desk *d = s->desk;
+	enum st st = ST_OK;
+	bool measuring;
+
+	if (!d)
+		return err_set(e, ST_INVALID, "no model is open");
+	measuring = anything_to_measure(d);
+	if (measuring)
+		open_scan_run(s);
+	for (int g = 0; g < STAGES && !st; g++) {
+		job_stage(j, desk_stage_name((enum stage)g), desk_stage_unit((enum stage)g));
+		st = desk_stage(d, (enum stage)g, &j->sink, e);
+		stage_event(s, (enum stage)g, st);
+		publish_cells(s, true);
+		if (!st && g == STAGE_FAST && measuring)
+			notice(s, LOG_INFO, "fast pass done: every cell has a KL");
+		if (!st && g == STAGE_SCAN && measuring)
+			notice(s, LOG_INFO, "scan done: %s, %zu tokens", d->text_name,
+				d->scan_text.n_seq * d->scan_text.len);
+	}
+	run_end(s->scan_run, st, st ? "" : "every cell measured");
+	s->scan_run = NULL;
+	if (!st) {
+		st = verify(j, e);
+		if (d->cache)
+			cache_trim(d->cache, cache_limit);
+	}
+	return st;
+}
+
+const struct job_class job_prepare = { "scan", "cells", LANE_SCAN, work_prepare, done_resume };
+
+static enum st work_exact(struct job *j, struct err *e)
+{
+	return dial_exact(((struct deed *)j->arg)->s->dial, &j->sink, e);
+}
+
+static void done_exact(struct job *j)
+{
+	struct session *s = ((struct deed *)j->arg)->s;
+	bool again = atomic_exchange(&s->exact_again, false) && !j->st;
+
+	deed_done(j);
+	if (again)
+		session_want_exact(s);
+}
+
+const struct job_class job_exact = { "solve", NULL, LANE_INTERACTIVE, work_exact, done_exact };
+
+/* ---- layouts */
+
+static uint8_t *choice_now(struct session *s, uint64_t *bytes, double *kl, double *se)
+{
+	uint8_t *choice = xarray(s->desk->set.n + 1, 1);
+
+	if (dial_answered(s->dial, choice, s->desk->set.n, bytes, kl, se))
+		return choice;
+	xfree(choice);
+	return NULL;
+}
+
+static enum st with_layout(struct session *s, struct layout *l, struct err *e)
+{
+	double kl, se;
+	uint64_t bytes;
+	uint8_t *choice = s->desk ? choice_now(s, &bytes, &kl, &se) : NULL;
+
+	if (!choice)
+		return err_set(e, ST_INVALID, "there is no layout under the dial yet");
+	desk_layout_of(s->desk, choice, kl, se, l);
+	xfree(choice);
+	return ST_OK;
+}
+
+static enum st work_measure(struct job *j, struct err *e)
+{
+	struct session *s = ((struct deed *)j->arg)->s;
+	struct token_text t = { 0 };
+	struct eval_result r;
+	double kl, se;
+	uint64_t bytes = 0;
+	const struct mat **view;
+	uint8_t *choice;
+	enum st st;
+
+	choice = s->desk ? choice_now(s, &bytes, &kl, &se) : NULL;
+	if (!choice)
+		return err_set(e, ST_INVALID, "measure: there is no layout under the dial yet");
+	view = xarray(s->desk->set.n + 1, sizeof *view);
+	job_stage(j, "text to measure on", "");
+	st = desk_measure_text(s->desk, MEASURE_TOKENS, &t, &j->sink, e);
+	job_stage(j, "measure", "");
+	if (!st)
+		st = desk_view(s->desk, choice, view, &j->sink, e);
+	if (!st)
+		st = eval_run(&r, s->desk->m, view, t.id, t.n_seq * t.len, t.len, &j->sink, e);
+	if (!st) {
+		dial_measured(s->dial, choice, bytes, r.kl, r.kl_se, "measured");
+		notice(s, LOG_INFO,
+			"measured %.2f bpw: KL %.4f ± %.4f on %zu tokens, predicted %.4f",
+			(double)bytes * 8 / (double)s->desk->m->weights, r.kl, r.kl_se, r.tokens,
+			kl);
+	}
+	token_text_release(&t);
+	xfree(view);
+	xfree(choice);
+	return st;
+}
+
+const struct job_class job_measure = { "measure", "tokens", LANE_MEASURE, work_measure, deed_done };
+
+static enum st work_export(struct job *j, struct err *e)
+{
+	struct deed *d = j->arg;
+	struct session *s = d->s;
+	const struct mat **view;
+	struct layout l = { 0 };
+	enum st st = with_layout(s, &l, e);
+
+	if (st)
+		return st;
+	view = xarray(s->desk->set.n + 1, sizeof *view);
+	st = desk_view(s->desk, l.choice, view, &j->sink, e);
+	for (size_t i = 0; !st && i < l.n; i++) /* the file names what was written */
+		l.by[i] = l.choice[i] == s->desk->keep
+				  ? NULL
+				  : variant_at(&s->desk->set, i, l.choice[i])->by;
+	if (!st)
+		st = bundle_write(d->path, s->desk->m, &l, view, &j->sink, e);
+	if (!st)
+		notice(s, LOG_INFO, "exported %.2f bpw to %s", layout_stored_bpw(&l), d->path);
+	layout_release(&l);
+	xfree(view);
+	return st;
+}
+
+const struct job_class job_export = { "export", "linears", LANE_MEASURE, work_export, deed_done };
+
+static enum st work_keep(struct job *j, struct err *e)
+{
+	struct deed *d = j->arg;
+	struct session *s = d->s;
+	struct layout l = { 0 };
+	struct run *run;
+	enum st st = with_layout(s, &l, e);
+	struct run_info info;
+
+	(void)j;
+	if (st)
+		return st;
+	info = (struct run_info){ .kind = "search",
+		.model = s->desk->m->ck->name,
+		.model_path = s->desk->m->ck->path,
+		.model_sha = s->desk->m->ck->header_sha256,
+		.text = s->desk->text_name,
+		.options = d->text ? d->text : "" };
+	st = run_new(&run, &info, e);
+	if (!st) {
+		st = run_layout(run, &l, e);
+		if (!st)
+			notice(s, LOG_INFO, "kept as %s", run_id(run));
+		run_end(run, st, d->text);
+	}
+	layout_release(&l);
+	return st;
+}
+
+const struct job_class job_keep = { "keep", NULL, LANE_INTERACTIVE, work_keep, deed_done };
+
+static enum st work_layout_read(struct job *j, struct err *e)
+{
+	struct deed *d = j->arg;
+
+	if (!d->s->desk)
+		return err_set(e, ST_INVALID, "no model is open");
+	return read_layout(d->s, d->path, &j->sink, e);
+}
+
+/* In the lowest lane, since a file may bring formats that variants must be made room for. */
+const struct job_class job_layout_read = { "layout", NULL, LANE_SCAN, work_layout_read,
+	done_resume };
+
+static enum st work_layout_write(struct job *j, struct err *e)
+{
+	struct deed *d = j->arg;
+	struct layout l = { 0 };
+	enum st st = with_layout(d->s, &l, e);
+
+	if (st)
+		return st;
+	st = layout_write(&l, d->path, e);
+	if (!st)
+		notice(d->s, LOG_INFO, "layout of %.2f bpw written to %s", layout_stored_bpw(&l),
+			d->path);
+	layout_release(&l);
+	return st;
+}
+
+const struct job_class job_layout_write = { "layout", NULL, LANE_INTERACTIVE, work_layout_write,
+	deed_done };

@@ -1,0 +1,75 @@
+/* session_private.h - what the files of the session share; nobody else includes it.
+ *
+ * Members are marked with the thread that owns them: the engine thread (jobs) or the UI
+ * thread (verbs).  What crosses goes through the dial, the bus, a job's argument or an
+ * atomic.
+ */
+#ifndef BD_WORK_SESSION_PRIVATE_H
+#define BD_WORK_SESSION_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include "core/work/chat.h"
+#include "core/work/desk.h"
+#include "core/work/dial.h"
+#include "core/work/run.h"
+#include "core/work/session.h"
+
+struct session {
+	struct bus *bus;
+	struct jobs *jobs;
+	struct dial *dial;
+
+	/* engine thread */
+	struct desk *desk;
+	struct chat *chat;
+	struct run *scan_run;
+	double last_cells, last_exact, last_chat; /* when they were published */
+	uint64_t view_generation;                 /* of the dial, when the chat last looked */
+	uint32_t view_layout;                     /* counts the layouts that it found */
+	uint8_t *view_choice;
+	double view_bpw;
+
+	/* set by the engine, read by the UI */
+	atomic_bool ready;
+	atomic_bool exact_again; /* the front moved while the exact programme ran */
+
+	/* UI thread */
+	char *path, *formats, *text, *template, *layout, *system;
+	size_t scan_tokens, max_tokens, ctx;
+	bool auto_scan, read_only, no_runs, demo;
+	struct sampler_options sampler;
+};
+
+/* What a job is asked to do; owned by the job. */
+struct deed {
+	struct session *s;
+	char *path, *text;
+	size_t tokens;
+	bool flag;
+	bool resume; /* the dial's stages go on when this is done */
+	struct desk_options options;
+	struct sampler_options sampler;
+	size_t ctx;
+};
+
+extern const struct job_class job_open, job_change, job_prepare, job_exact, job_measure, job_export,
+	job_keep, job_layout_read, job_layout_write, job_chat, job_chat_clear;
+
+struct deed *deed_new(struct session *s, const char *path, const char *text);
+/* What every job has in common when it ended: a failure is said once. */
+void deed_done(struct job *j);
+uint32_t deed_submit(struct session *s, const struct job_class *c, struct deed *d);
+/* Any thread: the exact programme for the front as it is, unless it is there. */
+void session_want_exact(struct session *s);
+
+/* Snapshots; engine thread. */
+void publish_header(struct session *s, const struct checkpoint *ck, const char *formats);
+void publish_model(struct session *s);
+void publish_variants(struct session *s);
+/* Map, damages and front; at most ten a second unless `now`. */
+void publish_cells(struct session *s, bool now);
+void publish_chat(struct session *s, bool now);
+void notice(struct session *s, int level, const char *fmt, ...) BD_PRINTF(3, 4);
+
+#endif

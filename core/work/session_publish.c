@@ -1,0 +1,209 @@
+/* session_publish.c - from the desk's tables to snapshots on the bus. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/work/desk_private.h"
+#include "core/work/session_private.h"
+#include "kernels/pool.h"
+
+void notice(struct session *s, int level, const char *fmt, ...)
+{
+	struct snap_text *t;
+	char buf[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(buf, sizeof buf, fmt, ap);
+	va_end(ap);
+	t = snap_text_new(buf);
+	bus_publish(s->bus, (struct event){ .kind = EV_NOTICE, .n = level, .snap = &t->snap });
+}
+
+static void facts(struct snap_model *m, const struct checkpoint *ck)
+{
+	const struct tensor *t = checkpoint_find(ck, "layers.0.down");
+	const char *type = t ? dtype_name(t->dtype) : "integer";
+	bool exact = t && (t->dtype == DT_F32 || t->dtype == DT_F16 || t->dtype == DT_BF16);
+
+	snprintf(m->name, sizeof m->name, "%s", ck->name);
+	snprintf(m->path, sizeof m->path, "%s", ck->path);
+	snprintf(m->arch, sizeof m->arch, "%s", ck->hp.arch);
+	snprintf(m->reference, sizeof m->reference, exact ? "%s weights" : "%s file, dequantized",
+		type);
+	snprintf(m->device, sizeof m->device, "%s, %d threads", backend_best()->path(),
+		pool_threads());
+	m->layers = ck->hp.layers;
+	m->ctx = ck->hp.ctx;
+	m->vocab = ck->hp.vocab;
+	m->file_bytes = ck->file_bytes;
+}
+
+static const char *const kind_tensor[LINEAR_KINDS] = { "q", "k", "v", "o", "gate", "up", "down" };
+
+/* Before any weight is read: shapes and bytes from the header alone. */
+void publish_header(struct session *s, const struct checkpoint *ck, const char *formats)
+{
+	size_t n = ck->hp.layers * LINEAR_KINDS, k = 0;
+	struct format f[FORMAT_MAX];
+	struct snap_model *m;
+	char name[48];
+
+	if (format_list(f, &k, formats ? formats : desk_formats_default, NULL))
+		k = 0;
+	m = snap_model_new(n, k);
+	facts(m, ck);
+	m->demo = s->demo;
+	m->k = k;
+	memcpy(m->format, f, k * sizeof *f);
+	for (size_t i = 0; i < n; i++) {
+		const struct tensor *t;
+
+		snprintf(name, sizeof name, "layers.%zu.%s", i / LINEAR_KINDS,
+			kind_tensor[i % LINEAR_KINDS]);
+		t = checkpoint_find(ck, name);
+		if (t && t->rank == 2) {
+			m->shape[i].rows = (uint32_t)t->dim[0];
+			m->shape[i].cols = (uint32_t)t->dim[1];
+			m->weights += t->dim[0] * t->dim[1];
+		}
+	}
+	for (size_t i = 0; i < ck->n_tensors; i++) {
+		uint64_t count = 1;
+
+		for (int r = 0; r < ck->tensors[i].rank; r++)
+			count *= ck->tensors[i].dim[r];
+		m->params += count;
+	}
+	snprintf(m->text, sizeof m->text, "-");
+	bus_publish(s->bus, (struct event){ .kind = EV_MODEL, .snap = &m->snap });
+}
+
+/* Bits a weight as a type's name has them, its statistics included. */
+static float nominal_of(const struct desk *d, size_t i, size_t f)
+{
+	const struct mat *w = &d->m->linear[i].ref;
+
+	if (f != d->keep)
+		return (float)format_nominal(d->set.format[f]);
+	if (w->type == MAT_INT)
+		return (float)format_nominal((struct format){ w->bits, w->group });
+	return w->type == MAT_F32 ? 32 : 16;
+}
+
+void publish_model(struct session *s)
+{
+	const struct desk *d = s->desk;
+	size_t n = d->set.n, k = d->set.k;
+	struct snap_model *m = snap_model_new(n, k);
+	uint64_t kept = 0;
+
+	facts(m, d->m->ck);
+	m->demo = s->demo;
+	m->weights = d->m->weights;
+	m->k = k;
+	memcpy(m->format, d->set.format, k * sizeof *m->format);
+	for (size_t i = 0; i < n; i++) {
+		m->shape[i].rows = (uint32_t)d->m->linear[i].rows;
+		m->shape[i].cols = (uint32_t)d->m->linear[i].cols;
+		kept += d->m->linear[i].file_bytes;
+		for (size_t f = 0; f < k; f++) {
+			m->bytes[i * k + f] = desk_bytes(d, i, f);
+			m->nominal[i * k + f] = nominal_of(d, i, f);
+		}
+	}
+	m->other_bytes = d->m->ck->file_bytes > kept ? d->m->ck->file_bytes - kept : 0;
+	m->params = d->m->weights + d->m->embed.rows * d->m->embed.cols;
+	snprintf(m->text, sizeof m->text, "%s", d->text_name);
+	dial_model(s->dial, m);
+	bus_publish(s->bus, (struct event){ .kind = EV_MODEL, .snap = &m->snap });
+}
+
+void publish_variants(struct session *s)
+{
+	const struct desk *d = s->desk;
+	size_t n = d->set.n, k = d->set.k;
+	struct snap_variants *v = snap_variants_new(n, k);
+
+	for (size_t i = 0; i < n * k; i++) {
+		const struct variant *slot = &d->set.slot[i];
+
+		if (!d->useful[i] || i % k == d->keep)
+			continue;
+		v->total++;
+		if (!slot->mat.data)
+			continue;
+		v->ready++;
+		snprintf(v->at[i].by, sizeof v->at[i].by, "%s", slot->by->name);
+		v->at[i].best = d->best[i % k];
+		v->at[i].error = (float)slot->error;
+		v->best += d->best[i % k];
+	}
+	bus_publish(s->bus, (struct event){ .kind = EV_VARIANTS, .snap = &v->snap });
+}
+
+/* damage: NULL while nothing is in nats. */
+static void publish_map(struct session *s, const char *source, const double *damage)
+{
+	const struct desk *d = s->desk;
+	size_t n = d->set.n, k = d->set.k;
+	struct snap_map *m = snap_map_new(n, k);
+
+	memcpy(m->cell, d->cell, n * k * sizeof *m->cell);
+	for (size_t i = 0; i < n * k; i++) {
+		if (!d->useful[i] || i % k == d->keep)
+			continue;
+		m->wanted++;
+		if (damage && d->cell[i].state == CELL_SCORED)
+			m->cell[i].estimate = (float)damage[i];
+		m->scored += d->cell[i].state >= CELL_SCORED;
+		m->fast += d->cell[i].state >= CELL_FAST;
+		m->scanned += d->cell[i].state == CELL_SCANNED;
+	}
+	snprintf(m->text, sizeof m->text, "%s", d->text_name);
+	snprintf(m->source, sizeof m->source, "%s", source);
+	bus_publish(s->bus, (struct event){ .kind = EV_MAP, .snap = &m->snap });
+}
+
+void publish_cells(struct session *s, bool now)
+{
+	const struct desk *d = s->desk;
+	size_t nk = d->set.n * d->set.k;
+	double t = clock_now(), *damage, *se;
+	const char *source;
+	struct err e;
+	bool nats;
+
+	if (!now && t - s->last_cells < 0.1)
+		return;
+	s->last_cells = t;
+	damage = xarray(nk + 1, sizeof *damage);
+	se = xarray(nk + 1, sizeof *se);
+	nats = desk_damage(d, damage, se, &source);
+	publish_map(s, source, nats ? damage : NULL);
+	if (dial_damage(s->dial, damage, se, nats, &e))
+		notice(s, LOG_ERROR, "%s", e.msg);
+	xfree(damage);
+	xfree(se);
+	/* 20 ms of exact solving a second is cheap beside the scan that feeds it. */
+	if (now || t - s->last_exact > 1) {
+		s->last_exact = t;
+		session_want_exact(s);
+	}
+}
+
+void publish_chat(struct session *s, bool now)
+{
+	double t = clock_now();
+
+	if (!s->chat || (!now && t - s->last_chat < 0.05))
+		return;
+	s->last_chat = t;
+	bus_publish(
+		s->bus, (struct event){ .kind = EV_CHAT, .snap = &chat_snapshot(s->chat)->snap });
+}

@@ -1,0 +1,163 @@
+/* snap.c - making and freeing the snapshots of snap.h. */
+#include "core/work/snap.h"
+
+#include <string.h>
+
+#include "core/base/alloc.h"
+
+/* One function a type: the arrays are its own, the struct comes last. */
+static void *start(size_t size, void (*fn)(struct snap *))
+{
+	struct snap *s = xalloc(size);
+
+	atomic_init(&s->refs, 1);
+	s->free = fn;
+	return s;
+}
+
+static void text_free(struct snap *s)
+{
+	xfree(((struct snap_text *)s)->text);
+	xfree(s);
+}
+
+struct snap_text *snap_text_new(const char *text)
+{
+	struct snap_text *s = start(sizeof *s, text_free);
+
+	s->text = xstrdup(text);
+	return s;
+}
+
+static void plain_free(struct snap *s)
+{
+	xfree(s);
+}
+
+struct snap_progress *snap_progress_new(void)
+{
+	return start(sizeof(struct snap_progress), plain_free);
+}
+
+static void model_free_snap(struct snap *s)
+{
+	struct snap_model *m = (struct snap_model *)s;
+
+	xfree(m->shape);
+	xfree(m->bytes);
+	xfree(m->nominal);
+	xfree(m);
+}
+
+struct snap_model *snap_model_new(size_t n, size_t k)
+{
+	struct snap_model *m = start(sizeof *m, model_free_snap);
+
+	m->n = n;
+	m->k = k;
+	m->shape = xarray(n + 1, sizeof *m->shape);
+	m->bytes = xarray(n * k + 1, sizeof *m->bytes);
+	m->nominal = xarray(n * k + 1, sizeof *m->nominal);
+	return m;
+}
+
+static void map_free(struct snap *s)
+{
+	xfree(((struct snap_map *)s)->cell);
+	xfree(s);
+}
+
+struct snap_map *snap_map_new(size_t n, size_t k)
+{
+	struct snap_map *m = start(sizeof *m, map_free);
+
+	m->n = n;
+	m->k = k;
+	m->cell = xarray(n * k + 1, sizeof *m->cell);
+	return m;
+}
+
+static void variants_free(struct snap *s)
+{
+	xfree(((struct snap_variants *)s)->at);
+	xfree(s);
+}
+
+struct snap_variants *snap_variants_new(size_t n, size_t k)
+{
+	struct snap_variants *v = start(sizeof *v, variants_free);
+
+	v->n = n;
+	v->k = k;
+	v->at = xarray(n * k + 1, sizeof *v->at);
+	return v;
+}
+
+static void front_free_snap(struct snap *s)
+{
+	struct snap_front *f = (struct snap_front *)s;
+
+	xfree(f->bytes);
+	xfree(f->kl);
+	xfree(f->point);
+	xfree(f);
+}
+
+struct snap_front *snap_front_new(size_t n, size_t n_points)
+{
+	struct snap_front *f = start(sizeof *f, front_free_snap);
+
+	f->n = n;
+	f->n_points = n_points;
+	f->bytes = xarray(n + 1, sizeof *f->bytes);
+	f->kl = xarray(n + 1, sizeof *f->kl);
+	f->point = xarray(n_points + 1, sizeof *f->point);
+	return f;
+}
+
+static void answer_free(struct snap *s)
+{
+	struct snap_answer *a = (struct snap_answer *)s;
+
+	xfree(a->choice);
+	xfree(a->pin);
+	xfree(a->a_choice);
+	xfree(a);
+}
+
+struct snap_answer *snap_answer_new(size_t n, bool with_a)
+{
+	struct snap_answer *a = start(sizeof *a, answer_free);
+
+	a->n = n;
+	a->choice = xarray(n + 1, sizeof *a->choice);
+	a->pin = xarray(n + 1, sizeof *a->pin);
+	a->a_choice = with_a ? xarray(n + 1, sizeof *a->a_choice) : NULL;
+	a->has_a = with_a;
+	return a;
+}
+
+static void chat_free(struct snap *s)
+{
+	struct snap_chat *c = (struct snap_chat *)s;
+
+	xfree(c->text);
+	xfree(c->piece);
+	xfree(c);
+}
+
+struct snap_chat *snap_chat_new(
+	const char *text, size_t len, const struct chat_piece *piece, size_t n)
+{
+	struct snap_chat *c = start(sizeof *c, chat_free);
+
+	c->text = xalloc(len + 1);
+	if (len)
+		memcpy(c->text, text, len);
+	c->len = len;
+	c->piece = xarray(n + 1, sizeof *piece);
+	if (n)
+		memcpy(c->piece, piece, n * sizeof *piece);
+	c->n = n;
+	return c;
+}

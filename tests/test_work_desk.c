@@ -1,0 +1,485 @@
+/* test_work_desk.c - the dial's stages on the demo model: in order, from the cache, stopped and
+ * resumed; names to layouts; texts. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/alloc.h"
+#include "core/base/log.h"
+#include "core/work/desk_private.h"
+#include "core/work/run.h"
+#include "tests/lib_base.h"
+#include "tests/lib_model.h"
+#include "tests/lib_work.h"
+
+static char warned[4096];
+
+static void on_log(enum log_level l, const char *text)
+{
+	(void)l;
+	strncat(warned, text, sizeof warned - strlen(warned) - 2);
+	strcat(warned, "\n");
+}
+
+static void set_up(void)
+{
+	work_home();
+	log_watch(on_log);
+}
+
+TestSuite(work_desk, .init = set_up);
+
+static int measured_fast, measured_scan;
+
+static void count(void *arg, const struct scan_cell *c, const char *stage)
+{
+	(void)arg;
+	cr_assert(isfinite(c->kl));
+	*(strcmp(stage, "fast") ? &measured_scan : &measured_fast) += 1;
+}
+
+static size_t cells(const struct desk *d, enum cell_state at_least)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->set.n * d->set.k; i++)
+		n += d->useful[i] && i % d->set.k != d->keep && d->cell[i].state >= at_least;
+	return n;
+}
+
+static void stage(struct desk *d, enum stage g)
+{
+	struct err e = { 0 };
+
+	cr_assert_eq(desk_stage(d, g, NULL, &e), ST_OK, "%s: %s", desk_stage_name(g), e.msg);
+}
+
+static void prepare(struct desk *d, enum stage last)
+{
+	struct err e = { 0 };
+
+	d->measured = count;
+	cr_assert_eq(desk_prepare(d, last, NULL, &e), ST_OK, "%s", e.msg);
+}
+
+static const char formats[] = "int2g64,int4g64,keep";
+
+Test(work_desk, the_stages_fill_it_in_order)
+{
+	struct desk *d = work_desk(work_demo(1), NULL, NULL);
+	size_t n = d->set.n, k = d->set.k, all = cells(d, CELL_UNKNOWN);
+	double *damage = xarray(n * k, sizeof *damage), *se = xarray(n * k, sizeof *se);
+	const char *source;
+
+	d->measured = count;
+	cr_assert_eq(n, 28);
+	cr_assert_lt(d->keep, k);
+	cr_assert_not(desk_damage(d, damage, se, &source));
+	cr_assert_str_eq(source, "nothing yet");
+	stage(d, STAGE_MINMAX);
+	for (size_t i = 0; i < n * k; i++)
+		cr_assert_eq(d->set.slot[i].mat.data != NULL, d->useful[i] && i % k != d->keep);
+	stage(d, STAGE_TEXT);
+	cr_assert_eq(d->scan_text.n_seq * d->scan_text.len, 128);
+	stage(d, STAGE_SCORE);
+	cr_assert_eq(cells(d, CELL_SCORED), all);
+	cr_assert_not(desk_damage(d, damage, se, &source), "no nats from a first score");
+	cr_assert_str_eq(source, "first score");
+	stage(d, STAGE_HQQ);
+	cr_assert_str_eq(variant_at(&d->set, 0, 0)->by->name, "hqq");
+	stage(d, STAGE_FAST);
+	cr_assert_eq(cells(d, CELL_FAST), all);
+	cr_assert_eq((size_t)measured_fast, all);
+	cr_assert(desk_damage(d, damage, se, &source));
+	cr_assert_str_eq(source, "fast pass");
+	stage(d, STAGE_CALIB);
+	cr_assert_not_null(d->moments.h);
+	stage(d, STAGE_GPTQ);
+	cr_assert_null(d->moments.h, "as large as a model: given back");
+	for (size_t f = 0; f < k; f++)
+		cr_assert_eq(d->best[f], desk_any_useful(d, f));
+	stage(d, STAGE_SCAN);
+	cr_assert_eq(cells(d, CELL_SCANNED), all);
+	cr_assert_eq((size_t)measured_scan, all);
+	cr_assert(desk_damage(d, damage, se, &source));
+	cr_assert_str_eq(source, "scan");
+	for (size_t i = 0; i < n * k; i++) {
+		cr_assert_eq(isfinite(damage[i]) != 0, d->useful[i]);
+		if (d->useful[i])
+			cr_assert_geq(se[i], 0);
+	}
+	stage(d, STAGE_SCAN);
+	stage(d, STAGE_FAST);
+	cr_assert_eq((size_t)measured_scan, all, "nothing is measured twice");
+	xfree(damage);
+	xfree(se);
+	desk_close(d);
+}
+
+Test(work_desk, a_stage_alone_makes_what_it_needs)
+{
+	struct desk *d = work_desk(work_demo(1), formats, NULL);
+
+	stage(d, STAGE_GPTQ);
+	cr_assert(d->best[0]);
+	stage(d, STAGE_SCAN);
+	cr_assert_eq(cells(d, CELL_SCANNED), 56);
+	desk_close(d);
+}
+
+Test(work_desk, the_second_opening_takes_everything_from_the_cache)
+{
+	const char *path = work_demo(1);
+	struct desk *d = work_desk(path, formats, NULL);
+	uint8_t codes[256];
+
+	prepare(d, STAGE_MORE);
+	memcpy(codes, variant_at(&d->set, 5, 1)->mat.data, sizeof codes);
+	desk_close(d);
+	measured_fast = measured_scan = 0;
+	d = work_desk(path, formats, NULL);
+	cr_assert(cache_was_quick(d->cache));
+	cr_assert_eq(d->cells_kept, 56);
+	cr_assert(d->best[0] && d->best[1]);
+	cr_assert_arr_eq(variant_at(&d->set, 5, 1)->mat.data, codes, sizeof codes);
+	prepare(d, STAGE_MORE);
+	cr_assert_eq(measured_fast + measured_scan, 0);
+	cr_assert_str_empty(warned);
+	desk_close(d);
+}
+
+Test(work_desk, other_formats_and_back_measure_nothing_again)
+{
+	struct desk *d = work_desk(work_demo(1), formats, NULL);
+	struct err e = { 0 };
+	int before;
+
+	prepare(d, STAGE_SCAN);
+	before = measured_scan;
+	cr_assert_eq(desk_set_formats(d, "int2g64,int3g64", &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(d->keep, d->set.k, "no keep among them");
+	cr_assert_eq(cells(d, CELL_SCANNED), 28);
+	prepare(d, STAGE_SCAN);
+	cr_assert_eq(measured_scan, before + 28, "the new format alone");
+	cr_assert_eq(desk_set_formats(d, formats, &e), ST_OK);
+	cr_assert_eq(d->cells_kept, 56);
+	cr_assert(d->best[0] && d->best[1]);
+	cr_assert_neq(desk_set_formats(d, "int9g64", &e), ST_OK);
+	cr_assert_eq(d->cells_kept, 56, "refused: as it was");
+	desk_close(d);
+}
+
+static const struct sink *stop_at(struct lib_stop *s, unsigned long n)
+{
+	lib_stop_init(s, n);
+	return &s->sink;
+}
+
+/* Stops each stage after 1, 4, 16, ... polls and goes on: what is finished stays. */
+Test(work_desk, a_stop_in_any_stage_keeps_what_is_finished)
+{
+	struct desk *d = work_desk(work_demo(1), formats, NULL);
+	int stops = 0;
+
+	d->measured = count;
+	for (int g = 0; g < STAGES; g++) {
+		enum st st = ST_CANCELLED;
+
+		for (unsigned long n = 1; st == ST_CANCELLED; n *= 4) {
+			struct lib_stop s;
+			struct err e = { 0 };
+			size_t fast = cells(d, CELL_FAST), scanned = cells(d, CELL_SCANNED);
+
+			st = desk_stage(d, (enum stage)g, stop_at(&s, n), &e);
+			cr_assert(!st || st == ST_CANCELLED, "%s", e.msg);
+			cr_assert_geq(cells(d, CELL_FAST), fast);
+			cr_assert_geq(cells(d, CELL_SCANNED), scanned);
+			stops += st == ST_CANCELLED;
+		}
+	}
+	cr_assert_gt(stops, STAGES);
+	cr_assert_eq(measured_fast, 56);
+	cr_assert_eq(measured_scan, 56, "each cell once");
+	desk_close(d);
+}
+
+Test(work_desk, a_stopped_scan_goes_on_where_it_was_in_the_next_sitting)
+{
+	const char *path = work_demo(1);
+	struct desk *d = work_desk(path, formats, NULL);
+	struct lib_stop s;
+	struct err e = { 0 };
+	size_t kept;
+
+	prepare(d, STAGE_GPTQ);
+	for (unsigned long n = 8; !cells(d, CELL_SCANNED); n *= 2)
+		cr_assert_eq(desk_stage(d, STAGE_SCAN, stop_at(&s, n), &e), ST_CANCELLED);
+	kept = cells(d, CELL_SCANNED);
+	cr_assert_lt(kept, 56);
+	desk_close(d);
+	measured_fast = measured_scan = 0;
+	d = work_desk(path, formats, NULL);
+	cr_assert_eq(cells(d, CELL_SCANNED), kept);
+	prepare(d, STAGE_SCAN);
+	cr_assert_eq(measured_fast, 0);
+	cr_assert_eq((size_t)measured_scan, 56 - kept);
+	desk_close(d);
+}
+
+static struct layout layout(struct desk *d, const char *name, const char **source)
+{
+	struct layout l = { 0 };
+	struct err e = { 0 };
+
+	cr_assert_eq(desk_layout(d, name, &l, source, NULL, &e), ST_OK, "%s: %s", name, e.msg);
+	return l;
+}
+
+Test(work_desk, a_number_a_format_a_file_and_a_run_are_layouts)
+{
+	struct desk *d = work_desk(work_demo(1), formats, NULL);
+	const struct run_info info = {
+		.kind = "search", .model = "m", .model_path = "p", .model_sha = "s"
+	};
+	const struct mat **view = xarray(28, sizeof *view);
+	const char *source, *file = tmp_path("layout.json");
+	struct layout l, m;
+	struct run *run;
+	struct err e = { 0 };
+
+	l = layout(d, "4.5", &source);
+	cr_assert_str_eq(source, "first score");
+	cr_assert_leq(layout_stored_bpw(&l), 4.5);
+	cr_assert_gt(layout_stored_bpw(&l), 3.5);
+	cr_assert_eq(layout_write(&l, file, &e), ST_OK, "%s", e.msg);
+	m = layout(d, file, &source);
+	cr_assert_null(source);
+	cr_assert_arr_eq(m.choice, l.choice, 28);
+	layout_release(&m);
+	cr_assert_eq(run_new(&run, &info, &e), ST_OK);
+	cr_assert_eq(run_layout(run, &l, &e), ST_OK);
+	m = layout(d, run_id(run), &source);
+	cr_assert_arr_eq(m.choice, l.choice, 28);
+	cr_assert_eq(desk_layout_view(d, &m, view, NULL, &e), ST_OK, "%s", e.msg);
+	for (int i = 0; i < 28; i++)
+		cr_assert_not_null(view[i]->data);
+	run_end(run, ST_OK, NULL);
+	layout_release(&m);
+	layout_release(&l);
+	l = layout(d, "int3g64", &source); /* joins the dial */
+	cr_assert_eq(d->set.k, 4);
+	for (int i = 0; i < 28; i++)
+		cr_assert(format_equal(d->set.format[l.choice[i]], (struct format){ 3, 64 }));
+	cr_assert_eq(desk_layout_view(d, &l, view, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(view[0]->bits, 3);
+	layout_release(&l);
+	l = layout(d, "keep", &source);
+	cr_assert_eq(desk_layout_view(d, &l, view, NULL, &e), ST_OK);
+	cr_assert_eq(view[0], &d->m->linear[0].ref);
+	layout_release(&l);
+	l = layout(d, "100000", &source);
+	cr_assert_eq(l.predicted_kl, 0);
+	layout_release(&l);
+	xfree(view);
+	desk_close(d);
+}
+
+Test(work_desk, what_is_no_layout_is_refused_with_what_to_do)
+{
+	struct desk *d = work_desk(work_demo(1), formats, NULL);
+	static const char *const bad[][2] = {
+		{ "nonsense", "no file, no run, no format" },
+		{ "0.1", "below the least these formats reach" },
+		{ "-3", "below the least" },
+		{ "nan", "" },
+	};
+	struct layout l;
+	const char *source;
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct err e = { 0 };
+
+		cr_assert_neq(
+			desk_layout(d, bad[i][0], &l, &source, NULL, &e), ST_OK, "%s", bad[i][0]);
+		cr_assert(strstr(e.msg, bad[i][1]), "%s", e.msg);
+	}
+	tmp_write(tmp_path("bad.json"), "{\"v\":1}", 7);
+	cr_assert_neq(desk_layout(d, tmp_path("bad.json"), &l, &source, NULL, NULL), ST_OK);
+	desk_close(d);
+}
+
+Test(work_desk, a_model_that_cannot_be_opened_says_why)
+{
+	struct desk_options o = { .text = tmp_path("absent.txt") };
+	struct desk *d = NULL;
+	struct err e = { 0 };
+
+	cr_assert_neq(desk_open(&d, tmp_path("absent.gguf"), &o, NULL, &e), ST_OK);
+	cr_assert(strstr(e.msg, "absent.gguf"), "%s", e.msg);
+	cr_assert_neq(desk_open(&d, work_demo(1), &o, NULL, &e), ST_OK);
+	cr_assert(strstr(e.msg, "absent.txt"), "%s", e.msg);
+	o = (struct desk_options){ .formats = "int2g7" };
+	cr_assert_neq(desk_open(&d, work_demo(1), &o, NULL, &e), ST_OK);
+	o = (struct desk_options){ .template = "no-such" };
+	cr_assert_eq(desk_open(&d, work_demo(1), &o, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_null(d->template);
+	cr_assert(strstr(d->template_err.msg, "no-such"));
+	desk_close(d);
+	for (unsigned long n = 1; n < 4; n++) {
+		struct lib_stop s;
+
+		o = (struct desk_options){ .read_only = n == 3 };
+		lib_stop_init(&s, n);
+		if (desk_open(&d, work_demo(2), &o, &s.sink, &e) == ST_OK)
+			desk_close(d);
+	}
+}
+
+Test(work_desk, text_from_a_file_is_cut_into_parts_that_do_not_meet)
+{
+	struct desk *d = work_desk(work_demo(1), formats, work_text("text.txt", 20000));
+	struct token_text t = { 0 };
+	struct err e;
+
+	cr_assert_str_eq(d->text_name, "text.txt");
+	cr_assert_eq(d->scan_text.n_seq * d->scan_text.len, 128);
+	cr_assert_eq(desk_calib_text(d, 4, NULL, &e), ST_OK);
+	cr_assert_eq(d->calib_text.n_seq, 4);
+	cr_assert_eq(desk_measure_text(d, 512, &t, NULL, &e), ST_OK);
+	cr_assert_eq(t.n_seq, 2);
+	cr_assert(memcmp(t.id, d->calib_text.id, 64) != 0);
+	cr_assert_str_empty(warned);
+	token_text_release(&t);
+	prepare(d, STAGE_SCAN);
+	cr_assert_eq(measured_scan, 56);
+	desk_close(d);
+	measured_scan = 0;
+	d = work_desk(work_demo(1), formats, tmp_path("text.txt"));
+	cr_assert_eq(d->cells_kept, 56);
+	cr_assert(d->best[1]);
+	desk_close(d);
+}
+
+Test(work_desk, a_short_text_serves_more_than_once_and_says_so)
+{
+	struct desk *d = work_desk(work_demo(1), formats, work_text("short.txt", 40));
+	struct err e = { 0 };
+
+	prepare(d, STAGE_SCAN);
+	cr_assert(strstr(warned, "parts of it serve more than once"), "%s", warned);
+	cr_assert_eq(cells(d, CELL_SCANNED), 56);
+	desk_close(d);
+	measured_fast = measured_scan = 0;
+	d = work_desk(work_demo(1), formats, tmp_path("short.txt"));
+	cr_assert_eq(cells(d, CELL_SCANNED), 56, "measured on all there is of the text");
+	prepare(d, STAGE_SCAN);
+	cr_assert_eq(measured_scan, 0);
+	tmp_write(tmp_path("empty.txt"), "", 0);
+	cr_assert_neq(desk_set_text(d, tmp_path("empty.txt"), 0, &e), ST_OK);
+	cr_assert(strstr(e.msg, "empty.txt"), "%s", e.msg);
+	cr_assert_eq(cells(d, CELL_SCANNED), 56, "refused: as it was");
+	cr_assert_eq(desk_set_text(d, NULL, 0, &e), ST_OK);
+	cr_assert_eq(cells(d, CELL_FAST), 0);
+	desk_close(d);
+}
+
+Test(work_desk, bytes_that_are_not_utf8_are_named_once)
+{
+	struct desk *d;
+	struct tok_ids ids = { 0 };
+	const char *path = tmp_path("latin1.txt"), *at;
+	struct err e;
+
+	tmp_write(path, "some text and caf\xe9 and more \xff of it, as bytes", 44);
+	d = work_desk(work_demo(1), formats, path);
+	cr_assert_eq(desk_tokens(d, path, 0, &ids, &e), ST_OK);
+	cr_assert_eq(desk_tokens(d, path, 4, &ids, &e), ST_OK);
+	at = strstr(warned, "not UTF-8 from byte 17");
+	cr_assert(at, "%s", warned);
+	cr_assert_null(strstr(at + 1, "not UTF-8"));
+	tok_ids_release(&ids);
+	desk_close(d);
+}
+
+Test(work_desk, a_limit_of_tokens_takes_the_beginning)
+{
+	struct desk *d = work_desk(work_demo(1), formats, NULL);
+	const char *path = work_text("long.txt", 30000);
+	struct tok_ids all = { 0 }, some = { 0 };
+	struct err e;
+
+	cr_assert_eq(desk_tokens(d, path, 0, &all, &e), ST_OK);
+	cr_assert_eq(desk_tokens(d, path, 100, &some, &e), ST_OK);
+	cr_assert_eq(some.n, 100);
+	cr_assert_arr_eq(some.id, all.id, 100 * sizeof *all.id);
+	tok_ids_release(&all);
+	tok_ids_release(&some);
+	desk_close(d);
+}
+
+Test(work_desk, formats_that_do_not_fit_the_memory_are_left_out_widest_first)
+{
+	struct model *m = lib_demo("ref", 1);
+	struct format f[FORMAT_MAX];
+	char out[200];
+	uint64_t need[3] = { 0 };
+	size_t k;
+
+	for (size_t i = 0; i < m->n_linears; i++)
+		for (int j = 0; j < 3; j++)
+			need[j] += format_bytes(
+				(struct format){ j + 2, 64 }, m->linear[i].rows, m->linear[i].cols);
+	cr_assert_eq(format_list(f, &k, "int2g64,int3g64,int4g64,keep", NULL), ST_OK);
+	cr_assert_eq(desk_fit_formats(m, f, k, need[0] + need[1] + need[2], out, sizeof out), 4);
+	cr_assert_str_empty(out);
+	cr_assert_eq(
+		desk_fit_formats(m, f, k, need[0] + need[1] + need[2] - 1, out, sizeof out), 3);
+	cr_assert_str_eq(out, "int4g64");
+	cr_assert(format_is_keep(f[2]));
+	cr_assert_eq(format_list(f, &k, "int2g64,int3g64,int4g64,keep", NULL), ST_OK);
+	cr_assert_eq(desk_fit_formats(m, f, k, 1, out, sizeof out), 2, "one stays, and keep");
+	cr_assert_str_eq(out, "int4g64, int3g64");
+	cr_assert_eq(f[0].bits, 2);
+	cr_assert(format_is_keep(f[1]));
+	model_free(m);
+}
+
+static char told[64];
+
+static void changed(void *arg, enum desk_change what)
+{
+	struct desk *d = arg;
+
+	(void)d;
+	told[strlen(told)] = "FVCT"[what];
+}
+
+Test(work_desk, changes_are_told_as_they_are_made)
+{
+	struct desk *d = work_desk(work_demo(1), formats, NULL);
+	struct err e;
+
+	d->changed = changed;
+	d->arg = d;
+	cr_assert_eq(desk_set_formats(d, "int2g64", &e), ST_OK);
+	cr_assert_str_eq(told, "F");
+	stage(d, STAGE_MINMAX);
+	cr_assert_str_eq(told, "FV");
+	stage(d, STAGE_SCORE);
+	cr_assert(strstr(told, "T") && strstr(told, "C"), "%s", told);
+	desk_close(d);
+}
+
+Test(work_desk, a_read_only_desk_leaves_nothing_behind)
+{
+	struct desk_options o = { .formats = formats, .read_only = true, .scan_tokens = 64 };
+	struct desk *d = NULL;
+	struct err e;
+
+	cr_assert_eq(desk_open(&d, work_demo(1), &o, NULL, &e), ST_OK);
+	prepare(d, STAGE_FAST);
+	desk_close(d);
+	cr_assert_neq(access(tmp_path("cache"), F_OK), 0);
+}
