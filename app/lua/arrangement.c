@@ -1,0 +1,235 @@
+/* arrangement - a table of layouts/ into struct arrangement, with every field checked. */
+#include "app/lua/arrangement.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "core/base/alloc.h"
+#include "core/base/fs.h"
+
+enum { INSTRUCTIONS = 100000, MEMORY = 1 << 20, FILE_MAX = 64 << 10, LINES_MAX = 500 };
+
+struct limit {
+	size_t used;
+};
+
+static void *limited(void *ud, void *p, size_t old, size_t now)
+{
+	struct limit *l = ud;
+	void *q;
+
+	if (!p)
+		old = 0; /* then it is a kind of object, not a size */
+	if (!now) {
+		l->used -= old;
+		free(p);
+		return NULL;
+	}
+	if (now > old && now - old > MEMORY - l->used)
+		return NULL;
+	q = realloc(p, now);
+	if (q)
+		l->used = l->used - old + now;
+	return q;
+}
+
+static void too_long(lua_State *L, lua_Debug *ar)
+{
+	lua_getinfo(L, "Sl", ar);
+	luaL_error(L, "%s:%d: an arrangement is data: this one computes too long", ar->short_src,
+		ar->currentline);
+}
+
+/* ---- fields; errors are raised and caught by the one pcall */
+
+static int get_int(lua_State *L, int at, const char *what, int lo, int hi)
+{
+	int ok;
+	lua_Integer v = lua_tointegerx(L, at, &ok);
+
+	if (lua_type(L, at) != LUA_TNUMBER || !ok || v < lo || v > hi)
+		luaL_error(L, "%s: expected a whole number from %d to %d, got %s", what, lo, hi,
+			luaL_tolstring(L, at, NULL));
+	return (int)v;
+}
+
+static const char *get_str(lua_State *L, int at, const char *what)
+{
+	if (lua_type(L, at) != LUA_TSTRING)
+		luaL_error(L, "%s: expected a string, got a %s", what, luaL_typename(L, at));
+	return lua_tostring(L, at);
+}
+
+static void get_name(lua_State *L, char out[ARR_NAME], const char *s, size_t n)
+{
+	if (!n || n >= ARR_NAME)
+		luaL_error(L, "\"%s\": a name has 1 to %d characters", s, ARR_NAME - 1);
+	for (size_t i = 0; i < n; i++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-_", s[i]) || !s[i])
+			luaL_error(L, "\"%s\": names are lower-case letters, digits, - and _", s);
+	memcpy(out, s, n);
+	out[n] = 0;
+}
+
+static void get_panel(lua_State *L, struct arr_panel *p, const char *s)
+{
+	const char *colon = strchr(s, ':');
+	char *end;
+
+	get_name(L, p->name, s, colon ? (size_t)(colon - s) : strlen(s));
+	if (!colon)
+		return;
+	p->weight = strtod(colon + 1, &end);
+	if (*end || end == colon + 1 || !(p->weight > 0 && p->weight < 1))
+		luaL_error(L, "\"%s\": a weight is between 0 and 1, as in \"heatmap:0.68\"", s);
+}
+
+static void get_row(lua_State *L, struct arr_row *row)
+{
+	bool has_h = false;
+
+	if (!lua_istable(L, -1))
+		luaL_error(L, "a row is a table, got a %s", luaL_typename(L, -1));
+	for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+		if (lua_type(L, -2) == LUA_TNUMBER)
+			continue;
+		if (lua_type(L, -2) == LUA_TSTRING && !strcmp(lua_tostring(L, -2), "h")) {
+			has_h = true;
+			if (lua_type(L, -1) == LUA_TSTRING && !strcmp(lua_tostring(L, -1), "*"))
+				row->h = 0;
+			else
+				row->h = get_int(L, -1, "h (lines, or \"*\")", 1, LINES_MAX);
+		} else if (lua_type(L, -2) == LUA_TSTRING && !strcmp(lua_tostring(L, -2), "drop")) {
+			row->drop = get_int(L, -1, "drop", 1, 99);
+		} else {
+			luaL_error(L, "a row has h, drop and panels, not \"%s\"",
+				luaL_tolstring(L, -2, NULL));
+		}
+	}
+	if (!has_h)
+		luaL_error(L, "a row needs h (lines, or \"*\")");
+	for (int i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++, lua_pop(L, 1)) {
+		if (row->n == ARR_PANELS)
+			luaL_error(L, "a row holds at most %d panels", ARR_PANELS);
+		get_panel(L, &row->panel[row->n++], get_str(L, -1, "panel"));
+	}
+	lua_pop(L, 1);
+	if (!row->n)
+		luaL_error(L, "a row needs a panel");
+}
+
+static void get_rows(lua_State *L, struct arr_rows *rows, const char *what)
+{
+	for (int i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++, lua_pop(L, 1)) {
+		if (rows->n == ARR_ROWS)
+			luaL_error(L, "%s: at most %d rows", what, ARR_ROWS);
+		get_row(L, &rows->row[rows->n++]);
+	}
+	lua_pop(L, 1);
+	if (!rows->n)
+		luaL_error(L, "%s has no rows", what);
+}
+
+static void get_arrangement(lua_State *L, struct arrangement *a)
+{
+	if (!lua_istable(L, -1))
+		luaL_error(L, "the file must return a table, got a %s", luaL_typename(L, -1));
+	for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+		const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
+
+		if (lua_type(L, -2) == LUA_TNUMBER)
+			continue;
+		if (key && !strcmp(key, "name")) {
+			const char *s = get_str(L, -1, "name");
+
+			get_name(L, a->name, s, strlen(s));
+		} else if (key && !strcmp(key, "key")) {
+			const char *s = get_str(L, -1, "key");
+
+			if (s[0] < '1' || s[0] > '9' || s[1])
+				luaL_error(L, "key: expected \"1\" to \"9\", got \"%s\"", s);
+			a->key = s[0];
+		} else if (key && !strcmp(key, "narrow")) {
+			if (!lua_istable(L, -1))
+				luaL_error(L, "narrow: expected a table, got a %s",
+					luaL_typename(L, -1));
+			get_rows(L, &a->narrow, "narrow");
+		} else {
+			luaL_error(L, "an arrangement has name, key, narrow and rows, not \"%s\"",
+				luaL_tolstring(L, -2, NULL));
+		}
+	}
+	if (!a->name[0] || !a->key)
+		luaL_error(L, "an arrangement needs name and key");
+	get_rows(L, &a->wide, "the arrangement");
+}
+
+struct call {
+	struct arrangement *a;
+	const char *where, *text;
+	size_t n;
+};
+
+static int run(lua_State *L)
+{
+	struct call *c = lua_touserdata(L, 1);
+	const char *chunk = lua_pushfstring(L, "=%s", c->where);
+
+	if (luaL_loadbufferx(L, c->text, c->n, chunk, "t") != LUA_OK)
+		return lua_error(L);
+	lua_newtable(L); /* the environment: nothing */
+	lua_setupvalue(L, -2, 1);
+	lua_sethook(L, too_long, LUA_MASKCOUNT, INSTRUCTIONS);
+	lua_call(L, 0, 1);
+	lua_sethook(L, NULL, 0, 0);
+	get_arrangement(L, c->a);
+	return 0;
+}
+
+enum st arrangement_parse(
+	struct arrangement *a, const char *where, const char *text, size_t n, struct err *e)
+{
+	struct limit limit = { 0 };
+	struct arrangement got = { 0 };
+	struct call call = { &got, where, text, n };
+	lua_State *L = lua_newstate(limited, &limit);
+	enum st st = ST_OK;
+
+	if (!L)
+		return err_set(e, ST_NOMEM, "%s: no memory for a Lua state", where);
+	lua_pushcfunction(L, run);
+	lua_pushlightuserdata(L, &call);
+	if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+		const char *why = lua_tostring(L, -1);
+		size_t len = strlen(where);
+
+		/* Lua's own messages name the file and the line already. */
+		if (why && !strncmp(why, where, len) && why[len] == ':')
+			st = err_set(e, ST_FORMAT, "%s", why);
+		else
+			st = err_set(
+				e, ST_FORMAT, "%s: %s", where, why ? why : "not an arrangement");
+	} else {
+		*a = got;
+	}
+	lua_close(L);
+	return st;
+}
+
+enum st arrangement_load(struct arrangement *a, const char *path, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	char *text;
+	size_t n;
+	enum st st = fs_read(path, FILE_MAX, &text, &n, e);
+
+	if (st)
+		return st;
+	st = arrangement_parse(a, slash ? slash + 1 : path, text, n, e);
+	big_free(text);
+	return st;
+}

@@ -1,0 +1,35 @@
+/* builtin - the arrangements that are always there. */
+#include "app/tui/tui.h"
+
+/* Equal to layouts/: the program works with no share folder.  A test compares them. */
+const char *const screen_builtin_name[] = { "search", "chat", NULL };
+/* clang-format off */
+const char *const screen_builtin[] = {
+	"-- The Search screen.  Rows from the top: h is the height in lines, \"*\" takes what is left;\n"
+	"-- \"panel:weight\" is a share of the width, the rest share what is left.  When lines run\n"
+	"-- out, the row with the lowest drop leaves first.\n"
+	"return {\n"
+	"  name = \"search\", key = \"1\",\n"
+	"  { h = 14, \"heatmap:0.68\", \"cell\" },\n"
+	"  { h = 4,  \"slider\" },\n"
+	"  { h = \"*\", \"front:0.68\", \"search\", drop = 2 },\n"
+	"  { h = 3,  \"jobs\", drop = 1 },\n"
+	"  narrow = {                                     -- used below 100 columns\n"
+	"    { h = 12, \"heatmap:0.57\", \"cell\" },\n"
+	"    { h = 4,  \"slider\" },\n"
+	"    { h = \"*\", \"front\", drop = 1 },\n"
+	"  },\n"
+	"}\n",
+	"-- The Chat screen: the transcript with its input line, and the dial that answers it.\n"
+	"return {\n"
+	"  name = \"chat\", key = \"3\",\n"
+	"  { h = \"*\", \"chat\" },\n"
+	"  { h = 4,  \"slider\", drop = 2 },\n"
+	"  { h = 3,  \"jobs\", drop = 1 },\n"
+	"  narrow = {\n"
+	"    { h = \"*\", \"chat\" },\n"
+	"    { h = 4,  \"slider\", drop = 1 },\n"
+	"  },\n"
+	"}\n",
+	NULL,
+};

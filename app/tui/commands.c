@@ -1,0 +1,172 @@
+/* commands - the table, the grammar of the `:` line, and dispatch. */
+#include "app/tui/commands.h"
+
+#include <string.h>
+
+#include "app/tui/tui.h"
+#include "core/base/alloc.h"
+#include "core/base/fs.h"
+#include "core/base/text.h"
+
+const struct command command_table[] = {
+#define C(id, name, args, complete, help) { name, args, COMPLETE_##complete, help, cmd_##id },
+#include "app/tui/commands.def"
+#undef C
+	{ NULL, NULL, COMPLETE_NONE, NULL, NULL },
+};
+
+const struct command *command_find(const char *name)
+{
+	for (const struct command *c = command_table; c->name; c++)
+		if (!strcmp(c->name, name))
+			return c;
+	return NULL;
+}
+
+/* What a person says is theirs: a `;` in it ends nothing, unless the text is quoted. */
+static bool takes_the_line(const char *s)
+{
+	static const char *const words[] = { "say", "system" };
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		size_t n = strlen(words[i]);
+
+		if (!strncmp(s, words[i], n) && s[n] == ' ')
+			return s[n + strspn(s + n, " ")] != '"';
+	}
+	return false;
+}
+
+const char *command_end(const char *line)
+{
+	bool quoted = false;
+
+	line += strspn(line, " ");
+	if (takes_the_line(line))
+		return line + strlen(line);
+	for (; *line; line++) {
+		if (*line == '\\' && quoted && line[1])
+			line++;
+		else if (*line == '"')
+			quoted = !quoted;
+		else if (*line == ';' && !quoted)
+			break;
+	}
+	return line;
+}
+
+/* Removes quotes in place; a backslash keeps a quote or a backslash inside them.
+ * Returns the end of the word. */
+static char *unquote(char *s, bool to_end)
+{
+	char *to = s;
+	bool quoted = false;
+
+	for (; *s && (quoted || to_end || *s != ' '); s++) {
+		if (quoted && *s == '\\' && (s[1] == '"' || s[1] == '\\'))
+			*to++ = *++s;
+		else if (*s == '"')
+			quoted = !quoted;
+		else
+			*to++ = *s;
+	}
+	if (*s)
+		s++;
+	*to = 0;
+	return s;
+}
+
+int command_split(char *line, char *argv[COMMAND_ARGS])
+{
+	int argc = 0;
+
+	for (line += strspn(line, " "); *line && argc < COMMAND_ARGS; line += strspn(line, " ")) {
+		argv[argc] = line;
+		line = unquote(line, argc == COMMAND_ARGS - 1);
+		argc++;
+	}
+	return argc;
+}
+
+static enum st write_panel(struct tui *t, const char *path, struct err *e)
+{
+	long at = focus_now(t);
+	enum st st;
+	char *text;
+
+	path += strspn(path, " ");
+	if (!*path)
+		return err_set(e, ST_INVALID, "|FILE writes the focused panel: name a file");
+	if (at < 0)
+		return err_set(e, ST_INVALID, "no panel is in focus");
+	text = compose_panel(t, (size_t)at);
+	st = fs_write_all(path, text, strlen(text), e);
+	xfree(text);
+	if (!st)
+		tui_notice(t, LOG_INFO, "wrote %s", path);
+	return st;
+}
+
+static enum st unknown(const char *word, struct err *e)
+{
+	const char *names[128] = { NULL }, *near;
+	size_t n = 0;
+
+	for (const struct command *c = command_table; c->name && n < 127; c++)
+		names[n++] = c->name;
+	near = text_suggest(word, names);
+	if (near)
+		return err_set(e, ST_INVALID, "no command \"%s\"; did you mean %s", word, near);
+	return err_set(e, ST_INVALID, "no command \"%s\" (? lists them)", word);
+}
+
+static enum st run_one(struct tui *t, char *line, struct err *e)
+{
+	char *argv[COMMAND_ARGS], *raw, *rest;
+	const struct command *c;
+	enum st st;
+	int argc;
+
+	line += strspn(line, " ");
+	for (size_t n = strlen(line); n && line[n - 1] == ' '; n--)
+		line[n - 1] = 0;
+	if (!*line)
+		return ST_OK;
+	if (*line == '|')
+		return write_panel(t, line + 1, e);
+	raw = xstrdup(line);
+	rest = raw + strcspn(raw, " ");
+	rest += strspn(rest, " ");
+	/* A wholly quoted text is what is between the quotes. */
+	if (*rest == '"' && rest[1] && rest[strlen(rest) - 1] == '"')
+		unquote(rest, true);
+	argc = command_split(line, argv);
+	c = command_find(argv[0]);
+	if (c)
+		st = c->run(t, argc, argv, rest, e);
+	else if (panels_command(t, argv[0], rest))
+		st = ST_OK;
+	else
+		st = unknown(argv[0], e);
+	xfree(raw);
+	return st;
+}
+
+void command_run(struct tui *t, const char *line)
+{
+	t->dirty = true;
+	log_at(LOG_DEBUG, "command", "%s", line);
+	while (*line) {
+		const char *end = command_end(line);
+		char *one = xstrndup(line, (size_t)(end - line));
+		struct err e = { 0 };
+		enum st st = run_one(t, one, &e);
+
+		xfree(one);
+		if (st) {
+			tui_notice(t, LOG_WARN, "%s", e.msg[0] ? e.msg : st_name(st));
+			return;
+		}
+		line = *end ? end + 1 : end;
+	}
+}

@@ -1,0 +1,57 @@
+/* commands.h - the one vocabulary of keys, the `:` line, the mouse and scripts.
+ *
+ * A line is `command argument...`, with double quotes, `;` between commands and `|FILE`
+ * to write the focused panel as text.  Words that are not in the table go to the
+ * panels.  UI thread.
+ */
+#ifndef BD_APP_TUI_COMMANDS_H
+#define BD_APP_TUI_COMMANDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/err.h"
+
+struct tui;
+
+enum complete_kind {
+	COMPLETE_NONE,
+	COMPLETE_PATH,
+	COMPLETE_NUMBER,
+	COMPLETE_LINEAR,
+	COMPLETE_SCREEN,
+	COMPLETE_ARRANGEMENT,
+	COMPLETE_PANEL,
+	COMPLETE_MOVE,
+	COMPLETE_RAMP,
+	COMPLETE_OPTION,
+	COMPLETE_TOPIC
+};
+
+enum { COMMAND_ARGS = 8 };
+
+struct command {
+	const char *name, *args;
+	enum complete_kind complete;
+	const char *help;
+	/* argv[1..]; rest: everything after the name, quotes kept. */
+	enum st (*run)(struct tui *t, int argc, char **argv, const char *rest, struct err *e);
+};
+extern const struct command command_table[]; /* name NULL ends it */
+const struct command *command_find(const char *name);
+
+/* Runs a line; what goes wrong becomes a notice and ends the line. */
+void command_run(struct tui *t, const char *line);
+
+/* Splits one command in place, as a person would expect of quotes: argv holds at most
+ * COMMAND_ARGS, the last one all that is left. */
+int command_split(char *line, char *argv[COMMAND_ARGS]);
+/* The end of the first command of a line: its `;` outside of quotes, or its NUL. */
+const char *command_end(const char *line);
+
+#define C(id, name, args, complete, help) \
+	enum st cmd_##id(struct tui *t, int argc, char **argv, const char *rest, struct err *e);
+#include "app/tui/commands.def"
+#undef C
+
+#endif

@@ -1,0 +1,202 @@
+/* complete - candidates for the word under the cursor of the `:` line. */
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "app/tui/commands.h"
+#include "app/tui/tui.h"
+#include "core/base/alloc.h"
+#include "core/base/fs.h"
+
+struct word {
+	const char *s;
+	size_t n;
+};
+
+static void add(struct tui *t, struct word w, const char *text, const char *help)
+{
+	completion_add(&t->prompt.list, w.s, w.n, text, help);
+}
+
+static void commands(struct tui *t, struct word w)
+{
+	for (const struct command *c = command_table; c->name; c++)
+		add(t, w, c->name, c->help);
+}
+
+static void paths(struct tui *t, struct word w)
+{
+	char *dir = xstrndup(w.s, w.n), *slash = strrchr(dir, '/'), **names;
+	size_t n;
+
+	if (slash)
+		slash[1] = 0;
+	else
+		*dir = 0;
+	if (fs_list(*dir ? dir : ".", &names, &n, NULL)) {
+		xfree(dir);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		char *path = xprintf("%s%s", dir, names[i]);
+		bool hidden = names[i][0] == '.' && w.s[strlen(dir)] != '.';
+
+		if (!hidden && !strncmp(path, w.s, w.n)) {
+			char *shown = xprintf("%s%s", path, fs_is_dir(path) ? "/" : "");
+
+			add(t, w, shown, "");
+			xfree(shown);
+		}
+		xfree(path);
+		xfree(names[i]);
+	}
+	xfree(names);
+	xfree(dir);
+}
+
+static void linears(struct tui *t, struct word w)
+{
+	static const char *const kind[] = { "q", "k", "v", "o", "gate", "up", "down" };
+	char name[40], help[80];
+
+	for (int k = 0; k < 7; k++) {
+		snprintf(name, sizeof name, "layers.*.%s", kind[k]);
+		snprintf(help, sizeof help, "every %s", kind[k]);
+		add(t, w, name, help);
+	}
+	for (size_t i = 0; t->model && i < t->model->n && w.n > 6; i++) {
+		snprintf(name, sizeof name, "layers.%zu.%s", i / 7, kind[i % 7]);
+		add(t, w, name, "");
+	}
+}
+
+static void formats(struct tui *t, struct word w)
+{
+	char name[FORMAT_NAME];
+
+	for (size_t i = 0; t->model && i < t->model->k; i++)
+		add(t, w, format_name(t->model->format[i], name), "");
+}
+
+static void options(struct tui *t, struct word w)
+{
+	char help[192];
+
+	for (int i = 0; i < OPTS; i++) {
+		snprintf(help, sizeof help, "%s; now %s", option_table[i].help,
+			t->opt.value[i][0] ? t->opt.value[i] : "the default");
+		add(t, w, option_table[i].name, help);
+	}
+}
+
+static void option_values(struct tui *t, struct word w, const char *name)
+{
+	char word[64];
+	enum opt which;
+
+	if (options_find(name, &which, NULL))
+		return;
+	if (option_table[which].type == OPT_BOOL) {
+		add(t, w, "on", "");
+		add(t, w, "off", "");
+		return;
+	}
+	for (const char *s = option_table[which].choices; *s;) {
+		size_t n = strcspn(s, "|");
+
+		snprintf(word, sizeof word, "%.*s", (int)n, s);
+		add(t, w, word, "");
+		s += n + (s[n] == '|');
+	}
+}
+
+static void one_of(struct tui *t, struct word w, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n && names[i]; i++)
+		add(t, w, names[i], "");
+}
+
+static void argument(
+	struct tui *t, const struct command *c, struct word w, size_t nth, const char *before)
+{
+	static const char *const moves[] = { "left", "right", "up", "down", "first", "last",
+		"page-up", "page-down" };
+	static const char *const steps[] = { "next", "prev" };
+
+	switch (c->complete) {
+	case COMPLETE_PATH:
+		if (nth == 1)
+			paths(t, w);
+		break;
+	case COMPLETE_LINEAR:
+		if (nth == 1)
+			linears(t, w);
+		else
+			formats(t, w);
+		break;
+	case COMPLETE_SCREEN:
+		for (size_t i = 0; i < t->n_places; i++)
+			add(t, w, t->place[i].arr.name, "");
+		break;
+	case COMPLETE_ARRANGEMENT:
+		one_of(t, w, screen_builtin_name, 9);
+		add(t, w, "reload", "read the files again");
+		break;
+	case COMPLETE_PANEL:
+		one_of(t, w, steps, 2);
+		for (size_t i = 0; i < t->n_panels; i++)
+			if (panel_on_screen(t, i))
+				add(t, w, t->class[i] -> name, t -> class[i] -> title);
+		break;
+	case COMPLETE_MOVE:
+		one_of(t, w, moves, 8);
+		break;
+	case COMPLETE_RAMP:
+		one_of(t, w, ramp_name, RAMPS);
+		break;
+	case COMPLETE_OPTION:
+		if (nth == 1)
+			options(t, w);
+		else
+			option_values(t, w, before);
+		break;
+	case COMPLETE_TOPIC:
+		commands(t, w);
+		break;
+	case COMPLETE_NONE:
+	case COMPLETE_NUMBER:
+		break;
+	}
+}
+
+void tui_complete(struct tui *t)
+{
+	struct prompt *p = &t->prompt;
+	const char *from = p->text, *end, *at = p->text + p->at;
+	char head[128], *argv[COMMAND_ARGS];
+	struct word w;
+	int argc;
+
+	p->list.n = 0;
+	p->chosen = -1;
+	/* Of several commands the one under the cursor counts. */
+	while ((end = command_end(from)) < at && *end)
+		from = end + 1;
+	from += strspn(from, " ");
+	if (from > at)
+		from = at;
+	w.s = at;
+	while (w.s > from && w.s[-1] != ' ')
+		w.s--;
+	w.n = (size_t)(at - w.s);
+	p->list.from = (size_t)(w.s - p->text);
+	if (w.s == from) {
+		commands(t, w);
+		return;
+	}
+	snprintf(head, sizeof head, "%.*s", (int)(w.s - from), from);
+	argc = command_split(head, argv);
+	if (argc && command_find(argv[0]))
+		argument(t, command_find(argv[0]), w, (size_t)argc, argv[argc - 1]);
+}

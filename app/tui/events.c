@@ -1,0 +1,196 @@
+/* events - what the bus brings: to the panels, to the status line, to the notices. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/tui/tui.h"
+#include "core/base/alloc.h"
+#include "core/base/clock.h"
+
+static const double info_shown = 4.0; /* seconds */
+
+/* ---- notices */
+
+void tui_notice(struct tui *t, enum log_level strength, const char *fmt, ...)
+{
+	struct notice *n = &t->notice[t->n_notices++ % NOTICES];
+	va_list ap;
+
+	*n = (struct notice){ .strength = strength, .at = t->now };
+	va_start(ap, fmt);
+	vsnprintf(n->text, sizeof n->text, fmt, ap);
+	va_end(ap);
+	if (strength == LOG_ERROR)
+		t->ring = opt_on(&t->opt, OPT_BELL);
+	t->dirty = true;
+	log_at(LOG_INFO, "notice", "%s", n->text);
+}
+
+static const struct notice *notice_at(const struct tui *t, size_t back)
+{
+	if (back >= t->n_notices || back >= NOTICES)
+		return NULL;
+	return &t->notice[(t->n_notices - 1 - back) % NOTICES];
+}
+
+/* An error stays until it was read with `!`, a warning until a key, info four seconds;
+ * what is newer covers what is older. */
+const struct notice *tui_notice_now(const struct tui *t)
+{
+	const struct notice *n;
+
+	for (size_t i = 0; (n = notice_at(t, i)); i++) {
+		if (n->seen)
+			continue;
+		if (n->strength >= LOG_INFO && t->now - n->at >= info_shown)
+			continue;
+		return n;
+	}
+	return NULL;
+}
+
+size_t tui_unread(const struct tui *t)
+{
+	const struct notice *n;
+	size_t count = 0;
+
+	for (size_t i = 0; (n = notice_at(t, i)); i++)
+		count += !n->seen && n->strength == LOG_ERROR;
+	return count;
+}
+
+double tui_next_tick(const struct tui *t)
+{
+	const struct notice *n = tui_notice_now(t);
+	double left;
+
+	if (!n || n->strength < LOG_INFO)
+		return -1;
+	left = n->at + info_shown - t->now;
+	return left > 0 ? left : 0;
+}
+
+/* ---- jobs */
+
+static struct job_line *job_find(struct tui *t, uint32_t id)
+{
+	for (size_t i = 0; i < t->n_jobs; i++)
+		if (t->job[i].id == id)
+			return &t->job[i];
+	return NULL;
+}
+
+static void job_began(struct tui *t, const struct event *ev)
+{
+	const struct snap_text *name = (const struct snap_text *)ev->snap;
+	struct job_line *j = job_find(t, ev->key);
+
+	if (!j) {
+		if (t->n_jobs == JOBS)
+			return;
+		j = &t->job[t->n_jobs++];
+	}
+	*j = (struct job_line){ .id = ev->key, .left = NAN };
+	snprintf(j->name, sizeof j->name, "%s", name ? name->text : "job");
+}
+
+static void job_progress(struct tui *t, const struct event *ev)
+{
+	const struct snap_progress *p = (const struct snap_progress *)ev->snap;
+	struct job_line *j = job_find(t, ev->key);
+
+	if (!j || !p)
+		return;
+	snprintf(j->name, sizeof j->name, "%s", p->name);
+	j->done = p->done;
+	j->total = p->total;
+	j->left = p->left_s;
+}
+
+static void job_ended(struct tui *t, const struct event *ev)
+{
+	struct job_line *j = job_find(t, ev->key);
+
+	if (!j)
+		return;
+	t->n_jobs--;
+	memmove(j, j + 1, (size_t)(&t->job[t->n_jobs] - j) * sizeof *j);
+}
+
+/* ---- all */
+
+static void hold(const void **slot, struct snap *now)
+{
+	if (!now)
+		return;
+	snap_unref((struct snap *)*slot);
+	*slot = snap_ref(now);
+}
+
+static void hear(struct tui *t, const struct event *ev)
+{
+	const struct snap_text *text = (const struct snap_text *)ev->snap;
+
+	switch (ev->kind) {
+	case EV_MODEL:
+		hold((const void **)&t->model, ev->snap);
+		if (t->model && t->cursor >= t->model->n)
+			t->cursor = 0;
+		break;
+	case EV_ANSWER:
+		hold((const void **)&t->answer, ev->snap);
+		break;
+	case EV_FRONT:
+		hold((const void **)&t->front, ev->snap);
+		break;
+	case EV_CHAT:
+		t->streaming = ev->snap && ((const struct snap_chat *)ev->snap)->stats.streaming;
+		break;
+	case EV_CURSOR:
+		if (ev->n >= 0)
+			t->cursor = (size_t)ev->n;
+		break;
+	case EV_JOB_BEGAN:
+		job_began(t, ev);
+		break;
+	case EV_JOB_PROGRESS:
+		job_progress(t, ev);
+		break;
+	case EV_JOB_ENDED:
+		job_ended(t, ev);
+		break;
+	case EV_NOTICE:
+		if (text)
+			tui_notice(t, (enum log_level)ev->n, "%s", text->text);
+		break;
+	default:
+		break;
+	}
+	t->dirty = true;
+}
+
+bool tui_deliver(struct tui *t, double ms)
+{
+	double until = clock_now() + ms / 1000;
+	struct event ev;
+
+	if (session_jobs(t->s) && jobs_drain(session_jobs(t->s)))
+		t->dirty = true;
+	while (sub_next(t->sub, &ev)) {
+		hear(t, &ev);
+		for (size_t i = 0; i < t->n_panels; i++)
+			if (t->class[i] -> events >> ev.kind & 1 && t->class[i] -> on_event && t
+				-> class[i] -> on_event(t->panel[i], &ev))
+				t->dirty = true;
+		snap_unref(ev.snap);
+		if (clock_now() >= until)
+			return true;
+	}
+	return false;
+}
+
+bool tui_idle(const struct tui *t)
+{
+	return !session_busy(t->s) && !t->n_jobs;
+}

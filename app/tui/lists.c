@@ -1,0 +1,245 @@
+/* lists - overlays of lines: help, notices, options, doctor; typing filters them. */
+#include <ctype.h>
+#include <langinfo.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "app/tui/commands.h"
+#include "app/tui/keys.h"
+#include "app/tui/tui.h"
+#include "core/base/alloc.h"
+#include "core/base/text.h"
+
+void list_close(struct tui *t)
+{
+	for (size_t i = 0; i < t->list.n; i++)
+		xfree(t->list.line[i].text);
+	xfree(t->list.line);
+	t->list = (struct list){ 0 };
+}
+
+static void list_open(struct tui *t, const char *title)
+{
+	list_close(t);
+	t->list.open = true;
+	snprintf(t->list.title, sizeof t->list.title, "%s", title);
+}
+
+static void add(struct tui *t, enum role role, const char *fmt, ...) BD_PRINTF(3, 4);
+static void add(struct tui *t, enum role role, const char *fmt, ...)
+{
+	struct list *l = &t->list;
+	char buf[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(buf, sizeof buf, fmt, ap);
+	va_end(ap);
+	l->line = xrealloc(l->line, (l->n + 1) * sizeof *l->line);
+	l->line[l->n++] = (struct list_line){ xstrdup(buf), role };
+}
+
+bool list_line_matches(const struct list *l, const struct list_line *line)
+{
+	return !l->filter[0] || (line->role != ROLE_STRONG && strcasestr(line->text, l->filter));
+}
+
+/* ---- keys of an open list */
+
+static void scroll(struct list *l, long by)
+{
+	long top = (long)l->top + by;
+
+	if (top > (long)l->n - 1)
+		top = (long)l->n - 1;
+	l->top = top < 0 ? 0 : (size_t)top;
+}
+
+bool list_key(struct tui *t, uint32_t key)
+{
+	struct list *l = &t->list;
+	size_t n = strlen(l->filter);
+	char utf8[4];
+	size_t len;
+
+	switch (key) {
+	case KEY_UP:
+		scroll(l, -1);
+		return true;
+	case KEY_DOWN:
+		scroll(l, 1);
+		return true;
+	case KEY_PGUP:
+		scroll(l, -10);
+		return true;
+	case KEY_PGDN:
+		scroll(l, 10);
+		return true;
+	case KEY_HOME:
+		l->top = 0;
+		return true;
+	case KEY_ESC:
+	case KEY_ENTER:
+		list_close(t);
+		return true;
+	case KEY_BACKSPACE:
+		while (n && ((unsigned char)l->filter[--n] & 0xc0) == 0x80)
+			;
+		l->filter[n] = 0;
+		l->top = 0;
+		return true;
+	default:
+		break;
+	}
+	if (!key_is_text(key))
+		return false;
+	/* The key that opened a list closes it, as q does. */
+	if (!n && (key == 'q' || key == '?' || key == '!')) {
+		list_close(t);
+		return true;
+	}
+	len = utf8_encode(key, utf8);
+	if (n + len < sizeof l->filter) {
+		memcpy(l->filter + n, utf8, len);
+		l->filter[n + len] = 0;
+		l->top = 0;
+	}
+	return true;
+}
+
+/* ---- help */
+
+/* Is one of its keys not taken by a table that is asked before? */
+struct seen {
+	const struct binding *const *before;
+	bool any;
+};
+
+static bool is_free(void *arg, uint32_t key, const char *command, size_t len)
+{
+	struct seen *s = arg;
+	char buf[256];
+
+	(void)command, (void)len;
+	for (size_t i = 0; i < 2; i++)
+		if (s->before[i] && keys_find(s->before[i], key, buf, sizeof buf))
+			return true;
+	s->any = true;
+	return false;
+}
+
+static void add_keys(struct tui *t, const struct binding *b, const struct binding *const before[2])
+{
+	for (; b && b->keys; b++) {
+		struct seen seen = { before, false };
+
+		keys_walk(b, is_free, &seen);
+		if (seen.any)
+			add(t, ROLE_TEXT, "  %-20s %s", b->keys, b->help);
+	}
+}
+
+static void add_title(struct tui *t, const char *name)
+{
+	if (t->list.n)
+		add(t, ROLE_TEXT, "%s", "");
+	add(t, ROLE_STRONG, "%c%s", toupper((unsigned char)name[0]), name + 1);
+}
+
+void list_help(struct tui *t, const char *word)
+{
+	long at = focus_now(t);
+	const char *screen = t->n_places ? t->place[t->at].arr.name : "";
+	const struct binding *panel = at >= 0 ? t->class[at]->keys : NULL;
+	const struct binding *before[2] = { NULL, NULL };
+
+	list_open(t, "Help: type to filter, Esc closes");
+	snprintf(t->list.filter, sizeof t->list.filter, "%s", word);
+	if (panel && panel->keys) {
+		add_title(t, t->class[at] -> title);
+		add_keys(t, panel, before);
+		before[0] = panel;
+	}
+	if (keys_of(screen)) {
+		char title[ARR_NAME + 16];
+
+		snprintf(title, sizeof title, "%s screen", screen);
+		add_title(t, title);
+		add_keys(t, keys_of(screen), before);
+		before[1] = keys_of(screen);
+	}
+	add_title(t, "anywhere");
+	add_keys(t, keys_of("global"), before);
+	add_title(t, "commands");
+	for (const struct command *c = command_table; c->name; c++) {
+		char usage[64];
+
+		snprintf(usage, sizeof usage, "%s %s", c->name, c->args);
+		add(t, ROLE_TEXT, "  :%-25s %s", usage, c->help);
+	}
+}
+
+/* ---- the others */
+
+void list_notices(struct tui *t)
+{
+	static const char *const name[] = { "error", "warn", "info", "debug", "trace" };
+	static const enum role role[] = { ROLE_BAD, ROLE_WARN, ROLE_TEXT, ROLE_DIM, ROLE_DIM };
+	size_t kept = t->n_notices < NOTICES ? t->n_notices : NOTICES;
+	char ago[16];
+
+	list_open(t, "Notices, newest first");
+	for (size_t i = 0; i < kept; i++) {
+		struct notice *n = &t->notice[(t->n_notices - 1 - i) % NOTICES];
+		int level = n->strength > LOG_TRACE ? LOG_INFO : (int)n->strength;
+
+		n->seen = true;
+		add(t, role[level], "%8s ago  %-5s  %s", num_time(t->now - n->at, ago), name[level],
+			n->text);
+	}
+	if (!kept)
+		add(t, ROLE_DIM, "nothing was reported");
+}
+
+void list_options(struct tui *t)
+{
+	char range[96];
+
+	list_open(t, "Options: set NAME VALUE");
+	for (int i = 0; i < OPTS; i++)
+		add(t, ROLE_TEXT, "%-15s %-10s %-24s %s", option_table[i].name,
+			t->opt.value[i][0] ? t->opt.value[i] : "-",
+			opt_range((enum opt)i, range, sizeof range), option_table[i].help);
+}
+
+void list_doctor(struct tui *t)
+{
+	static const char *const depth[] = { "none", "16", "256" };
+	const char *term = getenv("TERM");
+	const struct snap_model *m = t->model;
+	char params[16], bytes[16];
+
+	list_open(t, "Doctor");
+	add(t, ROLE_TEXT, "version    %s", BD_VERSION);
+	add(t, ROLE_TEXT, "terminal   %s, %d x %d", term ? term : "none", t->screen->w,
+		t->screen->h);
+	add(t, ROLE_TEXT, "colours    %s used, %d offered, theme %s", depth[t->theme.depth],
+		t->terminal_colors, t->theme.name);
+	add(t, ROLE_TEXT, "characters %s, drawn as %s", nl_langinfo(CODESET),
+		opt_on(&t->opt, OPT_ASCII) ? "ASCII" : "UTF-8");
+	if (m) {
+		add(t, ROLE_TEXT, "model      %s, %s, %s parameters, %s", m->name, m->arch,
+			num_count(m->params, params), text_bytes(m->file_bytes, bytes));
+		add(t, ROLE_TEXT, "file       %s", m->path);
+		add(t, ROLE_TEXT, "reference  %s", m->reference);
+		add(t, ROLE_TEXT, "text       %s", m->text);
+		add(t, ROLE_TEXT, "device     %s", m->device);
+	} else {
+		add(t, ROLE_TEXT, "model      none open");
+	}
+	add(t, ROLE_TEXT, "frames     %lu, %.2f ms each; keys %lu, p99 %.1f ms", t->stats.frames,
+		t->stats.draw_ms, t->stats.keys, t->stats.p99_ms);
+}

@@ -1,0 +1,398 @@
+/* loop - one poll over the terminal, the signals, the bus and the jobs. */
+#include "app/tui/loop.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "app/tui/headless.h"
+#include "app/tui/keys.h"
+#include "app/tui/term.h"
+#include "app/tui/tui.h"
+#include "core/base/alloc.h"
+#include "core/base/clock.h"
+#include "core/base/fs.h"
+#include "core/base/json.h"
+
+/* Keys are shown at once, 30 frames a second at most; what happens by itself need not be
+ * seen more often than it can be read, and text that streams lies between. */
+enum { KEY_FRAME_MS = 33, STREAM_FRAME_MS = 50, EVENT_FRAME_MS = 100, STALL_MS = 50 };
+
+static struct tui_stats last_stats;
+
+const struct tui_stats *tui_last_stats(void)
+{
+	return &last_stats;
+}
+
+static void our_signals(sigset_t *set)
+{
+	static const int list[] = { SIGWINCH, SIGINT, SIGTERM, SIGTSTP, SIGCONT, SIGHUP };
+
+	sigemptyset(set);
+	for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
+		sigaddset(set, list[i]);
+}
+
+void tui_block_signals(void)
+{
+	sigset_t set;
+
+	our_signals(&set);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+/* ---- with a terminal */
+
+struct loop {
+	struct tui *t;
+	struct term *term;
+	int signal_fd;
+	double last_frame, key_at; /* key_at: the oldest key not shown yet; 0: none */
+	unsigned long keys;
+	double input_at;
+	double turn_began;
+	bool mouse, sync;
+};
+
+static void read_signals(struct loop *l)
+{
+	struct signalfd_siginfo info;
+	struct tui *t = l->t;
+
+	while (read(l->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+		switch (info.ssi_signo) {
+		case SIGWINCH:
+			t->dirty |= term_resized(l->term);
+			break;
+		case SIGINT:
+			tui_key(t, KEY_CTRL | 'c');
+			break;
+		case SIGTSTP:
+			t->want_suspend = true;
+			break;
+		case SIGCONT:
+			term_resume(l->term);
+			t->dirty = true;
+			break;
+		case SIGTERM:
+		case SIGHUP:
+			t->exit_status = 128 + (int)info.ssi_signo;
+			t->quit = true;
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static void take_input(struct loop *l, bool late)
+{
+	struct input_event ev;
+	struct tui *t = l->t;
+
+	while (!t->quit && term_next(l->term, &ev, late)) {
+		if (ev.kind == INPUT_PASTE) {
+			tui_paste(t, ev.text, ev.n);
+		} else if (ev.kind == INPUT_MOUSE) {
+			if (opt_on(&t->opt, OPT_MOUSE))
+				tui_mouse(t, ev.x, ev.y, ev.button, ev.dragged);
+		} else {
+			if (!l->key_at)
+				l->key_at = l->input_at;
+			l->keys++;
+			tui_key(t, ev.key);
+		}
+		if (!l->key_at)
+			l->key_at = l->input_at;
+	}
+}
+
+/* What commands asked of the terminal. */
+static void obey(struct loop *l)
+{
+	struct tui *t = l->t;
+
+	if (t->want_suspend) {
+		t->want_suspend = false;
+		term_suspend(l->term);
+		t->dirty = true;
+		l->turn_began = clock_now();
+	}
+	if (t->want_redraw) {
+		t->want_redraw = false;
+		term_redraw(l->term);
+		t->dirty = true;
+	}
+	if (t->clipboard) {
+		term_clipboard(l->term, t->clipboard);
+		xfree(t->clipboard);
+		t->clipboard = NULL;
+	}
+	if (t->ring) {
+		t->ring = false;
+		term_bell(l->term);
+	}
+	if (l->mouse != opt_on(&t->opt, OPT_MOUSE)) {
+		l->mouse = !l->mouse;
+		term_set_mouse(l->term, l->mouse);
+	}
+	if (l->sync != opt_on(&t->opt, OPT_SYNC)) {
+		l->sync = !l->sync;
+		term_set_sync(l->term, l->sync);
+	}
+}
+
+static void draw(struct loop *l)
+{
+	struct tui *t = l->t;
+	double from = clock_now(), took;
+	int w, h;
+
+	t->now = from;
+	term_size(l->term, &w, &h);
+	tui_resize(t, w, h);
+	compose(t);
+	term_show(l->term, t->screen, &t->theme, opt_on(&t->opt, OPT_ASCII));
+	term_flush(l->term);
+	took = (clock_now() - from) * 1000;
+	t->dirty = false;
+	t->stats.bytes = term_bytes(l->term);
+	t->stats.frames++;
+	t->stats.draw_ms += (took - t->stats.draw_ms) / (double)t->stats.frames;
+	if (t->stats.frames == 1)
+		t->stats.first_frame_ms = (clock_now() - t->started) * 1000;
+	for (; l->keys; l->keys--)
+		tui_key_shown(t, (clock_now() - l->key_at) * 1000);
+	l->key_at = 0;
+	l->last_frame = from;
+}
+
+/* Seconds until the next frame is due; < 0: none is. */
+static double due(const struct loop *l)
+{
+	const struct tui *t = l->t;
+	double tick = tui_next_tick(t), ms;
+
+	if (!t->dirty)
+		return tick;
+	ms = l->key_at ? KEY_FRAME_MS : t->streaming ? STREAM_FRAME_MS : EVENT_FRAME_MS;
+	ms = l->last_frame + ms / 1000 - clock_now();
+	return ms > 0 ? ms : 0;
+}
+
+static int wait_ms(const struct loop *l, bool more, bool busy_line)
+{
+	double s = due(l);
+
+	if (more)
+		return 0;
+	if (term_waits(l->term) && (s < 0 || s > ESC_MS / 1000.0))
+		s = ESC_MS / 1000.0;
+	if (busy_line) /* the line says when it is ready */
+		s = s < 0 ? s : fmax(s, 0.1);
+	return s < 0 ? -1 : (int)ceil(s * 1000);
+}
+
+/* One turn; false: the end. */
+static bool turn(struct loop *l, bool *more)
+{
+	enum { TTY, SIG, BUS, JOB, OUT, FDS };
+	struct tui *t = l->t;
+	double tick = tui_next_tick(t), asked = t->now;
+	bool ready = term_flush(l->term), first = !l->key_at;
+	struct pollfd fds[FDS] = {
+		[TTY] = { .fd = STDIN_FILENO, .events = POLLIN },
+		[SIG] = { .fd = l->signal_fd, .events = POLLIN },
+		[BUS] = { .fd = sub_fd(t->sub), .events = POLLIN },
+		[JOB] = { .fd = session_jobs(t->s) ? jobs_fd(session_jobs(t->s)) : -1,
+			.events = POLLIN },
+		[OUT] = { .fd = ready ? -1 : term_out_fd(l->term), .events = POLLOUT },
+	};
+	int n = poll(fds, FDS, wait_ms(l, *more, !ready));
+	double began = t->now = l->turn_began = clock_now(), took;
+
+	if (fds[SIG].revents)
+		read_signals(l);
+	if (n > 0 && fds[TTY].revents) {
+		l->input_at = began;
+		if (!term_read(l->term)) {
+			t->exit_status = 128 + SIGHUP; /* the terminal is gone */
+			return false;
+		}
+	}
+	take_input(l, n == 0);
+	*more = tui_deliver(t, 2);
+	obey(l);
+	if (tick >= 0 && t->now >= asked + tick)
+		t->dirty = true; /* a notice is over */
+	/* The first key after a pause is shown at once. */
+	if (t->dirty && term_flush(l->term) && ((first && l->key_at) || due(l) <= 0))
+		draw(l);
+	took = (clock_now() - l->turn_began) * 1000;
+	if (took > STALL_MS)
+		log_at(LOG_WARN, "loop", "one turn took %.0f ms", took);
+	return !t->quit;
+}
+
+static int with_terminal(struct tui *t, struct term *term, int signal_fd)
+{
+	struct loop l = { .t = t, .term = term, .signal_fd = signal_fd };
+	bool more = false;
+
+	l.mouse = opt_on(&t->opt, OPT_MOUSE);
+	l.sync = opt_on(&t->opt, OPT_SYNC);
+	draw(&l);
+	while (turn(&l, &more))
+		;
+	return t->exit_status;
+}
+
+/* ---- which way */
+
+static void print_stats(const struct tui_stats *s, struct session *session)
+{
+	struct json_out o;
+
+	json_out_init(&o, false);
+	json_open(&o, NULL, '{');
+	json_put_i64(&o, "keys", (int64_t)s->keys);
+	json_put_f64(&o, "key_p50_ms", s->p50_ms);
+	json_put_f64(&o, "key_p99_ms", s->p99_ms);
+	json_put_f64(&o, "key_worst_ms", s->worst_ms);
+	json_put_i64(&o, "frames", (int64_t)s->frames);
+	json_put_f64(&o, "frame_ms", s->draw_ms);
+	json_put_f64(&o, "first_frame_ms", s->first_frame_ms);
+	json_put_i64(&o, "bytes", (int64_t)s->bytes);
+	json_put_f64(&o, "bytes_per_second", s->seconds > 0 ? (double)s->bytes / s->seconds : 0);
+	json_put_f64(&o, "seconds", s->seconds);
+	/* the longest that a stop would have waited for each kind of job */
+	json_put_f64(&o, "worst_poll_ms_open", jobs_worst_gap(session_jobs(session), "open") * 1e3);
+	json_put_f64(&o, "worst_poll_ms_scan", jobs_worst_gap(session_jobs(session), "scan") * 1e3);
+	json_close(&o, '}');
+	printf("%.*s\n", (int)o.n, o.s);
+	json_out_release(&o);
+}
+
+static void end(struct tui *t)
+{
+	t->stats.seconds = clock_now() - t->started;
+	if (t->n_lag) { /* with the last ones in it */
+		t->quit = true;
+		t->stats.keys--;
+		t->n_lag--;
+		tui_key_shown(t, t->lag[t->n_lag % LAGS]);
+	}
+	last_stats = t->stats;
+	tui_free(t);
+}
+
+static bool has_terminal(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && *term &&
+	       strcmp(term, "dumb");
+}
+
+static int without_terminal(
+	struct session *s, struct bus *b, const struct tui_options *o, int signal_fd)
+{
+	bool tty = isatty(STDOUT_FILENO);
+	struct winsize ws;
+	int w = o->w, h = o->h, status;
+	struct tui *t = tui_new(s, b, o, o->headless || tty ? 256 : 0, term_is_utf8());
+
+	if (!w && tty && o->once && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col) {
+		w = ws.ws_col;
+		h = ws.ws_row - 1; /* the shell's prompt comes after it */
+	}
+	tui_resize(t, w ? w : 120, h ? h : 36);
+	if (o->headless)
+		status = headless_run(t, signal_fd);
+	else if (o->plain)
+		status = plain_run(t, signal_fd);
+	else
+		status = once_run(t, signal_fd, t->theme.depth != DEPTH_MONO);
+	end(t);
+	fflush(stdout);
+	return status;
+}
+
+static int on_terminal(struct session *s, struct bus *b, const struct tui_options *o, int signal_fd)
+{
+	char *dir = o->state_dir ? xstrdup(o->state_dir) : fs_place(FS_STATE);
+	char *log = xprintf("%s/log", dir);
+	struct term_options to = { .in = STDIN_FILENO,
+		.out = STDOUT_FILENO,
+		.mouse = !o->no_mouse,
+		.sync = !o->no_sync,
+		.w = o->w,
+		.h = o->h };
+	struct term *term;
+	struct tui *t;
+	struct err e;
+	bool unknown;
+	int status, w, h;
+
+	if (!o->read_only && !fs_mkdirs(dir, &e))
+		to.log = log;
+	if (term_open(&term, &to, &unknown, &e)) {
+		tui_complain(&e);
+		status = 1;
+	} else {
+		t = tui_new(s, b, o, term_colors(term), term_is_utf8());
+		if (unknown)
+			tui_notice(t, LOG_WARN, "TERM=%s is not known here; xterm-256color is used",
+				getenv("TERM"));
+		term_size(term, &w, &h);
+		tui_resize(t, w, h);
+		status = with_terminal(t, term, signal_fd);
+		term_close(term);
+		end(t);
+	}
+	xfree(log);
+	xfree(dir);
+	return status;
+}
+
+int tui_run(struct session *s, struct bus *b, const struct tui_options *o)
+{
+	sigset_t set;
+	int signal_fd, status;
+
+	/* Of the locale only what characters are: numbers keep their point. */
+	setlocale(LC_CTYPE, "");
+	last_stats = (struct tui_stats){ 0 };
+	if (!o->headless && !o->once && !o->plain && !has_terminal()) {
+		fprintf(stderr, "bitdial: this is not a terminal; try bitdial --once or bitdial "
+				"--plain\n");
+		return 2;
+	}
+	tui_block_signals();
+	our_signals(&set);
+	signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (signal_fd < 0) {
+		fprintf(stderr, "bitdial: no signalfd: %s\n", strerror(errno));
+		return 1;
+	}
+	if (o->headless || o->once || o->plain)
+		status = without_terminal(s, b, o, signal_fd);
+	else
+		status = on_terminal(s, b, o, signal_fd);
+	close(signal_fd);
+	if (o->stats)
+		print_stats(&last_stats, s);
+	return status;
+}

@@ -1,0 +1,56 @@
+/* loop.h - the workbench: with a terminal, without one, or as lines.
+ *
+ * Takes a session and a bus that others made (and may be opening a model already), and
+ * returns when the person is done.  Call tui_block_signals before the first thread
+ * starts: the loop reads its signals from a descriptor.  UI thread.
+ */
+#ifndef BD_APP_TUI_LOOP_H
+#define BD_APP_TUI_LOOP_H
+
+#include <stdbool.h>
+
+#include "app/tui/theme.h"
+#include "core/work/session.h"
+
+struct panel_class;
+
+/* A subscription for tui_options.sub, made before the session is asked to open a model,
+ * so that nothing it publishes is missed. */
+struct sub *tui_subscribe(struct bus *b);
+
+struct tui_options {
+	const char *color;   /* --color=WHEN: "auto", "always", "never"; NULL: auto */
+	const char *theme;   /* NULL: default */
+	const char *arrange; /* --arrange FILE or NAME */
+	const char *screen;  /* --screen N or name */
+	const char *filter;  /* --filter TEXT */
+	bool ascii, no_mouse, no_sync, read_only;
+
+	int w, h;         /* --size or --headless WxH; 0: the terminal's, or 120x36 */
+	bool once, plain; /* --once, --plain */
+	bool headless;    /* no terminal: keys from a file */
+	const char *keys; /* --keys FILE */
+	const char *dump; /* --dump FILE: the last frame; .ansi with colours */
+	bool stats;       /* print struct tui_stats as JSON on stdout at the end */
+
+	struct sub *sub; /* of tui_subscribe; NULL: made when tui_run is called */
+	const struct sampler_options *sampler;   /* what the session was given; NULL: default */
+	const struct panel_class *const *panels; /* NULL: panel_table */
+	const char *state_dir;                   /* NULL: fs_place(FS_STATE) */
+};
+
+struct tui_stats {
+	unsigned long keys, frames, bytes; /* bytes: written to the terminal */
+	double p50_ms, p99_ms, worst_ms;   /* key to flushed frame */
+	double draw_ms;                    /* mean time of a frame */
+	double seconds;                    /* since the first frame */
+	double first_frame_ms;             /* since tui_run was called */
+};
+
+/* Exit status: 0 done, 1 failed, 2 no terminal, 129 or 143 after SIGHUP or SIGTERM. */
+int tui_run(struct session *s, struct bus *b, const struct tui_options *o);
+/* WINCH INT TERM TSTP CONT HUP; PIPE and XFSZ are ignored. */
+void tui_block_signals(void);
+const struct tui_stats *tui_last_stats(void); /* of the last tui_run */
+
+#endif

@@ -1,0 +1,326 @@
+/* status - the header and the status line: who we are, what runs, what can be pressed. */
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/tui/keys.h"
+#include "app/tui/tui.h"
+#include "core/base/text.h"
+
+static int columns(const char *s)
+{
+	return text_width(s, strlen(s));
+}
+
+/* ---- header */
+
+static int tab_text(const struct tui *t, size_t at, char *out, size_t cap)
+{
+	const struct arrangement *a = &t->place[at].arr;
+	char name[ARR_NAME];
+
+	screen_title(a, name);
+	if (at == t->at)
+		snprintf(out, cap, "[%c]%s", a->key, name);
+	else
+		snprintf(out, cap, "%c %s", a->key, name);
+	return columns(out);
+}
+
+/* Columns of all tabs, with a blank after the last. */
+static int tabs_width(const struct tui *t, int gap)
+{
+	char tab[ARR_NAME + 8];
+	int w = 1;
+
+	for (size_t i = 0; i < t->n_places; i++)
+		w += tab_text(t, i, tab, sizeof tab) + (i ? gap : 0);
+	return w;
+}
+
+static int tab_gap(int w)
+{
+	return w < ARR_NARROW ? 1 : 2;
+}
+
+const struct arrangement *status_tab_at(const struct tui *t, int x)
+{
+	int gap = tab_gap(t->screen->w), at = t->screen->w - tabs_width(t, gap);
+	char tab[ARR_NAME + 8];
+
+	for (size_t i = 0; i < t->n_places; i++) {
+		int w = tab_text(t, i, tab, sizeof tab);
+
+		if (x >= at && x < at + w)
+			return &t->place[i].arr;
+		at += w + gap;
+	}
+	return NULL;
+}
+
+void status_header(struct tui *t, struct canvas *c)
+{
+	int gap = tab_gap(c->w), room = c->w - tabs_width(t, gap) - 1, x, tab_x = room + 1;
+	const struct snap_model *m = t->model;
+	char tab[ARR_NAME + 8], part[320], n[16];
+	struct canvas left = canvas_sub(c, 0, 0, room, 1);
+
+	for (size_t i = 0; i < t->n_places; i++) {
+		int w = tab_text(t, i, tab, sizeof tab);
+
+		canvas_text(c, tab_x, 0, i == t->at ? ROLE_STRONG : ROLE_DIM, tab);
+		tab_x += w + gap;
+	}
+	x = canvas_text(&left, 0, 0, ROLE_ACCENT, " bitdial ");
+	if (!m) {
+		canvas_text(&left, x, 0, ROLE_DIM, t->n_jobs ? "opening" : "no model (:open PATH)");
+		return;
+	}
+	x += canvas_text(&left, x, 0, ROLE_STRONG, m->name);
+	/* Each part that fits; the first ones matter most. */
+	for (int i = 0; i < 5; i++) {
+		switch (i) {
+		case 0:
+			snprintf(part, sizeof part, "%s", num_count(m->params, n));
+			break;
+		case 1:
+			snprintf(part, sizeof part, "%s", m->demo ? "demo: tiny, seeded" : "");
+			break;
+		case 2:
+			snprintf(part, sizeof part, "ref %s", m->reference);
+			break;
+		case 3:
+			snprintf(part, sizeof part, "%s", m->device);
+			break;
+		default:
+			snprintf(part, sizeof part, "text %s", m->text);
+			break;
+		}
+		if (!*part || x + 2 + columns(part) > room)
+			continue;
+		x += 2 + canvas_text(&left, x + 2, 0, i ? ROLE_DIM : ROLE_TEXT, part);
+	}
+}
+
+/* ---- status line */
+
+static int left_part(const struct tui *t, char *out, size_t cap, bool wide)
+{
+	const struct snap_answer *a = t->answer;
+	char name[ARR_NAME] = "", kl[16], bytes[16];
+
+	if (t->n_places) {
+		screen_title(&t->place[t->at].arr, name);
+		for (char *s = name; *s; s++)
+			*s = (char)toupper((unsigned char)*s);
+	}
+	if (!a)
+		snprintf(out, cap, " %s", name);
+	else if (wide)
+		snprintf(out, cap, " %s  %.2f bpw  %s %s  %s  %s", name, a->stored_bpw,
+			a->in_nats || isfinite(a->measured_kl) ? "KL" : "score",
+			num_kl(isfinite(a->measured_kl) ? a->measured_kl : a->kl, kl),
+			text_bytes(a->bytes, bytes),
+			isfinite(a->measured_kl) ? "measured"
+			: a->in_nats             ? "predicted"
+						 : "first score");
+	else
+		snprintf(out, cap, " %s %.2f %s %s", name, a->stored_bpw,
+			a->in_nats || isfinite(a->measured_kl) ? "KL" : "score",
+			num_kl(isfinite(a->measured_kl) ? a->measured_kl : a->kl, kl));
+	return columns(out);
+}
+
+/* "[scan 64 % 3 s]", "[scan stopping…] +1", and unread errors. */
+static void jobs_part(const struct tui *t, char *out, size_t cap)
+{
+	const struct job_line *j = &t->job[0];
+	char left[16], what[64] = "";
+	size_t n = 0, unread = tui_unread(t);
+
+	*out = 0;
+	for (size_t i = 0; i < t->n_jobs; i++)
+		if (t->job[i].stopping)
+			j = &t->job[i];
+	if (t->n_jobs) {
+		if (j->stopping)
+			snprintf(what, sizeof what, " stopping…");
+		else if (j->total > 0)
+			snprintf(what, sizeof what, " %d %%%s%s", (int)(100 * j->done / j->total),
+				isfinite(j->left) ? " " : "",
+				isfinite(j->left) ? num_time(j->left, left) : "");
+		n = (size_t)snprintf(out, cap, "[%s%s]", j->name, what);
+		if (t->n_jobs > 1 && n < cap)
+			n += (size_t)snprintf(out + n, cap - n, " +%zu", t->n_jobs - 1);
+	}
+	if (unread && n < cap)
+		snprintf(out + n, cap - n, "%s! %zu", n ? " " : "", unread);
+}
+
+struct hints {
+	char text[32][48];
+	size_t n;
+};
+
+static void add_hint(struct hints *h, const char *keys, const char *what)
+{
+	if (h->n < 32)
+		snprintf(h->text[h->n++], 48, "%.24s %.20s", keys, what);
+}
+
+/* "h j k l" is "hjkl"; ", ." stays as it is. */
+static void squeeze(const char *keys, char out[32])
+{
+	size_t n = 0;
+
+	for (const char *s = keys; *s; s++)
+		if ((s - keys) % 2 ? *s != ' ' : !isalpha((unsigned char)*s)) {
+			snprintf(out, 32, "%s", keys);
+			return;
+		}
+	for (const char *s = keys; *s && n < 31; s += s[1] ? 2 : 1)
+		out[n++] = *s;
+	out[n] = 0;
+}
+
+/* What stands first in a table matters most, so it comes last: entries to - 1 down to from. */
+static void hints_of(struct hints *h, const struct binding *table, size_t from, size_t to)
+{
+	size_t n = 0;
+
+	while (table && table[n].keys && n < to)
+		n++;
+	while (n > from && n--) {
+		const struct binding *b = &table[n];
+		char what[24], keys[32];
+
+		snprintf(what, sizeof what, "%.*s", (int)strcspn(b->command, " |"), b->command);
+		squeeze(b->keys, keys);
+		if (strcmp(what, "prompt") && strncmp(keys, "M-", 2))
+			add_hint(h, keys, what);
+	}
+}
+
+/* Least important first: hints are dropped from the left. */
+static void all_hints(const struct tui *t, struct hints *h)
+{
+	const struct binding *screen = NULL;
+	long at = focus_now(t);
+
+	h->n = 0;
+	if (t->list.open) {
+		add_hint(h, "type", "filter");
+		add_hint(h, "Up Down", "scroll");
+		add_hint(h, "Esc", "close");
+		return;
+	}
+	if (focus_takes_text(t)) {
+		add_hint(h, "Enter", "send");
+		add_hint(h, "M-, M-.", "budget");
+		add_hint(h, "Esc", t->streaming ? "stop" : "leave");
+		add_hint(h, "Tab", "panel");
+		add_hint(h, "F1", "help");
+		return;
+	}
+	if (t->n_places)
+		screen = keys_of(t->place[t->at].arr.name);
+	hints_of(h, screen, 1, 32);
+	if (at >= 0)
+		hints_of(h, t->class[at] -> keys, 0, 32);
+	hints_of(h, screen, 0, 1);
+	if (at >= 0 && t->class[at] -> cursor)
+		add_hint(h, "hjkl", "cell");
+	add_hint(h, "Tab", "panel");
+	add_hint(h, "/", "filter");
+	add_hint(h, ":", "command");
+	add_hint(h, "?", "help");
+}
+
+static void draw_hints(const struct tui *t, struct canvas *c, int from)
+{
+	struct hints h;
+	int x = c->w - 1;
+
+	all_hints(t, &h);
+	for (size_t i = h.n; i--;) {
+		int w = columns(h.text[i]);
+
+		if (x - w < from)
+			return;
+		x -= w;
+		canvas_text(c, x, 0, ROLE_DIM, h.text[i]);
+		x -= 2;
+	}
+}
+
+/* Cut with an ellipsis at width. */
+static void draw_cut(struct canvas *c, int x, int width, enum role r, const char *s)
+{
+	struct canvas in = canvas_sub(c, x, 0, width, 1);
+
+	canvas_text(&in, 0, 0, r, s);
+	if (columns(s) > width && width > 0)
+		canvas_text(&in, width - 1, 0, r, "…");
+}
+
+/* Returns where it ends. */
+static int draw_notice(struct canvas *c, const struct notice *n, int left)
+{
+	enum role r = n->strength == LOG_ERROR  ? ROLE_BAD
+		      : n->strength == LOG_WARN ? ROLE_WARN
+						: ROLE_ACCENT;
+	const char *mark = n->strength == LOG_ERROR ? "! " : "";
+	char text[336];
+	int x = left + 2, w;
+
+	snprintf(text, sizeof text, "%s%s", mark, n->text);
+	w = columns(text);
+	if (x + w > c->w) { /* a sentence comes before the numbers */
+		canvas_fill(c, 0, 0, c->w, 1, ROLE_TEXT, ' ');
+		x = 1;
+	}
+	draw_cut(c, x, c->w - x, r, text);
+	return x + w;
+}
+
+/* On a line too short for the numbers: what runs, and how to get help. */
+static void narrow_line(struct tui *t, struct canvas *c, const char *jobs)
+{
+	int used = canvas_text(c, 0, 0, ROLE_STRONG, "? help");
+
+	if (*jobs && c->w > used + 2)
+		draw_cut(c, used + 2, c->w - used - 2, ROLE_ACCENT, jobs);
+	else if (!*jobs && t->answer && c->w >= used + 10)
+		canvas_printf(c, used + 1, 0, ROLE_TEXT, "%.2f bpw", t->answer->stored_bpw);
+}
+
+void status_line(struct tui *t, struct canvas *c)
+{
+	const struct notice *n = tui_notice_now(t);
+	char left[160], jobs[160];
+	int used, x;
+
+	jobs_part(t, jobs, sizeof jobs);
+	if (c->w < 30) {
+		if (n)
+			draw_notice(c, n, c->w);
+		else
+			narrow_line(t, c, jobs);
+		return;
+	}
+	used = left_part(t, left, sizeof left, c->w >= ARR_NARROW);
+	canvas_text(c, 0, 0, ROLE_STRONG, left);
+	if (n) {
+		draw_hints(t, c, draw_notice(c, n, used) + 2);
+		return;
+	}
+	x = used + 2;
+	if (*jobs) {
+		int width = columns(jobs), room = c->w - x - 8;
+
+		draw_cut(c, x, width < room ? width : room, ROLE_ACCENT, jobs);
+		x += (width < room ? width : room) + 2;
+	}
+	draw_hints(t, c, x);
+}

@@ -1,0 +1,506 @@
+/* term - ncurses into memory, memory to the terminal, and back to normal in any case. */
+#include "app/tui/term.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <langinfo.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <termios.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include <curses.h>
+
+#include "app/tui/guard.h"
+#include "app/tui/osc52.h"
+#include "core/base/alloc.h"
+
+struct term {
+	int in, out; /* out: our own opening of the terminal, not blocking */
+	bool own_out, raw;
+	FILE *mem_file, *in_file;
+	int mem;
+	SCREEN *screen;
+	int w, h, colors;
+	bool mouse, sync, fixed_size;
+	struct termios saved;
+	int saved_err; /* fd 2 as it was; -1: not redirected */
+	struct input input;
+	char *pending; /* bytes the terminal has not taken yet */
+	size_t pending_n, pending_cap;
+	unsigned long bytes;
+};
+
+static void arm_guard(struct term *t, const char *log)
+{
+	static const char *const caps[] = { "cnorm", "sgr0", "rmkx", "rmcup" };
+	const char *reset[6] = { "\033[?2026l\033[?2004l\033[?1006l\033[?1002l\033[?1000l" };
+
+	for (size_t i = 0; i < sizeof caps / sizeof caps[0]; i++) {
+		const char *s = tigetstr(caps[i]);
+
+		reset[i + 1] = s && s != (const char *)-1 ? s : "";
+	}
+	guard_arm(t->out, t->saved_err >= 0 ? t->saved_err : STDERR_FILENO,
+		t->raw ? &t->saved : NULL, reset, log);
+}
+
+/* ---- bytes out */
+
+static void queue(struct term *t, const char *s, size_t n)
+{
+	if (t->pending_n + n > t->pending_cap) {
+		t->pending_cap = (t->pending_n + n) * 2;
+		t->pending = xrealloc(t->pending, t->pending_cap);
+	}
+	memcpy(t->pending + t->pending_n, s, n);
+	t->pending_n += n;
+}
+
+static void queue_str(struct term *t, const char *s)
+{
+	if (s)
+		queue(t, s, strlen(s));
+}
+
+/* What ncurses wrote since the last call, into the queue. */
+static void collect(struct term *t)
+{
+	off_t n;
+
+	fflush(t->mem_file);
+	n = lseek(t->mem, 0, SEEK_END);
+	if (n <= 0)
+		return;
+	if (t->pending_n + (size_t)n > t->pending_cap) {
+		t->pending_cap = (t->pending_n + (size_t)n) * 2;
+		t->pending = xrealloc(t->pending, t->pending_cap);
+	}
+	for (off_t at = 0; at < n;) {
+		ssize_t k = pread(t->mem, t->pending + t->pending_n, (size_t)(n - at), at);
+
+		if (k <= 0)
+			break;
+		at += k;
+		t->pending_n += (size_t)k;
+	}
+	if (ftruncate(t->mem, 0) == 0)
+		lseek(t->mem, 0, SEEK_SET);
+}
+
+bool term_flush(struct term *t)
+{
+	size_t at = 0;
+
+	if (t->out < 0) {
+		t->bytes += t->pending_n;
+		t->pending_n = 0;
+		return true;
+	}
+	while (at < t->pending_n) {
+		ssize_t k = write(t->out, t->pending + at, t->pending_n - at);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0 && errno != EAGAIN)
+			at = t->pending_n; /* the terminal is gone: reading will tell */
+		if (k <= 0)
+			break;
+		at += (size_t)k;
+		t->bytes += (unsigned long)k;
+	}
+	memmove(t->pending, t->pending + at, t->pending_n - at);
+	t->pending_n -= at;
+	return !t->pending_n;
+}
+
+/* All of it, but not for ever. */
+static void flush_all(struct term *t)
+{
+	for (int tries = 0; !term_flush(t) && tries < 20; tries++) {
+		struct pollfd p = { .fd = t->out, .events = POLLOUT };
+
+		poll(&p, 1, 50);
+	}
+}
+
+int term_out_fd(const struct term *t)
+{
+	return t->out;
+}
+unsigned long term_bytes(const struct term *t)
+{
+	return t->bytes;
+}
+
+/* ---- modes */
+
+static void modes_on(struct term *t)
+{
+	queue_str(t, "\033[?2004h");
+	if (t->mouse)
+		queue_str(t, "\033[?1000h\033[?1002h\033[?1006h");
+}
+
+static void modes_off(struct term *t)
+{
+	if (t->mouse)
+		queue_str(t, "\033[?1006l\033[?1002l\033[?1000l");
+	queue_str(t, "\033[?2004l");
+}
+
+void term_set_mouse(struct term *t, bool on)
+{
+	/* Terminals that cannot say where the mouse is are not asked. */
+	if (on && !tigetstr("kmous"))
+		return;
+	if (on == t->mouse)
+		return;
+	if (!on)
+		queue_str(t, "\033[?1006l\033[?1002l\033[?1000l");
+	t->mouse = on;
+	if (on)
+		queue_str(t, "\033[?1000h\033[?1002h\033[?1006h");
+}
+
+void term_set_sync(struct term *t, bool on)
+{
+	t->sync = on;
+}
+void term_bell(struct term *t)
+{
+	queue_str(t, "\a");
+}
+
+void term_clipboard(struct term *t, const char *text)
+{
+	char *s = osc52(text);
+
+	queue_str(t, s);
+	xfree(s);
+}
+
+static void go_raw(struct term *t)
+{
+	struct termios now = t->saved;
+
+	if (!t->raw)
+		return;
+	cfmakeraw(&now);
+	now.c_cc[VMIN] = 1;
+	now.c_cc[VTIME] = 0;
+	tcsetattr(t->in, TCSADRAIN, &now);
+}
+
+/* ---- size */
+
+static void ask_size(struct term *t)
+{
+	struct winsize ws;
+
+	if (t->fixed_size)
+		return;
+	if (t->out >= 0 && !ioctl(t->out, TIOCGWINSZ, &ws) && ws.ws_col && ws.ws_row) {
+		t->w = ws.ws_col;
+		t->h = ws.ws_row;
+	}
+}
+
+void term_size(const struct term *t, int *w, int *h)
+{
+	*w = t->w;
+	*h = t->h;
+}
+
+bool term_resized(struct term *t)
+{
+	int w = t->w, h = t->h;
+
+	ask_size(t);
+	if (t->w == w && t->h == h)
+		return false;
+	resizeterm(t->h, t->w);
+	clearok(curscr, TRUE);
+	return true;
+}
+
+void term_redraw(struct term *t)
+{
+	(void)t;
+	clearok(curscr, TRUE);
+}
+
+/* ---- opening and closing */
+
+static void redirect_stderr(struct term *t, const char *path)
+{
+	int fd;
+
+	t->saved_err = -1;
+	/* A library's warning must not land on the screen, with or without a log. */
+	fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+	if (fd < 0)
+		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	t->saved_err = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+}
+
+/* Its own opening, since O_NONBLOCK on the shell's would outlive us. */
+static void open_out(struct term *t, int fd)
+{
+	const char *name = fd >= 0 && isatty(fd) ? ttyname(fd) : NULL;
+
+	t->out = name ? open(name, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC) : -1;
+	t->own_out = t->out >= 0;
+	if (!t->own_out)
+		t->out = fd;
+}
+
+static enum st start_curses(struct term *t, const char *name, bool *unknown, struct err *e)
+{
+	const char *term = name ? name : getenv("TERM");
+	char number[16];
+
+	t->mem = memfd_create("screen", MFD_CLOEXEC);
+	t->mem_file = t->mem >= 0 ? fdopen(t->mem, "w+") : NULL;
+	t->in_file = fopen("/dev/null", "r");
+	if (!t->mem_file || !t->in_file)
+		return err_set(e, ST_IO, "no memory for a screen: %s", strerror(errno));
+	*unknown = false;
+	/* The memory file has no size: else newterm takes 24 lines, and sets the
+	 * terminal's scrolling region to them. */
+	ask_size(t);
+	snprintf(number, sizeof number, "%d", t->h);
+	setenv("LINES", number, 1);
+	snprintf(number, sizeof number, "%d", t->w);
+	setenv("COLUMNS", number, 1);
+	t->screen = newterm(term, t->mem_file, t->in_file);
+	if (!t->screen) {
+		*unknown = true;
+		t->screen = newterm("xterm-256color", t->mem_file, t->in_file);
+	}
+	/* Exported, they would hold the size for ever. */
+	unsetenv("LINES");
+	unsetenv("COLUMNS");
+	if (!t->screen)
+		return err_set(e, ST_UNSUPPORTED, "the terminal \"%s\" is not known here; set TERM",
+			term ? term : "");
+	typeahead(-1); /* input is ours: a frame is never left half drawn for it */
+	t->colors = 0;
+	if (has_colors() && start_color() == OK) {
+		use_default_colors();
+		t->colors = COLORS;
+	}
+	nonl();
+	leaveok(stdscr, FALSE);
+	scrollok(stdscr, FALSE);
+	curs_set(0);
+	return ST_OK;
+}
+
+static void free_term(struct term *t)
+{
+	if (t->saved_err >= 0) {
+		dup2(t->saved_err, STDERR_FILENO);
+		close(t->saved_err);
+	}
+	if (t->mem_file)
+		fclose(t->mem_file);
+	if (t->in_file)
+		fclose(t->in_file);
+	if (t->own_out)
+		close(t->out);
+	input_release(&t->input);
+	xfree(t->pending);
+	xfree(t);
+}
+
+enum st term_open(struct term **out, const struct term_options *o, bool *unknown, struct err *e)
+{
+	struct term *t = xalloc(sizeof *t);
+	enum st st;
+
+	/* An exported pair would hold the size (and block every resize). */
+	unsetenv("LINES");
+	unsetenv("COLUMNS");
+	t->in = o->in;
+	t->saved_err = -1;
+	t->mem = -1;
+	t->sync = o->sync;
+	t->w = o->w ? o->w : 80;
+	t->h = o->h ? o->h : 24;
+	t->fixed_size = o->w && o->h;
+	open_out(t, o->out);
+	t->raw = t->in >= 0 && isatty(t->in) && !tcgetattr(t->in, &t->saved);
+	st = start_curses(t, o->name, unknown, e);
+	if (st) {
+		free_term(t);
+		return st;
+	}
+	ask_size(t);
+	resizeterm(t->h, t->w);
+	redirect_stderr(t, o->log);
+	if (t->out >= 0)
+		arm_guard(t, o->log);
+	go_raw(t);
+	/* newterm has written what enters the alternate screen already. */
+	refresh();
+	collect(t);
+	t->mouse = false;
+	modes_on(t);
+	term_set_mouse(t, o->mouse);
+	clearok(curscr, TRUE);
+	*out = t;
+	return ST_OK;
+}
+
+void term_close(struct term *t)
+{
+	if (!t)
+		return;
+	modes_off(t);
+	curs_set(1);
+	endwin();
+	collect(t);
+	flush_all(t);
+	if (t->raw)
+		tcsetattr(t->in, TCSADRAIN, &t->saved);
+	guard_disarm();
+	delscreen(t->screen);
+	free_term(t);
+}
+
+void term_suspend(struct term *t)
+{
+	modes_off(t);
+	curs_set(1);
+	endwin();
+	collect(t);
+	flush_all(t);
+	if (t->raw)
+		tcsetattr(t->in, TCSADRAIN, &t->saved);
+	raise(SIGSTOP);
+	term_resume(t);
+}
+
+void term_resume(struct term *t)
+{
+	go_raw(t);
+	curs_set(0);
+	clearok(curscr, TRUE);
+	refresh();
+	collect(t);
+	modes_on(t);
+	term_resized(t);
+	clearok(curscr, TRUE);
+}
+
+int term_colors(const struct term *t)
+{
+	return t->colors;
+}
+bool term_is_utf8(void)
+{
+	return !strcmp(nl_langinfo(CODESET), "UTF-8");
+}
+
+/* ---- a frame */
+
+static void put_cell(struct term *t, const struct surface *s, int x, int y,
+	const struct theme *theme, bool ascii)
+{
+	const struct cell *c = &s->cell[y * s->w + x];
+	bool wide = x + 1 < s->w && c[1].ch[0] == UINT32_MAX;
+	struct style style = style_fit(theme_style(theme, c->role, c->ch[0]), t->colors);
+	wchar_t text[4] = { L' ' };
+	attr_t attr = 0;
+	cchar_t out;
+	int pair = 0;
+
+	if (c->ch[0] == UINT32_MAX) {
+		if (ascii)
+			mvaddch(y, x, ' ');
+		return;
+	}
+	if (!c->ch[0])
+		style = (struct style){ -1, -1, 0 };
+	else if (ascii)
+		text[0] = (wchar_t)glyph_ascii(c->ch[0]);
+	else if (wcwidth((wchar_t)c->ch[0]) != 1 + wide)
+		text[0] = L'?'; /* the C library would put it elsewhere than we did */
+	else
+		for (int i = 0; i < 3; i++)
+			text[i] = (wchar_t)c->ch[i];
+	attr |= style.attr & ATTR_BOLD ? A_BOLD : 0;
+	attr |= style.attr & ATTR_DIM ? A_DIM : 0;
+	attr |= style.attr & ATTR_UNDERLINE ? A_UNDERLINE : 0;
+	attr |= style.attr & ATTR_REVERSE ? A_REVERSE : 0;
+	if (t->colors && (style.fg >= 0 || style.bg >= 0))
+		pair = alloc_pair(style.fg, style.bg);
+	if (pair < 0)
+		pair = 0;
+	/* The short argument holds no large pair; the pointer does. */
+	if (setcchar(&out, text, attr, (short)(pair > 32767 ? 32767 : pair), &pair) == OK)
+		mvadd_wch(y, x, &out);
+}
+
+void term_show(struct term *t, const struct surface *s, const struct theme *theme, bool ascii)
+{
+	size_t before = t->pending_n;
+	bool at = s->cursor_x >= 0 && s->cursor_x < t->w && s->cursor_y < t->h;
+	const char begin[] = "\033[?2026h", end[] = "\033[?2026l";
+
+	erase();
+	for (int y = 0; y < s->h && y < t->h; y++)
+		for (int x = 0; x < s->w && x < t->w; x++)
+			put_cell(t, s, x, y, theme, ascii);
+	move(at ? s->cursor_y : t->h - 1, at ? s->cursor_x : 0);
+	curs_set(at && s->cursor_on);
+	wnoutrefresh(stdscr);
+	doupdate();
+	if (t->sync)
+		queue(t, begin, sizeof begin - 1);
+	collect(t);
+	if (t->sync && t->pending_n == before + sizeof begin - 1)
+		t->pending_n = before; /* nothing changed */
+	else if (t->sync)
+		queue(t, end, sizeof end - 1);
+}
+
+/* ---- bytes in */
+
+bool term_read(struct term *t)
+{
+	unsigned char buf[INPUT_BUFFER];
+	size_t room = INPUT_BUFFER - t->input.n;
+	ssize_t n;
+
+	if (!room)
+		return true;
+	do
+		n = read(t->in, buf, room);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n < 0 && errno == EAGAIN;
+	input_feed(&t->input, buf, (size_t)n);
+	return true;
+}
+
+bool term_next(struct term *t, struct input_event *ev, bool late)
+{
+	return input_next(&t->input, ev, late);
+}
+
+bool term_waits(const struct term *t)
+{
+	return input_waits(&t->input) && !t->input.pasting;
+}

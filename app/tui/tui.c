@@ -1,0 +1,406 @@
+/* tui - making it, ending it, and where keys, pastes and clicks go. */
+#include "app/tui/tui.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/tui/commands.h"
+#include "app/tui/keys.h"
+#include "core/base/alloc.h"
+#include "core/base/clock.h"
+#include "core/base/fs.h"
+#include "core/base/json.h"
+#include "core/base/text.h"
+
+static char *state_path(const struct tui *t, const char *name)
+{
+	char *dir = t->o->state_dir ? xstrdup(t->o->state_dir) : fs_place(FS_STATE);
+	char *path = xprintf("%s/%s", dir, name);
+
+	xfree(dir);
+	return path;
+}
+
+static void state_load(struct tui *t)
+{
+	char *path = state_path(t, "state.json");
+	struct json j;
+	bool seen = false;
+
+	t->hint = true;
+	/* Whatever is wrong with it: the hint is shown once more. */
+	if (fs_is_file(path) && !json_load(&j, path, 1 << 16, NULL)) {
+		if (!json_get_bool(&j, j.root, "", "hint_seen", &seen, NULL))
+			t->hint = !seen;
+		json_release(&j);
+	}
+	xfree(path);
+	path = state_path(t, "history");
+	history_load(&t->history, path);
+	xfree(path);
+}
+
+static void state_save(struct tui *t)
+{
+	char *dir = t->o->state_dir ? xstrdup(t->o->state_dir) : fs_place(FS_STATE);
+	char *path = state_path(t, "state.json"), *history = state_path(t, "history");
+	struct json_out o;
+	struct err e;
+
+	json_out_init(&o, true);
+	json_open(&o, NULL, '{');
+	json_put_i64(&o, "v", 1);
+	json_put_bool(&o, "hint_seen", !t->hint);
+	json_close(&o, '}');
+	if (fs_mkdirs(dir, &e) || fs_write_all(path, o.s, o.n, &e) ||
+		(t->history.changed && history_save(&t->history, history, &e)))
+		log_at(LOG_WARN, "tui", "%s", e.msg);
+	json_out_release(&o);
+	xfree(dir);
+	xfree(path);
+	xfree(history);
+}
+
+struct sub *tui_subscribe(struct bus *b)
+{
+	uint64_t all = 0;
+
+	for (int k = 0; k < EV_KINDS; k++)
+		all |= 1ull << k;
+	return bus_subscribe(b, all);
+}
+
+static void sampler_options(struct tui *t)
+{
+	const struct sampler_options *s = t->o->sampler ? t->o->sampler : &sampler_default;
+
+	t->sampler = *s;
+	snprintf(t->opt.value[OPT_TEMPERATURE], OPT_VALUE, "%.10g", s->temperature);
+	snprintf(t->opt.value[OPT_TOP_K], OPT_VALUE, "%d", s->top_k);
+	snprintf(t->opt.value[OPT_TOP_P], OPT_VALUE, "%.10g", s->top_p);
+	snprintf(t->opt.value[OPT_MIN_P], OPT_VALUE, "%.10g", s->min_p);
+	snprintf(t->opt.value[OPT_REPEAT_PENALTY], OPT_VALUE, "%.10g", s->repeat_penalty);
+	snprintf(t->opt.value[OPT_REPEAT_LAST], OPT_VALUE, "%d", s->repeat_last);
+	snprintf(t->opt.value[OPT_SEED], OPT_VALUE, "%llu", (unsigned long long)s->seed);
+}
+
+static void first_options(struct tui *t)
+{
+	const struct tui_options *o = t->o;
+	struct err e;
+
+	options_init(&t->opt);
+	sampler_options(t);
+	if (o->color && options_set(&t->opt, OPT_COLOR, o->color, &e))
+		tui_notice(t, LOG_ERROR, "%s", e.msg);
+	if (o->theme && options_set(&t->opt, OPT_THEME, o->theme, &e))
+		tui_notice(t, LOG_ERROR, "%s", e.msg);
+	snprintf(t->opt.value[OPT_ASCII], OPT_VALUE, "%s", o->ascii || !t->utf8 ? "on" : "off");
+	snprintf(t->opt.value[OPT_MOUSE], OPT_VALUE, "%s", o->no_mouse ? "off" : "on");
+	snprintf(t->opt.value[OPT_SYNC], OPT_VALUE, "%s", o->no_sync ? "off" : "on");
+	if (getenv("COLORFGBG") && strstr(getenv("COLORFGBG"), ";15"))
+		snprintf(t->opt.value[OPT_BACKGROUND], OPT_VALUE, "light");
+}
+
+struct tui *tui_new(
+	struct session *s, struct bus *b, const struct tui_options *o, int colors, bool utf8)
+{
+	struct tui *t = xalloc(sizeof *t);
+
+	t->s = s;
+	t->bus = b;
+	t->o = o;
+	t->terminal_colors = colors;
+	t->utf8 = utf8;
+	t->now = t->started = clock_now();
+	t->stopped_at = -1e9;
+	t->view = VIEW_LOG;
+	t->lag = xarray(LAGS, sizeof *t->lag);
+	t->screen = surface_new(0, 0);
+	t->class = o->panels ? o->panels : panel_table;
+	t->sub = o->sub ? o->sub : tui_subscribe(b);
+	first_options(t);
+	state_load(t);
+	while (t->n_panels < PANELS && t->class[t->n_panels]) {
+		t->panel[t->n_panels] = t->class[t->n_panels]->create();
+		t->n_panels++;
+	}
+	screens_load(t);
+	if (o->screen && !screen_go(t, o->screen))
+		tui_notice(t, LOG_WARN, "there is no screen \"%s\"", o->screen);
+	tui_apply_theme(t);
+	tui_publish_view(t);
+	if (o->filter && panels_command(t, "filter", o->filter)) {
+		snprintf(t->filter, sizeof t->filter, "%s", o->filter);
+		t->filtering = true;
+	}
+	t->dirty = true;
+	return t;
+}
+
+void tui_free(struct tui *t)
+{
+	if (!t->o->read_only)
+		state_save(t);
+	for (size_t i = 0; i < t->n_panels; i++)
+		if (t->class[i] -> destroy)
+			t->class[i]->destroy(t->panel[i]);
+	snap_unref((struct snap *)t->model);
+	snap_unref((struct snap *)t->answer);
+	snap_unref((struct snap *)t->front);
+	list_close(t);
+	history_release(&t->history);
+	surface_free(t->screen);
+	xfree(t->clipboard);
+	xfree(t->lag);
+	xfree(t);
+}
+
+void tui_resize(struct tui *t, int w, int h)
+{
+	if (w < 1)
+		w = 1;
+	if (h < 1)
+		h = 1;
+	if (t->screen->w == w && t->screen->h == h)
+		return;
+	surface_free(t->screen);
+	t->screen = surface_new(w, h);
+	t->dirty = true;
+}
+
+void tui_apply_theme(struct tui *t)
+{
+	enum color_when when = COLOR_AUTO;
+	bool light = !strcmp(t->opt.value[OPT_BACKGROUND], "light");
+
+	color_when_parse(t->opt.value[OPT_COLOR], &when);
+	theme_init(&t->theme, t->opt.value[OPT_THEME], color_depth(when, t->terminal_colors),
+		(enum ramp)(t->view & VIEW_RAMP), light);
+	t->dirty = true;
+}
+
+void tui_publish_view(struct tui *t)
+{
+	t->view &= ~(int64_t)(VIEW_MOTION | VIEW_ASCII);
+	t->view |= opt_on(&t->opt, OPT_MOTION) ? VIEW_MOTION : 0;
+	t->view |= opt_on(&t->opt, OPT_ASCII) ? VIEW_ASCII : 0;
+	bus_publish(t->bus, (struct event){ .kind = EV_VIEW, .n = t->view });
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+void tui_key_shown(struct tui *t, double ms)
+{
+	size_t n;
+	double *sorted;
+
+	t->lag[t->n_lag++ % LAGS] = ms;
+	t->stats.keys++;
+	if (ms > t->stats.worst_ms)
+		t->stats.worst_ms = ms;
+	n = t->n_lag < LAGS ? t->n_lag : LAGS;
+	/* Sorting each time would cost more than what is measured. */
+	if (!t->quit && t->n_lag % 64 && t->n_lag > 64)
+		return;
+	sorted = xarray(n, sizeof *sorted);
+	memcpy(sorted, t->lag, n * sizeof *sorted);
+	qsort(sorted, n, sizeof *sorted, by_value);
+	t->stats.p50_ms = sorted[n / 2];
+	t->stats.p99_ms = sorted[n - 1 - n / 100];
+	xfree(sorted);
+}
+
+/* ---- keys */
+
+static void filter_live(struct tui *t, const char *text)
+{
+	snprintf(t->filter, sizeof t->filter, "%s", text);
+	t->filtering = *text;
+	if (!panels_command(t, "filter", text) && *text)
+		tui_notice(t, LOG_INFO, "the panels of this screen have no filter");
+}
+
+static void prompt_entered(struct tui *t)
+{
+	char *line = xstrdup(t->prompt.text);
+	enum prompt_kind kind = t->prompt.kind;
+
+	prompt_close(&t->prompt);
+	if (*line)
+		history_add(&t->history, kind == PROMPT_FILTER ? '/' : ':', line);
+	if (kind == PROMPT_FILTER)
+		filter_live(t, line);
+	else
+		command_run(t, line);
+	xfree(line);
+}
+
+static void prompt_keyed(struct tui *t, uint32_t key)
+{
+	bool filter = t->prompt.kind == PROMPT_FILTER;
+
+	switch (prompt_key(&t->prompt, key)) {
+	case PROMPT_ENTER:
+		prompt_entered(t);
+		break;
+	case PROMPT_CANCEL:
+		prompt_close(&t->prompt);
+		if (filter)
+			filter_live(t, "");
+		break;
+	case PROMPT_EDITED:
+		if (filter)
+			filter_live(t, t->prompt.text);
+		else
+			tui_complete(t);
+		break;
+	case PROMPT_MOVED:
+	case PROMPT_IGNORED:
+		break;
+	}
+}
+
+static void answer_question(struct tui *t, uint32_t key)
+{
+	t->question = ASK_NOTHING;
+	if (key == 'y' || key == 'Y' || key == KEY_ENTER || key == (KEY_CTRL | 'c'))
+		t->quit = true;
+}
+
+/* Ctrl-C stops, twice within two seconds asks for the end. */
+static void stop_key(struct tui *t)
+{
+	bool again = t->now - t->stopped_at < 2;
+
+	t->stopped_at = t->now;
+	if (again)
+		t->question = ASK_QUIT;
+	else if (tui_idle(t) && !t->streaming)
+		tui_notice(t, LOG_INFO, "nothing runs; Ctrl-C again: quit");
+	else
+		command_run(t, "stop");
+}
+
+/* Text goes to a panel that takes it; what it does not use may be a command still. */
+static bool text_key(struct tui *t, uint32_t key)
+{
+	long at = focus_now(t);
+	const char *command;
+
+	if (!focus_takes_text(t))
+		return false;
+	if (key == KEY_ESC && t->streaming && session_chat_stop(t->s))
+		return true;
+	command = t->class[at]->on_text(t->panel[at], key);
+	if (command && *command)
+		command_run(t, command);
+	return command || key_is_text(key);
+}
+
+static void bound_key(struct tui *t, uint32_t key)
+{
+	long at = focus_now(t);
+	char command[256];
+
+	if ((at >= 0 && keys_find(t->class[at] -> keys, key, command, sizeof command)) ||
+		(t->n_places && keys_find(keys_of(t->place[t->at].arr.name), key, command,
+					sizeof command)) ||
+		keys_find(keys_of("global"), key, command, sizeof command))
+		command_run(t, command);
+}
+
+void tui_key(struct tui *t, uint32_t key)
+{
+	t->now = clock_now();
+	t->dirty = true;
+	t->hint = false;
+	for (size_t i = 0; i < NOTICES && i < t->n_notices; i++)
+		if (t->notice[i].strength == LOG_WARN)
+			t->notice[i].seen = true;
+	if (t->question) {
+		answer_question(t, key);
+		return;
+	}
+	if (t->prompt.kind) {
+		prompt_keyed(t, key);
+		return;
+	}
+	if (t->list.open && list_key(t, key))
+		return;
+	if (key == (KEY_CTRL | 'c'))
+		stop_key(t);
+	else if (!text_key(t, key))
+		bound_key(t, key);
+}
+
+void tui_paste(struct tui *t, const char *s, size_t n)
+{
+	long at = focus_now(t);
+
+	t->dirty = true;
+	if (t->prompt.kind) {
+		prompt_insert(&t->prompt, s, n);
+		if (t->prompt.kind == PROMPT_FILTER)
+			filter_live(t, t->prompt.text);
+		else
+			tui_complete(t);
+	} else if (at >= 0 && t->class[at] -> on_paste && focus_takes_text(t)) {
+		t->class[at]->on_paste(t->panel[at], s, n);
+	} else {
+		tui_notice(t, LOG_INFO, "nothing here takes a paste");
+	}
+}
+
+void tui_mouse(struct tui *t, int x, int y, int button, bool dragged)
+{
+	const struct arrangement *tab = y == 0 && !dragged ? status_tab_at(t, x) : NULL;
+
+	t->now = clock_now();
+	t->dirty = true;
+	t->hint = false;
+	if (t->question || t->prompt.kind)
+		return;
+	if (t->list.open) {
+		list_key(t, button == MOUSE_WHEEL_UP     ? KEY_UP
+			    : button == MOUSE_WHEEL_DOWN ? KEY_DOWN
+							 : KEY_ESC);
+		return;
+	}
+	if (tab && button == MOUSE_LEFT) {
+		screen_go(t, (char[]){ tab->key, 0 });
+		return;
+	}
+	for (size_t i = 0; i < t->n_shown; i++) {
+		const struct shown *p = &t->shown[i];
+		const struct panel_class *c = t->class[p->panel];
+		const char *command = NULL;
+
+		if (x < p->x || x >= p->x + p->w || y < p->y || y >= p->y + p->h)
+			continue;
+		if (!dragged && button == MOUSE_LEFT)
+			focus_on(t, (long)p->panel);
+		if (c->on_mouse && x >= p->ix && x < p->ix + p->iw && y >= p->iy &&
+			y < p->iy + p->ih)
+			command = c->on_mouse(
+				t->panel[p->panel], x - p->ix, y - p->iy, button, p->iw, p->ih);
+		tell_cursor(t);
+		if (command && *command)
+			command_run(t, command);
+		return;
+	}
+}
+
+void tui_complain(const struct err *e)
+{
+	char clean[4 * sizeof e->msg];
+
+	text_clean(clean, sizeof clean, e->msg, strlen(e->msg), true);
+	fprintf(stderr, "bitdial: %s\n", clean);
+}

@@ -1,0 +1,189 @@
+/* tui.h - the workbench without its terminal: what keys, commands, events and frames
+ * share.  Private to app/tui; UI thread.
+ *
+ * loop.c and headless.c feed it keys and time and show its surface; commands change it;
+ * compose draws it.  Nothing here waits.
+ */
+#ifndef BD_APP_TUI_TUI_H
+#define BD_APP_TUI_TUI_H
+
+#include "app/panel/panel.h"
+#include "app/tui/arrange.h"
+#include "app/tui/canvas.h"
+#include "app/tui/loop.h"
+#include "app/tui/options.h"
+#include "app/tui/prompt.h"
+#include "app/tui/theme.h"
+#include "app/tui/view.h"
+#include "core/base/log.h"
+#include "core/work/session.h"
+
+enum { PANELS = 32, SCREENS = 9, NOTICES = 64, JOBS = 16 };
+
+struct notice {
+	enum log_level strength;
+	double at; /* clock */
+	char text[320];
+	bool seen;
+};
+
+struct job_line {
+	uint32_t id;
+	char name[48];
+	double done, total, left; /* NAN: not known */
+	bool stopping;
+};
+
+struct shown { /* a panel on the last frame */
+	size_t panel;
+	int x, y, w, h;     /* with its box */
+	int ix, iy, iw, ih; /* what the panel drew into */
+};
+
+struct list_line {
+	char *text;
+	enum role role;
+};
+struct list { /* an overlay of lines, with a filter typed into it */
+	bool open;
+	char title[48];
+	struct list_line *line;
+	size_t n, top;
+	char filter[64];
+};
+
+struct place { /* one screen: its arrangements, the one in use, the panel in focus */
+	struct arrangement arr;
+	long focus; /* index into panels; -1: none yet */
+};
+
+enum question { ASK_NOTHING, ASK_QUIT };
+
+struct tui {
+	struct session *s;
+	struct bus *bus;
+	struct sub *sub;
+	const struct tui_options *o;
+	struct options opt;
+	struct sampler_options sampler;
+	double now, started;
+	int exit_status;
+	bool quit, dirty;
+
+	/* the screen */
+	struct surface *screen;
+	struct theme theme;
+	int terminal_colors; /* what the terminal has; 0: none */
+	bool utf8;
+	const struct panel_class *const *class;
+	void *panel[PANELS];
+	size_t n_panels;
+	struct place place[SCREENS];
+	size_t n_places, at;
+	struct shown shown[ARR_RECTS];
+	size_t n_shown;
+	bool zoom, bare, hud, hint;
+
+	/* input */
+	struct prompt prompt;
+	struct history history;
+	struct list list;
+	enum question question;
+	double stopped_at; /* the last Ctrl-C */
+	char filter[PROMPT_MAX];
+	bool filtering; /* a filter is set on the focused panel */
+	long filter_panel;
+
+	/* what happened */
+	struct notice notice[NOTICES]; /* a ring */
+	size_t n_notices;              /* ever */
+	struct job_line job[JOBS];
+	size_t n_jobs;
+	const struct snap_model *model;
+	const struct snap_answer *answer;
+	const struct snap_front *front;
+	bool streaming;
+	size_t cursor; /* linear under the crosshair */
+	int64_t view;  /* enum view_bits */
+
+	/* for who owns the terminal */
+	bool want_redraw, want_suspend;
+	char *clipboard; /* to be sent; xfree */
+	bool ring;
+	struct tui_stats stats;
+	double *lag; /* of each key, ms, the last LAGS */
+	size_t n_lag;
+};
+enum { LAGS = 4096 };
+
+/* ---- tui.c */
+struct tui *tui_new(
+	struct session *s, struct bus *b, const struct tui_options *o, int colors, bool utf8);
+void tui_free(struct tui *t); /* saves state and history */
+void tui_resize(struct tui *t, int w, int h);
+void tui_key(struct tui *t, uint32_t key);
+void tui_paste(struct tui *t, const char *s, size_t n);
+/* dragged: with the button held. */
+void tui_mouse(struct tui *t, int x, int y, int button, bool dragged);
+void tui_apply_theme(struct tui *t);
+void tui_publish_view(struct tui *t);
+void tui_key_shown(struct tui *t, double ms); /* counts into stats */
+void tui_complain(const struct err *e); /* "bitdial: ..." on stderr, sanitised: no screen yet */
+
+/* ---- events.c */
+/* At most `ms` of events; true: more wait. */
+bool tui_deliver(struct tui *t, double ms);
+void tui_notice(struct tui *t, enum log_level strength, const char *fmt, ...) BD_PRINTF(3, 4);
+/* The notice the status line shows now, or NULL; info goes after four seconds. */
+const struct notice *tui_notice_now(const struct tui *t);
+size_t tui_unread(const struct tui *t); /* errors */
+/* Seconds until something on the screen changes by itself; < 0: never. */
+double tui_next_tick(const struct tui *t);
+bool tui_idle(const struct tui *t);
+
+/* ---- screens.c */
+void screens_load(struct tui *t);          /* files, else compiled in; problems become notices */
+extern const char *const screen_builtin[]; /* texts equal to layouts/, in order; NULL */
+extern const char *const screen_builtin_name[];
+const char *screen_title(const struct arrangement *a, char out[ARR_NAME]);
+bool screen_go(struct tui *t, const char *which); /* key or name */
+enum st screen_arrange(struct tui *t, const char *name, struct err *e);
+long panel_find(const struct tui *t, const char *name);
+long focus_now(const struct tui *t); /* -1: none */
+void focus_step(struct tui *t, int step);
+bool focus_on(struct tui *t, long panel);
+bool panel_on_screen(const struct tui *t, size_t panel); /* of this arrangement */
+bool focus_takes_text(const struct tui *t);
+/* Asks the focused panel, then the others of the screen. */
+bool panels_command(struct tui *t, const char *word, const char *arg);
+/* Publishes EV_CURSOR when a panel's cursor moved; panels_command does. */
+void tell_cursor(struct tui *t);
+
+/* ---- compose.c, status.c, overlay.c */
+void compose(struct tui *t);
+char *compose_panel(struct tui *t, size_t panel); /* as text; xfree */
+void status_header(struct tui *t, struct canvas *c);
+void status_line(struct tui *t, struct canvas *c);
+/* Which screen's tab is at column x of the header; NULL: none. */
+const struct arrangement *status_tab_at(const struct tui *t, int x);
+void overlay_draw(struct tui *t, struct canvas *c);
+void overlay_prompt(struct tui *t, struct canvas *c); /* the bottom line and what is above */
+
+/* ---- lists.c */
+void list_close(struct tui *t);
+bool list_key(struct tui *t, uint32_t key); /* false: not used */
+void list_help(struct tui *t, const char *word);
+void list_notices(struct tui *t);
+void list_options(struct tui *t);
+void list_doctor(struct tui *t);
+bool list_line_matches(const struct list *l, const struct list_line *line);
+
+/* ---- complete.c */
+void tui_complete(struct tui *t);
+
+/* ---- numbers.c: as people read them */
+const char *num_kl(double v, char out[16]);         /* ".0131", "1.37" */
+const char *num_time(double seconds, char out[16]); /* "3 s", "4 min 10 s" */
+const char *num_count(uint64_t n, char out[16]);    /* "135 M", "8.03 B" */
+
+#endif

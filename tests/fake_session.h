@@ -1,0 +1,161 @@
+/* fake_session.h - a session that writes down what it was asked; for suites of app/tui
+ * that define it instead of linking the real one.  Include in one file of a binary. */
+#ifndef BD_TESTS_FAKE_SESSION_H
+#define BD_TESTS_FAKE_SESSION_H
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/work/session.h"
+
+struct session {
+	char log[8192]; /* one line a verb */
+	double bpw;
+	bool busy, streaming;
+	const char *fail; /* the next verb fails with this sentence */
+};
+
+static struct session fake __attribute__((unused));
+
+static enum st verb(struct session *s, struct err *e, const char *fmt, const char *a, double b)
+{
+	size_t n = strlen(s->log);
+
+	snprintf(s->log + n, sizeof s->log - n, fmt, a ? a : "NULL", b);
+	n = strlen(s->log);
+	snprintf(s->log + n, sizeof s->log - n, "\n");
+	if (s->fail) {
+		const char *why = s->fail;
+
+		s->fail = NULL;
+		return err_set(e, ST_INVALID, "%s", why);
+	}
+	return ST_OK;
+}
+
+struct jobs *session_jobs(struct session *s)
+{
+	(void)s;
+	return NULL;
+}
+enum st session_open(struct session *s, const char *path, struct err *e)
+{
+	return verb(s, e, "open %s", path, 0);
+}
+enum st session_text(struct session *s, const char *path, size_t tokens, struct err *e)
+{
+	return verb(s, e, "text %s %.0f", path, (double)tokens);
+}
+enum st session_formats(struct session *s, const char *names, struct err *e)
+{
+	return verb(s, e, "formats %s", names, 0);
+}
+enum st session_budget(struct session *s, double bpw, struct err *e)
+{
+	enum st st = verb(s, e, "budget%.0s %.2f", "", bpw);
+
+	if (!st)
+		s->bpw = bpw;
+	return st;
+}
+enum st session_budget_bytes(struct session *s, uint64_t bytes, struct err *e)
+{
+	return verb(s, e, "bytes%.0s %.0f", "", (double)bytes);
+}
+double session_budget_now(const struct session *s)
+{
+	return s->bpw;
+}
+enum st session_pin(
+	struct session *s, const char *pattern, const char *format, size_t *matched, struct err *e)
+{
+	char both[128];
+
+	*matched = 1;
+	snprintf(both, sizeof both, "%s %s", pattern, format ? format : "as it is");
+	return verb(s, e, "pin %s", both, 0);
+}
+enum st session_free_pin(struct session *s, const char *pattern, size_t *matched, struct err *e)
+{
+	*matched = 1;
+	return verb(s, e, "free %s", pattern, 0);
+}
+enum st session_undo(struct session *s, struct err *e)
+{
+	return verb(s, e, "undo", "", 0);
+}
+enum st session_redo(struct session *s, struct err *e)
+{
+	return verb(s, e, "redo", "", 0);
+}
+enum st session_scan(struct session *s, struct err *e)
+{
+	return verb(s, e, "scan", "", 0);
+}
+enum st session_measure(struct session *s, struct err *e)
+{
+	return verb(s, e, "measure", "", 0);
+}
+enum st session_keep(struct session *s, const char *name, struct err *e)
+{
+	return verb(s, e, "keep %s", name, 0);
+}
+bool session_stop(struct session *s, uint32_t job)
+{
+	verb(s, NULL, "stop%.0s %.0f", "", job);
+	return s->busy;
+}
+bool session_busy(const struct session *s)
+{
+	return s->busy;
+}
+enum st session_layout_write(struct session *s, const char *path, struct err *e)
+{
+	return verb(s, e, "layout_write %s", path, 0);
+}
+enum st session_layout_read(struct session *s, const char *path, struct err *e)
+{
+	return verb(s, e, "layout_read %s", path, 0);
+}
+enum st session_export(struct session *s, const char *dir, struct err *e)
+{
+	return verb(s, e, "export %s", dir, 0);
+}
+enum st session_say(struct session *s, const char *text, struct err *e)
+{
+	return verb(s, e, "say %s", text, 0);
+}
+enum st session_again(struct session *s, struct err *e)
+{
+	return verb(s, e, "again", "", 0);
+}
+bool session_chat_stop(struct session *s)
+{
+	bool was = s->streaming;
+
+	if (was)
+		verb(s, NULL, "chat_stop", "", 0);
+	s->streaming = false;
+	return was;
+}
+enum st session_chat_clear(struct session *s, struct err *e)
+{
+	return verb(s, e, "clear", "", 0);
+}
+void session_chat_sampler(struct session *s, const struct sampler_options *o)
+{
+	verb(s, NULL, "sampler%.0s %.2f", "", o->temperature);
+}
+void session_chat_system(struct session *s, const char *text)
+{
+	verb(s, NULL, "system %s", text, 0);
+}
+enum st session_set(struct session *s, const char *name, const char *value, struct err *e)
+{
+	char both[128];
+
+	snprintf(both, sizeof both, "%s %s", name, value);
+	return verb(s, e, "set %s", both, 0);
+}
+
+#endif

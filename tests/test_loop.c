@@ -1,0 +1,338 @@
+/* test_loop.c - whole sittings without a terminal: keys in, frames and verbs out. */
+#include "tests/tui_fixture.h"
+
+#include <sys/stat.h>
+
+#include "app/tui/commands.h"
+#include "app/tui/tui.h"
+#include "core/base/log.h"
+
+TestSuite(loop, .init = fixture_open, .fini = fixture_close, .timeout = 20);
+
+/* ---- frames */
+
+Test(loop, the_first_frame_has_header_panels_status_and_line)
+{
+	char *f;
+
+	publish_model();
+	publish_answer();
+	f = play(120, 36, "x\nwait 0\n"); /* any key dismisses the first steps */
+	cr_assert_eq(rows(f), 36);
+	cr_assert_str_eq(row(f, 0), " bitdial tiny  135 M  ref Q4_1 file, dequantized  cpu, 2 "
+				    "threads  text self-sampled, "
+				    "seed 1           [1]Search  3 Chat");
+	cr_assert(strstr(row(f, 1), "┏━ Sensitivity ━"), "%s", row(f, 1));
+	cr_assert(strstr(row(f, 1), " 32 layers ━┓┌─ Cell ─"));
+	cr_assert(strstr(row(f, 2), "┃focus "));
+	cr_assert(strstr(row(f, 15), "┌─ Budget ─"));
+	cr_assert(strstr(row(f, 19), "┌─ Front ─") && strstr(row(f, 19), "┌─ Search ─"));
+	cr_assert(strstr(row(f, 31), "┌─ Jobs ─"));
+	cr_assert_str_eq(row(f, 35), ":");
+	big_free(f);
+}
+
+Test(loop, the_status_line_has_the_numbers_and_the_hints)
+{
+	char *f;
+
+	publish_answer();
+	f = play(120, 36, "");
+	cr_assert_str_eq(row(f, 34), " SEARCH  4.25 bpw  KL .0131  59.0 MiB  predicted          , "
+				     ". budget  hjkl cell  Tab"
+				     " panel  / filter  : command  ? help");
+	big_free(f);
+}
+
+Test(loop, small_screens_lose_panels_but_not_the_way)
+{
+	char *f;
+
+	publish_answer();
+	publish_job(7, "scan", 64, 100);
+	f = play(80, 24, "x\n");
+	cr_assert_eq(rows(f), 24);
+	cr_assert(strstr(row(f, 0), "[1]Search 3 Chat"));
+	cr_assert(strstr(row(f, 17), "┌─ Front ─"));
+	cr_assert(strncmp(row(f, 22), " SEARCH 4.25 KL .0131", 21) == 0, "%s", row(f, 22));
+	big_free(f);
+}
+
+Test(loop, ten_by_five_shows_what_runs_and_the_help_key)
+{
+	char *f;
+
+	publish_job(7, "scan", 64, 100);
+	f = play(10, 5, "wait 0\n");
+	cr_assert_eq(rows(f), 5);
+	cr_assert_str_eq(row(f, 4), "? help  […");
+	big_free(f);
+	publish_job(7, "scan", 64, 100);
+	f = play(29, 5, "wait 0\n");
+	cr_assert_str_eq(row(f, 4), "? help  [scan 64 % 3 s]");
+	big_free(f);
+	publish_job(7, "scan", 64, 100);
+	f = play(39, 9, "wait 0\n");
+	cr_assert(strncmp(row(f, 8), " SEARCH  [scan 64 % 3 s]", 24) == 0, "%s", row(f, 8));
+	big_free(f);
+}
+
+Test(loop, every_size_is_drawn)
+{
+	char keys[8192] = "x\n";
+
+	publish_model();
+	publish_answer();
+	for (int w = 1; w < 130; w += 6)
+		for (int h = 1; h < 40; h += 4) {
+			size_t n = strlen(keys);
+
+			snprintf(keys + n, sizeof keys - n, "size %dx%d\nwait 0\n", w, h);
+		}
+	big_free(play(1, 1, keys));
+	big_free(play(1, 1, "?\n:\ntype set\nTab\nEsc\n!\nEsc\nz\n:bare\n3\nq\n"));
+}
+
+Test(loop, ascii_has_no_byte_above_126)
+{
+	char *f;
+
+	publish_model();
+	publish_answer();
+	f = play_with((struct tui_options){ .ascii = true }, 120, 36, "?\n");
+	for (const char *s = f; *s; s++)
+		cr_assert((unsigned char)*s < 127);
+	cr_assert(strstr(row(f, 1), "#= Help"));
+	big_free(f);
+}
+
+Test(loop, no_color_leaves_attributes_only)
+{
+	char *f;
+
+	setenv("NO_COLOR", "1", 1);
+	snprintf(fake.log, sizeof fake.log, ":dump-screen %s\n", path_of("f.ansi"));
+	f = play(80, 24, fake.log);
+	big_free(f);
+	f = read_text("f.ansi");
+	cr_assert(strstr(f, "\033[0;1m"), "bold is there");
+	cr_assert_null(strstr(f, ";38;5;"));
+	cr_assert_null(strstr(f, ";36"));
+	big_free(f);
+}
+
+/* ---- keys become verbs */
+
+static const struct {
+	const char *keys, *log;
+} acts[] = {
+	{ ". . , >", "budget 4.30\nbudget 4.35\nbudget 4.30\nbudget 4.80\n" },
+	{ "<", "budget 3.75\n" },
+	{ "= 3 . 6 Enter", "budget 3.60\n" },
+	{ ":budget 3.2", "budget 3.20\n" },
+	{ ":budget +0.1; measure", "budget 4.35\nmeasure\n" },
+	{ ":budget 4.5GiB", "bytes 4831838208\n" },
+	{ ":budget 60 MiB", "bytes 62914560\n" },
+	{ ":search 4.0", "budget 4.00\n" },
+	{ "m S u C-r", "measure\nkeep NULL\nundo\nredo\n" },
+	{ ":keep best one", "keep best one\n" },
+	{ ":open \"a b.gguf\"", "open a b.gguf\n" },
+	{ ":text corpus.txt 4096", "text corpus.txt 4096\n" },
+	{ ":text", "text NULL 0\n" },
+	{ ":scan", "scan\n" },
+	{ ":pin layers.*.v 4", "pin layers.*.v int4g128\n" },
+	{ ":pin layers.*.v int2g64", "pin layers.*.v int2g64\n" },
+	{ ":pin layers.1.q", "pin layers.1.q as it is\n" },
+	{ "p 4 Enter", "pin layers.0.q int4g128\n" },
+	{ "p Enter", "pin layers.0.q as it is\n" },
+	{ "f", "free layers.0.q\n" },
+	{ ":free *", "free *\n" },
+	{ ":export out", "export out\n" },
+	{ ":export out.json", "layout_write out.json\n" },
+	{ ":layout l.json", "layout_read l.json\n" },
+	{ ":set formats int2g64,int4g128", "formats int2g64,int4g128\n" },
+	{ ":set max_tokens 99", "set max_tokens 99\n" },
+	{ ":temperature 0.2", "sampler 0.20\n" },
+	{ ":set temperature 1", "sampler 1.00\n" },
+	{ ":say hello; you", "say hello; you\n" },
+	{ ":say \"hello; you\"; again", "say hello; you\nagain\n" },
+	{ ":system be brief", "system be brief\n" },
+	{ ":clear", "clear\n" },
+	{ "3\ntype hi there\nEnter", "say hi there\n" },
+	{ "3\ntype q?\nEnter", "say q?\n" },
+	{ "3\nM-.\n", "budget 4.30\n" },
+	{ "3\nEsc\nr , t 1 Enter", "again\nbudget 4.20\nsampler 1.00\n" },
+	{ ":stop 3", "stop 3\n" },
+};
+
+Test(loop, keys_lines_and_scripts_become_the_same_verbs)
+{
+	for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {
+		fake.log[0] = 0;
+		fake.bpw = 4.25;
+		publish_model();
+		big_free(play(120, 36, acts[i].keys));
+		cr_assert_str_eq(fake.log, acts[i].log, "%s gave\n%s", acts[i].keys, fake.log);
+	}
+}
+
+static const struct {
+	const char *keys, *says;
+} refusals[] = {
+	{ ":budget many", "budget: expected 4.25, +0.05, 4.5GiB or kl<=0.02, got \"many\"" },
+	{ ":budget 4 parsec", "budget: unit \"parsec\" is none of bpw, MiB, GiB, MB, GB" },
+	{ ":budget 60tok/s", "budget: no speeds were measured; name bits or bytes" },
+	{ ":budget kl<=0.02", "budget: no front yet to read kl<=0.02 from" },
+	{ ":mesure", "no command \"mesure\"; did you mean measure" },
+	{ ":xyzzyxyzzy", "no command \"xyzzyxyzzy\" (? lists them)" },
+	{ ":screen 2", "screen: no screen \"2\"" },
+	{ "2", ":" },
+	{ ":arrange nosuch", "arrange: no arrangement \"nosuch\"" },
+	{ ":focus nosuch", "focus: no panel \"nosuch\" on this screen" },
+	{ ":pin layers.*.v 9", "pin: the dial has no format of 9 bits (:set formats)" },
+	{ ":text a b", "text: expected a number of tokens, got \"b\"" },
+	{ ":stop x", "stop: expected a job's number, got \"x\"" },
+	{ ":say", "say: there is no text to send" },
+	{ ":export", "export: name a folder, or a FILE.json for the layout" },
+	{ ":set mouse maybe", "set mouse: expected on|off, got \"maybe\"" },
+	{ ":set nosuch 1", "set: no option \"nosuch\"" },
+	{ ":ramp red", "ramp: expected viridis, cividis, PuOr or grey, got \"red\"" },
+	{ ":focus cell\ny", "copy: cell has no value to copy (Y copies it as text)" },
+	{ ":|", "|FILE writes the focused panel: name a file" },
+	{ ":dump-screen /nonexistent/x", "/nonexistent/x" },
+};
+
+Test(loop, what_cannot_be_done_says_why)
+{
+	for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+		char *f;
+
+		publish_model();
+		f = play(120, 36, refusals[i].keys);
+		cr_assert(strstr(f, refusals[i].says), "%s showed\n%s\n%s", refusals[i].keys,
+			row(f, 34), row(f, 35));
+		big_free(f);
+	}
+}
+
+Test(loop, a_verb_that_fails_ends_the_line)
+{
+	char *f;
+
+	fake.fail = "measure: no text loaded (:text FILE)";
+	f = play(120, 36, ":measure; scan");
+	cr_assert_str_eq(fake.log, "measure\n");
+	cr_assert(strstr(row(f, 34), "measure: no text loaded (:text FILE)"));
+	big_free(f);
+}
+
+Test(loop, the_front_answers_a_budget_in_nats)
+{
+	struct snap_front *front = snap_front_new(3, 0);
+
+	front->in_nats = true;
+	for (size_t i = 0; i < 3; i++) {
+		front->bytes[i] = 1000 * (i + 1);
+		front->kl[i] = 1.0 / (double)(1 + i * i);
+	}
+	publish(EV_FRONT, &front->snap);
+	big_free(play(120, 36, ":budget kl<=0.5"));
+	cr_assert_str_eq(fake.log, "bytes 2000\n");
+}
+
+/* ---- panels, focus, filter */
+
+Test(loop, tab_goes_round_the_panels_one_sees)
+{
+	static const char *const order[] = { "Cell", "Budget", "Front", "Search", "Jobs",
+		"Sensitivity" };
+	char keys[64] = "";
+
+	for (int i = 0; i < 6; i++) {
+		char heavy[64], *f;
+
+		strcat(keys, "Tab\n");
+		f = play(120, 36, keys);
+		snprintf(heavy, sizeof heavy, "┏━ %s ━", order[i]);
+		cr_assert(strstr(f, heavy), "after %d: %s", i + 1, order[i]);
+		big_free(f);
+	}
+}
+
+Test(loop, a_word_no_command_knows_goes_to_the_panels)
+{
+	char *f = play(120, 36, ":sing loud\n");
+
+	cr_assert(strstr(f, "focus sing loud"));
+	big_free(f);
+	/* Also when another panel has the focus. */
+	f = play(120, 36, ":focus cell\n:sing low\n");
+	cr_assert(strstr(f, "sing low"));
+	big_free(f);
+	f = play(120, 36, "l\n");
+	cr_assert(strstr(f, "focus cursor right"));
+	big_free(f);
+	f = play(120, 36, "Left\nEnter\n");
+	cr_assert(strstr(f, "focus open"));
+	big_free(f);
+}
+
+Test(loop, the_filter_is_live_and_escape_clears_it)
+{
+	char *f = play(120, 36, "/ d o\n");
+
+	cr_assert(strstr(f, "filter do"));
+	cr_assert_str_eq(row(f, 35), "/do");
+	big_free(f);
+	f = play(120, 36, "/ d o Enter\n");
+	cr_assert_str_eq(row(f, 35), "/do  (Esc clears it)");
+	big_free(f);
+	f = play(120, 36, "/ d o Enter Esc\n");
+	cr_assert_null(strstr(f, "filter do"));
+	big_free(f);
+	f = play(120, 36, "/ d o Esc\n");
+	cr_assert_null(strstr(f, "filter do"));
+	cr_assert_str_eq(row(f, 35), ":");
+	big_free(f);
+}
+
+Test(loop, zoom_and_bare_show_one_panel)
+{
+	char *f = play(80, 24, "z\n");
+
+	cr_assert_null(strstr(f, "Budget ─"));
+	cr_assert(strstr(row(f, 1), "┏━ Sensitivity ━"));
+	cr_assert(strstr(row(f, 21), "┗━"));
+	big_free(f);
+	f = play(80, 24, "B\n");
+	cr_assert_str_eq(row(f, 1), "focus");
+	cr_assert_null(strstr(f, "┃"));
+	big_free(f);
+	f = play(80, 24, "z Esc B Esc\n");
+	cr_assert(strstr(f, "┌─ Budget ─"));
+	big_free(f);
+}
+
+Test(loop, text_is_text_in_the_chat_and_named_keys_still_work)
+{
+	char *f = play(120, 36, "3\ntype 1?:q/\n");
+
+	cr_assert(strstr(row(f, 0), "1 Search  [3]Chat"));
+	cr_assert(strstr(f, "1?:q/"));
+	big_free(f);
+	f = play(120, 36, "3\nF1\n");
+	cr_assert(strstr(f, "━ Help"));
+	big_free(f);
+	f = play(120, 36, "3\nM-1\n");
+	cr_assert(strstr(row(f, 0), "[1]Search"));
+	big_free(f);
+	f = play(120, 36, "3\nM-:\ntype screen search\nEnter\n");
+	cr_assert(strstr(row(f, 0), "[1]Search"));
+	big_free(f);
+	f = play(120, 36, "3\npaste some :q text\n");
+	cr_assert(strstr(f, "some :q text"));
+	big_free(f);
+	f = play(120, 36, "paste nothing here\n");
+	cr_assert(strstr(row(f, 34), "nothing here takes a paste"));
+	big_free(f);
+}

@@ -1,0 +1,413 @@
+/* test_loop_desk.c - stopping, notices, lists, files, mouse: sittings without a terminal. */
+#include "tests/tui_fixture.h"
+
+#include <sys/stat.h>
+
+#include "app/tui/commands.h"
+#include "app/tui/tui.h"
+#include "core/base/log.h"
+
+TestSuite(desk, .init = fixture_open, .fini = fixture_close, .timeout = 20);
+
+/* ---- stopping and leaving */
+
+Test(desk, escape_stops_an_answer_before_it_leaves_the_input)
+{
+	char *f;
+
+	publish_chat(true);
+	f = play(120, 36, "3\nwait 0\nEsc\ntype x\n");
+	cr_assert_str_eq(fake.log, "chat_stop\n");
+	cr_assert(strstr(f, "x"), "the input line still takes text");
+	big_free(f);
+}
+
+Test(desk, control_c_stops_and_twice_asks)
+{
+	char *f;
+
+	fake.busy = true;
+	publish_job(3, "scan", 1, 10);
+	f = play(120, 36, "wait 0\nC-c\n");
+	cr_assert_str_eq(fake.log, "stop 0\n");
+	cr_assert(strstr(row(f, 34), "[scan stopping…]"), "%s", row(f, 34));
+	big_free(f);
+	f = play(120, 36, "wait 0\nC-c C-c\n");
+	cr_assert(strstr(row(f, 35), "quit? y: yes"), "%s", row(f, 35));
+	big_free(f);
+	f = play(120, 36, "wait 0\nC-c C-c n\n.\n");
+	cr_assert_str_eq(row(f, 35), ":");
+	cr_assert(strstr(fake.log, "budget"));
+	big_free(f);
+}
+
+Test(desk, q_asks_only_when_something_runs)
+{
+	fake.busy = true;
+	big_free(play(120, 36, "q\nn\n.\n")); /* stayed: the dial was turned */
+	cr_assert_str_eq(fake.log, "budget 4.30\n");
+	fake.log[0] = 0;
+	big_free(play(120, 36, "q\ny\n.\n"));
+	cr_assert_str_eq(fake.log, "");
+	fake.busy = false;
+	big_free(play(120, 36, "q\n.\n"));
+	cr_assert_str_eq(fake.log, "");
+	fake.busy = true;
+	big_free(play(120, 36, ":quit!\n.\n"));
+	cr_assert_str_eq(fake.log, "");
+}
+
+/* ---- notices */
+
+Test(desk, an_error_stays_until_it_is_read)
+{
+	char *f;
+
+	bus_publish(bus, (struct event){ .kind = EV_NOTICE,
+				 .n = LOG_ERROR,
+				 .snap = &snap_text_new("open x.gguf: no such file")->snap });
+	f = play(120, 36, "wait 0\n. .\n");
+	cr_assert(strstr(row(f, 34), "! open x.gguf: no such file"));
+	big_free(f);
+	bus_publish(bus, (struct event){ .kind = EV_NOTICE,
+				 .n = LOG_ERROR,
+				 .snap = &snap_text_new("open x.gguf: no such file")->snap });
+	f = play(120, 36, "wait 0\n!\nwait 40\nEsc\n");
+	cr_assert_null(strstr(row(f, 34), "no such file"));
+	big_free(f);
+}
+
+Test(desk, a_warning_goes_with_the_next_key_and_a_long_one_is_cut)
+{
+	char *f = play(60, 24, ":xyzzyxyzzyxyzzyxyzzyxyzzyxyzzyxyzzyxyzzyxyzzyxyzzy\n");
+
+	cr_assert(strstr(row(f, 22), "no command \"xyzzy"));
+	cr_assert(strstr(row(f, 22), "…"));
+	big_free(f);
+	f = play(60, 24, ":xyzzyxyzzy\nl\n");
+	cr_assert_null(strstr(row(f, 22), "no command"));
+	big_free(f);
+	f = play(60, 24, ":xyzzyxyzzy\n!\n");
+	cr_assert(strstr(f, "warn   no command \"xyzzyxyzzy\""));
+	big_free(f);
+}
+
+/* ---- the line, help, options */
+
+Test(desk, candidates_stand_above_the_line)
+{
+	char *f = play(80, 24, ":\ntype mea\n");
+
+	cr_assert_str_eq(row(f, 23), ":mea");
+	cr_assert(strstr(row(f, 21), " measure      measure the KL"), "%s", row(f, 21));
+	big_free(f);
+	f = play(80, 24, ":\ntype set the\nTab\n");
+	cr_assert_str_eq(row(f, 23), ":set theme");
+	big_free(f);
+	f = play(80, 24, ":\ntype set theme hi\nTab\nEnter\n");
+	cr_assert(strstr(row(f, 22), "theme = high-contrast"));
+	big_free(f);
+	publish_model();
+	f = play(80, 24, ":\ntype pin layers.1.ga\nTab\nEnter\n");
+	cr_assert_str_eq(fake.log, "pin layers.1.gate as it is\n");
+	big_free(f);
+}
+
+Test(desk, help_is_filtered_by_typing)
+{
+	char *f = play(120, 36, "?\ntype undo\n");
+
+	cr_assert(strstr(row(f, 1), "/undo"));
+	cr_assert(strstr(f, "u C-r"));
+	cr_assert_null(strstr(f, "suspend to the shell"));
+	big_free(f);
+	f = play(120, 36, ":help budget\n");
+	cr_assert(strstr(f, ":budget BUDGET"));
+	cr_assert_null(strstr(f, "suspend to the shell"));
+	big_free(f);
+}
+
+Test(desk, help_is_what_it_was)
+{
+	char *f = play(100, 100, "l\n?\n"), *golden;
+	struct err e;
+	size_t n;
+
+	if (getenv("GOLDEN"))
+		cr_assert_not(fs_write_all("tests/golden/help.txt", f, strlen(f), &e), "%s", e.msg);
+	if (!fs_is_file("tests/golden/help.txt"))
+		cr_skip_test("tests/golden/help.txt is not in the working folder");
+	cr_assert_not(fs_read("tests/golden/help.txt", 1 << 20, &golden, &n, &e), "%s", e.msg);
+	cr_assert_str_eq(f, golden, "no binding changes by accident; GOLDEN=1 rewrites the file");
+	big_free(golden);
+	big_free(f);
+}
+
+Test(desk, set_lists_shows_and_refuses)
+{
+	char *f = play(120, 36, ":set\n");
+
+	cr_assert(strstr(f, "temperature"));
+	cr_assert(strstr(f, "auto|always|never"));
+	big_free(f);
+	f = play(120, 36, ":set top_k\n");
+	cr_assert(strstr(row(f, 34), "top_k = 40 (0 to 1000000)"));
+	big_free(f);
+	fake.fail = "formats: no";
+	f = play(120, 36, ":set formats int2g64\n:set formats\n");
+	cr_assert(
+		strstr(row(f, 34), "formats =  ("), "a refused value is not kept: %s", row(f, 34));
+	big_free(f);
+}
+
+/* ---- cursor, mouse, clipboard */
+
+Test(desk, the_cell_under_the_crosshair_is_told_and_pinned)
+{
+	publish_model();
+	big_free(play(120, 36, "l l\np\n4 Enter\n"));
+	cr_assert_str_eq(fake.log, "pin layers.0.v int4g128\n");
+}
+
+static struct tui *desk(int w, int h)
+{
+	static struct tui_options o;
+	struct tui *t;
+
+	o = (struct tui_options){ .panels = spies, .state_dir = dir, .read_only = true };
+	t = tui_new(&fake, bus, &o, 256, true);
+	tui_resize(t, w, h);
+	tui_deliver(t, 2);
+	compose(t);
+	return t;
+}
+
+static const char *shown(struct tui *t, int y)
+{
+	char *f;
+	const char *r;
+
+	tui_deliver(t, 2);
+	compose(t);
+	f = surface_dump(t->screen, false);
+	r = row(f, y);
+	xfree(f);
+	return r;
+}
+
+Test(desk, the_mouse_chooses_screens_panels_and_cells)
+{
+	struct tui *t = desk(120, 36);
+
+	tui_mouse(t, 100, 5, MOUSE_LEFT, false);
+	cr_assert(strstr(shown(t, 1), "┏━ Cell ━"));
+	tui_mouse(t, 11, 7, MOUSE_LEFT, false);
+	cr_assert(strstr(shown(t, 2), "focus cursor at 10 5 1"), "%s", shown(t, 2));
+	tui_mouse(t, 11, 7, MOUSE_WHEEL_UP, false);
+	cr_assert(strstr(shown(t, 2), "focus cursor at 10 5 4"));
+	tui_mouse(t, 115, 0, MOUSE_LEFT, false);
+	cr_assert(strstr(shown(t, 0), "[3]Chat"), "%s", shown(t, 0));
+	tui_mouse(t, 0, 35, MOUSE_LEFT, false);
+	tui_mouse(t, 500, 500, MOUSE_LEFT, false);
+	tui_free(t);
+}
+
+Test(desk, copying_gives_clean_text)
+{
+	struct tui *t = desk(120, 36);
+
+	tui_key(t, 'y');
+	cr_assert_str_eq(t->clipboard, "layers.0.q");
+	tui_key(t, 'Y');
+	cr_assert_eq(strncmp(t->clipboard, "\n\n\n", 3), 0);
+	tui_free(t);
+}
+
+Test(desk, colours_change_by_c_and_set)
+{
+	struct tui *t = desk(120, 36);
+
+	cr_assert_eq(t->theme.style[ROLE_RAMP0].fg, 17);
+	tui_key(t, 'c');
+	cr_assert_eq(t->theme.style[ROLE_RAMP0].fg, 235);
+	cr_assert_eq(t->view & VIEW_RAMP, RAMP_CIVIDIS);
+	command_run(t, "ramp PuOr");
+	cr_assert_eq(t->theme.style[ROLE_RAMP0].fg, 130);
+	command_run(t, "ramp viridis; set background light");
+	cr_assert_eq(t->theme.style[ROLE_RAMP0].fg, 226);
+	command_run(t, "set color never");
+	cr_assert_eq(t->theme.depth, DEPTH_MONO);
+	tui_free(t);
+}
+
+/* ---- lines and one frame */
+
+static char *said(struct tui_options o)
+{
+	int was;
+
+	o.panels = spies;
+	o.state_dir = dir;
+	o.sub = sub;
+	sub = tui_subscribe(bus);
+	fflush(stdout);
+	was = dup(1);
+	cr_assert(freopen(path_of("stdout"), "w", stdout));
+	cr_expect_eq(tui_run(&fake, bus, &o), 0);
+	fflush(stdout);
+	dup2(was, 1);
+	close(was);
+	return read_text("stdout");
+}
+
+Test(desk, plain_says_the_facts_in_lines)
+{
+	char *f;
+
+	publish_model();
+	publish_answer();
+	f = said((struct tui_options){ .plain = true });
+	cr_assert_str_eq(f, "model: tiny, llama, 135 M parameters, 93.8 MiB\n"
+			    "reference: Q4_1 file, dequantized\ntext: self-sampled, seed 1\n"
+			    "device: cpu, 2 threads\n"
+			    "search: 4.25 bpw, damage .0131, 59.0 MiB, predicted\n");
+	big_free(f);
+	f = said((struct tui_options){ .plain = true });
+	cr_assert_str_eq(f, "model: none open\n");
+	big_free(f);
+}
+
+Test(desk, once_prints_one_frame_without_colours_into_a_file)
+{
+	char *f;
+
+	publish_model();
+	f = said((struct tui_options){ .once = true, .w = 80, .h = 24 });
+	cr_assert_eq(rows(f), 24);
+	cr_assert(strstr(row(f, 0), " bitdial tiny "));
+	cr_assert_null(strstr(f, "First steps"));
+	cr_assert_null(strchr(f, 033));
+	big_free(f);
+}
+
+/* ---- files */
+
+Test(desk, panels_and_screens_are_written_as_text)
+{
+	char keys[256], *f;
+
+	snprintf(keys, sizeof keys, ":sing it\n:|%s\n:dump-screen %s\n", path_of("panel.txt"),
+		path_of("screen.txt"));
+	big_free(play(80, 24, keys));
+	f = read_text("panel.txt");
+	cr_assert_eq(rows(f), 10);
+	cr_assert_str_eq(row(f, 0), "sing it");
+	big_free(f);
+	f = read_text("screen.txt");
+	cr_assert_eq(rows(f), 24);
+	big_free(f);
+}
+
+Test(desk, the_first_steps_are_shown_once)
+{
+	char *f = play(120, 36, "wait 0\n");
+
+	cr_assert(strstr(f, "First steps"));
+	big_free(f);
+	f = play(120, 36, "wait 0\nl\n");
+	cr_assert_null(strstr(f, "First steps"));
+	big_free(f);
+	f = play(120, 36, "wait 0\n");
+	cr_assert_null(strstr(f, "First steps"), "they were remembered");
+	big_free(f);
+}
+
+Test(desk, history_is_kept_and_read_only_writes_nothing)
+{
+	char *f;
+
+	big_free(play(80, 24, ":\ntype measure\nEnter\n"));
+	f = play(80, 24, ":\nUp\n");
+	cr_assert_str_eq(row(f, 23), ":measure");
+	big_free(f);
+	big_free(play_with(
+		(struct tui_options){ .read_only = true }, 80, 24, ":\ntype scan\nEnter\n"));
+	f = play(80, 24, ":\nUp\n");
+	cr_assert_str_eq(row(f, 23), ":measure");
+	big_free(f);
+}
+
+Test(desk, a_file_of_the_user_replaces_a_screen_and_a_broken_one_does_not)
+{
+	static const char own[] = "return { name='search', key='1', { h='*', 'cell' } }";
+	char *f;
+
+	mkdir(path_of("bitdial"), 0700);
+	mkdir(path_of("bitdial/layouts"), 0700);
+	write_text("bitdial/layouts/search.lua", own);
+	f = play(120, 36, "x\n");
+	cr_assert(strstr(row(f, 1), "┏━ Cell ━"));
+	cr_assert_null(strstr(f, "Budget ─"));
+	big_free(f);
+	write_text("bitdial/layouts/search.lua", "return {\n  name = ,\n}");
+	f = play(120, 36, "wait 0\n");
+	cr_assert(strstr(row(f, 34),
+			  "! search.lua:2: unexpected symbol near ','; the built-in one is used"),
+		"%s", row(f, 34));
+	cr_assert(strstr(f, "┌─ Budget ─"));
+	big_free(f);
+	f = play_with((struct tui_options){ .arrange = "nosuch" }, 120, 36, "wait 0\n");
+	cr_assert(strstr(f, "┌─ Budget ─"));
+	big_free(f);
+	write_text("mine.lua", own);
+	f = play_with(
+		(struct tui_options){ .arrange = path_of("mine.lua") }, 120, 36, "wait 0\nx\n");
+	cr_assert(strstr(row(f, 1), "┏━ Cell ━"));
+	big_free(f);
+}
+
+Test(desk, a_script_with_a_mistake_names_the_line)
+{
+	struct tui_options o = { .headless = true,
+		.w = 80,
+		.h = 24,
+		.panels = spies,
+		.state_dir = dir,
+		.keys = path_of("keys") };
+
+	write_text("keys", "# fine\n.\nBogus\n");
+	cr_assert_eq(tui_run(&fake, bus, &o), 2);
+	o.keys = path_of("absent");
+	cr_assert_eq(tui_run(&fake, bus, &o), 1);
+}
+
+Test(desk, statistics_count_keys_frames_and_bytes)
+{
+	const struct tui_stats *s;
+
+	big_free(play_with((struct tui_options){ .stats = true }, 120, 36, ". . . .\nwait 0\n"));
+	s = tui_last_stats();
+	cr_assert_eq(s->keys, 4);
+	cr_assert_geq(s->frames, 5);
+	cr_assert_gt(s->bytes, 2000);
+	cr_assert(s->p50_ms > 0 && s->p50_ms <= s->p99_ms && s->p99_ms <= s->worst_ms);
+}
+
+Test(desk, without_a_terminal_it_says_what_to_do)
+{
+	struct tui_options o = { .panels = spies, .state_dir = dir };
+	char *text;
+	int err;
+
+	fflush(stderr);
+	err = dup(2);
+	cr_assert(freopen(path_of("stderr"), "w", stderr));
+	setenv("TERM", "dumb", 1);
+	cr_assert_eq(tui_run(&fake, bus, &o), 2);
+	fflush(stderr);
+	dup2(err, 2);
+	text = read_text("stderr");
+	cr_assert_str_eq(
+		text, "bitdial: this is not a terminal; try bitdial --once or bitdial --plain\n");
+	big_free(text);
+}
