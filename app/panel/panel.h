@@ -23,10 +23,10 @@ struct binding {
 };
 
 struct panel_class {
-	const char *name;  /* as layouts/ and :panel call it */
+	const char *name; /* as layouts/ and :panel call it */
 	const char *title;
-	int min_w, min_h;  /* below this it is left out */
-	uint64_t events;   /* kinds it wants, bit 1 << kind */
+	int min_w, min_h;           /* below this it is left out */
+	uint64_t events;            /* kinds it wants, bit 1 << kind */
 	const struct binding *keys; /* dispatch, ?, the hint line, the manual; NULL-terminated */
 
 	void *(*create)(void);
@@ -44,6 +44,9 @@ struct panel_class {
 	bool (*on_command)(void *self, const char *word, const char *arg);
 	/* Mouse press or wheel inside, panel coordinates: a command to run, or NULL. */
 	const char *(*on_mouse)(void *self, int x, int y, int button, int w, int h);
+	/* Index of the thing under the cursor (the heatmap's linear), told to all panels as
+	 * EV_CURSOR after each command it takes; NULL: it has no cursor that matters to others. */
+	int64_t (*cursor)(const void *self);
 	/* The focused value as text for `y`; NULL: none.  xfree. */
 	char *(*copy)(const void *self);
 	void (*draw)(const void *self, struct canvas *c, bool focus); /* inside its box */

@@ -1,0 +1,435 @@
+/* chat - a conversation with the model under the dial, and the line that is typed.
+ *
+ * A message that cannot be sent stays in the input; one whose answer failed comes back
+ * to it, with the reason beside it. */
+#include "app/panel/panel.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/panel/common.h"
+#include "app/panel/editor.h"
+#include "app/panel/transcript.h"
+#include "app/tui/keys.h"
+#include "core/base/alloc.h"
+
+struct chat_panel {
+	struct snap_chat *chat;
+	struct transcript *said;
+	struct editor edit;
+	bool away; /* from the input line: letters are commands */
+	bool has_model;
+	bool waiting;    /* sent, and nothing came of it yet */
+	uint32_t job;    /* the one that answers; 0: none */
+	char *sent;      /* the last message, until it was answered */
+	char *error;     /* why that failed */
+	const char *why; /* why Enter did nothing */
+	char *command;   /* lent out by on_text */
+};
+
+static const struct binding keys[] = {
+	{ "Enter", "open", "send the message; in the transcript: back to the input line" },
+	{ "M-Enter C-j", "newline", "a new line in the message" },
+	{ "i", "write", "to the input line" },
+	{ NULL, NULL, NULL },
+};
+
+static void *create(void)
+{
+	struct chat_panel *p = xalloc(sizeof *p);
+
+	p->said = transcript_new();
+	return p;
+}
+
+static void destroy(void *self)
+{
+	struct chat_panel *p = self;
+
+	snap_unref((struct snap *)p->chat);
+	transcript_free(p->said);
+	editor_release(&p->edit);
+	xfree(p->sent);
+	xfree(p->error);
+	xfree(p->command);
+	xfree(p);
+}
+
+static void set_str(char **to, const char *s)
+{
+	char *own = s ? xstrdup(s) : NULL;
+
+	xfree(*to);
+	*to = own;
+}
+
+/* ---- events */
+
+static bool is_answering(const struct event *ev)
+{
+	const struct snap_text *text = (const struct snap_text *)ev->snap;
+
+	return text && !strcmp(text->text, "chat");
+}
+
+static void ended(struct chat_panel *p, const struct event *ev)
+{
+	const struct snap_text *text = (const struct snap_text *)ev->snap;
+	enum st st = (enum st)ev->n;
+
+	p->job = 0;
+	p->waiting = false;
+	if (st && st != ST_CANCELLED) {
+		set_str(&p->error, text && text->text[0] ? text->text : st_name(st));
+		if (p->sent && editor_blank(&p->edit))
+			editor_set(&p->edit, p->sent);
+	}
+	set_str(&p->sent, NULL);
+}
+
+static bool on_event(void *self, const struct event *ev)
+{
+	struct chat_panel *p = self;
+
+	switch (ev->kind) {
+	case EV_MODEL:
+		p->has_model = ev->snap;
+		return false;
+	case EV_CHAT:
+		p->chat = panel_hold(p->chat, ev);
+		p->waiting = false;
+		if (p->chat)
+			transcript_set(p->said, p->chat);
+		return true;
+	case EV_JOB_BEGAN:
+		if (!is_answering(ev))
+			return false;
+		p->job = ev->key;
+		set_str(&p->error, NULL);
+		return true;
+	case EV_JOB_ENDED:
+		if (!p->job || ev->key != p->job)
+			return false;
+		ended(p, ev);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* ---- typing */
+
+static bool is_streaming(const struct chat_panel *p)
+{
+	return p->chat && p->chat->stats.streaming;
+}
+
+static const char *send(struct chat_panel *p)
+{
+	if (editor_blank(&p->edit))
+		return "";
+	p->why = !p->has_model     ? "no model is open yet"
+		 : is_streaming(p) ? "an answer is streaming: Esc stops it"
+		 : p->waiting      ? "the message before is on its way"
+				   : NULL;
+	if (p->why)
+		return "";
+	xfree(p->command);
+	p->command = editor_say(&p->edit);
+	set_str(&p->sent, p->edit.text);
+	set_str(&p->error, NULL);
+	editor_sent(&p->edit);
+	p->waiting = true;
+	transcript_last(p->said);
+	return p->command;
+}
+
+static const char *on_text(void *self, uint32_t key)
+{
+	struct chat_panel *p = self;
+
+	p->why = NULL;
+	switch (key) {
+	case KEY_ENTER:
+		return send(p);
+	case KEY_ESC:
+		p->away = true;
+		p->waiting = false;
+		return "";
+	case KEY_PGUP:
+	case KEY_PGDN:
+		transcript_page(p->said, key == KEY_PGUP ? -1 : 1);
+		return "";
+	default:
+		return editor_key(&p->edit, key) ? "" : NULL;
+	}
+}
+
+static void on_paste(void *self, const char *s, size_t n)
+{
+	struct chat_panel *p = self;
+
+	p->why = NULL;
+	p->edit.cut = false;
+	editor_insert(&p->edit, s, n);
+}
+
+static bool wants_text(const void *self)
+{
+	return !((const struct chat_panel *)self)->away;
+}
+
+/* ---- commands */
+
+static void scroll(struct chat_panel *p, const char *where)
+{
+	if (!strcmp(where, "up"))
+		transcript_scroll(p->said, -1);
+	else if (!strcmp(where, "down"))
+		transcript_scroll(p->said, 1);
+	else if (!strcmp(where, "page-up"))
+		transcript_page(p->said, -1);
+	else if (!strcmp(where, "page-down"))
+		transcript_page(p->said, 1);
+	else if (!strcmp(where, "first"))
+		transcript_first(p->said);
+	else if (!strcmp(where, "last"))
+		transcript_last(p->said);
+}
+
+static bool on_command(void *self, const char *word, const char *arg)
+{
+	struct chat_panel *p = self;
+
+	if (!strcmp(word, "move")) {
+		scroll(p, arg);
+		return true;
+	}
+	if (!strcmp(word, "newline")) {
+		editor_insert(&p->edit, "\n", 1);
+		p->away = false;
+		return true;
+	}
+	if (!strcmp(word, "back")) {
+		bool was_here = !p->away;
+
+		p->away = true;
+		return was_here;
+	}
+	if (strcmp(word, "write") && (strcmp(word, "open") || !p->away))
+		return false;
+	p->away = false;
+	return true;
+}
+
+/* ---- where things are */
+
+struct rows {
+	int said, stats, input; /* lines of each, from the top */
+};
+
+struct input_line {
+	size_t at, len;
+};
+struct input_lines {
+	struct input_line *line;
+	size_t n, cap;
+};
+
+static void add_input_line(void *arg, size_t at, size_t len)
+{
+	struct input_lines *l = arg;
+
+	if (l->n == l->cap) {
+		l->cap = l->cap ? 2 * l->cap : 16;
+		l->line = xrealloc(l->line, l->cap * sizeof *l->line);
+	}
+	l->line[l->n++] = (struct input_line){ at, len };
+}
+
+static int indent(int w)
+{
+	return w < 10 ? 0 : 2;
+}
+
+/* xfree l->line. */
+static void wrap_input(const struct editor *e, int w, struct input_lines *l)
+{
+	*l = (struct input_lines){ 0 };
+	if (e->n)
+		canvas_wrap(e->text, e->n, w - indent(w), add_input_line, l);
+	if (!e->n || e->text[e->n - 1] == '\n') /* an empty line is a place to type, too */
+		add_input_line(l, e->n, 0);
+}
+
+static struct rows share(int h, size_t input_lines)
+{
+	struct rows r = { 0 };
+	int most = h / 3 > 1 ? h / 3 : 1;
+
+	if (h < 1)
+		return r;
+	r.input = input_lines > (size_t)most ? most : (int)input_lines;
+	r.stats = h - r.input >= 2;
+	r.said = h - r.input - r.stats;
+	return r;
+}
+
+/* ---- drawing */
+
+static void draw_stats(const struct chat_panel *p, struct canvas *c, int y)
+{
+	const struct chat_stats *s = &p->chat->stats;
+	struct parts line = { .c = c, .x = 0, .y = y };
+
+	if (s->streaming)
+		panel_part(&line, ROLE_ACCENT, "%s",
+			s->answer_tokens ? "streaming" : "reading the prompt");
+	else if (s->end[0])
+		panel_part(&line, ROLE_TEXT, "%s", s->end);
+	if (s->tok_s > 0)
+		panel_part(&line, ROLE_TEXT, s->tok_s < 10 ? "%.1f tok/s" : "%.0f tok/s", s->tok_s);
+	if (s->ttft_ms > 0)
+		panel_part(&line, ROLE_DIM, "ttft %.0f ms", s->ttft_ms);
+	if (s->ctx)
+		panel_part(&line, ROLE_DIM, "ctx %zu of %zu", s->ctx_used, s->ctx);
+	if (!isnan(s->bpw) && s->bpw > 0)
+		panel_part(&line, ROLE_TEXT, "%.2f bpw", s->bpw);
+	panel_part(&line, ROLE_DIM, "seed %llu", (unsigned long long)s->seed);
+	panel_part(&line, ROLE_DIM, "t %.4g", s->temperature);
+	panel_part(&line, ROLE_DIM, "%s", s->template);
+}
+
+/* Between transcript and input: what went wrong, else how the answer went. */
+static void draw_state(const struct chat_panel *p, struct canvas *c, int y)
+{
+	if (p->error)
+		panel_cut(c, 0, y, c->w, ROLE_BAD, p->error);
+	else if (p->why)
+		panel_cut(c, 0, y, c->w, ROLE_WARN, p->why);
+	else if (p->edit.cut)
+		panel_cut(c, 0, y, c->w, ROLE_WARN, "a message holds 64 kB: the rest was left out");
+	else if (p->waiting)
+		panel_cut(c, 0, y, c->w, ROLE_DIM, "sent");
+	else if (p->chat)
+		draw_stats(p, c, y);
+	else
+		panel_cut(c, 0, y, c->w, ROLE_DIM, "Enter sends  Alt-Enter new line  Esc leaves");
+}
+
+static void draw_input(const struct chat_panel *p, struct canvas *c, int y, int rows,
+	const struct input_lines *l, bool focus)
+{
+	const struct editor *e = &p->edit;
+	enum role r = p->away || !focus ? ROLE_DIM : ROLE_TEXT;
+	int x0 = indent(c->w), x;
+	size_t row = 0, first;
+
+	while (row + 1 < l->n && l->line[row + 1].at <= e->at)
+		row++;
+	first = row + 1 > (size_t)rows ? row + 1 - (size_t)rows : 0;
+	if (x0 && !first)
+		canvas_text(c, 0, y, p->away ? ROLE_DIM : ROLE_ACCENT, ">");
+	if (!e->n && p->away)
+		canvas_text(c, x0, y, ROLE_DIM,
+			focus ? "i or Enter: write" : "Tab to this panel, then i: write");
+	for (size_t i = first; i < l->n && i < first + (size_t)rows && e->n; i++)
+		canvas_textn(
+			c, x0, y + (int)(i - first), r, e->text + l->line[i].at, l->line[i].len);
+	if (!focus || p->away)
+		return;
+	/* At a break the cursor is behind the blank that is not drawn. */
+	x = x0;
+	if (e->n)
+		x += panel_columns(e->text + l->line[row].at, e->at - l->line[row].at);
+	canvas_cursor(c, x < c->w ? x : c->w - 1, y + (int)(row - first), true);
+}
+
+static void draw_said(const struct chat_panel *p, struct canvas *c)
+{
+	transcript_lay_out(p->said, c->w, c->h);
+	if (transcript_empty(p->said))
+		panel_cut(c, 0, 0, c->w, ROLE_DIM,
+			"Say something: the model under the dial answers.");
+	transcript_draw(p->said, c);
+}
+
+static void draw(const void *self, struct canvas *c, bool focus)
+{
+	const struct chat_panel *p = self;
+	struct input_lines l;
+	struct canvas said;
+	struct rows r;
+
+	wrap_input(&p->edit, c->w, &l);
+	r = share(c->h, l.n);
+	if (c->h == 1 && (!focus || p->away) && !transcript_empty(p->said))
+		r = (struct rows){ .said = 1 };
+	said = canvas_sub(c, 0, 0, c->w, r.said);
+	draw_said(p, &said);
+	if (r.stats)
+		draw_state(p, c, r.said);
+	if (r.input)
+		draw_input(p, c, r.said + r.stats, r.input, &l, focus);
+	xfree(l.line);
+}
+
+static const char *on_mouse(void *self, int x, int y, int button, int w, int h)
+{
+	struct chat_panel *p = self;
+	struct input_lines l;
+	struct rows r;
+
+	(void)x;
+	if (button == MOUSE_WHEEL_UP || button == MOUSE_WHEEL_DOWN) {
+		transcript_scroll(p->said, button == MOUSE_WHEEL_UP ? -3 : 3);
+		return "";
+	}
+	wrap_input(&p->edit, w, &l);
+	r = share(h, l.n);
+	xfree(l.line);
+	if (button != MOUSE_LEFT || y < r.said + r.stats)
+		return NULL;
+	p->away = false;
+	return "";
+}
+
+/* The last answer, all stretches of it. */
+static char *copy(const void *self)
+{
+	const struct snap_chat *c = ((const struct chat_panel *)self)->chat;
+	size_t end, first;
+
+	if (!c)
+		return NULL;
+	for (end = c->n; end && c->piece[end - 1].who != CHAT_MODEL; end--)
+		;
+	if (!end)
+		return NULL;
+	for (first = end - 1; first && c->piece[first - 1].who == CHAT_MODEL &&
+			      c->piece[first - 1].turn == c->piece[end - 1].turn;
+		first--)
+		;
+	return xstrndup(c->text + c->piece[first].at,
+		c->piece[end - 1].at + c->piece[end - 1].len - c->piece[first].at);
+}
+
+const struct panel_class panel_chat = {
+	.name = "chat",
+	.title = "Chat",
+	.min_w = 40,
+	.min_h = 6,
+	.events = 1u << EV_MODEL | 1u << EV_CHAT | 1u << EV_JOB_BEGAN | 1u << EV_JOB_ENDED,
+	.keys = keys,
+	.create = create,
+	.destroy = destroy,
+	.on_event = on_event,
+	.on_text = on_text,
+	.on_paste = on_paste,
+	.wants_text = wants_text,
+	.on_command = on_command,
+	.on_mouse = on_mouse,
+	.copy = copy,
+	.draw = draw,
+};

@@ -1,0 +1,54 @@
+/* map.h - what the heatmap and the cell panel both know of cells: how bad, which rank,
+ * which of them a filter keeps.
+ *
+ * Pure functions over snapshots; UI thread.
+ */
+#ifndef BD_APP_PANEL_MAP_H
+#define BD_APP_PANEL_MAP_H
+
+#include <stdbool.h>
+
+#include "core/work/snap.h"
+
+enum { MAP_KINDS = 7, MAP_FILTER = 64 };
+extern const char *const map_kind[MAP_KINDS]; /* "q" ... "down" */
+
+/* Snapshots of one model; map and answer may be NULL. */
+struct map_of {
+	const struct snap_model *model;
+	const struct snap_map *map;
+	const struct snap_answer *answer;
+};
+
+struct map_scale {
+	size_t format; /* the probe: the smallest format */
+	bool nats;     /* false: first scores */
+	double lo, hi; /* what levels 0 and 7 begin at */
+};
+
+bool map_known(const struct map_cell *c);   /* its value says something */
+bool map_in_nats(const struct map_cell *c); /* not a first score */
+
+/* Only scored, on a map in nats: its level is what the score suggests, drawn dim. */
+bool map_is_estimate(const struct map_scale *s, const struct map_cell *c);
+
+/* The scale over all cells of the probe format. */
+struct map_scale map_scale_of(const struct snap_model *m, const struct snap_map *map);
+/* 0 ... 7, -1: not known, or not on this scale. */
+int map_cell_level(const struct map_scale *s, const struct map_cell *c);
+int map_level(const struct map_scale *s, const struct snap_map *map, size_t linear);
+/* Where level l begins. */
+double map_threshold(const struct map_scale *s, int l);
+/* 1: the most damage a byte at the probe format; 0: not known. */
+size_t map_rank(
+	const struct snap_model *m, const struct snap_map *map, size_t probe, size_t linear);
+
+bool map_is_calibrated(const char *quantizer);     /* it looked at data; the others did not */
+const char *map_name(size_t linear, char out[32]); /* "layers.3.v" */
+
+/* A filter is words.  Names of kinds keep these rows; of the others all must hold: a glob
+ * over names, bits=2, bits=k, kl>0.01, kl<0.01, pinned. */
+size_t map_kinds(const char *filter, size_t out[MAP_KINDS]); /* the rows it keeps */
+bool map_matches(const char *filter, const struct map_of *of, size_t linear);
+
+#endif

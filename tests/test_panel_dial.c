@@ -1,0 +1,465 @@
+/* test_panel_dial.c - slider, front, search and jobs. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/tui/keys.h"
+#include "app/tui/view.h"
+#include "core/base/alloc.h"
+#include "tests/lib_panel.h"
+
+extern const struct panel_class panel_slider, panel_front, panel_search, panel_jobs;
+
+static struct alone p;
+static char *shown;
+
+static const char *row(int w, int h, int y)
+{
+	xfree(shown);
+	shown = alone_draw(&p, w, h);
+	return alone_row(shown, y);
+}
+
+static void shows(int w, int h, const char *want)
+{
+	row(w, h, 0);
+	cr_assert_str_eq(shown, want, "got\n%s", shown);
+}
+
+static bool says(int w, int h, const char *what)
+{
+	row(w, h, 0);
+	return strstr(shown, what);
+}
+
+static void begin(const struct panel_class *class)
+{
+	p = alone_open(class);
+	alone_hear(&p, EV_FRONT, 0, 0, &made_front()->snap);
+	alone_hear(&p, EV_ANSWER, 0, 0, &made_answer(3)->snap);
+}
+
+static void hear_answer(double asked, double stored, double kl, double se, bool nats)
+{
+	struct snap_answer *a = made_answer(3);
+
+	a->asked_bpw = asked;
+	a->stored_bpw = stored;
+	a->kl = kl;
+	a->se = se;
+	a->in_nats = nats;
+	alone_hear(&p, EV_ANSWER, 0, 0, &a->snap);
+}
+
+static void end(void)
+{
+	xfree(shown);
+	shown = NULL;
+	alone_close(&p);
+}
+
+TestSuite(slider, .fini = end);
+TestSuite(front, .fini = end);
+TestSuite(search, .fini = end);
+TestSuite(jobs, .fini = end);
+
+/* ---- slider */
+
+Test(slider, shows_the_knob_between_its_ends_and_all_three_sizes)
+{
+	begin(&panel_slider);
+	/* 41 columns from 2.50 to 5.00: 4.25 is the 28th after the first; ◇ is 3.50. */
+	shows(78, 2,
+		"  2.50 ━━━━━━━━━━━━━━━━◇━━━━━━━━━━━●──────────── 5.00  4.25 bpw\n"
+		" predicted .0131 ± .0009  53.9 MiB  nominal 4.03  file 81.0 MiB\n");
+	cr_assert_str_eq(p.class->note(p.self), "predicted ± .0009");
+}
+
+Test(slider, says_what_was_asked_when_it_is_not_what_was_reached)
+{
+	begin(&panel_slider);
+	hear_answer(4.27, 4.25, 0.0131, 0.0009, true);
+	cr_assert(says(78, 2, "4.25 bpw (asked 4.27)"));
+	cr_assert(says(118, 2, "4.25 bpw (asked 4.27)   53.9 MiB"));
+	cr_assert(says(60, 2, "  asked 4.27"));
+	hear_answer(4.254, 4.25, 0.0131, 0.0009, true);
+	cr_assert_not(says(78, 2, "asked"));
+}
+
+Test(slider, the_track_stays_while_the_numbers_change)
+{
+	const char *before, *after;
+
+	begin(&panel_slider);
+	before = strdup(row(78, 2, 0));
+	hear_answer(4.2501, 4.23, NAN, NAN, true);
+	after = row(78, 2, 0);
+	cr_assert_eq(strstr(before, " 5.00") - before, strstr(after, " 5.00") - after);
+	free((void *)before);
+}
+
+Test(slider, predicted_and_measured_have_their_names)
+{
+	struct snap_answer *a = made_answer(3);
+
+	begin(&panel_slider);
+	a->measured_kl = 0.0129;
+	a->measured_se = 0.0004;
+	alone_hear(&p, EV_ANSWER, 0, 0, &a->snap);
+	cr_assert(says(78, 2, " predicted .0131 ± .0009  measured .0129 ± .0004"));
+}
+
+Test(slider, first_scores_are_no_nats)
+{
+	begin(&panel_slider);
+	hear_answer(4.25, 4.25, 0.123, NAN, false);
+	cr_assert(says(78, 2, " first score .1230, not in nats"));
+	cr_assert_not(says(78, 2, "predicted"));
+	cr_assert_str_eq(p.class->note(p.self), "first score, not in nats");
+	hear_answer(4.25, 4.25, NAN, NAN, false);
+	cr_assert(says(78, 2, "damage not predicted yet"));
+	cr_assert_null(p.class->note(p.self));
+}
+
+Test(slider, a_click_or_drag_names_the_budget)
+{
+	begin(&panel_slider);
+	/* The track is columns 7 to 47 of 78. */
+	cr_assert_str_eq(p.class->on_mouse(p.self, 7, 0, MOUSE_LEFT, 78, 2), "budget 2.50");
+	cr_assert_str_eq(p.class->on_mouse(p.self, 47, 0, MOUSE_LEFT, 78, 2), "budget 5.00");
+	cr_assert_str_eq(p.class->on_mouse(p.self, 27, 0, MOUSE_LEFT, 78, 2), "budget 3.75");
+	cr_assert_str_eq(p.class->on_mouse(p.self, 2, 0, MOUSE_LEFT, 78, 2), "budget 2.50");
+	cr_assert_str_eq(p.class->on_mouse(p.self, 50, 0, MOUSE_LEFT, 78, 2), "budget 5.00");
+	cr_assert_null(p.class->on_mouse(p.self, 70, 0, MOUSE_LEFT, 78, 2), "the numbers");
+	cr_assert_null(p.class->on_mouse(p.self, 20, 1, MOUSE_LEFT, 78, 2));
+	cr_assert_null(p.class->on_mouse(p.self, 20, 0, MOUSE_RIGHT, 78, 2));
+}
+
+Test(slider, the_wheel_turns_by_a_twentieth)
+{
+	begin(&panel_slider);
+	cr_assert_str_eq(p.class->on_mouse(p.self, 70, 1, MOUSE_WHEEL_UP, 78, 2), "budget +0.05");
+	cr_assert_str_eq(p.class->on_mouse(p.self, 70, 1, MOUSE_WHEEL_DOWN, 78, 2), "budget -0.05");
+}
+
+Test(slider, where_one_clicks_is_where_the_knob_goes)
+{
+	begin(&panel_slider);
+	for (int x = 7; x <= 47; x++) {
+		double bpw = strtod(p.class->on_mouse(p.self, x, 0, MOUSE_LEFT, 78, 2) + 7, NULL);
+		int cx, cy;
+
+		hear_answer(bpw, bpw, 0.01, 0.001, true);
+		xfree(alone_draw_as(&p, 78, 2, true, false, &cx, &cy));
+		cr_assert_eq(alone_role(&p, 78, 2, x, 0), ROLE_CURSOR, "at %d", x);
+	}
+}
+
+Test(slider, before_the_first_answer_it_says_so)
+{
+	p = alone_open(&panel_slider);
+	cr_assert_str_eq(row(78, 2, 0), " no budget before the first scores");
+	cr_assert_null(p.class->on_mouse(p.self, 20, 0, MOUSE_LEFT, 78, 2));
+	cr_assert_null(p.class->copy(p.self));
+	alone_hear(&p, EV_FRONT, 0, 0, &made_front()->snap);
+	cr_assert(says(78, 2, "2.50 ──"));
+}
+
+Test(slider, a_single_budget_is_no_track)
+{
+	struct snap_front *f = made_front();
+
+	begin(&panel_slider);
+	f->most_bpw = f->least_bpw;
+	alone_hear(&p, EV_FRONT, 0, 0, &f->snap);
+	cr_assert_str_eq(row(78, 2, 0), " 4.25 bpw");
+	cr_assert_null(p.class->on_mouse(p.self, 20, 0, MOUSE_LEFT, 78, 2));
+}
+
+Test(slider, one_line_is_enough)
+{
+	begin(&panel_slider);
+	cr_assert_str_eq(row(24, 1, 0), " ━━━━◇━━━●─── 4.25 bpw");
+	cr_assert_str_eq(row(14, 1, 0), "4.25 bpw .0131");
+}
+
+/* ---- front */
+
+Test(front, draws_axes_curve_marks_and_dial)
+{
+	struct snap_front *f = made_front();
+
+	begin(&panel_front);
+	f->point[0].kl = 0.5;
+	alone_hear(&p, EV_FRONT, 0, 0, &f->snap);
+	hear_answer(4.25, 4.25, 0.0625, 0.001, true);
+	shows(48, 8,
+		"      │⠉⠒⠒⠤⣀⡀               △ uniform  × random\n"
+		"     3│     ⠈⠉⠒⠢⠤⣀⡀\n"
+		"      │           ⠈⠉⠒⠢⢄◇⡀\n"
+		"    .3│                 ⠈⠉⠒⠤⠤⣀    △\n"
+		"      │                       ⠉⠑⠒⠤●⣀\n"
+		"   .03│                             ⠉⠑⠢⠤⢄⣀\n"
+		"      │                                   ⠉⠒⠒⠤⣀\n"
+		"      └────────3──────────────4───────────────5\n");
+}
+
+Test(front, a_straight_line_of_halves_is_straight_in_log)
+{
+	begin(&panel_front);
+	/* 41 columns over 2.5 bits: where the dial is, the line is. */
+	for (int i = 0; i <= 10; i++) {
+		hear_answer(2.5 + 0.25 * i, 2.5 + 0.25 * i, 8 / pow(2, i), 0.01, true);
+		cr_assert_eq(alone_role(&p, 49, 12, 7 + 4 * i, i), ROLE_CURSOR, "point %d", i);
+	}
+}
+
+Test(front, linear_when_the_log_axis_is_off)
+{
+	begin(&panel_front);
+	cr_assert_str_eq(p.class->note(p.self), "nats a token, log");
+	alone_hear(&p, EV_VIEW, 0, 0, NULL);
+	cr_assert_str_eq(p.class->note(p.self), "nats a token, linear");
+	cr_assert_not_null(strstr(row(60, 10, 0), "8│"));
+	cr_assert_not_null(strstr(row(60, 10, 8), "0│"));
+	hear_answer(2.75, 2.75, 4, 0.01, true);
+	cr_assert_eq(alone_role(&p, 60, 10, 7 + 5, 4), ROLE_CURSOR, "half way down");
+}
+
+Test(front, ascii_uses_no_braille)
+{
+	begin(&panel_front);
+	alone_hear(&p, EV_VIEW, 0, VIEW_LOG | VIEW_ASCII, NULL);
+	row(60, 10, 0);
+	for (const char *s = shown; *s; s++)
+		cr_assert_not(
+			(s[0] & 0xff) == 0xe2 && (s[1] & 0xfc) == 0xa0, "braille:\n%s", shown);
+	cr_assert_not_null(strstr(shown, "-_"));
+}
+
+Test(front, a_measured_point_off_the_line_is_flagged)
+{
+	struct snap_front *f = made_front();
+
+	begin(&panel_front);
+	cr_assert_not(says(79, 10, "off the line"), "0.5 is what the line has at 3.5");
+	f->point[0].kl = 0.53;
+	alone_hear(&p, EV_FRONT, 0, 0, &f->snap);
+	cr_assert(says(79, 10, "◇ off the line by more than 2 se"));
+	f = made_front();
+	f->point[0].kl = 0.519;
+	alone_hear(&p, EV_FRONT, 0, 0, &f->snap);
+	cr_assert_not(says(79, 10, "off the line"), "within two standard errors");
+}
+
+Test(front, points_in_nats_are_not_drawn_among_first_scores)
+{
+	struct snap_front *f = made_front();
+
+	begin(&panel_front);
+	f->in_nats = false;
+	alone_hear(&p, EV_FRONT, 0, 0, &f->snap);
+	cr_assert_not(says(79, 10, "◇"));
+	cr_assert_not(says(79, 10, "●"), "the answer is in nats, the front is not");
+	cr_assert(says(79, 10, "first scores: measured ones not drawn"));
+	cr_assert_str_eq(p.class->note(p.self), "first scores, not in nats, log");
+}
+
+Test(front, too_small_to_draw_it_tells_the_numbers)
+{
+	begin(&panel_front);
+	shows(20, 2, " 4.25 bpw\n predicted .0131\n");
+	hear_answer(4.25, 4.25, 0.5, NAN, false);
+	shows(20, 2, " 4.25 bpw\n first score .5000\n");
+}
+
+Test(front, no_damage_at_all_is_a_line_on_the_axis)
+{
+	struct snap_front *f = snap_front_new(2, 0);
+
+	p = alone_open(&panel_front);
+	f->bytes[0] = f->least = 100;
+	f->bytes[1] = f->most = 200;
+	f->least_bpw = 2;
+	f->most_bpw = 4;
+	f->in_nats = true;
+	alone_hear(&p, EV_FRONT, 0, 0, &f->snap);
+	cr_assert_not_null(strstr(row(40, 6, 4), "⣀⣀⣀"));
+}
+
+/* ---- search */
+
+Test(search, tells_what_the_answer_rests_on)
+{
+	begin(&panel_search);
+	alone_hear(&p, EV_MODEL, 0, 0, &made_model(3)->snap);
+	alone_hear(&p, EV_MAP, 0, 0, &made_map(3, CELL_FAST)->snap);
+	alone_hear(&p, EV_VARIANTS, 0, 0, &made_variants(3)->snap);
+	shows(50, 10,
+		" predict  .0131 ± .0009 nats\n"
+		" measured not yet (m)\n"
+		" bound    .0130  gap .0001  0.41 ms\n"
+		" from     fast pass\n"
+		" scan     0 of 63 cells\n"
+		" variants data-free 42, calibrated 21 of 63\n"
+		" text     self-sampled, seed 1\n"
+		" guards   random .3000  uniform .4000\n"
+		"\n"
+		" m measure   S keep as run   x stop\n");
+}
+
+Test(search, an_exact_answer_and_a_measured_one_say_so)
+{
+	struct snap_answer *a = made_answer(3);
+
+	begin(&panel_search);
+	a->exact = true;
+	a->measured_kl = 0.0129;
+	a->measured_se = 0.0004;
+	a->solve_ms = 12.34;
+	alone_hear(&p, EV_ANSWER, 0, 0, &a->snap);
+	cr_assert_str_eq(row(50, 10, 1), " measured .0129 ± .0004 nats");
+	cr_assert_str_eq(row(50, 10, 2), " bound    exact: none is better  12.3 ms");
+}
+
+Test(search, a_guard_that_is_better_is_named)
+{
+	begin(&panel_search);
+	hear_answer(4.25, 4.25, 0.35, 0.01, true);
+	cr_assert_str_eq(row(50, 10, 7), " guards   random .3000 is better  uniform .4000");
+	hear_answer(3.0, 3.0, 0.35, 0.01, true);
+	cr_assert_str_eq(row(50, 10, 7), " guards   none at this size");
+}
+
+Test(search, scan_counts_name_the_stage)
+{
+	static const struct {
+		size_t scored, fast, scanned;
+		const char *want;
+	} at[] = {
+		{ 12, 0, 0, " scan     scored 12 of 63" },
+		{ 63, 5, 0, " scan     fast pass 5 of 63" },
+		{ 63, 5, 2, " scan     fast pass 5 of 63  scanned 2" },
+		{ 63, 63, 7, " scan     7 of 63 cells" },
+		{ 63, 63, 63, " scan     all 63 cells" },
+	};
+
+	begin(&panel_search);
+	for (size_t i = 0; i < sizeof at / sizeof at[0]; i++) {
+		struct snap_map *m = made_map(3, CELL_SCORED);
+
+		m->scored = at[i].scored;
+		m->fast = at[i].fast;
+		m->scanned = at[i].scanned;
+		alone_hear(&p, EV_MAP, 0, 0, &m->snap);
+		cr_assert_str_eq(row(50, 10, 4), at[i].want);
+	}
+}
+
+Test(search, what_is_not_known_is_not_made_up)
+{
+	p = alone_open(&panel_search);
+	shows(40, 8,
+		" predict  nothing yet\n"
+		" measured not yet (m)\n"
+		" bound    -\n"
+		" from     no scores yet\n"
+		" scan     no cells yet\n"
+		" variants none made yet\n"
+		" text     -\n"
+		" guards   none at this size\n");
+	hear_answer(4.25, 4.25, 0.5, NAN, false);
+	cr_assert_str_eq(row(40, 8, 0), " predict  score .5000, not in nats");
+}
+
+Test(search, few_lines_hold_what_matters_most)
+{
+	begin(&panel_search);
+	shows(28, 2, " predict  .0131 ± .0009 nats\n measured not yet (m)\n");
+}
+
+/* ---- jobs */
+
+static void began(uint32_t id, const char *name)
+{
+	alone_hear(&p, EV_JOB_BEGAN, id, 0, &snap_text_new(name)->snap);
+}
+
+static void ended(uint32_t id, enum st st, const char *sentence)
+{
+	alone_hear(&p, EV_JOB_ENDED, id, st, &snap_text_new(sentence)->snap);
+}
+
+Test(jobs, nothing_runs_at_first)
+{
+	p = alone_open(&panel_jobs);
+	cr_assert_str_eq(row(78, 1, 0), " nothing runs");
+}
+
+Test(jobs, progress_rate_and_time_left_are_shown)
+{
+	p = alone_open(&panel_jobs);
+	began(7, "prepare");
+	cr_assert_str_eq(row(100, 1, 0), " ● prepare  begins");
+	alone_hear(&p, EV_JOB_PROGRESS, 7, 0, &made_progress("scan", 403, 630)->snap);
+	cr_assert_str_eq(row(100, 1, 0), " ● scan  63 %  ━━━━━━━━────  3 min 20 s left  "
+					 "403 of 630 cells  5.1 cells/s  job 7");
+	cr_assert_str_eq(row(30, 1, 0), " ● scan  63 %  3 min 20 s left");
+}
+
+Test(jobs, work_of_unknown_size_counts_seconds)
+{
+	struct snap_progress *g = made_progress("export", 0, 0);
+
+	p = alone_open(&panel_jobs);
+	began(1, "export");
+	g->rate = 0;
+	g->left_s = NAN;
+	alone_hear(&p, EV_JOB_PROGRESS, 1, 0, &g->snap);
+	cr_assert_str_eq(row(60, 1, 0), " ● export  working 12 s  job 1");
+}
+
+Test(jobs, the_newest_is_first_and_the_others_are_counted)
+{
+	p = alone_open(&panel_jobs);
+	began(1, "scan");
+	began(2, "measure");
+	began(3, "chat");
+	cr_assert_str_eq(
+		row(60, 1, 0), " ● chat  begins                                     +2 more");
+	shows(60, 3, " ● chat  begins\n ● measure  begins\n ● scan  begins\n");
+	ended(2, ST_OK, "");
+	shows(60, 3, " ● chat  begins\n ● scan  begins\n measure is done\n");
+}
+
+Test(jobs, a_failure_keeps_its_sentence)
+{
+	p = alone_open(&panel_jobs);
+	began(1, "scan");
+	ended(1, ST_NOMEM, "out of memory: 12 GiB wanted");
+	cr_assert_str_eq(row(78, 1, 0), " nothing runs  scan failed: out of memory: 12 GiB wanted");
+	cr_assert_str_eq(row(50, 1, 0), " scan failed: out of memory: 12 GiB wanted");
+	cr_assert_str_eq(row(30, 1, 0), " scan failed: out of memory: …");
+	cr_assert_eq(alone_role(&p, 50, 1, 2, 0), ROLE_BAD);
+	began(2, "scan");
+	ended(2, ST_CANCELLED, "scan stopped");
+	cr_assert_str_eq(row(78, 1, 0), " nothing runs  scan was stopped");
+}
+
+Test(jobs, a_sentence_from_outside_is_sanitised)
+{
+	p = alone_open(&panel_jobs);
+	began(1, "open");
+	ended(1, ST_INVALID, "open: \x1b]0;evil\x07 name");
+	cr_assert_str_eq(row(78, 1, 0), " nothing runs  failed: open: ]0;evil name");
+}
+
+Test(jobs, progress_of_a_job_that_is_not_there_is_no_news)
+{
+	p = alone_open(&panel_jobs);
+	cr_assert_not(alone_hear(&p, EV_JOB_PROGRESS, 9, 0, &made_progress("x", 1, 2)->snap));
+	ended(9, ST_OK, "");
+	cr_assert_str_eq(row(78, 1, 0), " nothing runs");
+}
