@@ -1,0 +1,298 @@
+/* args.c - argv to struct args, and help, both from two tables. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/verbs.h"
+#include "core/base/fs.h"
+#include "core/base/text.h"
+
+enum kind { FLAG, STRING, NUMBER, COUNT, SIGNED };
+
+static const struct option {
+	const char *name, *value;
+	enum kind kind;
+	size_t at;
+	const char *help;
+} options[] = {
+	{ "text", "FILE", STRING, offsetof(struct args, text), "text to measure on (plain text, bytes)" },
+	{ "layout", "L", STRING, offsetof(struct args, layout),
+		"a layout: file, run, format (int4g128) or stored bits a weight (3.6)" },
+	{ "bpw", "X", NUMBER, offsetof(struct args, bpw), "budget in stored bits a weight" },
+	{ "formats", "LIST", STRING, offsetof(struct args, formats),
+		"formats of the dial, such as int2g64,int4g128,keep" },
+	{ "quantizer", "NAME", STRING, offsetof(struct args, quantizer),
+		"minmax, clip, hqq or gptq for the whole layout; else the best of each linear" },
+	{ "guard", "NAME", STRING, offsetof(struct args, guard),
+		"instead of the search: uniform, ends or random:SEED" },
+	{ "prompt", "TEXT", STRING, offsetof(struct args, prompt), "what to say" },
+	{ "system", "TEXT", STRING, offsetof(struct args, system), "system message of a chat" },
+	{ "top", "N", COUNT, offsetof(struct args, top), "how many of the largest logits (20)" },
+	{ "tokens", "N", COUNT, offsetof(struct args, tokens), "tokens to scan on (512)" },
+	{ "limit", "N", COUNT, offsetof(struct args, limit), "tokens read from the text" },
+	{ "window", "T", COUNT, offsetof(struct args, window), "tokens of a window (512)" },
+	{ "max-tokens", "N", COUNT, offsetof(struct args, max_tokens), "longest answer (512)" },
+	{ "temp", "X", NUMBER, offsetof(struct args, temp), "temperature; 0 is the likeliest token" },
+	{ "seed", "N", SIGNED, offsetof(struct args, seed), "of the sampler" },
+	{ "stats", NULL, FLAG, offsetof(struct args, stats), "speed of the answer on stderr" },
+	{ "template", "NAME", STRING, offsetof(struct args, template),
+		"chat template: chatml llama2 llama3 mistral phi3 zephyr" },
+	{ "o", "PATH", STRING, offsetof(struct args, out), "where to write" },
+	{ "json", NULL, FLAG, offsetof(struct args, json), "one JSON object on stdout" },
+	{ "threads", "N", COUNT, offsetof(struct args, threads), "compute threads; else one a core" },
+	{ "demo", NULL, FLAG, offsetof(struct args, demo), "a tiny model generated from a seed" },
+	{ "read-only", NULL, FLAG, offsetof(struct args, read_only), "write no cache and no runs" },
+	{ "runs", "DIR", STRING, offsetof(struct args, runs), "where run folders are" },
+	{ "once", NULL, FLAG, offsetof(struct args, once), "draw one frame to stdout and leave" },
+	{ "size", "WxH", STRING, offsetof(struct args, size), "of that frame (120x36)" },
+	{ "plain", NULL, FLAG, offsetof(struct args, plain), "lines instead of a screen" },
+	{ "headless", "WxH", STRING, offsetof(struct args, headless), "no terminal: a screen in memory" },
+	{ "keys", "FILE", STRING, offsetof(struct args, keys), "keys for --headless, one a line" },
+	{ "dump", "FILE", STRING, offsetof(struct args, dump), "its last frame; .ansi: with colours" },
+	{ "color", "WHEN", STRING, offsetof(struct args, color), "auto, always or never" },
+	{ "ascii", NULL, FLAG, offsetof(struct args, ascii), "draw with ASCII characters only" },
+	{ "no-mouse", NULL, FLAG, offsetof(struct args, no_mouse), "leave the mouse to the terminal" },
+	{ "no-sync", NULL, FLAG, offsetof(struct args, no_sync), "no synchronised output" },
+	{ "arrange", "NAME", STRING, offsetof(struct args, arrange), "start with this arrangement" },
+	{ "screen", "N", STRING, offsetof(struct args, screen), "start on this screen" },
+	{ "clear-cache", NULL, FLAG, offsetof(struct args, clear_cache), "empty the cache" },
+	{ "colors", NULL, FLAG, offsetof(struct args, colors), "show every role and ramp" },
+	{ "log-level", "SPEC", STRING, offsetof(struct args, log_level), "debug or info,bus=trace" },
+};
+enum { N_OPTIONS = sizeof options / sizeof *options };
+
+const char *args_option_name(size_t i) { return i < N_OPTIONS ? options[i].name : NULL; }
+const char *args_option_value(size_t i) { return i < N_OPTIONS ? options[i].value : NULL; }
+
+static const struct verb *find_verb(const char *name)
+{
+	for (const struct verb *v = verb_table; v->name; v++)
+		if (!strcmp(v->name, name))
+			return v;
+	return NULL;
+}
+
+bool args_is_verb(const char *word) { return find_verb(word) != NULL; }
+
+/* Is `name` a word of the blank-separated list? */
+static bool listed(const char *list, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = list; (p = strstr(p, name)); p += n)
+		if ((p == list || p[-1] == ' ') && (!p[n] || p[n] == ' '))
+			return true;
+	return false;
+}
+
+static const struct option *find_option(const char *name, size_t n)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (strlen(options[i].name) == n && !strncmp(options[i].name, name, n))
+			return &options[i];
+	return NULL;
+}
+
+static int usage(const char *fmt, const char *a, const char *b, const char *hint)
+{
+	char clean_a[200], clean_b[200];
+
+	text_clean(clean_a, sizeof clean_a, a, strlen(a), true);
+	text_clean(clean_b, sizeof clean_b, b, strlen(b), true);
+	fprintf(stderr, "bitdial: ");
+	fprintf(stderr, fmt, clean_a, clean_b);
+	if (hint)
+		fprintf(stderr, "; did you mean %s?", hint);
+	fputc('\n', stderr);
+	return 2;
+}
+
+static int set_value(struct args *a, const struct option *o, const char *value)
+{
+	char *end = NULL;
+
+	switch (o->kind) {
+	case FLAG:
+		*(bool *)((char *)a + o->at) = true;
+		return 0;
+	case STRING:
+		*(const char **)((char *)a + o->at) = value;
+		return 0;
+	case NUMBER: {
+		double v = strtod(value, &end);
+
+		*(double *)((char *)a + o->at) = v;
+		if (end != value && !*end && isfinite(v) && v >= 0)
+			return 0;
+		return usage("--%s %s: expected a number", o->name, value, NULL);
+	}
+	case COUNT: {
+		unsigned long long v = strtoull(value, &end, 10);
+
+		*(uint64_t *)((char *)a + o->at) = v;
+		if (end != value && !*end && value[0] >= '0' && value[0] <= '9' && v > 0 &&
+			v <= (1ull << 40))
+			return 0;
+		return usage("--%s %s: expected a whole number above 0", o->name, value, NULL);
+	}
+	default: {
+		long long v = strtoll(value, &end, 10);
+
+		*(int64_t *)((char *)a + o->at) = v;
+		if (end != value && !*end && v >= 0)
+			return 0;
+		return usage("--%s %s: expected a whole number of at least 0", o->name, value, NULL);
+	}
+	}
+}
+
+static int bad_option(const char *arg, const struct verb *v)
+{
+	const char *names[N_OPTIONS + 1], *near;
+	char word[64], hint[72];
+	size_t n = 0;
+
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (listed(v->options, options[i].name))
+			names[n++] = options[i].name;
+	names[n] = NULL;
+	snprintf(word, sizeof word, "%.*s", (int)strcspn(arg, "="), arg);
+	near = text_suggest(word, names);
+	if (near)
+		snprintf(hint, sizeof hint, "--%s", near);
+	return usage("--%s: no such option of %s (bitdial help)", word, v->name,
+		near ? hint : NULL);
+}
+
+/* One option at argv[*i], its value taken along. */
+static int take_option(struct args *a, const struct verb *v, int argc, char **argv, int *i)
+{
+	const char *arg = argv[*i] + 1, *eq;
+	const struct option *o;
+
+	arg += *arg == '-';
+	eq = strchr(arg, '=');
+	o = find_option(arg, eq ? (size_t)(eq - arg) : strlen(arg));
+	if (!o || !listed(v->options, o->name))
+		return bad_option(arg, v);
+	if (o->kind == FLAG)
+		return eq ? usage("--%s takes no value (%s)", o->name, eq + 1, NULL)
+			  : set_value(a, o, NULL);
+	if (eq)
+		return set_value(a, o, eq + 1);
+	if (*i + 1 >= argc)
+		return usage("--%s wants a value: %s", o->name, o->value, NULL);
+	return set_value(a, o, argv[++*i]);
+}
+
+/* A first word that is no verb is a model to open, unless it looks like a slip. */
+static int choose_verb(struct args *a, const char *word)
+{
+	const char *names[32], *near;
+	size_t n = 0;
+
+	if (find_verb(word)) {
+		a->verb = word;
+		return 0;
+	}
+	a->verb = "open";
+	for (const struct verb *v = verb_table; v->name && n < 31; v++)
+		names[n++] = v->name;
+	names[n] = NULL;
+	near = text_suggest(word, names);
+	if (near && !strchr(word, '/') && !strchr(word, '.') && !fs_is_file(word) &&
+		!fs_is_dir(word))
+		return usage("%s is no verb and no model%s", word, "", near);
+	a->word[a->n_words++] = word;
+	return 0;
+}
+
+int args_parse(struct args *a, int argc, char **argv)
+{
+	bool only_words = false, chosen = false;
+	int rc = 0;
+
+	*a = (struct args){ .verb = "open", .bpw = (double)NAN, .temp = (double)NAN, .seed = -1 };
+	for (int i = 1; i < argc && !rc; i++) { /* the verb first: it says which options there are */
+		if (!strcmp(argv[i], "--"))
+			break;
+		if (argv[i][0] == '-' && argv[i][1]) {
+			const char *name = argv[i] + 1 + (argv[i][1] == '-');
+			const struct option *o = find_option(name, strcspn(name, "="));
+
+			if (o && o->kind != FLAG && !strchr(argv[i], '='))
+				i++;
+			continue;
+		}
+		rc = choose_verb(a, argv[i]);
+		a->n_words = 0;
+		break;
+	}
+	for (int i = 1; i < argc && !rc; i++) {
+		if (!only_words && !strcmp(argv[i], "--")) {
+			only_words = chosen = true;
+		} else if (!only_words && argv[i][0] == '-' && argv[i][1]) {
+			rc = take_option(a, find_verb(a->verb), argc, argv, &i);
+		} else if (!chosen && !strcmp(argv[i], a->verb)) {
+			chosen = true;
+		} else if (a->n_words < find_verb(a->verb)->words) {
+			chosen = true;
+			a->word[a->n_words++] = argv[i];
+		} else {
+			rc = usage("%s: one word too many: %s", a->verb, argv[i], NULL);
+		}
+	}
+	if (!rc && a->demo && a->n_words)
+		rc = usage("--demo is a model of its own: leave out %s%s", a->word[0], "", NULL);
+	return rc;
+}
+
+static void verb_help_text(FILE *to, const struct verb *v)
+{
+	fprintf(to, "bitdial %s%s%s\n  %s\n\n", v->name, *v->arguments ? " " : "", v->arguments,
+		v->summary);
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		char left[40];
+
+		if (!listed(v->options, options[i].name))
+			continue;
+		snprintf(left, sizeof left, "%s%s%s%s", strlen(options[i].name) > 1 ? "--" : "-",
+			options[i].name, options[i].value ? " " : "",
+			options[i].value ? options[i].value : "");
+		fprintf(to, "  %-20s %s\n", left, options[i].help);
+	}
+}
+
+int args_help(const char *topic, bool to_stdout)
+{
+	FILE *to = to_stdout ? stdout : stderr;
+	const struct verb *v = topic ? find_verb(topic) : NULL;
+	const char *names[32], *near;
+	size_t n = 0;
+
+	if (v) {
+		verb_help_text(to, v);
+		return 0;
+	}
+	for (v = verb_table; v->name && n < 31; v++)
+		names[n++] = v->name;
+	names[n] = NULL;
+	if (topic) {
+		near = text_suggest(topic, names);
+		return usage("help: there is no verb %s%s", topic, "", near);
+	}
+	fprintf(to, "bitdial %s - where the bits of a language model belong\n\n"
+		    "  bitdial [MODEL]      the workbench\n", BD_VERSION);
+	for (v = verb_table; v->name; v++) {
+		char left[64];
+
+		snprintf(left, sizeof left, "%s %s", v->name, v->arguments);
+		fprintf(to, "  bitdial %-28s %s\n", left, v->summary);
+	}
+	fprintf(to, "\nbitdial help VERB lists the options of a verb.\n"
+		    "MODEL is a .gguf, a .safetensors, a llama2.c .bin, or a folder; none: the default\n"
+		    "one that `make model` fetched.  L is a file, a run, a format (int4g128) or a number\n"
+		    "of stored bits a weight (3.6).\n");
+	return 0;
+}

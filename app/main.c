@@ -1,0 +1,76 @@
+/* main.c - bitdial: where the bits of a language model belong. */
+#include <fcntl.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "app/tui/loop.h"
+#include "app/verbs.h"
+#include "core/base/log.h"
+#include "core/work/run.h"
+
+/* A closed one of the three would be the next file that is opened: output would end up in
+ * the log or in the journal of cells.  Read-only, so that writing still fails. */
+static void hold_standard_files(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
+			return;
+}
+
+/* OpenBLAS asks for 128 MiB at its start and, refused, asks for ever. */
+static bool has_address_space(void)
+{
+	enum { LEAST_MIB = 192 };
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_AS, &r) || r.rlim_cur >= (rlim_t)LEAST_MIB << 20)
+		return true;
+	fprintf(stderr, "bitdial: ulimit -v leaves %llu MiB of address space; %d are the least\n",
+		(unsigned long long)(r.rlim_cur >> 20), LEAST_MIB);
+	return false;
+}
+
+/* --help and --version anywhere before a "--" win over everything else. */
+static int asked_about(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+		if (!strcmp(argv[i], "--version")) {
+			printf("bitdial %s\n", BD_VERSION);
+			return 1;
+		}
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+			args_help(args_is_verb(argv[1]) ? argv[1] : NULL, true);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct args a;
+	int rc;
+
+	hold_standard_files();
+	setlocale(LC_CTYPE, ""); /* never LC_NUMERIC: numbers in files have a point */
+	if (asked_about(argc, argv))
+		return verb_flush(0);
+	rc = args_parse(&a, argc, argv);
+	if (rc)
+		return rc;
+	if (!has_address_space())
+		_exit(1); /* its threads cannot be ended, either */
+	if (a.log_level && !log_levels(a.log_level)) {
+		fprintf(stderr, "bitdial: --log-level: expected debug or info,bus=trace\n");
+		return 2;
+	}
+	if (a.runs)
+		runs_dir_set(a.runs);
+	for (const struct verb *v = verb_table; v->name; v++)
+		if (!strcmp(v->name, a.verb))
+			return verb_flush(v->run(&a));
+	return 2;
+}

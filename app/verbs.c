@@ -1,0 +1,29 @@
+/* verbs.c - the table of verbs. */
+#include "app/verbs.h"
+
+#define COMMON " threads template read-only runs log-level demo"
+
+const struct verb verb_table[] = {
+	{ "open", "[MODEL]", "the workbench: heatmap, dial, chat",
+		"text formats tokens layout once size plain headless keys dump color ascii no-mouse "
+		"no-sync arrange screen stats json seed temp" COMMON, 1, verb_open },
+	{ "scan", "MODEL", "measure the damage of every linear in every format",
+		"text tokens formats quantizer json" COMMON, 1, verb_scan },
+	{ "search", "MODEL --bpw X", "the best layout at a budget",
+		"bpw formats text tokens guard o json" COMMON, 1, verb_search },
+	{ "eval", "MODEL --text FILE", "perplexity, and with a layout its KL from the reference",
+		"text layout limit window quantizer formats tokens json" COMMON, 1, verb_eval },
+	{ "tokens", "MODEL --text FILE", "the ids of a text", "text limit json" COMMON, 1, verb_tokens },
+	{ "logits", "MODEL --prompt S", "the largest next-token logits after a raw text",
+		"prompt top layout quantizer formats json" COMMON, 1, verb_logits },
+	{ "chat", "MODEL --prompt S", "one answer, with the chat template",
+		"prompt system layout quantizer formats seed temp max-tokens stats json" COMMON,
+		1, verb_chat },
+	{ "layout", "show L", "what a layout file says", "json", 2, verb_layout },
+	{ "export", "MODEL --layout L -o DIR", "write the quantized model as a folder",
+		"layout quantizer formats o json" COMMON, 1, verb_export },
+	{ "doctor", "", "what was found: machine, kernels, paths, cache",
+		"json colors clear-cache threads", 0, verb_doctor },
+	{ "help", "[VERB]", "this list, or the options of a verb", "", 1, verb_help },
+	{ 0 },
+};

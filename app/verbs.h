@@ -1,0 +1,83 @@
+/* verbs.h - what `bitdial VERB` does.
+ *
+ * One line of verbs.c's table a verb: name, arguments, help, the options it takes.
+ * Results go to stdout (one JSON object with --json), people's text to stderr.  Exit
+ * codes: 0 done, 1 failed, 2 wrong usage, 128 + signal.  Main thread.
+ */
+#ifndef BD_APP_VERBS_H
+#define BD_APP_VERBS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/err.h"
+#include "core/base/sink.h"
+
+/* Every option of every verb, parsed; strings are borrowed from argv. */
+struct args {
+	const char *verb;
+	const char *word[8]; /* positional, after the verb */
+	size_t n_words;
+	const char *text, *layout, *prompt, *formats, *out, *template, *keys, *dump, *quantizer,
+		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard;
+	double bpw, temp;   /* NAN: not given */
+	uint64_t tokens, limit, window, top, max_tokens, threads;
+	int64_t seed;       /* -1: not given */
+	bool json, demo, once, plain, ascii, no_mouse, no_sync, read_only, clear_cache, colors, stats;
+};
+
+struct verb {
+	const char *name, *arguments, *summary;
+	const char *options; /* names of args.c's table it takes, separated by blanks */
+	size_t words;        /* at most, after the verb */
+	int (*run)(const struct args *a);
+};
+extern const struct verb verb_table[]; /* ends with a NULL name */
+
+/* args.c: returns 0, or an exit code after it said what is wrong. */
+int args_parse(struct args *a, int argc, char **argv);
+int args_help(const char *topic, bool to_stdout);
+/* The i-th option of all there are, without its dashes (NULL: no more), and what it
+ * wants ("FILE"; NULL: nothing). */
+const char *args_option_name(size_t i);
+bool args_is_verb(const char *word);
+const char *args_option_value(size_t i);
+
+/* verbs_util.c: what the verbs share */
+const struct sink *verb_sink(void);   /* stops at SIGINT and SIGTERM, progress to a terminal */
+void verb_signals(void);
+void verb_fault_signals(void);        /* SIGBUS of a mapped file: one sentence and exit 1 */
+int verb_fail(const struct err *e);   /* prints the sentence; the exit code */
+void verb_note(const char *fmt, ...) BD_PRINTF(1, 2); /* stderr, sanitised */
+void verb_print(const char *s, size_t n);             /* stdout, sanitised */
+/* At the end of everything: rc, or 1 and a sentence when stdout could not be written. */
+int verb_flush(int rc);
+/* Warnings of any room go to the log file; true: nothing of them comes to stderr by itself. */
+bool verb_log(const struct args *a);
+struct desk;
+/* The layout of --layout and --quantizer as mats, view [n_linears]; the reference when none
+ * was given (l stays as it is). */
+struct layout;
+struct mat;
+BD_MUST_USE enum st verb_view(struct desk *d, const struct args *a, struct layout *l,
+	const struct mat **view, struct err *e);
+/* Opens args' model (or the default, or the demo). */
+BD_MUST_USE enum st verb_desk(struct desk **out, const struct args *a, struct err *e);
+char *verb_default_model(void); /* path; xfree; NULL: not there */
+/* Writes the tiny one into the cache, or to a temporary file that goes at the end; xfree. */
+char *verb_demo_model(bool read_only, struct err *e);
+
+int verb_doctor(const struct args *a);
+int verb_open(const struct args *a);
+int verb_tokens(const struct args *a);
+int verb_logits(const struct args *a);
+int verb_eval(const struct args *a);
+int verb_scan(const struct args *a);
+int verb_search(const struct args *a);
+int verb_layout(const struct args *a);
+int verb_export(const struct args *a);
+int verb_chat(const struct args *a);
+int verb_help(const struct args *a);
+
+#endif

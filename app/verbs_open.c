@@ -1,0 +1,133 @@
+/* verbs_open.c - the workbench: a session, a bus, and the screen on them. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/tui/loop.h"
+#include "app/verbs.h"
+#include "core/base/alloc.h"
+#include "core/base/fs.h"
+#include "core/base/log.h"
+
+/* "120x36"; false: not understood. */
+static bool parse_size(const char *s, int *w, int *h)
+{
+	char *end;
+	long x = strtol(s, &end, 10), y;
+
+	if (end == s || *end != 'x')
+		return false;
+	s = end + 1;
+	y = strtol(s, &end, 10);
+	if (end == s || *end || x < 1 || y < 1 || x > 1000 || y > 1000)
+		return false;
+	*w = (int)x;
+	*h = (int)y;
+	return true;
+}
+
+static char *choose_model(const struct args *a, bool *demo, struct err *e)
+{
+	char *path = NULL;
+
+	*demo = a->demo;
+	if (a->n_words)
+		return xstrdup(a->word[0]);
+	if (!a->demo)
+		path = verb_default_model();
+	if (!path) {
+		*demo = true;
+		path = verb_demo_model(a->read_only, e);
+	}
+	return path;
+}
+
+/* A path that cannot be a model is said before the screen is taken. */
+static enum st check_path(const char *path, struct err *e)
+{
+	if (fs_is_file(path) || fs_is_dir(path))
+		return ST_OK;
+	return err_set(e, ST_IO, "%s: there is no such file or folder", path);
+}
+
+/* What the table of options cannot see: 0, or 2 and a sentence. */
+static int check_options(const struct args *a, struct tui_options *o)
+{
+	const char *size = a->headless ? a->headless : a->size;
+	enum color_when when;
+
+	if (size && !parse_size(size, &o->w, &o->h)) {
+		verb_note("bitdial: size %s: expected WxH, such as 120x36", size);
+		return 2;
+	}
+	if ((a->keys || a->dump) && !a->headless) {
+		verb_note("bitdial: --%s goes with --headless WxH", a->keys ? "keys" : "dump");
+		return 2;
+	}
+	if (a->color && !color_when_parse(a->color, &when)) {
+		verb_note("bitdial: --color %s: expected auto, always or never", a->color);
+		return 2;
+	}
+	return 0;
+}
+
+int verb_open(const struct args *a)
+{
+	struct tui_options o = { .color = a->color,
+		.arrange = a->arrange,
+		.screen = a->screen,
+		.ascii = a->ascii,
+		.no_mouse = a->no_mouse,
+		.no_sync = a->no_sync,
+		.read_only = a->read_only,
+		.once = a->once,
+		.plain = a->plain,
+		.headless = a->headless != NULL,
+		.keys = a->keys,
+		.dump = a->dump,
+		.stats = a->stats };
+	struct session_options so = { .formats = a->formats,
+		.text = a->text,
+		.scan_tokens = (size_t)a->tokens,
+		.template = a->template,
+		.layout = a->layout,
+		.auto_scan = true,
+		.read_only = a->read_only,
+		.no_runs = a->once,
+		.threads = (int)a->threads };
+	struct sampler_options sampler = sampler_default;
+	struct session *s;
+	struct err e = { 0 };
+	struct bus *b;
+	char *path;
+	int rc;
+
+	if (check_options(a, &o))
+		return 2;
+	path = choose_model(a, &so.demo, &e);
+	if (!path || check_path(path, &e)) {
+		xfree(path);
+		return verb_fail(&e);
+	}
+	verb_fault_signals(); /* until the screen's own */
+	tui_block_signals();
+	verb_log(a); /* without a log file the program works as well */
+	b = bus_new();
+	s = session_new(&so, b);
+	sampler.temperature = isnan(a->temp) ? sampler.temperature : a->temp;
+	sampler.seed = a->seed >= 0 ? (uint64_t)a->seed : sampler.seed;
+	session_chat_sampler(s, &sampler);
+	o.sampler = &sampler;
+	o.sub = tui_subscribe(b); /* before anything is published */
+	if (session_open(s, path, &e)) {
+		rc = verb_fail(&e);
+	} else {
+		rc = tui_run(s, b, &o);
+	}
+	session_free(s);
+	bus_free(b);
+	log_close();
+	xfree(path);
+	return rc;
+}

@@ -1,0 +1,293 @@
+/* verbs_util.c - what the one-shot verbs share: signals, progress, messages, the desk. */
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/verbs.h"
+#include "core/base/alloc.h"
+#include "core/base/clock.h"
+#include "core/base/fs.h"
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/work/desk.h"
+#include "kernels/pool.h"
+
+static volatile sig_atomic_t got_signal;
+static bool drew;
+static int out_errno; /* why stdout took no more; 0: it does */
+
+static void on_signal(int sig)
+{
+	got_signal = sig;
+}
+
+/* A page of a mapped file that is gone: another program cut the file.  Any thread. */
+static void on_bus(int sig)
+{
+	static const char said[] = "bitdial: " FS_MAP_LOST "\n";
+
+	(void)sig;
+	(void)!write(2, said, sizeof said - 1);
+	_exit(1);
+}
+
+void verb_fault_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_bus };
+
+	sigaction(SIGBUS, &sa, NULL);
+}
+
+void verb_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+
+	verb_fault_signals();
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+static bool poll_signal(const struct sink *s)
+{
+	(void)s;
+	return got_signal || out_errno; /* nobody reads the rest */
+}
+
+/* One line that is written over, four times a second, where stderr is a terminal. */
+static void draw_progress(const struct sink *s, double done, double total)
+{
+	static double last, began, base;
+	double now = clock_now(), left;
+
+	(void)s;
+	if (!isatty(2) || total <= 0)
+		return;
+	if (done < base || !began || done == 0) {
+		began = now;
+		base = done;
+	}
+	if (now - last < 0.25)
+		return;
+	last = now;
+	left = done > base ? (now - began) * (total - done) / (done - base) : 0;
+	fprintf(stderr, "\r%3.0f %%  %.0f of %.0f  %.0f s left   ", 100 * done / total, done, total,
+		left);
+	drew = true;
+}
+
+const struct sink *verb_sink(void)
+{
+	static const struct sink sink = { .poll = poll_signal, .progress = draw_progress };
+
+	return &sink;
+}
+
+static void end_line(void)
+{
+	if (drew)
+		fputs("\r                                                  \r", stderr);
+	drew = false;
+}
+
+/* What the sentence names as an option was typed: wrong usage, like a missing argument. */
+static bool is_usage(const struct err *e)
+{
+	return e->st == ST_INVALID && (!strncmp(e->msg, "usage", 5) || !strncmp(e->msg, "--", 2));
+}
+
+int verb_fail(const struct err *e)
+{
+	char clean[sizeof e->msg * 4];
+
+	end_line();
+	if (out_errno && !got_signal)
+		return 0; /* verb_flush says why */
+	if (e->st == ST_CANCELLED || got_signal) {
+		fprintf(stderr, "bitdial: stopped; what was finished is kept\n");
+		return got_signal ? 128 + got_signal : 130;
+	}
+	text_clean(clean, sizeof clean, e->msg, strlen(e->msg), true);
+	fprintf(stderr, "bitdial: %s\n", clean);
+	return is_usage(e) ? 2 : 1;
+}
+
+/* A reader that has enough (head) is no failure. */
+int verb_flush(int rc)
+{
+	bool before = ferror(stdout);
+
+	errno = 0;
+	if ((fflush(stdout) || before) && !out_errno)
+		out_errno = errno ? errno : EIO; /* an earlier failure's errno is gone */
+	if (!out_errno || out_errno == EPIPE || rc)
+		return rc;
+	if (got_signal) { /* a write that nobody took was interrupted */
+		fprintf(stderr, "bitdial: stopped; what was finished is kept\n");
+		return 128 + got_signal;
+	}
+	fprintf(stderr, "bitdial: cannot write the output: %s\n", strerror(out_errno));
+	return 1;
+}
+
+void verb_note(const char *fmt, ...)
+{
+	char buf[512], clean[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(buf, sizeof buf, fmt, ap);
+	va_end(ap);
+	end_line();
+	text_clean(clean, sizeof clean, buf, strlen(buf), true);
+	fprintf(stderr, "%s\n", clean);
+}
+
+void verb_print(const char *s, size_t n)
+{
+	char *clean = xalloc(4 * n + 1);
+
+	n = text_clean(clean, 4 * n + 1, s, n, false);
+	errno = 0;
+	if ((fwrite(clean, 1, n, stdout) < n || fflush(stdout)) && !out_errno)
+		out_errno = errno ? errno : EIO;
+	xfree(clean);
+}
+
+char *verb_default_model(void)
+{
+	const char *env = getenv("BITDIAL_MODEL");
+	char *data, *path;
+
+	if (env && *env)
+		return xstrdup(env);
+	data = fs_place(FS_DATA);
+	path = xprintf("%s/models/SmolLM2-135M-Instruct.Q4_1.gguf", data);
+	xfree(data);
+	if (fs_is_file(path))
+		return path;
+	xfree(path);
+	return NULL;
+}
+
+/* ---- the demo */
+
+static char *demo_dir; /* temporary; removed at the end */
+
+static void remove_demo(void)
+{
+	(void)!fs_remove_tree(demo_dir, NULL);
+}
+
+static char *demo_below(const char *dir, struct err *e)
+{
+	char *path = xprintf("%s/demo.gguf", dir);
+
+	if (!model_demo_write(path, 1, e))
+		return path;
+	xfree(path);
+	return NULL;
+}
+
+static char *demo_temporary(struct err *e)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	demo_dir = xprintf("%s/bitdial-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	if (!mkdtemp(demo_dir)) {
+		err_set(e, ST_IO, "cannot make the folder %s for the demo: %s", demo_dir,
+			strerror(errno));
+		return NULL;
+	}
+	atexit(remove_demo);
+	return demo_below(demo_dir, e);
+}
+
+static bool same_bytes(const char *a, const char *b)
+{
+	struct fs_map x = { 0 }, y = { 0 };
+	bool same = fs_is_file(a) && !fs_map_open(&x, a, NULL) && !fs_map_open(&y, b, NULL) &&
+		    x.size == y.size && !memcmp(x.data, y.data, x.size);
+
+	fs_map_close(&x);
+	fs_map_close(&y);
+	return same;
+}
+
+/* The file stays the one it was where it is right: others may have it open, and the cache
+ * knows it by its inode. */
+char *verb_demo_model(bool read_only, struct err *e)
+{
+	char *dir = fs_place(FS_CACHE), *path = xprintf("%s/demo.gguf", dir);
+	char *fresh = xprintf("%s/demo-%ld.gguf", dir, (long)getpid());
+	struct err soft;
+
+	if (read_only || fs_mkdirs(dir, &soft) || model_demo_write(fresh, 1, &soft)) {
+		xfree(path);
+		path = demo_temporary(e);
+	} else if (same_bytes(path, fresh)) {
+		remove(fresh);
+	} else if (fs_rename(fresh, path, e)) {
+		xfree(path);
+		path = NULL;
+	}
+	xfree(fresh);
+	xfree(dir);
+	return path;
+}
+
+/* ---- the desk */
+
+static void on_log(enum log_level l, const char *text)
+{
+	verb_note("%s: %s", l == LOG_ERROR ? "error" : "warning", text);
+}
+
+bool verb_log(const struct args *a)
+{
+	char *dir = fs_place(FS_STATE), *path = xprintf("%s/log", dir);
+	struct err e;
+	bool open = !a->read_only && !fs_mkdirs(dir, &e) && !log_open(path, &e);
+
+	xfree(path);
+	xfree(dir);
+	return open;
+}
+
+enum st verb_desk(struct desk **out, const struct args *a, struct err *e)
+{
+	struct desk_options o = { .formats = a->formats,
+		.template = a->template,
+		.scan_tokens = (size_t)a->tokens,
+		.read_only = a->read_only };
+	char *path;
+	enum st st;
+
+	verb_signals();
+	if (verb_log(a)) /* else they come to stderr as they are */
+		log_watch(on_log);
+	pool_start((int)a->threads);
+	if (!strcmp(a->verb, "scan") || !strcmp(a->verb, "search"))
+		o.text = a->text;
+	if (a->demo)
+		path = verb_demo_model(a->read_only, e);
+	else if (a->n_words)
+		path = xstrdup(a->word[0]);
+	else if (!(path = verb_default_model()))
+		return err_set(e, ST_INVALID,
+			"usage: bitdial %s MODEL (or fetch the default model: make model)",
+			a->verb);
+	if (!path)
+		return e->st;
+	st = desk_open(out, path, &o, verb_sink(), e);
+	xfree(path);
+	return st;
+}

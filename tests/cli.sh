@@ -1,0 +1,396 @@
+#!/bin/sh
+# cli.sh [BITDIAL] - the verbs as a shell sees them: what they print, how they fail, and the
+# screens of tests/sessions.  UPDATE_GOLDEN=1 writes those anew.
+bitdial=${1:-${BITDIAL:-build/bitdial}}
+case $bitdial in /*) ;; *) bitdial=$PWD/$bitdial ;; esac
+here=$(cd "$(dirname "$0")" && pwd)
+dir=$(mktemp -d)
+trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
+trap 'exit 1' INT TERM HUP
+export XDG_CACHE_HOME="$dir/cache" XDG_STATE_HOME="$dir/state" XDG_CONFIG_HOME="$dir/config"
+export BD_RUNS="$dir/runs" LC_ALL=C.UTF-8 TERM=xterm
+unset NO_COLOR BITDIAL_MODEL COLORFGBG
+export TMPDIR="$dir/tmp"
+cd "$dir" && mkdir tmp || exit 1
+checks=0 failed=0
+
+bad() {
+	failed=$((failed + 1))
+	echo "FAILED: $*"
+	[ ! -s err ] || sed 's/^/    /' err | head -5
+}
+# run ARGUMENTS: stdout, stderr and status into the files out, err and rc.
+run() {
+	timeout 120 "$bitdial" "$@" > out 2> err < /dev/null
+	rc=$?
+	last="bitdial $*"
+	checks=$((checks + 1))
+}
+# works ARGUMENTS
+works() {
+	run "$@"
+	[ $rc = 0 ] || bad "$last: status $rc"
+}
+# fails STATUS PATTERN ARGUMENTS: one line on stderr, "bitdial: " and the pattern in it.
+fails() {
+	want=$1 pattern=$2
+	shift 2
+	run "$@"
+	says "$want" "$pattern"
+}
+says() {
+	[ $rc = "$1" ] || bad "$last: status $rc, not $1"
+	[ "$(grep -c '^bitdial: ' err)" = 1 ] && [ "$(wc -l < err)" = 1 ] ||
+		bad "$last: not one line on stderr"
+	grep -qe "$2" err || bad "$last: does not say \"$2\""
+}
+# holds WHAT COMMAND...: a condition about what was run last
+holds() {
+	what=$1
+	shift
+	checks=$((checks + 1))
+	"$@" || bad "$last: $what"
+}
+field() { sed -n "s/.*\"$1\":\(null\|[-0-9.e+]*\).*/\1/p" "${2:-out}"; }
+has() { grep -qe "$1" "${2:-out}"; }
+lacks() { ! grep -qe "$1" "${2:-out}"; }
+is() { awk "BEGIN { exit !($1) }"; } # arithmetic
+object() { # one JSON object on one line, and its keys in this order
+	[ "$(wc -l < out)" = 1 ] || return 1
+	[ "$(sed 's/"[a-z0-9_]*":\(\[[^]]*\]\|{[^}]*}\)/&/; s/^{"/"/; s/}$//' out | head -c 1)" = '"' ] || return 1
+	for k in "$@"; do has "\"$k\":" || return 1; done
+}
+
+seq 400 | sed 's/$/ the quick brown fox/' > text
+head -c 300 text > short
+printf x > one
+: > empty
+printf 'ab\377\376cd efgh and so on' > latin
+mkdir folder
+
+# ---- about the program
+works --version
+holds version has '^bitdial [0-9a-z]'
+works help
+holds "a line a verb" [ "$(grep -c '^  bitdial ' out)" -ge 11 ]
+for verb in open scan search eval tokens logits chat layout export doctor help; do
+	works help $verb
+	holds "its name" has "^bitdial $verb"
+	works $verb --help
+	holds "its name" has "^bitdial $verb"
+done
+works eval -h
+fails 2 'did you mean scan?' scna --demo
+fails 2 'did you mean eval?' evla
+fails 2 'did you mean search?' help serach
+fails 2 'did you mean --text?' tokens --demo --txt short
+fails 2 'no such option' tokens --demo --prompt x
+fails 2 'wants a value' tokens --demo --text
+fails 2 'takes no value' tokens --demo --json=yes --text short
+fails 2 'whole number above 0' tokens --demo --text short --limit 0
+fails 2 'whole number above 0' tokens --demo --text short --limit -3
+fails 2 'whole number' chat --demo --prompt x --seed -1
+fails 2 'expected a number' search --demo --bpw many
+fails 2 'one word too many: b' tokens a b --text short
+fails 2 'one word too many' doctor now
+fails 2 'leave out a' tokens a --demo --text short
+fails 2 'log-level' tokens --demo --text short --log-level loud
+fails 2 'WxH' --demo --headless 120
+fails 2 'WxH' --demo --once --size 0x10
+fails 2 'goes with --headless' --demo --once --keys one
+fails 2 'expected auto, always or never' --demo --once --color sometimes
+fails 2 'not a terminal; try .*--plain' --demo
+fails 1 'there is no such file or folder' -- scan
+fails 1 'there is no such file or folder' nosuch.gguf
+
+# ---- tokens
+fails 2 'usage: bitdial tokens' tokens --demo
+works tokens --demo --text short --json
+holds json object ids
+holds "a token a byte" [ "$(tr -cd , < out | wc -c)" = 299 ]
+works tokens --demo --text short --limit 5 --json
+holds "five of them" [ "$(tr -cd , < out | wc -c)" = 4 ]
+works tokens --demo --text empty --json
+holds "no ids" [ "$(cat out)" = '{"ids":[]}' ]
+works tokens --demo --text latin
+holds "the bad byte named once" [ "$(grep -c 'not UTF-8 from byte 2' err)" = 1 ]
+fails 1 'cannot open nosuch: No such file' tokens --demo --text nosuch
+fails 1 'folder is a folder' tokens --demo --text folder
+fails 1 'null is a device' tokens --demo --text /dev/null
+
+# ---- bad models
+cp "$XDG_CACHE_HOME/bitdial/demo.gguf" demo.gguf
+cp demo.gguf 'odd name.gguf'
+head -c 1000 demo.gguf > cut.gguf
+head -c 200000 demo.gguf > short.gguf
+{ printf 'GGUX'; tail -c +5 demo.gguf; } > magic.gguf
+printf '\n\033[31mred' > "$(printf 'esc\033.gguf')"
+fails 1 'cut.gguf: at byte' tokens cut.gguf --text short
+fails 1 'short.gguf' logits short.gguf --prompt x
+fails 1 'magic.gguf' tokens magic.gguf --text short
+fails 1 'empty is of no known form' tokens empty --text short
+fails 1 'folder has no config.json' tokens folder --text short
+fails 1 'neither a file nor a folder' tokens /dev/null --text short
+fails 1 'esc' tokens "$(printf 'esc\033.gguf')" --text short
+holds "no escape on stderr" [ "$(tr -d '[:print:]\n' < err | wc -c)" = 0 ]
+works tokens 'odd name.gguf' --text short
+
+# ---- logits
+fails 2 'usage: bitdial logits' logits --demo
+fails 2 'prompt is empty' logits --demo --prompt ''
+fails 2 'no such quantizer' logits --demo --prompt x --layout int4g128 --quantizer best
+works logits --demo --prompt hello --top 3 --json
+holds json object ids top logsumexp
+holds "three of them" [ "$(grep -o '"logit":' out | wc -l)" = 3 ]
+cp out logits
+works logits --demo --prompt hello --top 3 --json --threads 1
+holds "the same on one thread" cmp -s out logits
+works logits --demo --prompt hello
+holds "twenty lines" [ "$(wc -l < out)" = 20 ]
+
+# ---- eval
+fails 2 'usage: bitdial eval' eval --demo
+works eval --demo --text text --limit 1024 --json
+holds json object tokens nll ppl kl kl_se top1 stored_bpw
+holds "1022 scored" [ "$(field tokens)" = 1022 ]
+holds "ppl is exp nll" is "(exp($(field nll)) / $(field ppl) - 1) ^ 2 < 1e-20"
+holds "no KL without a layout" [ "$(field kl) $(field kl_se) $(field stored_bpw)" = 'null null null' ]
+works eval --demo --text text --limit 1024 --json --layout keep
+holds "keep is the reference" is "$(field kl) < 1e-9 && $(field top1) == 1"
+works eval --demo --text text --limit 1024 --json --layout int2g64 --quantizer minmax
+holds "a KL, its error, its size" is "$(field kl) > 0 && $(field kl_se) > 0 && $(field stored_bpw) == 2.5"
+works eval --demo --text short --window 64
+holds words has '^perplexity'
+works eval --demo --text latin
+fails 1 'nothing to score' eval --demo --text empty
+fails 1 'nothing to score' eval --demo --text one
+fails 1 'layout int9g64 is no' eval --demo --text short --layout int9g64
+fails 1 'below the least' eval --demo --text short --layout 1.5
+fails 2 'from 0 to 64' eval --demo --text short --layout 99
+fails 2 'from 0 to 64' eval --demo --text short --layout -1
+fails 2 'from 0 to 64' eval --demo --text short --layout nan
+
+# ---- chat
+fails 2 'usage: bitdial chat' chat --demo
+fails 2 'usage: bitdial chat' chat --demo --prompt ''
+run chat --demo --prompt x --template nosuch
+holds "a template that is not there" has 'no such chat template' err
+works chat --demo --prompt 'hello you' --seed 5 --max-tokens 30 --json
+holds json object answer prompt_tokens tokens stored_bpw ttft_ms tok_s end
+sed 's/"ttft_ms.*//' out > first
+works chat --demo --prompt 'hello you' --seed 5 --max-tokens 30 --json
+sed 's/"ttft_ms.*//' out > second
+holds "the same seed, the same answer" cmp -s first second
+works chat --demo --prompt 'hello you' --seed 6 --max-tokens 30 --json
+sed 's/"ttft_ms.*//' out > second
+holds "another seed, another answer" eval '! cmp -s first second'
+works chat --demo --prompt 'hello you' --max-tokens 10 --layout int3g64 --temp 0 --stats
+holds "its speed" has 'tok/s' err
+
+# ---- search, before anything was scanned
+fails 2 'usage: bitdial search' search --demo
+fails 1 'below the least these formats reach, 2.5' search --demo --bpw 2
+fails 1 'bits go from 1 to 8' search --demo --bpw 3 --formats int99g3
+fails 2 'expected uniform, ends or random' search --demo --bpw 3 --guard best
+works search --demo --bpw 3.6 -o layout.json --json
+holds json object asked_bpw stored_bpw nominal_bpw bytes file_bytes predicted_kl predicted_se source text
+holds "not over the budget" is "$(field stored_bpw) <= 3.6 && $(field stored_bpw) > 3.4"
+holds "which score" has '"source":"first score"'
+for b in 2.5 3 4 5.5 8.5; do
+	works search --demo --bpw $b --json
+	holds "not over the budget" is "$(field stored_bpw) <= $b"
+done
+for g in uniform ends random:3; do
+	works search --demo --bpw 3.6 --guard $g --json
+	holds "not over the budget" is "$(field stored_bpw) <= 3.6"
+done
+
+# ---- layout
+fails 2 'usage: bitdial layout' layout
+fails 2 'usage: bitdial layout' layout hide layout.json
+fails 1 'no such file and no such run' layout show nosuch
+fails 1 'no such file and no such run' layout show folder
+fails 1 'text: byte' layout show text
+fails 1 'empty' layout show empty
+works layout show layout.json
+holds "a row a kind" has '^ *gate '
+works layout show layout.json --json
+holds json object model bytes stored_bpw predicted_kl linears
+sed 's/"sha256": *"...../"sha256":"00000/' layout.json > other.json
+fails 1 'demo' eval --demo --text short --layout other.json
+sed 's/int4g128/int4g129x/' layout.json > broken.json
+fails 1 'broken.json' eval --demo --text short --layout broken.json
+
+# ---- export
+fails 2 'usage: bitdial export' export --demo
+fails 1 'folder exists already' export --demo --layout int4g128 -o folder
+fails 1 '/nosuch/x' export --demo --layout layout.json -o /nosuch/x
+works export --demo --layout layout.json -o exported
+holds "nothing half written" [ "$(ls -d exported* | wc -l)" = 1 ]
+works logits --demo --layout exported/layout.json --prompt hello --top 50 --json
+cp out before
+works logits exported --prompt hello --top 50 --json
+holds "the folder's logits, bit for bit" cmp -s out before
+works eval exported --text short --json
+works layout show exported/layout.json
+
+# ---- scan
+works scan --demo --tokens 256 --json
+holds "a cell" has '"linear":"layers.0.q","format":"int2g64"'
+holds "256 tokens" has '"tokens":256}'
+works scan --demo --tokens 256 --text text
+holds "a header and a line a cell" [ "$(grep -c '^layers' out)" -ge 84 ]
+works search --demo --tokens 256 --bpw 3.6 --json
+holds "which score" has '"source":"scan"'
+fails 1 'at least 2' scan --demo --text one
+
+# ---- doctor
+works doctor
+holds "the cache" has '^cache .*[1-9] models'
+works doctor --json
+holds json object bitdial cpu threads memory kernels model cache
+works doctor --colors
+holds "every ramp" [ "$(grep -cE '^(viridis|cividis|PuOr|grey|series|diverging) ' out)" = 6 ]
+works doctor --clear-cache
+works doctor
+holds "an empty cache" has '^cache .*0 models'
+
+# ---- output that cannot be written
+last='tokens > /dev/full' checks=$((checks + 1))
+"$bitdial" tokens --demo --text text > /dev/full 2> err
+rc=$?
+says 1 'No space left'
+last='chat > /dev/full' checks=$((checks + 1))
+"$bitdial" chat --demo --prompt x --max-tokens 50 > /dev/full 2> err
+rc=$?
+says 1 'No space left'
+last='tokens | head -1' checks=$((checks + 1))
+{ "$bitdial" tokens --demo --text text 2> err; echo $? > rc; } | head -1 > out
+holds "quiet" [ "$(cat rc) $(wc -c < err) $(wc -l < out)" = '0 0 1' ]
+last='chat | true' checks=$((checks + 1))
+{ "$bitdial" chat --demo --prompt x --max-tokens 2000 2> err; echo $? > rc; } | true
+holds "quiet" [ "$(cat rc) $(wc -c < err)" = '0 0' ]
+fails 1 '/dev/full' search --demo --bpw 3.6 -o /dev/full
+fails 1 'cannot write folder' search --demo --bpw 3.6 -o folder
+fails 1 '/nosuch/l.json' search --demo --bpw 3.6 -o /nosuch/l.json
+cp layout.json kept.json
+last='search -o with no room' checks=$((checks + 1))
+{ (ulimit -f 0; exec "$bitdial" search demo.gguf --bpw 3.6 --read-only -o kept.json) 2>&1; echo $? > rc; } | cat > err
+rc=$(cat rc)
+says 1 'kept.json'
+holds "the former file stands" cmp -s layout.json kept.json
+last='export with no room' checks=$((checks + 1))
+{ (ulimit -f 60; exec "$bitdial" export demo.gguf --read-only --layout layout.json -o roomless) 2>&1; echo $? > rc; } | cat > err
+rc=$(cat rc)
+says 1 'roomless'
+holds "nothing is left" [ "$(ls -d roomless* 2> /dev/null | wc -l)" = 0 ]
+
+# ---- stopped
+for i in $(seq 200); do cat text; done > long
+for s in INT:130 TERM:143 HUP:129; do
+	last="eval, SIG${s%:*}" checks=$((checks + 1))
+	# timeout gives the signal its default back, which a script's & takes away
+	timeout -s "${s%:*}" --preserve-status 0.7 "$bitdial" eval --demo --text long > out 2> err
+	rc=$?
+	says "${s#*:}" 'stopped; what was finished is kept'
+done
+
+# ---- places
+last='HOME unset' checks=$((checks + 1))
+env -u HOME -u XDG_CACHE_HOME -u XDG_STATE_HOME -u XDG_DATA_HOME \
+	"$bitdial" tokens --read-only --demo --text one > out 2> err
+holds "works" [ "$(cat out)" = 120 ]
+env -u XDG_CACHE_HOME -u XDG_STATE_HOME -u XDG_DATA_HOME HOME=/proc/nosuch \
+	"$bitdial" tokens --demo --text one > out 2> err
+holds "works in a home that is not there" [ "$(cat out)" = 120 ]
+XDG_CACHE_HOME=/proc/nosuch "$bitdial" eval --demo --text short --json > out 2> err
+holds "works without a cache" object nll
+mkdir ro
+(
+	export XDG_CACHE_HOME="$dir/ro/cache" XDG_STATE_HOME="$dir/ro/state" \
+		XDG_CONFIG_HOME="$dir/ro/config" XDG_DATA_HOME="$dir/ro/data" BD_RUNS="$dir/ro/runs"
+	"$bitdial" eval --demo --read-only --text short --layout int4g128 --json &&
+		"$bitdial" scan --read-only --tokens 64 --demo --json &&
+		"$bitdial" --demo --read-only --tokens 64 --headless 80x24 &&
+		"$bitdial" --demo --read-only --once --size 80x24
+) > out 2> err
+rc=$? last='--read-only'
+holds "status 0" [ $rc = 0 ]
+holds "writes nothing" [ -z "$(find ro -mindepth 1)" ]
+holds "no temporary demo is left" [ -z "$(ls tmp)" ]
+
+# ---- a screen without a terminal
+works --demo --once --size 100x30
+holds "its size" [ "$(wc -l < out)" = 30 ]
+holds "plain text" lacks "$(printf '\033')"
+works --demo --plain
+holds "facts" has '^model: demo'
+holds "no boxes" lacks '│'
+works --demo --once --size 10x5 --ascii
+printf 'wait idle\n<\n,\ndump frame\n' > keys
+works --demo --headless 120x36 --keys keys --dump last.ansi --stats
+holds json object keys key_p50_ms key_p99_ms first_frame_ms bytes_per_second
+holds "a dump" [ "$(wc -l < frame)" = 36 ]
+holds "colours in the other" has "$(printf '\033\\[')" last.ansi
+printf 'Nokey\n' > keys
+fails 2 'keys:1: there is no key "Nokey"' --demo --headless 80x24 --keys keys
+fails 1 'nosuch' --demo --headless 80x24 --keys nosuch
+fails 1 'nosuch' --demo --headless 80x24 --dump /nosuch/x
+printf '\033[2J\n' > keys
+fails 2 'x1b' --demo --headless 80x24 --keys keys
+holds "no escape on stderr" lacks "$(printf '\033')" err
+
+# ---- hostile names, closed files, limits
+printf '\033]0;x\007' > bytes
+cp text "$(cat bytes).txt"
+works search demo.gguf --bpw 4 --text "$(cat bytes).txt"
+holds "no escape of a file's name" lacks "$(printf '\033')"
+works search demo.gguf --bpw 4 -o named.json
+sed 's/"name": "[^"]*"/"name": "a\\u001b[31m\\u009b\\u202eb"/' named.json > hostile.json
+works layout show hostile.json
+holds "no escape of a layout's name" lacks "$(printf '\033\|\302\233\|\342\200\256')"
+works layout show hostile.json --json
+holds "nor in JSON" lacks "$(printf '\302\233\|\342\200\256')"
+fails 1 'the model itself' search demo.gguf --bpw 4 -o demo.gguf
+fails 2 'context is' logits --demo --prompt "$(seq -s ' ' 3000)"
+last="bitdial scan with stdout closed"
+timeout 60 "$bitdial" scan --demo > out 2> err < /dev/null
+timeout 60 "$bitdial" scan --demo 2> err < /dev/null >&-
+rc=$?
+tail -n 1 err > last && mv last err
+says 1 'cannot write the output'
+last="bitdial scan with 100 MB of address space"
+(ulimit -v 100000 && exec timeout 60 "$bitdial" scan --demo) > out 2> err < /dev/null
+rc=$?
+says 1 'address space'
+printf 'wait idle\n:dump-screen demo.gguf\n' > keys
+cp demo.gguf before.gguf
+works demo.gguf --headless 80x24 --keys keys
+holds "the model is not written over" cmp -s demo.gguf before.gguf
+
+# ---- screens: what does not depend on time or machine
+for keys in "$here"/sessions/*.keys; do
+	name=$(basename "$keys" .keys)
+	size=$(sed -n 's/^# size //p' "$keys")
+	options=$(sed -n 's/^# options //p' "$keys")
+	rows=$(sed -n 's/^# rows //p' "$keys")
+	last="sessions/$name.keys"
+	rm -rf "$dir/state" # as on the first day
+	checks=$((checks + 1))
+	# shellcheck disable=SC2086
+	timeout 60 "$bitdial" --demo --headless "$size" --keys "$keys" $options > raw 2> err < /dev/null ||
+		bad "$last: status $?"
+	# Damages may end in other digits on other machines.
+	awk -v h="${size#*x}" -v from="${rows%-*}" -v to="${rows#*-}" \
+		'{ row = (NR - 1) % h + 1 } row >= from && row <= to { print } row == to { print "--" }' raw |
+		sed 's/[0-9.][0-9.]* KL [.0-9e-]*/# KL #/; s/[0-9.]* bpw/# bpw/' > out
+	if [ -n "$UPDATE_GOLDEN" ]; then
+		cp out "$here/sessions/$name.screen"
+	elif ! cmp -s out "$here/sessions/$name.screen"; then
+		bad "$last differs from $name.screen"
+		diff out "$here/sessions/$name.screen" | head -20
+	fi
+done
+
+echo "cli: $checks checks, $failed failed"
+[ $failed = 0 ]
