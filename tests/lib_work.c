@@ -36,6 +36,7 @@ struct desk *work_desk(const char *path, const char *formats, const char *text)
 	struct err e = { 0 };
 
 	cr_assert_eq(desk_open(&d, path, &o, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(desk_identify(d, NULL, &e), ST_OK, "%s", e.msg);
 	return d;
 }
 

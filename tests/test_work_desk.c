@@ -87,8 +87,8 @@ Test(work_desk, the_stages_fill_it_in_order)
 	cr_assert_eq(cells(d, CELL_SCORED), all);
 	cr_assert_not(desk_damage(d, damage, se, &source), "no nats from a first score");
 	cr_assert_str_eq(source, "first score");
-	stage(d, STAGE_HQQ);
-	cr_assert_str_eq(variant_at(&d->set, 0, 0)->by->name, "hqq");
+	stage(d, STAGE_CLIP);
+	cr_assert_str_eq(variant_at(&d->set, 0, 0)->by->name, "clip");
 	stage(d, STAGE_FAST);
 	cr_assert_eq(cells(d, CELL_FAST), all);
 	cr_assert_eq((size_t)measured_fast, all);
@@ -150,6 +150,28 @@ Test(work_desk, the_second_opening_takes_everything_from_the_cache)
 	desk_close(d);
 }
 
+Test(work_desk, a_file_seen_for_the_first_time_opens_before_it_is_hashed)
+{
+	struct desk_options o = { .formats = formats, .scan_tokens = 128 };
+	struct desk *d = work_desk(work_demo(1), formats, NULL);
+	struct lib_stop stop;
+	struct err e = { 0 };
+
+	prepare(d, STAGE_SCAN);
+	desk_close(d);
+	/* The same bytes as another file: only its hash tells. */
+	cr_assert_eq(desk_open(&d, work_demo(1), &o, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert(cache_pending(d->cache));
+	cr_assert_eq(d->cells_kept, 0);
+	lib_stop_init(&stop, 1);
+	cr_assert_eq(desk_stage(d, STAGE_MINMAX, &stop.sink, &e), ST_CANCELLED);
+	cr_assert(cache_pending(d->cache), "the next stage asks again");
+	cr_assert_eq(desk_stage(d, STAGE_MINMAX, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(d->cells_kept, 56);
+	cr_assert(d->best[0] && d->best[1]);
+	desk_close(d);
+}
+
 Test(work_desk, other_formats_and_back_measure_nothing_again)
 {
 	struct desk *d = work_desk(work_demo(1), formats, NULL);
@@ -158,15 +180,15 @@ Test(work_desk, other_formats_and_back_measure_nothing_again)
 
 	prepare(d, STAGE_SCAN);
 	before = measured_scan;
-	cr_assert_eq(desk_set_formats(d, "int2g64,int3g64", &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(desk_set_formats(d, "int2g64,int3g64", NULL, &e), ST_OK, "%s", e.msg);
 	cr_assert_eq(d->keep, d->set.k, "no keep among them");
 	cr_assert_eq(cells(d, CELL_SCANNED), 28);
 	prepare(d, STAGE_SCAN);
 	cr_assert_eq(measured_scan, before + 28, "the new format alone");
-	cr_assert_eq(desk_set_formats(d, formats, &e), ST_OK);
+	cr_assert_eq(desk_set_formats(d, formats, NULL, &e), ST_OK);
 	cr_assert_eq(d->cells_kept, 56);
 	cr_assert(d->best[0] && d->best[1]);
-	cr_assert_neq(desk_set_formats(d, "int9g64", &e), ST_OK);
+	cr_assert_neq(desk_set_formats(d, "int9g64", NULL, &e), ST_OK);
 	cr_assert_eq(d->cells_kept, 56, "refused: as it was");
 	desk_close(d);
 }
@@ -377,10 +399,10 @@ Test(work_desk, a_short_text_serves_more_than_once_and_says_so)
 	prepare(d, STAGE_SCAN);
 	cr_assert_eq(measured_scan, 0);
 	tmp_write(tmp_path("empty.txt"), "", 0);
-	cr_assert_neq(desk_set_text(d, tmp_path("empty.txt"), 0, &e), ST_OK);
+	cr_assert_neq(desk_set_text(d, tmp_path("empty.txt"), 0, NULL, &e), ST_OK);
 	cr_assert(strstr(e.msg, "empty.txt"), "%s", e.msg);
 	cr_assert_eq(cells(d, CELL_SCANNED), 56, "refused: as it was");
-	cr_assert_eq(desk_set_text(d, NULL, 0, &e), ST_OK);
+	cr_assert_eq(desk_set_text(d, NULL, 0, NULL, &e), ST_OK);
 	cr_assert_eq(cells(d, CELL_FAST), 0);
 	desk_close(d);
 }
@@ -463,7 +485,7 @@ Test(work_desk, changes_are_told_as_they_are_made)
 
 	d->changed = changed;
 	d->arg = d;
-	cr_assert_eq(desk_set_formats(d, "int2g64", &e), ST_OK);
+	cr_assert_eq(desk_set_formats(d, "int2g64", NULL, &e), ST_OK);
 	cr_assert_str_eq(told, "F");
 	stage(d, STAGE_MINMAX);
 	cr_assert_str_eq(told, "FV");

@@ -6,27 +6,48 @@
  * statistics that will be stored, and the plain range is one of the candidates: never
  * worse than minmax.
  */
+#include "core/quant/clip.h"
+
 #include <math.h>
 
 #include "core/base/alloc.h"
 #include "core/base/f16.h"
 #include "core/quant/lanes.h"
-#include "core/quant/rows.h"
 
 enum { STEPS = 40, REFITS = 8 };
 static const double shrink_step = 0.02; /* of the range: down to a fifth of it */
 
 struct group {
-	const float *w;
+	const float *w, *weight;
 	size_t n;
 	int top;
 	struct stats best;
 	double error;
 };
 
+/* sum of weight * (w - the nearest of scale * code + offset)^2. */
+static BD_HOT double group_error(const struct group *g, float scale, float offset)
+{
+	float inverse = scale ? 1 / scale : 0, top = (float)g->top;
+	lanes sum = { 0 };
+
+	for (size_t i = 0; i < g->n; i += LANES) {
+		lanes x = lanes_load(g->w + i, g->n - i, 0) - offset, t = x * inverse;
+		lanes d = x - scale * lanes_code(&t, top);
+
+		sum += d * d * lanes_load(g->weight + i, g->n - i, 0);
+	}
+	return lanes_sum(&sum);
+}
+
+static double stats_error(const struct group *g, struct stats st)
+{
+	return group_error(g, f16_to_f32(st.scale), f16_to_f32(st.offset));
+}
+
 static void try_stats(struct group *g, struct stats st)
 {
-	double error = group_error(g->w, g->n, f16_to_f32(st.scale), f16_to_f32(st.offset), g->top);
+	double error = stats_error(g, st);
 
 	if (error < g->error) {
 		g->error = error;
@@ -41,7 +62,7 @@ struct range {
 
 static void try_range(const struct group *g, struct range *r, double lo, double hi)
 {
-	double error = group_error(g->w, g->n, (float)((hi - lo) / g->top), (float)lo, g->top);
+	double error = group_error(g, (float)((hi - lo) / g->top), (float)lo);
 
 	if (error < r->error)
 		*r = (struct range){ lo, hi, error };
@@ -71,43 +92,42 @@ static void search_range(struct group *g, double lo, double hi)
 	try_stats(g, stats_range((float)r.lo, (float)r.hi, g->top));
 }
 
-/* Sums over a group of q, q^2, w and q w for codes under st. */
+/* Weighted sums over a group of 1, q, q^2, w and q w for codes q under st. */
 struct moments {
-	double q, qq, w, qw;
+	double n, q, qq, w, qw;
 };
 
-static BD_HOT void code_moments(
-	struct moments *m, const float *w, size_t n, float scale, float offset, float top)
+static BD_HOT void code_moments(struct moments *m, const struct group *g, float scale, float offset)
 {
-	float inverse = scale ? 1 / scale : 0;
-	lanes q1 = { 0 }, q2 = { 0 }, w1 = { 0 }, qw = { 0 };
+	float inverse = scale ? 1 / scale : 0, top = (float)g->top;
+	lanes n1 = { 0 }, q1 = { 0 }, q2 = { 0 }, w1 = { 0 }, qw = { 0 };
 
-	for (size_t i = 0; i < n; i += LANES) {
-		lanes x = lanes_load(w + i, n - i, 0), t = (x - offset) * inverse;
-		lanes q = lanes_code(&t, top);
+	for (size_t i = 0; i < g->n; i += LANES) {
+		lanes x = lanes_load(g->w + i, g->n - i, 0), t = (x - offset) * inverse;
+		lanes q = lanes_code(&t, top), v = lanes_load(g->weight + i, g->n - i, 0);
 
-		lanes_keep(&q, n - i);
-		q1 += q;
-		q2 += q * q;
-		w1 += x;
-		qw += q * x;
+		n1 += v;
+		q1 += v * q;
+		q2 += v * q * q;
+		w1 += v * x;
+		qw += v * q * x;
 	}
-	*m = (struct moments){ lanes_sum(&q1), lanes_sum(&q2), lanes_sum(&w1), lanes_sum(&qw) };
+	*m = (struct moments){ lanes_sum(&n1), lanes_sum(&q1), lanes_sum(&q2), lanes_sum(&w1),
+		lanes_sum(&qw) };
 }
 
 static void refit(struct group *g)
 {
 	for (int i = 0; i < REFITS; i++) {
-		double before = g->error, n = (double)g->n, det, scale, offset;
+		double before = g->error, det, scale, offset;
 		struct moments m;
 
-		code_moments(&m, g->w, g->n, f16_to_f32(g->best.scale), f16_to_f32(g->best.offset),
-			(float)g->top);
-		det = n * m.qq - m.q * m.q;
-		if (det <= 0) /* one code for all */
+		code_moments(&m, g, f16_to_f32(g->best.scale), f16_to_f32(g->best.offset));
+		det = m.n * m.qq - m.q * m.q;
+		if (!(det > 0)) /* one code for all */
 			return;
-		scale = (n * m.qw - m.q * m.w) / det;
-		offset = (m.w - scale * m.q) / n;
+		scale = (m.n * m.qw - m.q * m.w) / det;
+		offset = (m.w - scale * m.q) / m.n;
 		if (!(scale > 0))
 			return;
 		try_stats(g, (struct stats){ stat_f16((float)scale), stat_f16((float)offset) });
@@ -116,8 +136,26 @@ static void refit(struct group *g)
 	}
 }
 
+struct stats clip_group(const float *w, const float *weight, size_t n, int top)
+{
+	struct group g = { .w = w, .weight = weight, .n = n, .top = top };
+	float lo, hi;
+
+	group_range(w, n, &lo, &hi);
+	g.best = stats_range(lo, hi, top);
+	g.error = stats_error(&g, g.best);
+	if (hi > lo) {
+		search_range(&g, lo, hi);
+		refit(&g);
+	}
+	return g.best;
+}
+
+/* ---- the quantizer */
+
 struct job {
 	const float *w;
+	float *ones; /* [group] */
 	struct qcodes *out;
 };
 
@@ -129,21 +167,12 @@ static void do_row(void *arg, size_t row)
 	int top = (1 << q->format.bits) - 1;
 
 	for (size_t i = 0; i < groups; i++) {
-		size_t at = row * q->cols + i * q->format.group;
-		struct group g = { .w = j->w + at, .n = rows_group_len(q, i), .top = top };
-		float lo, hi;
+		size_t at = row * q->cols + i * q->format.group, n = rows_group_len(q, i);
+		struct stats st = clip_group(j->w + at, j->ones, n, top);
 
-		group_range(g.w, g.n, &lo, &hi);
-		g.best = stats_range(lo, hi, top);
-		g.error = group_error(
-			g.w, g.n, f16_to_f32(g.best.scale), f16_to_f32(g.best.offset), top);
-		if (hi > lo) {
-			search_range(&g, lo, hi);
-			refit(&g);
-		}
-		q->scale[row * groups + i] = g.best.scale;
-		q->offset[row * groups + i] = g.best.offset;
-		group_codes(g.w, g.n, g.best, top, q->code + at);
+		q->scale[row * groups + i] = st.scale;
+		q->offset[row * groups + i] = st.offset;
+		group_codes(j->w + at, n, st, top, q->code + at);
 	}
 }
 
@@ -151,11 +180,17 @@ static enum st run(
 	const struct quant_input *in, struct qcodes *out, const struct sink *s, struct err *e)
 {
 	struct job j = { .out = out };
+	size_t n = rows_group_len(out, 0);
 	float *copy;
 	enum st st = rows_weights(in, &j.w, &copy, e);
 
-	if (!st)
-		st = rows_run(out->rows, out->cols, 40, do_row, &j, s, e);
+	if (st)
+		return st;
+	j.ones = xarray(n, sizeof *j.ones);
+	for (size_t i = 0; i < n; i++)
+		j.ones[i] = 1;
+	st = rows_run(out->rows, out->cols, 40, do_row, &j, s, e);
+	xfree(j.ones);
 	big_free(copy);
 	return st;
 }

@@ -3,15 +3,16 @@
  * With H^-1 = U^T U of the damped second moments, the error that column j is left with,
  * divided by U_jj, is taken from the columns after it along row j of U: at once within
  * a block of columns, by one gemm a block for the rest.  Scale and offset of every group
- * are hqq's for the weights as they are when the group is entered, in fp16 before the
- * first code of the group is chosen.
+ * are clip's for the weights as they are when the group is entered, in fp16 before the
+ * first code of the group is chosen, and each column counts by what its error costs once
+ * the columns behind it have made up for it as well as they can: 1 / U_jj^2.
  */
 #include <string.h>
 
 #include "core/base/alloc.h"
 #include "core/base/f16.h"
+#include "core/quant/clip.h"
 #include "core/quant/factor.h"
-#include "core/quant/hqq.h"
 #include "core/quant/lanes.h"
 
 enum { BLOCK = 128 };
@@ -20,9 +21,8 @@ struct job {
 	struct qcodes *out;
 	float *w;     /* [rows][cols]: weights with the errors so far fed back */
 	float *error; /* [rows][BLOCK] */
-	float *work;  /* [rows][HQQ_WORK] */
+	float *cost;  /* [cols]: of an error in a column, the dearest 1 */
 	const float *u;
-	struct hqq_plan plan;
 	size_t from, to;          /* the block: columns */
 	float tri[BLOCK * BLOCK]; /* rows of U in the block, zeros elsewhere */
 	float inverse[BLOCK];     /* 1 / U_jj */
@@ -74,9 +74,13 @@ static void do_row(void *arg, size_t row)
 		size_t len = rows_group_len(q, g), stat = row * groups + g;
 
 		/* A group that is wider than a block starts with one, and w is up to date. */
-		if (!in_group)
-			hqq_row(&j->plan, len <= width - at ? x + at : w + j->from, len, group,
-				r.top, q->scale + stat, q->offset + stat, j->work + row * HQQ_WORK);
+		if (!in_group) {
+			struct stats st = clip_group(len <= width - at ? x + at : w + j->from,
+				j->cost + j->from + at, len, r.top);
+
+			q->scale[stat] = st.scale;
+			q->offset[stat] = st.offset;
+		}
 		r.scale = f16_to_f32(q->scale[stat]);
 		r.offset = f16_to_f32(q->offset[stat]);
 		r.j = at;
@@ -141,17 +145,31 @@ static enum st columns(struct job *j, const struct backend *be, const struct sin
 	for (j->from = 0; !st && j->from < cols; j->from = j->to) {
 		j->to = block_end(j->out, j->from);
 		take_block(j);
-		st = rows_run(j->out->rows, j->to - j->from, 25, do_row, j, s, e);
+		st = rows_run(j->out->rows, j->to - j->from, 40, do_row, j, s, e);
 		if (!st)
 			st = spread(j, be, s, e);
 	}
 	return st;
 }
 
-/* search-and-quantizers.md D.7: at int3g64 0.1 leaves 1.16 nats and 0.01 leaves 1.31. */
+/* search-and-quantizers.md D.7: at int3g64 0.1 leaves less than 0.01. */
 static double damping_of(struct format f)
 {
 	return f.bits <= 3 ? 0.1 : 0.01;
+}
+
+static void costs(struct job *j)
+{
+	size_t n = j->out->cols;
+	float least = j->u[0];
+
+	for (size_t i = 0; i < n; i++)
+		least = j->u[i * n + i] < least ? j->u[i * n + i] : least;
+	for (size_t i = 0; i < n; i++) {
+		float x = least / j->u[i * n + i];
+
+		j->cost[i] = x * x;
+	}
 }
 
 static enum st prepared(
@@ -171,17 +189,17 @@ static enum st prepared(
 	if (j->w)
 		j->error = big_array(in->rows, BLOCK * sizeof *j->error, "errors of a block", e);
 	if (j->error)
-		j->work = big_array(in->rows, HQQ_WORK * sizeof *j->work, "statistics", e);
-	if (j->work)
+		j->cost = big_array(in->cols, sizeof *j->cost, "costs of columns", e);
+	if (j->cost)
 		st = cache_factor(in, damping_of(j->out->format), &j->u, &own, s, e);
 	if (!st) {
-		hqq_plan_init(&j->plan);
+		costs(j);
 		st = columns(j, input_backend(in), s, e);
 		big_free(own);
 	}
 	big_free(j->w);
 	big_free(j->error);
-	big_free(j->work);
+	big_free(j->cost);
 	return st;
 }
 
@@ -206,6 +224,6 @@ const struct quantizer quantizer_gptq = {
 	.name = "gptq",
 	.summary = "feeds each input's error to the next ones by second moments of the activations",
 	.needs_moments = true,
-	.version = 1,
+	.version = 2,
 	.run = run,
 };

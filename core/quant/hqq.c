@@ -7,20 +7,26 @@
  * as W = scale * q + offset with scale = 1 / s, offset = -z / s in fp16, and the codes
  * are the nearest under what is stored.
  */
-#include "core/quant/hqq.h"
-
 #include <math.h>
 
 #include "core/base/alloc.h"
 #include "core/base/f16.h"
 #include "core/quant/lanes.h"
+#include "core/quant/rows.h"
+
+enum { HQQ_ITERATIONS = 40, HQQ_WORK = 4 /* floats a group */ };
+
+/* beta of each iteration, and the largest error that shrinks to nothing under it. */
+struct hqq_plan {
+	float beta[HQQ_ITERATIONS], quiet[HQQ_ITERATIONS];
+};
 
 static const float lp_norm = 0.7f;
 static const double beta_first = 10, kappa = 1.01;
 static const float inverse_scale_max = 2e4f; /* the package's guard for half precision */
 static const float range_min = 1e-4f;        /* below it the package gives the scale up */
 
-void hqq_plan_init(struct hqq_plan *p)
+static void hqq_plan_init(struct hqq_plan *p)
 {
 	double beta = beta_first;
 
@@ -118,7 +124,8 @@ static struct stats plain_stats(const float *w, size_t n, int top)
 	return stats_range(lo, hi, top);
 }
 
-void hqq_row(const struct hqq_plan *p, const float *w, size_t cols, size_t group, int top,
+/* Statistics of one row w[cols] in groups of `group`; work: HQQ_WORK floats a group. */
+static void hqq_row(const struct hqq_plan *p, const float *w, size_t cols, size_t group, int top,
 	uint16_t *scale, uint16_t *offset, float *work)
 {
 	size_t groups = mat_groups(cols, group);

@@ -61,6 +61,8 @@ struct quantizer {
 
 extern const struct quantizer *const quantizer_table[]; /* NULL-terminated, simplest first */
 const struct quantizer *quantizer_find(const char *name);
+/* The best of those that need no text, and the best of those that do. */
+extern const char quantizer_data_free[], quantizer_calibrated[];
 
 /* Output error of codes under moments H: tr((W-Q) H (W-Q)^T) / tr(W H W^T); H NULL:
  * identity.  What decides between quantizers of one cell (see quality table). */

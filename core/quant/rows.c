@@ -127,18 +127,3 @@ BD_HOT void group_codes(const float *w, size_t n, struct stats st, int top, uint
 			code[i + k] = (uint8_t)c[k];
 	}
 }
-
-BD_HOT double group_error(const float *w, size_t n, float scale, float offset, int top)
-{
-	float inverse = scale ? 1 / scale : 0;
-	lanes sum = { 0 };
-
-	for (size_t i = 0; i < n; i += LANES) {
-		lanes x = lanes_load(w + i, n - i, 0) - offset, t = x * inverse;
-		lanes d = x - scale * lanes_code(&t, (float)top);
-
-		lanes_keep(&d, n - i);
-		sum += d * d;
-	}
-	return lanes_sum(&sum);
-}

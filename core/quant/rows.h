@@ -41,8 +41,7 @@ struct stats {
 /* The statistics of lo ... hi at codes 0 ... top. */
 struct stats stats_range(float lo, float hi, int top);
 void group_range(const float *w, size_t n, float *lo, float *hi);
-/* Nearest codes under st, and the sum of squared errors they leave. */
+/* Nearest codes under st. */
 void group_codes(const float *w, size_t n, struct stats st, int top, uint8_t *code);
-double group_error(const float *w, size_t n, float scale, float offset, int top);
 
 #endif

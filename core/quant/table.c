@@ -18,6 +18,8 @@ const struct quantizer *const quantizer_table[] = {
 		NULL
 };
 
+const char quantizer_data_free[] = "clip", quantizer_calibrated[] = "gptq";
+
 const struct quantizer *quantizer_find(const char *name)
 {
 	for (size_t i = 0; quantizer_table[i]; i++)

@@ -130,13 +130,13 @@ static void read_journal(struct cache *c)
 
 /* The quick key for the next time, and the stamp by which the least recently opened is found.
  * Without them the cache is slower, not wrong. */
-static void leave_marks(const struct cache *c, const struct checkpoint *ck, const char *quick)
+static void leave_marks(const struct cache *c, const struct checkpoint *ck)
 {
-	char *folder = xprintf("%.*s", (int)(strrchr(quick, '/') - quick), quick);
+	char *folder = xprintf("%.*s", (int)(strrchr(c->mark, '/') - c->mark), c->mark);
 	char *used = xprintf("%s/used", c->path);
 	struct err e;
 
-	if (!c->quick && (fs_mkdirs(folder, &e) || fs_write_all(quick, c->sha, 64, &e)))
+	if (!c->quick && (fs_mkdirs(folder, &e) || fs_write_all(c->mark, c->sha, 64, &e)))
 		log_at(LOG_WARN, "cache", "%s", e.msg);
 	if (fs_write_all(used, ck->name, strlen(ck->name), &e))
 		log_at(LOG_WARN, "cache", "%s", e.msg);
@@ -144,12 +144,30 @@ static void leave_marks(const struct cache *c, const struct checkpoint *ck, cons
 	xfree(used);
 }
 
-enum st cache_open(struct cache **out, const struct checkpoint *ck, bool read_only,
-	const struct sink *s, struct err *e)
+/* From the hash on: what there is of this model. */
+static enum st enter(struct cache *c, const struct checkpoint *ck, struct err *e)
+{
+	char *dir = cache_dir();
+	enum st st;
+
+	c->path = xprintf("%s/models/%.16s", dir, c->sha);
+	xfree(dir);
+	st = fs_mkdirs(c->path, e);
+	if (st) {
+		c->dead = true;
+		return err_at(e, st, "cache");
+	}
+	leave_marks(c, ck);
+	read_journal(c);
+	return ST_OK;
+}
+
+enum st cache_open(
+	struct cache **out, const struct checkpoint *ck, bool read_only, struct err *e)
 {
 	struct cache *c;
-	char *dir, *quick, key[65];
-	enum st st = ST_OK;
+	char *dir, key[65];
+	enum st st;
 
 	*out = NULL;
 	if (read_only)
@@ -157,25 +175,31 @@ enum st cache_open(struct cache **out, const struct checkpoint *ck, bool read_on
 	c = xalloc(sizeof *c);
 	dir = cache_dir();
 	quick_key(ck, key);
-	quick = xprintf("%s/quick/%.16s", dir, key);
-	c->quick = read_quick(quick, c->sha);
-	if (!c->quick)
-		st = full_hash(ck, c->sha, s, e);
-	if (!st) {
-		c->path = xprintf("%s/models/%.16s", dir, c->sha);
-		st = fs_mkdirs(c->path, e);
-	}
-	if (!st)
-		leave_marks(c, ck, quick);
+	c->mark = xprintf("%s/quick/%.16s", dir, key);
 	xfree(dir);
-	xfree(quick);
-	if (st) {
+	c->quick = read_quick(c->mark, c->sha);
+	st = c->quick ? enter(c, ck, e) : ST_OK;
+	if (st)
 		cache_close(c);
-		return err_at(e, st, "cache");
-	}
-	read_journal(c);
-	*out = c;
-	return ST_OK;
+	else
+		*out = c;
+	return st;
+}
+
+bool cache_pending(const struct cache *c)
+{
+	return c && !c->path;
+}
+
+enum st cache_identify(
+	struct cache *c, const struct checkpoint *ck, const struct sink *s, struct err *e)
+{
+	enum st st;
+
+	if (!cache_pending(c))
+		return ST_OK;
+	st = full_hash(ck, c->sha, s, e);
+	return st ? st : enter(c, ck, e);
 }
 
 void cache_close(struct cache *c)
@@ -187,6 +211,7 @@ void cache_close(struct cache *c)
 	cache_drop_variants(c);
 	xfree(c->cells);
 	xfree(c->path);
+	xfree(c->mark);
 	xfree(c);
 }
 
@@ -201,16 +226,11 @@ const char *cache_sha(const struct cache *c)
 
 bool cache_verify(struct cache *c, const struct checkpoint *ck, const struct sink *s)
 {
-	char sha[65], key[65], *dir, *quick;
+	char sha[65];
 
-	if (!c || c->dead || !c->quick || full_hash(ck, sha, s, NULL) || !strcmp(sha, c->sha))
+	if (!cache_usable(c) || !c->quick || full_hash(ck, sha, s, NULL) || !strcmp(sha, c->sha))
 		return true;
-	dir = cache_dir();
-	quick_key(ck, key);
-	quick = xprintf("%s/quick/%.16s", dir, key);
-	remove(quick);
-	xfree(quick);
-	xfree(dir);
+	remove(c->mark);
 	c->dead = true;
 	return false;
 }
@@ -225,7 +245,7 @@ bool cache_get_text(struct cache *c, uint64_t seed, size_t n_seq, size_t len, st
 	char *path, *bytes = NULL;
 	size_t n = 0, have = 0;
 
-	if (!c || c->dead)
+	if (!cache_usable(c))
 		return false;
 	path = text_path(c, seed, len);
 	if (fs_is_file(path) && !fs_read(path, 64u << 20, &bytes, &n, NULL))
@@ -254,7 +274,7 @@ void cache_put_text(struct cache *c, uint64_t seed, const struct token_text *t)
 	uint64_t sum;
 	char *path;
 
-	if (!c || c->dead)
+	if (!cache_usable(c))
 		return;
 	path = text_path(c, seed, t->len);
 	sum = cache_sum(t->id, n);
@@ -271,8 +291,8 @@ void cache_put_text(struct cache *c, uint64_t seed, const struct token_text *t)
 
 size_t cache_cells(struct cache *c, const struct cached_cell **cells)
 {
-	*cells = c && !c->dead ? c->cells : NULL;
-	return c && !c->dead ? c->n_cells : 0;
+	*cells = cache_usable(c) ? c->cells : NULL;
+	return cache_usable(c) ? c->n_cells : 0;
 }
 
 void cache_put_cell(struct cache *c, const struct cached_cell *cell)
@@ -281,7 +301,7 @@ void cache_put_cell(struct cache *c, const struct cached_cell *cell)
 	struct err e = { 0 };
 	int n;
 
-	if (!c || c->dead || !isfinite(cell->kl))
+	if (!cache_usable(c) || !isfinite(cell->kl))
 		return;
 	add_cell(c, cell);
 	if (!c->journal && !c->journal_failed) {
@@ -357,7 +377,7 @@ void cache_trim(struct cache *c, uint64_t max)
 			char *used = xprintf("%s/used", path);
 			struct fs_id id = { 0 };
 
-			if (!fs_is_dir(path) || (c && !strcmp(path, c->path))) {
+			if (!fs_is_dir(path) || (c && c->path && !strcmp(path, c->path))) {
 				/* gone already, or in use by us */
 			} else if (fs_identify(used, &id, NULL) || id.mtime_ns < when) {
 				when = id.mtime_ns;

@@ -20,10 +20,14 @@
 
 struct cache;
 
-/* NULL result (and ST_OK) when caching is off (read_only).  The full hash is computed in
- * pieces unless the quick key is known. */
-BD_MUST_USE enum st cache_open(struct cache **out, const struct checkpoint *ck, bool read_only,
-	const struct sink *s, struct err *e);
+/* NULL result (and ST_OK) when caching is off (read_only).  Where the quick key is not known
+ * the cache is pending: it has nothing and keeps nothing until cache_identify. */
+BD_MUST_USE enum st cache_open(
+	struct cache **out, const struct checkpoint *ck, bool read_only, struct err *e);
+bool cache_pending(const struct cache *c);
+/* Hashes the file in pieces if the cache is pending, else does nothing. */
+BD_MUST_USE enum st cache_identify(
+	struct cache *c, const struct checkpoint *ck, const struct sink *s, struct err *e);
 void cache_close(struct cache *c); /* NULL is fine, here and below (then: nothing is kept) */
 bool cache_was_quick(const struct cache *c); /* full hash taken from the quick key */
 /* Computes the full hash now; false: the file changed under the same key, the entry was
@@ -49,12 +53,14 @@ size_t cache_cells(struct cache *c, const struct cached_cell **cells);
 void cache_put_cell(struct cache *c, const struct cached_cell *cell);
 
 /* The variants of one format in place of what the slots hold, mapped until
- * cache_drop_variants or cache_close; by: what made them ("hqq2", "best-...").  false: none,
- * damaged, or of other shapes.  Slots that were empty when they were put stay as they are. */
+ * cache_drop_variants or cache_close; by: what made them ("clip1", "best-...").  false: none,
+ * damaged, of other shapes, or stopped (both poll s between pieces).  Slots that were empty
+ * when they were put stay as they are. */
 struct model;
 bool cache_get_variants(
-	struct cache *c, const struct model *m, struct variant_set *v, size_t fmt, const char *by);
-/* Polls s between pieces; a stop leaves what was there. */
+	struct cache *c, const struct model *m, struct variant_set *v, size_t fmt, const char *by,
+	const struct sink *s);
+/* A stop leaves what was there. */
 void cache_put_variants(struct cache *c, const struct variant_set *v, size_t fmt, const char *by,
 	const struct sink *s);
 /* No variant that came from the cache is used any more. */

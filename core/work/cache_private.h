@@ -7,8 +7,9 @@
 enum { CACHE_MAPS = 4 * FORMAT_MAX };
 
 struct cache {
-	char *path; /* .../models/SHA16 */
+	char *path; /* .../models/SHA16; NULL: the hash is not known yet */
 	char sha[65];
+	char *mark; /* .../quick/KEY */
 	bool quick; /* sha was looked up, not computed */
 	bool dead;  /* the lookup proved wrong: nothing is read or written any more */
 	struct cached_cell *cells; /* of the journal, and put since */
@@ -20,6 +21,10 @@ struct cache {
 	struct cache_commit *commit; /* a file on its way to the disk; NULL: none */
 };
 
+static inline bool cache_usable(const struct cache *c)
+{
+	return c && c->path && !c->dead;
+}
 
 /* A quick sum against torn and flipped bytes, no protection against malice: the worst that
  * wrong codes do is a wrong model. */

@@ -86,9 +86,8 @@ static bool inside(uint64_t at, size_t bytes, size_t size)
 	return at % 64 == 0 && size_add(&end, (size_t)at, bytes) && end <= size;
 }
 
-static bool check(const struct fs_map *map, const struct model *m, struct format f, const char *by)
+static bool fits(const struct fs_map *map, const struct model *m, struct format f, const char *by)
 {
-	uint64_t sum;
 	const struct head *h = (const void *)map->data;
 	const struct entry *en = (const void *)(map->data + sizeof *h);
 
@@ -109,18 +108,21 @@ static bool check(const struct fs_map *map, const struct model *m, struct format
 			!memchr(en[i].by, 0, sizeof en[i].by) || !quantizer_find(en[i].by))
 			return false;
 	}
-	return file_sum(&sum, map->data, map->size, NULL) && h->sum == sum;
+	return true;
 }
 
 bool cache_get_variants(
-	struct cache *c, const struct model *m, struct variant_set *v, size_t fmt, const char *by)
+	struct cache *c, const struct model *m, struct variant_set *v, size_t fmt, const char *by,
+	const struct sink *s)
 {
 	struct format f = v->format[fmt];
 	struct fs_map *map;
 	const struct entry *en;
+	bool good, stopped;
+	uint64_t sum;
 	char *path;
 
-	if (!c || c->dead || c->n_maps == CACHE_MAPS || !m->be->host_memory)
+	if (!cache_usable(c) || c->n_maps == CACHE_MAPS || !m->be->host_memory)
 		return false;
 	cache_flush(c); /* it may be the one asked for */
 	map = &c->maps[c->n_maps];
@@ -129,8 +131,12 @@ bool cache_get_variants(
 		xfree(path);
 		return false;
 	}
-	if (!check(map, m, f, by)) {
-		log_at(LOG_WARN, "cache", "%s is of another version or damaged, and is made again", path);
+	good = fits(map, m, f, by);
+	stopped = good && !file_sum(&sum, map->data, map->size, s);
+	if (!good || stopped || sum != ((const struct head *)(const void *)map->data)->sum) {
+		if (!stopped)
+			log_at(LOG_WARN, "cache",
+				"%s is of another version or damaged: it will be made again", path);
 		fs_map_close(map);
 		xfree(path);
 		return false;
@@ -286,7 +292,7 @@ void cache_put_variants(struct cache *c, const struct variant_set *v, size_t fmt
 	const struct sink *sink)
 {
 	struct format f = v->format[fmt];
-	size_t size = c && !c->dead ? file_size(v, fmt) : 0;
+	size_t size = cache_usable(c) ? file_size(v, fmt) : 0;
 	struct err e = { 0 };
 	struct entry *en;
 	struct head *h;

@@ -125,7 +125,8 @@ static enum st fit_formats(const struct desk *d, struct format *f, size_t *k, st
 	return *k ? ST_OK : err_set(e, ST_INVALID, "no format is left");
 }
 
-enum st desk_set_formats(struct desk *d, const char *names, struct err *e)
+enum st desk_set_formats(
+	struct desk *d, const char *names, const struct sink *s, struct err *e)
 {
 	struct format f[FORMAT_MAX];
 	struct variant_set set;
@@ -146,7 +147,7 @@ enum st desk_set_formats(struct desk *d, const char *names, struct err *e)
 	cache_drop_variants(d->cache);
 	d->set = set;
 	new_cells(d);
-	desk_load_variants(d);
+	desk_load_variants(d, s);
 	desk_apply_cells(d);
 	desk_tell(d, DESK_FORMATS);
 	return ST_OK;
@@ -228,14 +229,26 @@ static enum st open_model(struct desk *d, const char *path, const struct desk_op
 		return st;
 	if (o->header)
 		o->header(o->arg, ck);
-	st = cache_open(&d->cache, ck, o->read_only, s, &cache_err);
-	if (st == ST_CANCELLED) {
-		checkpoint_close(ck);
-		return err_set(e, st, "open stopped");
-	}
-	if (st) /* a cache that cannot be had costs time, nothing else */
+	if (cache_open(&d->cache, ck, o->read_only, &cache_err)) /* a cache that cannot be had costs time, nothing else */
 		log_at(LOG_WARN, "cache", "%s; nothing will be kept", cache_err.msg);
 	return model_load(&d->m, ck, backend_best(), s, e);
+}
+
+enum st desk_identify(struct desk *d, const struct sink *s, struct err *e)
+{
+	struct err soft;
+	enum st st;
+
+	if (!cache_pending(d->cache))
+		return ST_OK;
+	st = cache_identify(d->cache, d->m->ck, s, &soft);
+	if (st == ST_CANCELLED)
+		return err_set(e, st, "stopped");
+	if (st) {
+		log_at(LOG_WARN, "cache", "%s; nothing will be kept", soft.msg);
+		return ST_OK;
+	}
+	return desk_set_text(d, d->text_path, 0, s, e); /* with all the cache has of it */
 }
 
 enum st desk_open(struct desk **out, const char *path, const struct desk_options *o,
@@ -253,7 +266,7 @@ enum st desk_open(struct desk **out, const char *path, const struct desk_options
 			d->tok = NULL;
 		find_template(d, o->template);
 		d->formats = o->formats ? xstrdup(o->formats) : NULL;
-		st = desk_set_text(d, o->text, d->scan_tokens, e);
+		st = desk_set_text(d, o->text, d->scan_tokens, s, e);
 	}
 	if (st) {
 		desk_close(d);

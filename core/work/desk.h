@@ -11,7 +11,7 @@
  *   minmax   a data-free variant of every cell at once
  *   text     512 tokens to scan on (self-sampled, or from the file)
  *   score    first score of every cell
- *   hqq      better data-free variants
+ *   clip     better data-free variants
  *   fast     KL on 64 tokens of every cell that a dial could use
  *   calib    4,096 tokens of other text; second moments
  *   gptq     calibrated variants; each cell keeps the quantizer with the lower output error
@@ -36,7 +36,7 @@ enum stage {
 	STAGE_MINMAX,
 	STAGE_TEXT,
 	STAGE_SCORE,
-	STAGE_HQQ,
+	STAGE_CLIP,
 	STAGE_FAST,
 	STAGE_CALIB,
 	STAGE_GPTQ,
@@ -81,7 +81,7 @@ struct desk {
 	size_t scan_tokens;
 	bool *calibrated;           /* [n][k]: gptq was tried against what is in the slot */
 	bool best[FORMAT_MAX];      /* every slot of this format is the calibrated best */
-	bool data_free[FORMAT_MAX]; /* ... is at least the hqq stage's */
+	bool data_free[FORMAT_MAX]; /* ... is at least the clip stage's */
 	size_t cells_kept;          /* taken from the cache at opening */
 	void (*changed)(void *arg, enum desk_change what);
 	void (*measured)(void *arg, const struct scan_cell *c, const char *stage);
@@ -94,12 +94,17 @@ extern const char desk_formats_default[];
 BD_MUST_USE enum st desk_open(struct desk **out, const char *path, const struct desk_options *o,
 	const struct sink *s, struct err *e);
 void desk_close(struct desk *d);
+/* A file that was never opened before is hashed whole, to find or found its cache.  The
+ * stages do it first of all; until then nothing is kept. */
+BD_MUST_USE enum st desk_identify(struct desk *d, const struct sink *s, struct err *e);
 
 /* Another set of formats or another text: variants, cells and scores start anew from the
  * cache.  Where the variants of all formats would take more than half of the memory there
  * is, the widest are left out, and the log says which. */
-BD_MUST_USE enum st desk_set_formats(struct desk *d, const char *names, struct err *e);
-BD_MUST_USE enum st desk_set_text(struct desk *d, const char *path, size_t tokens, struct err *e);
+BD_MUST_USE enum st desk_set_formats(
+	struct desk *d, const char *names, const struct sink *s, struct err *e);
+BD_MUST_USE enum st desk_set_text(struct desk *d, const char *path, size_t tokens,
+	const struct sink *s, struct err *e);
 
 BD_MUST_USE enum st desk_stage(struct desk *d, enum stage g, const struct sink *s, struct err *e);
 const char *desk_stage_name(enum stage g);
@@ -119,7 +124,7 @@ BD_MUST_USE enum st desk_view(struct desk *d, const uint8_t *choice, const struc
 	const struct sink *s, struct err *e);
 
 /* The mats a layout runs with: each linear by the quantizer the layout names, or by the best
- * one (gptq against hqq) where it names none, which may take a while. */
+ * one (gptq against clip) where it names none, which may take a while. */
 BD_MUST_USE enum st desk_layout_view(struct desk *d, const struct layout *l,
 	const struct mat **view, const struct sink *s, struct err *e);
 

@@ -205,7 +205,8 @@ static size_t format_index(const struct desk *d, struct format f)
 }
 
 /* Makes the dial hold these formats, too. */
-static enum st add_formats(struct desk *d, const struct format *f, size_t k, struct err *e)
+static enum st add_formats(struct desk *d, const struct format *f, size_t k, const struct sink *s,
+	struct err *e)
 {
 	char names[FORMAT_MAX * 2 * FORMAT_NAME] = "", one[FORMAT_NAME];
 	bool fresh = false;
@@ -221,7 +222,7 @@ static enum st add_formats(struct desk *d, const struct format *f, size_t k, str
 			strcat(names, format_name(f[i], one));
 			fresh = true;
 		}
-	st = fresh ? desk_set_formats(d, names, e) : ST_OK;
+	st = fresh ? desk_set_formats(d, names, s, e) : ST_OK;
 	for (size_t i = 0; i < k && !st; i++)
 		if (format_index(d, f[i]) == d->set.k)
 			st = err_set(e, ST_NOMEM,
@@ -231,9 +232,10 @@ static enum st add_formats(struct desk *d, const struct format *f, size_t k, str
 	return st;
 }
 
-static enum st by_format(struct desk *d, struct format f, struct layout *l, struct err *e)
+static enum st by_format(
+	struct desk *d, struct format f, struct layout *l, const struct sink *s, struct err *e)
 {
-	enum st st = add_formats(d, &f, 1, e);
+	enum st st = add_formats(d, &f, 1, s, e);
 	uint8_t *choice;
 
 	if (st)
@@ -245,14 +247,15 @@ static enum st by_format(struct desk *d, struct format f, struct layout *l, stru
 	return ST_OK;
 }
 
-static enum st by_file(struct desk *d, const char *path, struct layout *l, struct err *e)
+static enum st by_file(
+	struct desk *d, const char *path, struct layout *l, const struct sink *s, struct err *e)
 {
 	struct layout in;
 	enum st st = layout_read(&in, path, d->m, e);
 
 	if (st)
 		return st;
-	st = add_formats(d, in.format, in.k, e);
+	st = add_formats(d, in.format, in.k, s, e);
 	if (!st) {
 		layout_init(l, d->m, d->set.format, d->set.k);
 		for (size_t i = 0; i < in.n; i++) {
@@ -276,19 +279,22 @@ enum st desk_layout(struct desk *d, const char *name, struct layout *l, const ch
 	enum st st;
 
 	*source = NULL;
+	st = desk_identify(d, s, e);
+	if (st)
+		return st;
 	if (fs_is_file(name))
-		return by_file(d, name, l, e);
+		return by_file(d, name, l, s, e);
 	bpw = strtod(name, &end);
 	if (end != name && !*end)
 		return by_budget(d, bpw, l, source, s, e);
 	if (!format_parse(&f, name, NULL))
-		return by_format(d, f, l, e);
+		return by_format(d, f, l, s, e);
 	run = run_layout_path(name);
 	if (!run)
 		return err_set(e, ST_INVALID,
 			"layout %s is no file, no run, no format (int4g128) and no number of bits",
 			name);
-	st = by_file(d, run, l, e);
+	st = by_file(d, run, l, s, e);
 	xfree(run);
 	return st;
 }
@@ -298,7 +304,7 @@ enum st desk_layout_view(struct desk *d, const struct layout *l, const struct ma
 {
 	bool calibrate = false, uniform = d->set.n > 0;
 	size_t f = d->set.n ? l->choice[0] : 0;
-	enum st st = ST_OK;
+	enum st st = desk_identify(d, s, e);
 
 	for (size_t i = 0; i < d->set.n; i++) {
 		calibrate |= l->choice[i] != d->keep && !l->by[i] && !d->best[l->choice[i]];

@@ -8,7 +8,7 @@ static const struct {
 	[STAGE_MINMAX] = { "minmax variants", "variants" },
 	[STAGE_TEXT] = { "writing text to scan on", "" },
 	[STAGE_SCORE] = { "first score", "blocks" },
-	[STAGE_HQQ] = { "hqq variants", "variants" },
+	[STAGE_CLIP] = { "clip variants", "variants" },
 	[STAGE_FAST] = { "fast pass", "cells" },
 	[STAGE_CALIB] = { "moments to calibrate on", "" },
 	[STAGE_GPTQ] = { "gptq variants", "linears" },
@@ -52,7 +52,7 @@ static enum st more_text(struct desk *d, const struct sink *s, struct err *e)
 	return st ? st : desk_calib_text(d, DESK_MORE_SEQS, s, e);
 }
 
-enum st desk_stage(struct desk *d, enum stage g, const struct sink *s, struct err *e)
+static enum st run_stage(struct desk *d, enum stage g, const struct sink *s, struct err *e)
 {
 	switch (g) {
 	case STAGE_MINMAX:
@@ -61,8 +61,8 @@ enum st desk_stage(struct desk *d, enum stage g, const struct sink *s, struct er
 		return desk_scan_text(d, s, e);
 	case STAGE_SCORE:
 		return desk_first_score(d, s, e);
-	case STAGE_HQQ:
-		return desk_data_free(d, "hqq", s, e);
+	case STAGE_CLIP:
+		return desk_data_free(d, quantizer_data_free, s, e);
 	case STAGE_FAST:
 		return desk_measure_cells(d, CELL_FAST, s, e);
 	case STAGE_CALIB:
@@ -74,6 +74,13 @@ enum st desk_stage(struct desk *d, enum stage g, const struct sink *s, struct er
 	default:
 		return more_text(d, s, e);
 	}
+}
+
+enum st desk_stage(struct desk *d, enum stage g, const struct sink *s, struct err *e)
+{
+	enum st st = desk_identify(d, s, e);
+
+	return st ? st : run_stage(d, g, s, e);
 }
 
 enum st desk_prepare(struct desk *d, enum stage last, const struct sink *s, struct err *e)

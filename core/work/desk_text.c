@@ -210,18 +210,18 @@ enum st desk_measure_text(
 /* Calibrated variants depend on the quantizers, on where the text begins and on the text. */
 void desk_best_key(const struct desk *d, char out[16])
 {
-	char hex[65], hqq[12], gptq[12], *s;
+	char hex[65], plain[12], best[12], *s;
 	struct fs_id id = { 0 };
 
-	desk_by(quantizer_find("hqq"), hqq);
-	desk_by(quantizer_find("gptq"), gptq);
+	desk_by(quantizer_find(quantizer_data_free), plain);
+	desk_by(quantizer_find(quantizer_calibrated), best);
 	if (!d->text_path)
-		s = xprintf("%s %s self %d", hqq, gptq, SEED_CALIB);
+		s = xprintf("%s %s self %d", plain, best, SEED_CALIB);
 	else if (!fs_identify(d->text_path, &id, NULL))
-		s = xprintf("%s %s %s %llu %lld %zu", hqq, gptq, d->text_path,
+		s = xprintf("%s %s %s %llu %lld %zu", plain, best, d->text_path,
 			(unsigned long long)id.size, (long long)id.mtime_ns, scan_part(d));
 	else
-		s = xprintf("%s %s none", hqq, gptq);
+		s = xprintf("%s %s none", plain, best);
 	sha256_of(s, strlen(s), hex);
 	xfree(s);
 	snprintf(out, 16, "best-%.8s", hex);
@@ -252,7 +252,8 @@ static void begin_text(struct desk *d, const char *path, size_t tokens)
 	}
 }
 
-enum st desk_set_text(struct desk *d, const char *path, size_t tokens, struct err *e)
+enum st desk_set_text(struct desk *d, const char *path, size_t tokens, const struct sink *s,
+	struct err *e)
 {
 	struct tok_ids ids = { 0 };
 	enum st st = ST_OK, formats;
@@ -268,7 +269,7 @@ enum st desk_set_text(struct desk *d, const char *path, size_t tokens, struct er
 		return st;
 	begin_text(d, path, tokens);
 	if (path)
-		st = desk_scan_text(d, NULL, e);
-	formats = desk_set_formats(d, d->formats, st ? NULL : e); /* cells of this text, or none */
+		st = desk_scan_text(d, s, e);
+	formats = desk_set_formats(d, d->formats, s, st ? NULL : e); /* cells of this text, or none */
 	return st ? st : formats;
 }

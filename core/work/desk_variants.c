@@ -96,7 +96,7 @@ bool desk_any_useful(const struct desk *d, size_t fmt)
 	return false;
 }
 
-/* Variants of every useful cell whose slot is empty (or, for hqq, only minmax). */
+/* Variants of every useful cell whose slot is empty (or holds only minmax and name is better). */
 enum st desk_data_free(struct desk *d, const char *name, const struct sink *s, struct err *e)
 {
 	const struct quantizer *q = quantizer_find(name), *minmax = quantizer_find("minmax");
@@ -140,19 +140,19 @@ static bool whole(const struct desk *d, size_t f)
 	return true;
 }
 
-void desk_load_variants(struct desk *d)
+void desk_load_variants(struct desk *d, const struct sink *s)
 {
 	char key[16], by[12];
 
 	desk_best_key(d, key);
-	desk_by(quantizer_find("hqq"), by);
+	desk_by(quantizer_find(quantizer_data_free), by);
 	for (size_t f = 0; f < d->set.k; f++) {
 		if (!desk_any_useful(d, f))
 			continue;
-		d->best[f] = cache_get_variants(d->cache, d->m, &d->set, f, key) && whole(d, f);
+		d->best[f] = cache_get_variants(d->cache, d->m, &d->set, f, key, s) && whole(d, f);
 		d->data_free[f] =
 			d->best[f] ||
-			(cache_get_variants(d->cache, d->m, &d->set, f, by) && whole(d, f));
+			(cache_get_variants(d->cache, d->m, &d->set, f, by, s) && whole(d, f));
 	}
 }
 
@@ -199,7 +199,7 @@ enum st desk_variant_error(struct desk *d, size_t i, size_t f, const struct sink
 	return st;
 }
 
-/* gptq against whatever is in the slot: the lower output error under the moments stays. */
+/* Calibrated against whatever is in the slot: the lower output error under the moments stays. */
 static enum st calibrate_cell(struct desk *d, size_t i, size_t f, const float *w,
 	struct quant_input *in, const struct sink *s, struct err *e)
 {
@@ -207,7 +207,7 @@ static enum st calibrate_cell(struct desk *d, size_t i, size_t f, const float *w
 	const struct linear *l = &d->m->linear[i];
 	const float *moments = d->moments.h[l->layer * SITES + linear_site(l->kind)];
 	double old = INFINITY;
-	enum st st = quantize(d, i, f, quantizer_find("gptq"), w, moments, in, &v, s, e);
+	enum st st = quantize(d, i, f, quantizer_find(quantizer_calibrated), w, moments, in, &v, s, e);
 
 	if (st)
 		return st;
@@ -238,7 +238,7 @@ enum st desk_best_variant(struct desk *d, size_t i, size_t f, const struct sink 
 	float *w;
 
 	if (!st)
-		st = desk_variant(d, i, f, quantizer_find("hqq"), s, e);
+		st = desk_variant(d, i, f, quantizer_find(quantizer_data_free), s, e);
 	if (!st)
 		st = model_linear_f32(d->m, i, &w, e);
 	if (st)

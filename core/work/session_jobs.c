@@ -149,6 +149,10 @@ static enum st work_open(struct job *j, struct err *e)
 	s->view_generation = 0;
 	publish_all(s);
 	atomic_store(&s->ready, true);
+	job_stage(j, "checking the file", "");
+	st = desk_identify(s->desk, &j->sink, e); /* others have their turn meanwhile */
+	if (st)
+		return st;
 	if (!s->read_only)
 		runs_crashed(s->desk->m->ck->header_sha256, tell_crashed, s);
 	if (s->desk->cells_kept)
@@ -184,9 +188,9 @@ static enum st work_change(struct job *j, struct err *e)
 	if (!s->desk)
 		return err_set(e, ST_INVALID, "no model is open");
 	if (d->flag)
-		st = desk_set_text(s->desk, d->path, d->tokens, e);
+		st = desk_set_text(s->desk, d->path, d->tokens, &j->sink, e);
 	else
-		st = desk_set_formats(s->desk, d->text, e);
+		st = desk_set_formats(s->desk, d->text, &j->sink, e);
 	return st;
 }
 
@@ -235,7 +239,7 @@ static enum st verify(struct job *j, struct err *e)
 	notice(s, LOG_WARN, "%s changed under the same name and time: its cache is not used",
 		d->m->ck->name);
 	deed->resume = true;
-	return desk_set_text(d, d->text_path, 0, e);
+	return desk_set_text(d, d->text_path, 0, &j->sink, e);
 }
 
 static void stage_event(struct session *s, enum stage g, enum st st)
