@@ -491,3 +491,37 @@ Test(fs, a_lock_names_its_holder_and_dies_with_it)
 	cr_assert_eq(fs_lock(tmp_path("none/lock"), &pid, &e), -1);
 	cr_assert_eq(e.st, ST_IO);
 }
+
+Test(fs, temporaries_of_killed_processes_are_swept_and_others_stay)
+{
+	static const char *const stay[] = { "a.json", ".hidden", ".x.tmp", ".a.json.1-0.tmp" };
+	char *mine = xprintf(".a.json.%ld-3.tmp", (long)getpid()), *dead;
+	const char *dir = tmp_path("sweep");
+	char **names;
+	size_t n;
+	pid_t pid = fork();
+	struct err e;
+
+	if (!pid)
+		_exit(0);
+	cr_assert_eq(waitpid(pid, NULL, 0), pid);
+	dead = xprintf(".a.json.%ld-12.tmp", (long)pid);
+	cr_assert_eq(fs_mkdirs(dir, &e), ST_OK);
+	for (int i = 0; i < 6; i++) {
+		char *path = xprintf("%s/%s", dir, i < 4 ? stay[i] : i == 4 ? mine : dead);
+
+		cr_assert_eq(fs_write_all(path, "x", 1, &e), ST_OK, "%s", e.msg);
+		xfree(path);
+	}
+	fs_sweep(dir);
+	fs_sweep(tmp_path("no-such-folder"));
+	cr_assert_eq(fs_list(dir, &names, &n, &e), ST_OK);
+	cr_assert_eq(n, 5);
+	for (size_t i = 0; i < n; i++) {
+		cr_assert_str_neq(names[i], dead);
+		xfree(names[i]);
+	}
+	xfree(names);
+	xfree(mine);
+	xfree(dead);
+}

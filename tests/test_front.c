@@ -6,6 +6,7 @@
 #include "core/base/alloc.h"
 #include "core/base/rng.h"
 #include "core/search/front.h"
+#include "tests/lib_front.h"
 
 enum { SMALL = 6, SMALL_K = 4 };
 
@@ -90,17 +91,6 @@ static bool allowed(const struct front_input *in, const uint8_t *choice)
 	return true;
 }
 
-static void total(
-	const struct front_input *in, const uint8_t *choice, uint64_t *bytes, double *damage)
-{
-	*bytes = 0;
-	*damage = 0;
-	for (size_t i = 0; i < in->n; i++) {
-		*bytes += in->bytes[i * in->k + choice[i]];
-		*damage += in->damage[i * in->k + choice[i]];
-	}
-}
-
 static bool next(const struct front_input *in, uint8_t *choice)
 {
 	for (size_t i = 0; i < in->n; i++) {
@@ -124,7 +114,7 @@ static void brute_force(const struct front_input *in, double *best, size_t budge
 
 		if (!allowed(in, choice))
 			continue;
-		total(in, choice, &bytes, &damage);
+		front_total(in, choice, &bytes, &damage);
 		if (bytes < budgets && damage < best[bytes])
 			best[bytes] = damage;
 	} while (next(in, choice));
@@ -139,7 +129,7 @@ static void check_answer(const struct front_input *in, const uint8_t *choice,
 	double damage;
 
 	cr_assert(allowed(in, choice));
-	total(in, choice, &bytes, &damage);
+	front_total(in, choice, &bytes, &damage);
 	cr_assert_eq(bytes, a->bytes);
 	cr_assert_leq(bytes, budget);
 	cr_assert_float_eq(damage, a->damage, 1e-9);
@@ -206,42 +196,6 @@ Test(front, exact_equals_brute_force_on_a_thousand_small_instances)
 
 /* ---- shapes of a real model */
 
-enum { LINEARS = 210, FORMATS = 4 };
-
-struct big {
-	struct front_input in;
-	uint64_t bytes[LINEARS * FORMATS];
-	double damage[LINEARS * FORMATS];
-};
-
-static struct big *smollm2(uint64_t seed, bool ragged)
-{
-	static const size_t rows[7] = { 576, 192, 192, 576, 1536, 1536, 576 };
-	static const size_t cols[7] = { 576, 576, 576, 576, 576, 576, 1536 };
-	static const double kl[3] = { 0.04, 0.007, 0.0015 };
-	static const struct format formats[3] = { { 2, 64 }, { 3, 64 }, { 4, 128 } };
-	struct big *b = xalloc(sizeof *b);
-	struct rng r;
-
-	rng_seed(&r, seed);
-	b->in = (struct front_input){
-		.n = LINEARS, .k = FORMATS, .bytes = b->bytes, .damage = b->damage
-	};
-	for (size_t i = 0; i < LINEARS; i++) {
-		double scale = exp(rng_normal(&r));
-
-		for (size_t f = 0; f < FORMATS; f++) {
-			size_t c = i * FORMATS + f, n = rows[i % 7] * cols[i % 7];
-
-			b->bytes[c] = f < 3 ? format_bytes(formats[f], rows[i % 7], cols[i % 7])
-					    : n * 5 / 8;
-			b->bytes[c] += ragged ? rng_below(&r, 64) : 0;
-			b->damage[c] = f < 3 ? scale * kl[f] * (0.5 + rng_unit(&r)) : 0;
-		}
-	}
-	return b;
-}
-
 /* Returns how many of n random budgets are over, off their sum, or out of order. */
 static size_t faults(
 	const struct big *b, const struct front *f, const struct front_table *t, size_t n)
@@ -262,7 +216,7 @@ static size_t faults(
 			(void)front_table_answer(t, budget, choice, &a);
 		else
 			(void)front_answer(f, budget, choice, &a);
-		total(&b->in, choice, &bytes, &damage);
+		front_total(&b->in, choice, &bytes, &damage);
 		bad += bytes > budget || bytes != a.bytes || fabs(damage - a.damage) > 1e-9 ||
 		       a.bound > a.damage || a.damage > g.damage + 1e-9 ||
 		       g.bound > a.damage + 1e-9;
@@ -272,7 +226,7 @@ static size_t faults(
 
 Test(front, a_hundred_thousand_random_budgets_are_never_exceeded)
 {
-	struct big *b = smollm2(1, false);
+	struct big *b = front_smollm2(1, false);
 	struct front *f;
 	struct front_table *t;
 	struct front_answer a;
@@ -291,7 +245,7 @@ Test(front, a_hundred_thousand_random_budgets_are_never_exceeded)
 
 Test(front, ragged_sizes_are_rounded_up_and_the_answer_says_it_is_not_exact)
 {
-	struct big *b = smollm2(2, true);
+	struct big *b = front_smollm2(2, true);
 	struct front *f;
 	struct front_table *t;
 	struct front_answer a;
@@ -310,7 +264,7 @@ Test(front, ragged_sizes_are_rounded_up_and_the_answer_says_it_is_not_exact)
 
 Test(front, the_curve_falls_with_bytes_and_every_point_of_it_can_be_had)
 {
-	struct big *b = smollm2(3, false);
+	struct big *b = front_smollm2(3, false);
 	uint64_t bytes[LINEARS * FORMATS];
 	double damage[LINEARS * FORMATS];
 	struct front *f;
@@ -443,7 +397,7 @@ static bool stop(const struct sink *s)
 
 Test(front, the_exact_search_stops_when_asked_and_survives_a_full_memory)
 {
-	struct big *b = smollm2(1, false);
+	struct big *b = front_smollm2(1, false);
 	int polls = 0;
 	const struct sink s = { .poll = stop, .self = &polls };
 	struct front_table *t;
@@ -461,131 +415,6 @@ Test(front, the_exact_search_stops_when_asked_and_survives_a_full_memory)
 		cr_assert_null(t);
 	}
 	alloc_fail_at(0, false);
-	front_free(f);
-	xfree(b);
-}
-
-/* ---- guards: two blocks of seven linears of ten bytes a format step, and a third */
-
-enum { GUARDED = 21 };
-
-struct guarded {
-	struct front_input in;
-	uint64_t bytes[GUARDED * 3];
-	double damage[GUARDED * 3];
-	int8_t pin[GUARDED];
-	uint8_t choice[GUARDED];
-	uint64_t got;
-};
-
-static void make_guarded(struct guarded *g)
-{
-	memset(g, 0, sizeof *g);
-	g->in = (struct front_input){
-		.n = GUARDED, .k = 3, .bytes = g->bytes, .damage = g->damage
-	};
-	for (size_t c = 0; c < GUARDED * 3; c++) {
-		g->bytes[c] = 10 * (c % 3 + 1);
-		g->damage[c] = 2.0 - (double)(c % 3);
-	}
-	memset(g->pin, -1, sizeof g->pin);
-}
-
-static void expect_raised(const struct guarded *g, const size_t *raised, size_t n)
-{
-	for (size_t i = 0; i < GUARDED; i++) {
-		uint8_t want = 0;
-
-		for (size_t j = 0; j < n; j++)
-			want = raised[j] == i ? 1 : want;
-		cr_assert_eq(g->choice[i], want, "linear %zu", i);
-	}
-}
-
-Test(guard, uniform_gives_the_rest_from_block_0_on)
-{
-	struct guarded g;
-
-	make_guarded(&g);
-	cr_assert(guard_layout(GUARD_UNIFORM, &g.in, 239, 0, g.choice, &g.got));
-	cr_assert_eq(g.got, 230);
-	expect_raised(&g, (const size_t[]){ 0, 1 }, 2);
-	cr_assert(guard_layout(GUARD_UNIFORM, &g.in, 419, 0, g.choice, &g.got));
-	cr_assert_eq(g.got, 410);
-	cr_assert_eq(g.choice[19], 1);
-	cr_assert_eq(g.choice[20], 0);
-	cr_assert(guard_layout(GUARD_UNIFORM, &g.in, 420, 0, g.choice, &g.got));
-	cr_assert_eq(g.choice[20], 1);
-	cr_assert(guard_layout(GUARD_UNIFORM, &g.in, 100000, 0, g.choice, &g.got));
-	cr_assert_eq(g.got, 630);
-	cr_assert(!guard_layout(GUARD_UNIFORM, &g.in, 209, 0, g.choice, &g.got));
-}
-
-Test(guard, ends_gives_the_rest_from_both_ends_inward)
-{
-	struct guarded g;
-
-	make_guarded(&g);
-	cr_assert(guard_layout(GUARD_ENDS, &g.in, 210 + 90, 0, g.choice, &g.got));
-	cr_assert_eq(g.got, 300);
-	/* block 0, then the last, before anything of block 1 */
-	expect_raised(&g, (const size_t[]){ 0, 1, 2, 3, 4, 5, 6, 14, 15 }, 9);
-}
-
-Test(guard, a_format_that_is_larger_and_worse_is_no_rung)
-{
-	struct guarded g;
-
-	make_guarded(&g);
-	for (size_t i = 0; i < GUARDED; i++) {
-		g.damage[i * 3 + 1] = 0; /* smaller than the third and as good */
-		g.damage[i * 3 + 2] = 0;
-	}
-	cr_assert(guard_layout(GUARD_UNIFORM, &g.in, 100000, 0, g.choice, &g.got));
-	cr_assert_eq(g.got, 420);
-}
-
-Test(guard, pins_hold_in_every_guard)
-{
-	struct guarded g;
-
-	make_guarded(&g);
-	g.in.pin = g.pin;
-	g.pin[3] = 2;
-	g.damage[3 * 3 + 1] = NAN; /* not needed by a pinned linear */
-	for (int k = GUARD_UNIFORM; k <= GUARD_RANDOM; k++) {
-		cr_assert(guard_layout((enum guard)k, &g.in, 300, 1, g.choice, &g.got));
-		cr_assert_eq(g.choice[3], 2);
-		cr_assert_leq(g.got, 300);
-		cr_assert_geq(g.got, 291);
-	}
-}
-
-Test(guard, random_layouts_differ_by_seed_and_leave_no_room_for_one_more_step)
-{
-	struct big *b = smollm2(4, false);
-	uint8_t first[LINEARS] = { 0 }, choice[LINEARS];
-	struct front *f;
-	uint64_t bytes, sum;
-	double damage;
-
-	cr_assert_eq(front_new(&f, &b->in, NULL), ST_OK);
-	for (uint64_t seed = 1; seed <= 12; seed++) {
-		uint64_t budget = front_least(f) + (front_most(f) - front_least(f)) * seed / 13;
-
-		cr_assert(guard_layout(GUARD_RANDOM, &b->in, budget, seed, choice, &bytes));
-		total(&b->in, choice, &sum, &damage);
-		cr_assert_eq(sum, bytes);
-		cr_assert_leq(bytes, budget);
-		for (size_t i = 0; i < LINEARS; i++) {
-			size_t c = i * FORMATS + choice[i];
-
-			cr_assert(choice[i] + 1 == FORMATS ||
-				  bytes - b->bytes[c] + b->bytes[c + 1] > budget);
-		}
-		cr_assert(guard_layout(GUARD_RANDOM, &b->in, budget, 1, first, &bytes));
-		cr_assert_eq(!memcmp(first, choice, sizeof first), seed == 1);
-	}
 	front_free(f);
 	xfree(b);
 }

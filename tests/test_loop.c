@@ -152,6 +152,7 @@ static const struct {
 	{ ":layout l.json", "layout_read l.json\n" },
 	{ ":set formats int2g64,int4g128", "formats int2g64,int4g128\n" },
 	{ ":set max_tokens 99", "set max_tokens 99\n" },
+	{ ":set ctx 4096", "set ctx 4096\n" },
 	{ ":temperature 0.2", "sampler 0.20\n" },
 	{ ":set temperature 1", "sampler 1.00\n" },
 	{ ":say hello; you", "say hello; you\n" },

@@ -221,7 +221,7 @@ Test(session_chat, a_full_context_forgets_the_oldest_and_a_long_message_is_refus
 	ok(session_say(s, text, &e));
 	settle();
 	cr_assert_eq(w.last, ST_INVALID);
-	cr_assert(strstr(w.sentence, "the context holds 128 (:set ctx N)"), "%s", w.sentence);
+	cr_assert(strstr(w.sentence, "the context holds 128: shorten it, or :set ctx"), "%s", w.sentence);
 	ok(session_set(s, "ctx", "1024", &e));
 	ok(session_say(s, text, &e));
 	settle();

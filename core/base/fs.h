@@ -58,6 +58,9 @@ void fs_out_abort(struct fs_out *o); /* NULL is fine */
 
 BD_MUST_USE enum st fs_write_all(const char *path, const void *p, size_t n, struct err *e);
 
+/* Removes the temporaries that processes left in a folder when they were killed. */
+void fs_sweep(const char *dir);
+
 /* ---- a log of whole lines, each one write(2); fsync at most once a second */
 
 struct fs_log;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,41 @@ static int open_temp(struct fs_out *o, mode_t mode)
 	xfree(o->temp);
 	o->temp = NULL;
 	return -1;
+}
+
+/* The process a temporary's name ends with, ".pid-n.tmp"; 0: no such name. */
+static long temp_owner(const char *name)
+{
+	size_t n = strlen(name);
+	const char *at = name + n;
+	char *end;
+	long pid;
+
+	if (name[0] != '.' || n < 8 || strcmp(name + n - 4, ".tmp"))
+		return 0;
+	for (at -= 5; at > name && *at != '.'; at--)
+		;
+	pid = strtol(at + 1, &end, 10);
+	return at > name && *end == '-' && pid > 1 ? pid : 0;
+}
+
+void fs_sweep(const char *dir)
+{
+	char **names;
+	size_t n;
+
+	if (fs_list(dir, &names, &n, NULL))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		long pid = temp_owner(names[i]);
+		char *path = xprintf("%s/%s", dir, names[i]);
+
+		if (pid && kill((pid_t)pid, 0) && errno == ESRCH)
+			remove(path);
+		xfree(path);
+		xfree(names[i]);
+	}
+	xfree(names);
 }
 
 /* The file a path means: through links, so that a link stays one. */

@@ -6,6 +6,7 @@
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
 #include "core/model/sampler.h"
+#include "kernels/pool.h"
 
 /* Sequence i always stands in row i % 8 of a batch of exactly eight, so that its
  * arithmetic is the same whatever is asked for beside it. */
@@ -18,6 +19,7 @@ struct round {
 	struct sampler *draw[SIDE];
 	float *logits; /* [SIDE][vocab] */
 	int32_t *id;   /* [SIDE][len], time inside */
+	int32_t next[SIDE];
 	size_t len;
 	const int32_t *start;
 	size_t n_start;
@@ -103,20 +105,25 @@ static enum st begin(struct round *r, const struct sink *s, struct err *e)
 	return ST_OK;
 }
 
+static void draw(void *arg, size_t i)
+{
+	struct round *r = arg;
+
+	r->next[i] = sampler_next(r->draw[i], r->logits + i * r->m->hp.vocab);
+}
+
 static enum st run_round(
 	struct round *r, double done, double total, const struct sink *s, struct err *e)
 {
-	size_t at, i, vocab = r->m->hp.vocab;
-	int32_t next[SIDE];
+	size_t at, i;
 	enum st st = begin(r, s, e);
 
 	for (at = 0; !st && at < r->len; at++) {
-		for (i = 0; i < SIDE; i++) {
-			next[i] = sampler_next(r->draw[i], r->logits + i * vocab);
-			r->id[i * r->len + at] = next[i];
-		}
+		pool_run(draw, r, SIDE);
+		for (i = 0; i < SIDE; i++)
+			r->id[i * r->len + at] = r->next[i];
 		if (at + 1 < r->len)
-			st = fwd_step(r->f, r->m->ref, r->kv, next, SIDE, r->logits, s, e);
+			st = fwd_step(r->f, r->m->ref, r->kv, r->next, SIDE, r->logits, s, e);
 		sink_progress(s, done + (double)(at + 1) / (double)r->len, total);
 	}
 	return st;

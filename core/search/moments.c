@@ -11,6 +11,7 @@
 
 /* Multiplications of one call: some 10 ms on one slow core. */
 static const double PIECE = 3e8;
+enum { STRIP = 192 }; /* rows at once at most: what lies left of them is spared */
 /* rmsnorm's eps: only keeps a row of zeros from 0 / 0. */
 static const float TINY = 1e-30f;
 
@@ -25,17 +26,17 @@ struct gather {
 /* The linear whose input a site is; the others share it. */
 static const enum linear_kind site_linear[SITES] = { LINEAR_Q, LINEAR_O, LINEAR_GATE, LINEAR_DOWN };
 
-/* sum += unit^T unit, in pieces of rows of sum. */
+/* sum += unit^T unit on and right of the diagonal, in pieces of rows of sum. */
 static void add_products(struct walk *w, float *sum, size_t rows, size_t cols)
 {
 	const struct gather *g = w->arg;
 	size_t step = (size_t)(PIECE / ((double)rows * (double)cols)) + 1, n;
 
-	step = step < 64 ? 64 : step;
+	step = step < 64 ? 64 : step > STRIP ? STRIP : step;
 	for (size_t i = 0; i < cols; i += n) {
 		n = cols - i < step ? cols - i : step;
-		w->m->be->gemm(true, false, n, cols, rows, 1, g->unit + i, cols, g->unit, cols, 1,
-			sum + i * cols, cols);
+		w->m->be->gemm(true, false, n, cols - i, rows, 1, g->unit + i, cols, g->unit + i,
+			cols, 1, sum + i * cols + i, cols);
 		if (sink_poll(w->s)) {
 			w->st = err_set(w->e, ST_CANCELLED, "gathering the moments was stopped");
 			return;
@@ -73,9 +74,15 @@ static enum st after_block(struct walk *w, size_t layer)
 	const struct gather *g = w->arg;
 	const struct backend *be = w->m->be;
 
-	for (size_t s = 0; s < SITES; s++)
-		be->get(g->out->h[layer * SITES + s], g->sum[s],
-			g->cols[s] * g->cols[s] * sizeof(float));
+	for (size_t s = 0; s < SITES; s++) {
+		float *h = g->out->h[layer * SITES + s];
+		size_t n = g->cols[s];
+
+		be->get(h, g->sum[s], n * n * sizeof *h);
+		for (size_t i = 1; i < n; i++)
+			for (size_t j = 0; j < i; j++)
+				h[i * n + j] = h[j * n + i];
+	}
 	return ST_OK;
 }
 

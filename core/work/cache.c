@@ -157,6 +157,7 @@ static enum st enter(struct cache *c, const struct checkpoint *ck, struct err *e
 		c->dead = true;
 		return err_at(e, st, "cache");
 	}
+	fs_sweep(c->path);
 	leave_marks(c, ck);
 	read_journal(c);
 	return ST_OK;

@@ -271,7 +271,8 @@ static enum st feed_prompt(struct chat *c, struct sampler *sm, const struct sink
 	while (!st && c->kv->n + ids.n + 8 > c->kv->cap) {
 		if (!c->in_kv && c->n_msg <= 1) {
 			st = err_set(e, ST_INVALID,
-				"the message has %zu tokens; the context holds %zu (:set ctx N)",
+				"the message has %zu tokens and the context holds %zu: shorten it, or "
+				":set ctx in the workbench",
 				ids.n, c->kv->cap);
 			break;
 		}
