@@ -7,6 +7,7 @@
 #include "core/base/log.h"
 #include "core/base/sha256.h"
 #include "core/base/text.h"
+#include "core/text/corpus.h"
 #include "core/work/desk_private.h"
 
 enum { TEXT_MAX = 1 << 30 };
@@ -41,7 +42,7 @@ enum st desk_tokens(
 
 	if (!d->tok)
 		return err_set(e, d->tok_err.st, "%s", d->tok_err.msg);
-	st = fs_read(path, TEXT_MAX, &bytes, &n, e);
+	st = corpus_read(path, TEXT_MAX, &bytes, &n, e);
 	if (st)
 		return st;
 	tell_oddities(d, path, bytes, n);
