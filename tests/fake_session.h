@@ -38,6 +38,11 @@ struct jobs *session_jobs(struct session *s)
 	(void)s;
 	return NULL;
 }
+double session_tick(struct session *s)
+{
+	(void)s;
+	return -1;
+}
 enum st session_open(struct session *s, const char *path, struct err *e)
 {
 	return verb(s, e, "open %s", path, 0);

@@ -232,6 +232,32 @@ Test(session, measuring_adds_a_point_to_the_front)
 	end();
 }
 
+Test(session, a_layout_that_rests_under_the_dial_is_measured_by_itself)
+{
+	const struct timespec rest = { 0, 850000000 };
+
+	open_demo(true);
+	ok(session_budget(s, 4, &e));
+	cr_assert_gt(session_tick(s), 0.5, "it was moved just now");
+	work_read(&w);
+	cr_assert_not(isfinite(w.answer->measured_kl));
+	nanosleep(&rest, NULL);
+	cr_assert_lt(session_tick(s), 0);
+	cr_assert(session_busy(s));
+	settle();
+	cr_assert_eq(w.front->n_points, 1);
+	cr_assert(isfinite(w.answer->measured_kl));
+	cr_assert_lt(session_tick(s), 0, "once is enough");
+	cr_assert_not(session_busy(s));
+	ok(session_set(s, "auto_measure", "off", &e));
+	ok(session_budget(s, 3, &e));
+	nanosleep(&rest, NULL);
+	cr_assert_lt(session_tick(s), 0);
+	cr_assert_not(session_busy(s));
+	cr_assert_neq(session_set(s, "auto_measure", "perhaps", &e), ST_OK);
+	end();
+}
+
 Test(session, a_kept_layout_is_a_run_and_can_be_read_again)
 {
 	char **names, *path;

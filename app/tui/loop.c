@@ -64,6 +64,7 @@ struct loop {
 	double input_at;
 	double turn_began;
 	bool mouse, sync;
+	double rest; /* seconds until the session wants its turn; < 0: never */
 };
 
 static void read_signals(struct loop *l)
@@ -198,6 +199,8 @@ static int wait_ms(const struct loop *l, bool more, bool busy_line)
 
 	if (more)
 		return 0;
+	if (l->rest >= 0 && (s < 0 || s > l->rest))
+		s = l->rest;
 	if (term_waits(l->term) && (s < 0 || s > ESC_MS / 1000.0))
 		s = ESC_MS / 1000.0;
 	if (busy_line) /* the line says when it is ready */
@@ -235,6 +238,7 @@ static bool turn(struct loop *l, bool *more)
 	take_input(l, n == 0);
 	*more = tui_deliver(t, 2);
 	obey(l);
+	l->rest = session_tick(t->s);
 	if (tick >= 0 && t->now >= asked + tick)
 		t->dirty = true; /* a notice is over */
 	/* The first key after a pause is shown at once. */

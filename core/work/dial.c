@@ -497,3 +497,13 @@ enum st dial_exact(struct dial *d, const struct sink *s, struct err *e)
 	front_table_free(t);
 	return st;
 }
+
+uint64_t dial_generation(struct dial *d)
+{
+	uint64_t generation;
+
+	pthread_mutex_lock(&d->mu);
+	generation = d->m && d->has_choice && d->now && d->now->in_nats ? d->generation : 0;
+	pthread_mutex_unlock(&d->mu);
+	return generation;
+}

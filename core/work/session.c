@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/clock.h"
 #include "core/base/fs.h"
 #include "core/base/log.h"
 #include "core/work/session_private.h"
@@ -44,6 +45,7 @@ struct session *session_new(const struct session_options *o, struct bus *b)
 	s->layout = dup(o->layout);
 	s->scan_tokens = o->scan_tokens;
 	s->auto_scan = o->auto_scan;
+	s->auto_measure = o->auto_scan;
 	s->read_only = o->read_only;
 	s->no_runs = o->no_runs;
 	s->demo = o->demo;
@@ -183,8 +185,10 @@ void session_want_exact(struct session *s)
 
 static enum st turned(struct session *s, enum st st)
 {
-	if (!st)
+	if (!st) {
 		session_want_exact(s);
+		s->turned_at = clock_now();
+	}
 	return st;
 }
 
@@ -282,6 +286,25 @@ enum st session_scan(struct session *s, struct err *e)
 enum st session_measure(struct session *s, struct err *e)
 {
 	return start(s, "measure", &job_measure, NULL, NULL, e);
+}
+
+double session_tick(struct session *s)
+{
+	static const double rest = 0.8; /* seconds */
+	double left = s->turned_at + rest - clock_now();
+	uint64_t generation = dial_generation(s->dial);
+	struct deed *d;
+
+	if (!s->auto_measure || !atomic_load(&s->can_measure) || !generation ||
+		generation == s->measured_generation || jobs_active(s->jobs, &job_measure))
+		return -1;
+	if (left > 0)
+		return left;
+	s->measured_generation = generation;
+	d = deed_new(s, NULL, NULL);
+	d->flag = true;
+	deed_submit(s, &job_measure, d);
+	return -1;
 }
 
 enum st session_keep(struct session *s, const char *name, struct err *e)
@@ -401,6 +424,14 @@ static enum st number(
 	return ST_OK;
 }
 
+static enum st on_off(const char *name, const char *value, bool *out, struct err *e)
+{
+	if (strcmp(value, "on") && strcmp(value, "off"))
+		return err_set(e, ST_INVALID, "set %s %s: expected on or off", name, value);
+	*out = !strcmp(value, "on");
+	return ST_OK;
+}
+
 enum st session_set(struct session *s, const char *name, const char *value, struct err *e)
 {
 	double v;
@@ -408,13 +439,10 @@ enum st session_set(struct session *s, const char *name, const char *value, stru
 
 	if (!strcmp(name, "formats"))
 		return session_formats(s, value, e);
-	if (!strcmp(name, "auto_scan")) {
-		if (strcmp(value, "on") && strcmp(value, "off"))
-			return err_set(
-				e, ST_INVALID, "set auto_scan %s: expected on or off", value);
-		s->auto_scan = !strcmp(value, "on");
-		return ST_OK;
-	}
+	if (!strcmp(name, "auto_scan"))
+		return on_off(name, value, &s->auto_scan, e);
+	if (!strcmp(name, "auto_measure"))
+		return on_off(name, value, &s->auto_measure, e);
 	if (!strcmp(name, "scan_tokens")) {
 		st = number(name, value, 64, 65536, &v, e);
 		if (st)

@@ -64,6 +64,11 @@ BD_MUST_USE enum st session_redo(struct session *s, struct err *e);
 /* Measurements as jobs. */
 BD_MUST_USE enum st session_scan(struct session *s, struct err *e);    /* starts or goes on */
 BD_MUST_USE enum st session_measure(struct session *s, struct err *e); /* KL of the layout now */
+/* Called by the loop at every turn: measures the layout under the dial when it has rested for
+ * a while, where auto_measure is on, text to measure on is at hand, and a measurement takes
+ * less than ten seconds.  Seconds until it would like to be called again; below 0: not before
+ * something happens. */
+double session_tick(struct session *s);
 BD_MUST_USE enum st session_keep(struct session *s, const char *name, struct err *e); /* as run */
 /* x and Ctrl-C: the topmost running job, or the one with this id (0: topmost);
  * false: nothing runs. */

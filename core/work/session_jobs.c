@@ -12,7 +12,8 @@
 #include "core/work/desk_private.h"
 #include "core/work/session_private.h"
 
-enum { MEASURE_TOKENS = 2048 };
+enum { MEASURE_TOKENS = 2048, GLANCE_TOKENS = 1024 /* asked for by nobody */ };
+static const double glance_s = 10; /* what takes longer waits until it is asked for */
 static const uint64_t cache_limit = (uint64_t)4 << 30;
 
 struct deed *deed_new(struct session *s, const char *path, const char *text)
@@ -97,6 +98,7 @@ static void on_measured(void *arg, const struct scan_cell *c, const char *stage)
 static void close_model(struct session *s)
 {
 	atomic_store(&s->ready, false);
+	atomic_store(&s->can_measure, false);
 	chat_free(s->chat);
 	s->chat = NULL;
 	desk_close(s->desk);
@@ -187,6 +189,7 @@ static enum st work_change(struct job *j, struct err *e)
 
 	if (!s->desk)
 		return err_set(e, ST_INVALID, "no model is open");
+	atomic_store(&s->can_measure, false);
 	if (d->flag)
 		st = desk_set_text(s->desk, d->path, d->tokens, &j->sink, e);
 	else
@@ -273,6 +276,8 @@ static enum st work_prepare(struct job *j, struct err *e)
 			notice(s, LOG_INFO, "scan done: %s, %zu tokens", d->text_name,
 				d->scan_text.n_seq * d->scan_text.len);
 	}
+	if (!st)
+		atomic_store(&s->can_measure, true);
 	run_end(s->scan_run, st, st ? "" : "every cell measured");
 	s->scan_run = NULL;
 	if (!st) {
@@ -327,12 +332,27 @@ static enum st with_layout(struct session *s, struct layout *l, struct err *e)
 	return ST_OK;
 }
 
+/* What came of a measurement, in a sentence where somebody asked or where it is news. */
+static void tell_measured(struct session *s, const struct eval_result *r, uint64_t bytes, double kl,
+	double se, bool asked)
+{
+	double off = r->kl - kl, error = sqrt(r->kl_se * r->kl_se + (isfinite(se) ? se * se : 0));
+	bool missed = isfinite(off) && fabs(off) > 2 * error;
+
+	if (!asked && !missed)
+		return;
+	notice(s, LOG_INFO, "measured %.2f bpw: KL %.4f ± %.4f on %zu tokens, predicted %.4f%s",
+		(double)bytes * 8 / (double)s->desk->m->weights, r->kl, r->kl_se, r->tokens, kl,
+		missed ? ": missed by more than two standard errors" : "");
+}
+
 static enum st work_measure(struct job *j, struct err *e)
 {
-	struct session *s = ((struct deed *)j->arg)->s;
+	struct deed *d = j->arg;
+	struct session *s = d->s;
 	struct token_text t = { 0 };
 	struct eval_result r;
-	double kl, se;
+	double kl, se, began = clock_now();
 	uint64_t bytes = 0;
 	const struct mat **view;
 	uint8_t *choice;
@@ -343,7 +363,8 @@ static enum st work_measure(struct job *j, struct err *e)
 		return err_set(e, ST_INVALID, "measure: there is no layout under the dial yet");
 	view = xarray(s->desk->set.n + 1, sizeof *view);
 	job_stage(j, "text to measure on", "");
-	st = desk_measure_text(s->desk, MEASURE_TOKENS, &t, &j->sink, e);
+	st = desk_measure_text(
+		s->desk, d->flag ? GLANCE_TOKENS : MEASURE_TOKENS, &t, &j->sink, e);
 	job_stage(j, "measure", "");
 	if (!st)
 		st = desk_view(s->desk, choice, view, &j->sink, e);
@@ -351,10 +372,14 @@ static enum st work_measure(struct job *j, struct err *e)
 		st = eval_run(&r, s->desk->m, view, t.id, t.n_seq * t.len, t.len, &j->sink, e);
 	if (!st) {
 		dial_measured(s->dial, choice, bytes, r.kl, r.kl_se, "measured");
-		notice(s, LOG_INFO,
-			"measured %.2f bpw: KL %.4f ± %.4f on %zu tokens, predicted %.4f",
-			(double)bytes * 8 / (double)s->desk->m->weights, r.kl, r.kl_se, r.tokens,
-			kl);
+		tell_measured(s, &r, bytes, kl, se, !d->flag);
+		if (d->flag && clock_now() - began > glance_s) {
+			atomic_store(&s->can_measure, false);
+			notice(s, LOG_INFO,
+				"a measurement takes %.0f s here: layouts are measured when "
+				"you ask (m)",
+				clock_now() - began);
+		}
 	}
 	token_text_release(&t);
 	xfree(view);

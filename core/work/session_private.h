@@ -33,11 +33,14 @@ struct session {
 	/* set by the engine, read by the UI */
 	atomic_bool ready;
 	atomic_bool exact_again; /* the front moved while the exact programme ran */
+	atomic_bool can_measure; /* text to measure on is cached, and it does not take long */
 
 	/* UI thread */
 	char *path, *formats, *text, *template, *layout, *system;
 	size_t scan_tokens, max_tokens, ctx;
-	bool auto_scan, read_only, no_runs, demo;
+	double turned_at;            /* when the dial was last moved */
+	uint64_t measured_generation; /* of the layout measured last by itself */
+	bool auto_measure, auto_scan, read_only, no_runs, demo;
 	struct sampler_options sampler;
 };
 
@@ -46,7 +49,7 @@ struct deed {
 	struct session *s;
 	char *path, *text;
 	size_t tokens;
-	bool flag;
+	bool flag; /* job_change: the text is changed; job_measure: nobody asked for it */
 	bool resume; /* the dial's stages go on when this is done */
 	struct desk_options options;
 	struct sampler_options sampler;
