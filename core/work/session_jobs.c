@@ -332,18 +332,10 @@ static enum st with_layout(struct session *s, struct layout *l, struct err *e)
 	return ST_OK;
 }
 
-/* What came of a measurement, in a sentence where somebody asked or where it is news. */
-static void tell_measured(struct session *s, const struct eval_result *r, uint64_t bytes, double kl,
-	double se, bool asked)
+static void tell_measured(struct session *s, const struct eval_result *r, uint64_t bytes, double kl)
 {
-	double off = r->kl - kl, error = sqrt(r->kl_se * r->kl_se + (isfinite(se) ? se * se : 0));
-	bool missed = isfinite(off) && fabs(off) > 2 * error;
-
-	if (!asked && !missed)
-		return;
-	notice(s, LOG_INFO, "measured %.2f bpw: KL %.4f ± %.4f on %zu tokens, predicted %.4f%s",
-		(double)bytes * 8 / (double)s->desk->m->weights, r->kl, r->kl_se, r->tokens, kl,
-		missed ? ": missed by more than two standard errors" : "");
+	notice(s, LOG_INFO, "measured %.2f bpw: KL %.4f ± %.4f on %zu tokens, predicted %.4f",
+		(double)bytes * 8 / (double)s->desk->m->weights, r->kl, r->kl_se, r->tokens, kl);
 }
 
 static enum st work_measure(struct job *j, struct err *e)
@@ -372,7 +364,8 @@ static enum st work_measure(struct job *j, struct err *e)
 		st = eval_run(&r, s->desk->m, view, t.id, t.n_seq * t.len, t.len, &j->sink, e);
 	if (!st) {
 		dial_measured(s->dial, choice, bytes, r.kl, r.kl_se, "measured");
-		tell_measured(s, &r, bytes, kl, se, !d->flag);
+		if (!d->flag) /* the front shows it, and whether it is off the line */
+			tell_measured(s, &r, bytes, kl);
 		if (d->flag && clock_now() - began > glance_s) {
 			atomic_store(&s->can_measure, false);
 			notice(s, LOG_INFO,
