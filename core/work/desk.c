@@ -178,6 +178,9 @@ static void take_cached(struct desk *d, const struct cached_cell *c)
 		d->score[at] = c->kl;
 	if (d->cell[at].state > state && d->cell[at].state != CELL_RUNNING)
 		return;
+	if (d->cell[at].state == state && d->cell[at].tokens > c->tokens &&
+		!strcmp(d->cell_by[at], c->by))
+		return; /* measured on more of the text */
 	d->cell[at] = (struct map_cell){ .state = (uint8_t)state,
 		.tokens = c->tokens,
 		.value = (float)c->kl,

@@ -113,6 +113,13 @@ const char *desk_stage_unit(enum stage g); /* of its progress: "cells"; "": none
 BD_MUST_USE enum st desk_prepare(
 	struct desk *d, enum stage last, const struct sink *s, struct err *e);
 
+/* Cells that a layout hangs on, measured on DESK_MORE_TOKENS tokens of the same kind in place of
+ * the scan's: those of self-sampled text begin with the scan's own.  A file that is too short
+ * for more leaves them as they are.  Cells that already stand on as many are passed over. */
+enum { DESK_MORE_TOKENS = 2048 };
+BD_MUST_USE enum st desk_measure_more(struct desk *d, const struct scan_cell *cell, size_t n,
+	const struct sink *s, struct err *e);
+
 /* Makes sure of one variant: by NULL takes whatever is there, else the simplest is made. */
 BD_MUST_USE enum st desk_variant(struct desk *d, size_t linear, size_t fmt,
 	const struct quantizer *by, const struct sink *s, struct err *e);

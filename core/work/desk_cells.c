@@ -220,3 +220,36 @@ enum st desk_measure_cells(
 	xfree(cells);
 	return st;
 }
+
+enum st desk_measure_more(struct desk *d, const struct scan_cell *cell, size_t n,
+	const struct sink *s, struct err *e)
+{
+	struct cells_run r = { .d = d, .state = CELL_SCANNED, .s = s, .stage = "more" };
+	struct scan_cell *wanted = xarray(n + 1, sizeof *wanted);
+	struct scan *sc = NULL;
+	struct sink quiet;
+	struct token_text t = { 0 };
+	enum st st = ST_OK;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t at = cell[i].linear * d->set.k + cell[i].format;
+
+		if (cell_wanted(d, cell[i].linear, cell[i].format, CELL_FAST) ||
+			(d->useful[at] && cell[i].format != d->keep &&
+				d->cell[at].tokens < DESK_MORE_TOKENS &&
+				variant_at(&d->set, cell[i].linear, cell[i].format)->mat.data))
+			wanted[(size_t)r.total++] = cell[i];
+	}
+	if (r.total > 0)
+		st = desk_more_text(d, DESK_MORE_TOKENS, &t, s, e);
+	r.tokens = t.n_seq * t.len;
+	if (!st && t.n_seq)
+		st = scan_new(&sc, d->m, &t, silent(s, &quiet), e);
+	if (!st && t.n_seq)
+		st = scan_cells(sc, &d->set, wanted, (size_t)r.total, cell_done, &r,
+			silent(s, &quiet), e);
+	scan_free(sc);
+	token_text_release(&t);
+	xfree(wanted);
+	return st;
+}

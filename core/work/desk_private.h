@@ -51,6 +51,9 @@ size_t desk_fit_formats(
 
 /* Sequences of the self-sampled text to scan on. */
 size_t desk_scan_seqs(const struct desk *d);
+/* Text of `tokens` tokens for cells that need more than the scan's; n_seq 0: there is none. */
+BD_MUST_USE enum st desk_more_text(struct desk *d, size_t tokens, struct token_text *t,
+	const struct sink *s, struct err *e);
 /* The scan's and the calibration's text, made now if need be. */
 BD_MUST_USE enum st desk_scan_text(struct desk *d, const struct sink *s, struct err *e);
 BD_MUST_USE enum st desk_calib_text(

@@ -208,6 +208,27 @@ enum st desk_measure_text(
 		d, scan_part(d) + DESK_CALIB_SEQS * DESK_CALIB_LEN, n_seq, DESK_CALIB_LEN, t, e);
 }
 
+enum st desk_more_text(struct desk *d, size_t tokens, struct token_text *t, const struct sink *s,
+	struct err *e)
+{
+	/* Of a file, what lies behind the parts that are scanned, calibrated and measured on. */
+	size_t behind = scan_part(d) + (DESK_CALIB_SEQS + DESK_MEASURE_SEQS) * DESK_CALIB_LEN;
+	struct tok_ids ids = { 0 };
+	size_t have;
+	enum st st;
+
+	*t = (struct token_text){ 0 };
+	if (!d->text_path)
+		return self_text(d, SEED_SCAN, (tokens + DESK_SCAN_LEN - 1) / DESK_SCAN_LEN,
+			DESK_SCAN_LEN, t, s, e);
+	st = desk_tokens(d, d->text_path, behind + tokens, &ids, e);
+	have = ids.n;
+	tok_ids_release(&ids);
+	if (st || have < behind + tokens)
+		return st;
+	return file_text(d, behind, tokens / DESK_FILE_LEN, DESK_FILE_LEN, t, e);
+}
+
 /* Calibrated variants depend on the quantizers, on where the text begins and on the text. */
 void desk_best_key(const struct desk *d, char out[16])
 {
