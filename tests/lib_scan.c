@@ -83,3 +83,169 @@ struct scan_cell *setup_cells(const struct setup *s, size_t *n)
 			.format = (uint8_t)(i % s->v.k) };
 	return c;
 }
+
+/* ---- views */
+
+const struct mat *setup_mat(const struct setup *s, size_t linear, size_t fmt)
+{
+	const struct mat *w = &variant_at(&s->v, linear, fmt)->mat;
+
+	return w->data ? w : s->m->ref[linear];
+}
+
+const struct mat **setup_view(const struct setup *s, const struct mat *const *of)
+{
+	const struct mat **view = xarray(s->m->n_linears, sizeof *view);
+
+	memcpy(view, of ? of : s->m->ref, s->m->n_linears * sizeof *view);
+	return view;
+}
+
+/* ---- whole forwards, one sequence at a time, KL in plain C */
+
+static float *naive_logits(const struct setup *s, const struct mat *const *view, size_t seq)
+{
+	const struct hparams *hp = &s->m->hp;
+	size_t len = s->t.len;
+	float *h = xarray(len * hp->hidden, sizeof *h), *z = xarray(len * hp->vocab, sizeof *z);
+	const struct span span = { NULL, len };
+	struct fwd *f;
+	struct err e = { 0 };
+
+	cr_assert_eq(fwd_new(&f, s->m, len, &e), ST_OK);
+	cr_assert_eq(fwd_embed(f, s->t.id + seq * len, len, h, &e), ST_OK);
+	cr_assert_eq(fwd_blocks(f, view, 0, hp->layers, h, &span, 1, NULL, NULL, &e), ST_OK);
+	cr_assert_eq(fwd_logits(f, h, len, z, NULL, &e), ST_OK);
+	fwd_free(f);
+	xfree(h);
+	return z;
+}
+
+static double naive_lse(const float *z, size_t n)
+{
+	double top = z[0], sum = 0;
+
+	for (size_t j = 1; j < n; j++)
+		top = z[j] > top ? z[j] : top;
+	for (size_t j = 0; j < n; j++)
+		sum += exp(z[j] - top);
+	return top + log(sum);
+}
+
+static size_t naive_top(const float *z, size_t n)
+{
+	size_t top = 0;
+
+	for (size_t j = 1; j < n; j++)
+		top = z[j] > z[top] ? j : top;
+	return top;
+}
+
+/* kl [len] of one sequence; adds to how often the largest logits agree. */
+static void naive_seq(
+	const struct setup *s, const struct mat *const *view, size_t seq, double *kl, double *same)
+{
+	size_t vocab = s->m->hp.vocab;
+	float *q = naive_logits(s, view, seq);
+
+	if (!s->ref[seq])
+		s->ref[seq] = naive_logits(s, s->m->ref, seq);
+	for (size_t r = 0; r < s->t.len; r++) {
+		const float *zp = s->ref[seq] + r * vocab, *zq = q + r * vocab;
+		double lp = naive_lse(zp, vocab), lq = naive_lse(zq, vocab);
+
+		kl[r] = 0;
+		for (size_t j = 0; j < vocab; j++)
+			kl[r] += exp(zp[j] - lp) * ((zp[j] - lp) - (zq[j] - lq));
+		*same += naive_top(zp, vocab) == naive_top(zq, vocab);
+	}
+	xfree(q);
+}
+
+static double *naive_rows(const struct setup *s, const struct mat *const *view, double *same)
+{
+	double *kl = xarray(s->t.n_seq * s->t.len, sizeof *kl);
+
+	for (size_t i = 0; i < s->t.n_seq; i++)
+		naive_seq(s, view, i, kl + i * s->t.len, same);
+	return kl;
+}
+
+/* The mean, and its error from the sums of pieces of `piece` values. */
+static void naive_mean(const double *kl, size_t rows, size_t piece, double *mean, double *se)
+{
+	double sum = 0, squares = 0;
+	size_t pieces = 0;
+
+	for (size_t i = 0; i < rows; i++)
+		sum += kl[i];
+	*mean = sum / (double)rows;
+	for (size_t i = 0; i < rows; i += piece, pieces++) {
+		size_t n = rows - i < piece ? rows - i : piece;
+		double d = -*mean * (double)n;
+
+		for (size_t j = 0; j < n; j++)
+			d += kl[i + j];
+		squares += d * d;
+	}
+	*se = sqrt(squares / (double)(pieces - 1) * (double)pieces) / (double)rows;
+}
+
+struct scan_cell naive_view(const struct setup *s, const struct mat *const *base,
+	const struct mat *const *view, size_t piece)
+{
+	size_t rows = s->t.n_seq * s->t.len;
+	double same = 0, ignored = 0;
+	double *kl = naive_rows(s, view, &same);
+	struct scan_cell c = { .top1 = same / (double)rows };
+
+	naive_mean(kl, rows, piece, &c.kl, &c.se);
+	if (base) {
+		double *less = naive_rows(s, base, &ignored);
+
+		for (size_t i = 0; i < rows; i++)
+			kl[i] -= less[i];
+		xfree(less);
+	}
+	naive_mean(kl, rows, piece, &c.delta, &c.delta_se);
+	xfree(kl);
+	return c;
+}
+
+struct scan_cell naive_cell(const struct setup *s, const struct mat *const *base, size_t linear,
+	size_t fmt, size_t piece)
+{
+	const struct mat **view = setup_view(s, base);
+	struct scan_cell c;
+
+	view[linear] = setup_mat(s, linear, fmt);
+	c = naive_view(s, base, view, piece);
+	xfree(view);
+	return c;
+}
+
+/* ---- what a scan tells */
+
+struct seen seen_new(size_t max)
+{
+	return (struct seen){ .cell = xarray(max, sizeof(struct scan_cell)), .max = max };
+}
+
+void seen_done(void *arg, const struct scan_cell *c)
+{
+	struct seen *s = arg;
+
+	cr_assert_lt(s->n, s->max);
+	s->cell[s->n++] = *c;
+}
+
+void expect_cell(const struct scan_cell *got, const struct scan_cell *want)
+{
+	cr_assert_float_eq(got->kl, want->kl, 1e-6, "linear %u format %d: %.9g, whole forward %.9g",
+		(unsigned)got->linear, got->format, got->kl, want->kl);
+	cr_assert_float_eq(got->top1, want->top1, 1e-9);
+	cr_assert_float_eq(got->se, want->se, 1e-6);
+	cr_assert_float_eq(got->delta, want->delta, 1e-6, "linear %u format %d: %.9g, not %.9g",
+		(unsigned)got->linear, got->format, got->delta, want->delta);
+	cr_assert_float_eq(got->delta_se, want->delta_se, 1e-6);
+}

@@ -1,4 +1,5 @@
-/* scan.c - what a scan keeps of the reference: hidden states before every block, logits. */
+/* scan.c - what a scan keeps: the base's hidden states before every block, the reference's
+ * logits. */
 #include <string.h>
 
 #include "core/base/alloc.h"
@@ -6,134 +7,207 @@
 #include "core/base/text.h"
 #include "core/search/scan_priv.h"
 
-enum { LOGIT_ROWS = 1024 /* beyond, the reference's logits are computed again */ };
+enum {
+	LOGIT_ROWS = 2048, /* beyond, the reference's logits are computed again ... */
+	FINAL_CELLS = 4    /* ... once for so many cells */
+};
 /* Logits of one head call, and values of one KL call (some 10 ms on one slow core). */
 static const size_t HEAD_VALUES = 16u << 20, KL_VALUES = 512u << 10;
 
 /* ---- memory */
 
+static size_t most(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
 /* Whole sequences, as many rows as a batch may have. */
 static size_t batch_rows(const struct token_text *t)
 {
-	return t->len > BATCH_ROWS ? t->len : BATCH_ROWS;
+	return most(t->len, BATCH_ROWS);
 }
 
 static size_t head_rows(size_t vocab)
 {
 	size_t n = HEAD_VALUES / (vocab ? vocab : 1);
 
-	return n < 16 ? 16 : n > HEAD_ROWS ? HEAD_ROWS : n;
+	n = n > HEAD_ROWS ? HEAD_ROWS : n;
+	return most(n - n % HEAD_TILE, HEAD_TILE);
 }
 
-static bool keeps_logits(const struct token_text *t)
+/* Cells whose final states wait for the head together; at least one, whose sequences then go
+ * through the blocks in turns. */
+static size_t cells_at_once(const struct token_text *t, bool keep)
+{
+	size_t n = batch_rows(t) / most(t->n_seq * t->len, 1);
+
+	n = most(n, keep ? 1 : FINAL_CELLS);
+	return n > BATCH_CELLS ? BATCH_CELLS : n;
+}
+
+/* keep: the reference's logits are kept. */
+static uint64_t need_of(const struct model *m, const struct token_text *t, bool keep)
+{
+	const struct hparams *hp = &m->hp;
+	uint64_t rows = (uint64_t)t->n_seq * t->len, head = head_rows(hp->vocab);
+	uint64_t cells = cells_at_once(t, keep), batch = batch_rows(t);
+	uint64_t act =
+		4 * (uint64_t)hp->hidden + 4 * (uint64_t)hp->inter; /* fwd's scratch, about */
+	uint64_t need = (hp->layers + 1) * rows * hp->hidden;
+
+	need += batch * act + most(batch, cells * rows) * hp->hidden;
+	need += head * hp->vocab;
+	need += keep ? rows * hp->vocab : head * hp->vocab + rows * hp->hidden;
+	return need * sizeof(float) + rows * (cells + 3) * sizeof(double);
+}
+
+static bool few_logits(const struct token_text *t)
 {
 	return t->n_seq * t->len <= LOGIT_ROWS;
 }
 
 uint64_t scan_need(const struct model *m, const struct token_text *t)
 {
-	const struct hparams *hp = &m->hp;
-	uint64_t rows = (uint64_t)t->n_seq * t->len, head = head_rows(hp->vocab);
-	uint64_t act =
-		4 * (uint64_t)hp->hidden + 4 * (uint64_t)hp->inter; /* fwd's scratch, about */
-	uint64_t need = (hp->layers + 1) * rows * hp->hidden * sizeof(float);
-
-	need += (keeps_logits(t) ? rows : head) * hp->vocab * sizeof(float);
-	need += head * hp->vocab * sizeof(float);
-	need += batch_rows(t) * (hp->hidden + act) * sizeof(float);
-	return need + rows * (BATCH_CELLS + 2) * sizeof(double);
+	return need_of(m, t, few_logits(t));
 }
 
-static float *device_floats(const struct backend *be, size_t rows, size_t cols)
+/* Kept logits save a head for each few cells; no reason to take more than half of what is
+ * free. */
+static bool keeps_logits(const struct model *m, const struct token_text *t)
+{
+	return few_logits(t) && (!m->be->host_memory || need_of(m, t, true) <= mem_available() / 2);
+}
+
+static enum st no_room(const struct scan *sc, uint64_t need, struct err *e)
+{
+	char a[16], b[16];
+
+	return err_set(e, ST_NOMEM,
+		"a scan over %zu tokens keeps %zu hidden states of %zu values each and logits of "
+		"%zu, %s in all: only %s is free; use fewer tokens",
+		sc->rows, sc->m->hp.layers + 1, sc->m->hp.hidden, sc->m->hp.vocab,
+		text_bytes(need, a), text_bytes(mem_available(), b));
+}
+
+static enum st stopped(const struct sink *s, struct err *e)
+{
+	return sink_poll(s) ? err_set(e, ST_CANCELLED, "the scan was stopped") : ST_OK;
+}
+
+/* Looks at the sink: large memory takes a while to be cleared. */
+static enum st device_floats(float **out, const struct scan *sc, size_t rows, size_t cols,
+	uint64_t need, const struct sink *s, struct err *e)
 {
 	size_t n, bytes;
 
-	if (!size_mul(&n, rows, cols) || !size_mul(&bytes, n, sizeof(float)))
-		return NULL;
-	return be->alloc(bytes);
+	if (size_mul(&n, rows, cols) && size_mul(&bytes, n, sizeof(float)))
+		*out = sc->m->be->alloc(bytes);
+	return *out ? stopped(s, e) : no_room(sc, need, e);
 }
 
-static bool alloc_rows(struct scan *sc)
+static size_t logit_blocks(const struct scan *sc)
 {
-	const struct hparams *hp = &sc->m->hp;
-	const struct backend *be = sc->m->be;
-	bool keep = sc->rows <= LOGIT_ROWS;
-
-	sc->h = xarray(hp->layers + 1, sizeof *sc->h);
-	for (size_t l = 0; l <= hp->layers; l++) {
-		sc->h[l] = device_floats(be, sc->rows, hp->hidden);
-		if (!sc->h[l])
-			return false;
-	}
-	sc->batch = device_floats(be, sc->batch_rows, hp->hidden);
-	sc->zq = device_floats(be, sc->head_rows, hp->vocab);
-	if (keep)
-		sc->z = device_floats(be, sc->rows, hp->vocab);
-	else
-		sc->zp = device_floats(be, sc->head_rows, hp->vocab);
-	return sc->batch && sc->zq && (sc->z || sc->zp);
+	return (sc->rows + sc->head_rows - 1) / sc->head_rows;
 }
 
-static enum st alloc_scan(struct scan *sc, const struct token_text *t, struct err *e)
+static enum st alloc_device(
+	struct scan *sc, bool keep, uint64_t need, const struct sink *s, struct err *e)
 {
-	const struct model *m = sc->m;
-	uint64_t need = scan_need(m, t);
-	char a[16], b[16];
-	enum st st = fwd_new(&sc->f, m, sc->batch_rows, e);
+	size_t hidden = sc->m->hp.hidden, vocab = sc->m->hp.vocab;
+	size_t batch = most(sc->batch_rows, sc->at_once * sc->rows);
+	enum st st = device_floats(&sc->batch, sc, batch, hidden, need, s, e);
 
-	if (st)
+	sc->h = xarray(sc->m->hp.layers + 1, sizeof *sc->h);
+	for (size_t l = 0; !st && l <= sc->m->hp.layers; l++)
+		st = device_floats(&sc->h[l], sc, sc->rows, hidden, need, s, e);
+	if (!st)
+		st = device_floats(&sc->zq, sc, sc->head_rows, vocab, need, s, e);
+	if (!st && !keep)
+		st = device_floats(&sc->zp, sc, sc->head_rows, vocab, need, s, e);
+	if (!st && !keep && !sc->on_reference)
+		st = device_floats(&sc->last, sc, sc->rows, hidden, need, s, e);
+	if (st || !keep)
 		return st;
-	if ((m->be->host_memory && need > mem_available()) || !alloc_rows(sc))
-		return err_set(e, ST_NOMEM,
-			"a scan over %zu tokens keeps %zu hidden states of %zu values each and "
-			"logits of "
-			"%zu, %s in all: only %s is free; use fewer tokens",
-			sc->rows, m->hp.layers + 1, m->hp.hidden, m->hp.vocab, text_bytes(need, a),
-			text_bytes(mem_available(), b));
+	sc->z = xarray(logit_blocks(sc), sizeof *sc->z);
+	for (size_t i = 0; !st && i < logit_blocks(sc); i++)
+		st = device_floats(&sc->z[i], sc, sc->head_rows, vocab, need, s, e);
+	return st;
+}
+
+static enum st alloc_host(struct scan *sc, struct err *e)
+{
+	size_t cells = sc->at_once * sc->rows;
+
 	sc->lse = big_array(sc->rows, sizeof *sc->lse, "statistics of the scan's text", e);
 	sc->top = big_array(sc->rows, sizeof *sc->top, "statistics of the scan's text", e);
-	sc->kl = big_array(sc->rows, BATCH_CELLS * sizeof *sc->kl, "results of a scan", e);
-	sc->agree = big_array(sc->rows, BATCH_CELLS, "results of a scan", e);
-	if (!sc->lse || !sc->top || !sc->kl || !sc->agree)
-		return ST_NOMEM;
-	sc->view = xarray(m->n_linears, sizeof *sc->view);
-	memcpy(sc->view, m->ref, m->n_linears * sizeof *sc->view);
+	sc->base_kl = big_array(sc->rows, sizeof *sc->base_kl, "results of a scan", e);
+	sc->base_agree = big_alloc(sc->rows, "results of a scan", e);
+	sc->kl = big_array(cells, sizeof *sc->kl, "results of a scan", e);
+	sc->agree = big_alloc(cells, "results of a scan", e);
+	return sc->lse && sc->top && sc->base_kl && sc->base_agree && sc->kl && sc->agree
+		       ? ST_OK
+		       : ST_NOMEM;
+}
+
+static enum st alloc_scan(
+	struct scan *sc, const struct token_text *t, const struct sink *s, struct err *e)
+{
+	bool keep = keeps_logits(sc->m, t);
+	uint64_t need = need_of(sc->m, t, keep);
+	enum st st;
+
+	sc->batch_rows = batch_rows(t);
+	sc->head_rows = head_rows(sc->m->hp.vocab);
+	sc->at_once = cells_at_once(t, keep);
+	if (sc->m->be->host_memory && need > mem_available())
+		return no_room(sc, need, e);
+	st = fwd_new(&sc->f, sc->m, sc->batch_rows, e);
+	if (!st)
+		st = alloc_device(sc, keep, need, s, e);
+	if (!st)
+		st = alloc_host(sc, e);
+	if (st)
+		return st;
 	sc->span = xarray(sc->batch_rows / sc->len, sizeof *sc->span);
 	for (size_t i = 0; i < sc->batch_rows / sc->len; i++)
 		sc->span[i] = (struct span){ NULL, sc->len };
 	return ST_OK;
 }
 
+static void device_free(const struct scan *sc, float *p)
+{
+	if (p)
+		sc->m->be->free(p);
+}
+
 void scan_free(struct scan *sc)
 {
-	const struct backend *be;
-
 	if (!sc)
 		return;
-	be = sc->m->be;
 	for (size_t l = 0; sc->h && l <= sc->m->hp.layers; l++)
-		if (sc->h[l])
-			be->free(sc->h[l]);
-	if (sc->z)
-		be->free(sc->z);
-	if (sc->zp)
-		be->free(sc->zp);
-	if (sc->zq)
-		be->free(sc->zq);
-	if (sc->batch)
-		be->free(sc->batch);
+		device_free(sc, sc->h[l]);
+	for (size_t i = 0; sc->z && i < logit_blocks(sc); i++)
+		device_free(sc, sc->z[i]);
+	device_free(sc, sc->last);
+	device_free(sc, sc->zp);
+	device_free(sc, sc->zq);
+	device_free(sc, sc->batch);
 	fwd_free(sc->f);
 	big_free(sc->lse);
 	big_free(sc->top);
 	big_free(sc->kl);
 	big_free(sc->agree);
+	big_free(sc->base_kl);
+	big_free(sc->base_agree);
 	xfree(sc->h);
+	xfree(sc->z);
+	xfree(sc->base);
 	xfree(sc->view);
 	xfree(sc->span);
 	xfree(sc);
 }
 
-/* ---- the reference */
+/* ---- rows and views */
 
 float *scan_row(const struct scan *sc, float *h, size_t row)
 {
@@ -152,17 +226,34 @@ size_t scan_seqs(const struct scan *sc, size_t q)
 	return sc->n_seq - q < n ? sc->n_seq - q : n;
 }
 
-static enum st reference_blocks(struct scan *sc, const struct sink *s, struct err *e)
+bool scan_same(const struct mat *a, const struct mat *b)
 {
-	size_t layers = sc->m->hp.layers, n;
+	return a == b || (a->data == b->data && a->scale == b->scale && a->offset == b->offset);
+}
 
-	for (size_t l = 0; l < layers; l++) {
+size_t scan_differ(const struct scan *sc, const struct mat *const *a, const struct mat *const *b)
+{
+	for (size_t i = 0; i < sc->m->n_linears; i++)
+		if (!scan_same(a[i], b[i]))
+			return sc->m->linear[i].layer;
+	return sc->m->hp.layers;
+}
+
+/* ---- the reference and the base */
+
+/* The text through the blocks from ... on, keeping the states before each and at the end. */
+static enum st walk(struct scan *sc, const struct mat *const *view, size_t from,
+	const struct sink *s, struct err *e)
+{
+	size_t n;
+
+	for (size_t l = from; l < sc->m->hp.layers; l++) {
 		scan_copy(sc, sc->h[l + 1], sc->h[l], sc->rows);
 		for (size_t q = 0; q < sc->n_seq; q += n) {
 			enum st st;
 
 			n = scan_seqs(sc, q);
-			st = fwd_blocks(sc->f, sc->m->ref, l, l + 1,
+			st = fwd_blocks(sc->f, view, l, l + 1,
 				scan_row(sc, sc->h[l + 1], q * sc->len), sc->span, n, NULL, s, e);
 			if (st)
 				return st;
@@ -180,37 +271,58 @@ enum st scan_stats(const struct scan *sc, double *lse, int32_t *top, const float
 	const struct sink *s, struct err *e)
 {
 	size_t step = scan_look(sc), n;
+	enum st st = ST_OK;
 
-	for (size_t r = 0; r < rows; r += n) {
+	for (size_t r = 0; !st && r < rows; r += n) {
 		n = rows - r < step ? rows - r : step;
 		sc->m->be->row_stats(lse + r, top + r, z + r * sc->m->hp.vocab, n, sc->m->hp.vocab);
-		if (sink_poll(s))
-			return err_set(e, ST_CANCELLED, "the scan was stopped");
+		st = stopped(s, e);
 	}
-	return ST_OK;
+	return st;
 }
 
 static enum st reference_logits(struct scan *sc, const struct sink *s, struct err *e)
 {
 	float *h = sc->h[sc->m->hp.layers];
 	size_t n;
+	enum st st = ST_OK;
 
-	for (size_t r = 0; r < sc->rows; r += n) {
-		float *z = sc->z ? sc->z + r * sc->m->hp.vocab : sc->zp;
-		enum st st;
+	for (size_t r = 0; !st && r < sc->rows; r += n) {
+		float *z = sc->z ? sc->z[r / sc->head_rows] : sc->zp;
 
 		n = sc->rows - r < sc->head_rows ? sc->rows - r : sc->head_rows;
 		st = fwd_logits(sc->f, scan_row(sc, h, r), n, z, s, e);
 		if (!st)
 			st = scan_stats(sc, sc->lse + r, sc->top + r, z, n, s, e);
-		if (st)
-			return st;
 	}
-	return ST_OK;
+	return st;
 }
 
-enum st scan_new(struct scan **out, const struct model *m, const struct token_text *t,
-	const struct sink *s, struct err *e)
+/* After the reference: where the base goes its own way, and how far that leads. */
+static enum st walk_base(struct scan *sc, const struct sink *s, struct err *e)
+{
+	size_t layers = sc->m->hp.layers;
+	enum st st;
+
+	if (sc->last)
+		scan_copy(sc, sc->last, sc->h[layers], sc->rows);
+	st = walk(sc, sc->base, scan_differ(sc, sc->base, sc->m->ref), s, e);
+	return st ? st : scan_measure(sc, sc->h[layers], 1, sc->base_kl, sc->base_agree, s, e);
+}
+
+static void set_base(struct scan *sc, const struct mat *const *base)
+{
+	size_t n = sc->m->n_linears;
+
+	sc->base = xarray(n, sizeof *sc->base);
+	sc->view = xarray(n, sizeof *sc->view);
+	memcpy(sc->base, base ? base : sc->m->ref, n * sizeof *sc->base);
+	memcpy(sc->view, sc->base, n * sizeof *sc->view);
+	sc->on_reference = scan_differ(sc, sc->base, sc->m->ref) == sc->m->hp.layers;
+}
+
+enum st scan_new_base(struct scan **out, const struct model *m, const struct mat *const *base,
+	const struct token_text *t, const struct sink *s, struct err *e)
 {
 	struct scan *sc;
 	size_t rows;
@@ -224,19 +336,26 @@ enum st scan_new(struct scan **out, const struct model *m, const struct token_te
 	sc->n_seq = t->n_seq;
 	sc->len = t->len;
 	sc->rows = rows;
-	sc->batch_rows = batch_rows(t);
-	sc->head_rows = head_rows(m->hp.vocab);
-	st = alloc_scan(sc, t, e);
+	set_base(sc, base);
+	st = alloc_scan(sc, t, s, e);
 	if (!st)
 		st = fwd_embed(sc->f, t->id, rows, sc->h[0], e);
 	if (!st)
-		st = reference_blocks(sc, s, e);
+		st = walk(sc, m->ref, 0, s, e);
 	if (!st)
 		st = reference_logits(sc, s, e);
+	if (!st && !sc->on_reference)
+		st = walk_base(sc, s, e);
 	if (st) {
 		scan_free(sc);
 		return st;
 	}
 	*out = sc;
 	return ST_OK;
+}
+
+enum st scan_new(struct scan **out, const struct model *m, const struct token_text *t,
+	const struct sink *s, struct err *e)
+{
+	return scan_new_base(out, m, NULL, t, s, e);
 }

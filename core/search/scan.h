@@ -2,11 +2,12 @@
  *
  * Two measurements.  The first score: output error relative to the output's energy,
  * all cells in one forward pass, seconds; it fills the map and orders the work and is
- * no damage (its number is not in nats).  The true one: KL(reference || reference with
- * that one linear swapped), mean over tokens, by running only the blocks from the
- * swapped one on, from hidden states that were kept; several cells go through the
- * rest of the network as rows of one batch.  Engine thread; polls the sink; each
- * finished cell is reported through `done` at once.
+ * no damage (its number is not in nats).  The true one: KL(reference || base with that
+ * one linear swapped), mean over tokens, by running only the blocks from the swapped
+ * one on, from hidden states that were kept; several cells go through the rest of the
+ * network as rows of one batch.  The base is the reference, or any other view: all
+ * linears in the lowest format (a swap is then a promotion), in the highest, or a layout.
+ * Engine thread; polls the sink; each finished cell is reported through `done` at once.
  */
 #ifndef BD_SEARCH_SCAN_H
 #define BD_SEARCH_SCAN_H
@@ -21,29 +22,42 @@ BD_MUST_USE enum st scan_first_score(double *err, const struct model *m,
 	const struct variant_set *v, const struct token_text *t,
 	void (*block)(void *arg, size_t layer), void *arg, const struct sink *s, struct err *e);
 
-struct scan; /* hidden states before each block, and the reference's logits */
+struct scan; /* the base's hidden states before each block, and the reference's logits */
 
-/* Runs the reference over t (rows = n_seq * len, kept in memory) once. */
+/* Runs the reference over t (rows = n_seq * len, kept in memory) once, and stands on it. */
 BD_MUST_USE enum st scan_new(struct scan **out, const struct model *m, const struct token_text *t,
 	const struct sink *s, struct err *e);
+/* Stands on the view base [n_linears] instead, whose mats must stay as they are until
+ * scan_free; NULL or m->ref: as scan_new.  Runs the reference and then the base. */
+BD_MUST_USE enum st scan_new_base(struct scan **out, const struct model *m,
+	const struct mat *const *base, const struct token_text *t, const struct sink *s,
+	struct err *e);
 void scan_free(struct scan *s);
-uint64_t scan_need(const struct model *m, const struct token_text *t); /* bytes */
+uint64_t scan_need(const struct model *m, const struct token_text *t); /* bytes, at most */
 
 struct scan_cell {
 	uint32_t linear;
 	uint8_t format;
 	double kl, se; /* nats a token; se over sequences, or over 64-token pieces when one */
 	double top1;   /* share of agreeing largest logits */
+	/* kl less the base's on the same tokens, below 0 where the swap helps, and the error
+	 * of that difference over the same sequences or pieces; kl and se on the reference */
+	double delta, delta_se;
 };
 
-/* Measures the cells (all with a variant in v), grouped by block as given; order within the
- * list is kept as far as batches allow.  `done` is called once for each, on this thread,
- * as soon as it is known. */
+/* The base's own distance from the reference; delta is 0.  linear and format are left. */
+void scan_base(const struct scan *sc, struct scan_cell *out);
+
+/* Measures the cells (all with a variant in v, or keep: the reference's own mat), grouped by
+ * block as given; order within the list is kept as far as batches allow.  A cell that the
+ * base has already is answered with the base.  `done` is called once for each, on this
+ * thread, as soon as it is known. */
 BD_MUST_USE enum st scan_cells(struct scan *sc, const struct variant_set *v,
 	const struct scan_cell *cells, size_t n, void (*done)(void *arg, const struct scan_cell *c),
 	void *arg, const struct sink *s, struct err *e);
 
-/* KL of a whole view on the same text, with the reference's kept logits. */
+/* KL of a whole view on the same text; the blocks before its first difference from the base
+ * are not run. */
 BD_MUST_USE enum st scan_view(struct scan *sc, const struct mat *const *view, struct scan_cell *out,
 	const struct sink *s, struct err *e);
 

@@ -1,9 +1,9 @@
-/* scan_cells.c - the true sensitivity of a cell: KL with that one linear swapped.
+/* scan_cells.c - the true sensitivity of a cell: KL with that one linear of the base swapped.
  *
- * The hidden states before every block are kept, so a cell costs the blocks from its own
- * on.  A batch of cells is run from the lowest block up: the rows of a cell join as
- * its block comes (only there with the linear swapped), and all that joined go through
- * the rest of the network as rows of one batch. */
+ * The base's hidden states before every block are kept, so a cell costs the blocks from
+ * its own on.  A batch of cells is run from the lowest block up: the rows of a cell join
+ * as its block comes (only there with the linear swapped), and all that joined go through
+ * the rest of the network, and through the head, as rows of one batch. */
 #include <math.h>
 
 #include "core/search/scan_priv.h"
@@ -13,28 +13,27 @@ enum {
 	PIECE_SHORT = 8 /* where there are no two of those */
 };
 
-/* ---- comparing with it */
-
-/* KL of n rows of zq from the reference's rows first ...; writes kl and agree [n]. */
-static enum st compare(struct scan *sc, const float *zq, size_t first, size_t n, double *kl,
-	uint8_t *agree, const struct sink *s, struct err *e)
+static size_t least(size_t a, size_t b)
 {
-	const struct backend *be = sc->m->be;
+	return a < b ? a : b;
+}
+
+/* ---- comparing with the reference */
+
+/* KL of n rows of zq from the reference's rows first ..., whose logits are zp; writes kl and
+ * agree [n]. */
+static enum st compare(struct scan *sc, const float *zp, const float *zq, size_t first, size_t n,
+	double *kl, uint8_t *agree, const struct sink *s, struct err *e)
+{
 	size_t vocab = sc->m->hp.vocab, step = scan_look(sc), k;
 	double lse[HEAD_ROWS];
 	int32_t top[HEAD_ROWS];
-	const float *zp = sc->z ? sc->z + first * vocab : sc->zp;
-	enum st st = ST_OK;
+	enum st st = scan_stats(sc, lse, top, zq, n, s, e);
 
-	if (!sc->z)
-		st = fwd_logits(
-			sc->f, scan_row(sc, sc->h[sc->m->hp.layers], first), n, sc->zp, s, e);
-	if (!st)
-		st = scan_stats(sc, lse, top, zq, n, s, e);
 	for (size_t r = 0; !st && r < n; r += k) {
-		k = n - r < step ? n - r : step;
-		be->kl(kl + r, zp + r * vocab, sc->lse + first + r, zq + r * vocab, lse + r, k,
-			vocab);
+		k = least(n - r, step);
+		sc->m->be->kl(kl + r, zp + r * vocab, sc->lse + first + r, zq + r * vocab, lse + r,
+			k, vocab);
 		if (sink_poll(s))
 			st = err_set(e, ST_CANCELLED, "the scan was stopped");
 	}
@@ -43,142 +42,222 @@ static enum st compare(struct scan *sc, const float *zq, size_t first, size_t n,
 	return st;
 }
 
-/* The head over one cell's rows h (its final hidden states), which are the reference's
- * rows first ... first + rows; writes into the results of `slot`. */
-static enum st measure(struct scan *sc, size_t slot, const float *h, size_t first, size_t rows,
-	const struct sink *s, struct err *e)
+/* Rows of the next call of the head when so many are left: about alike, so that none has so
+ * few rows that another kernel, with sums in another order, takes them. */
+static size_t head_step(const struct scan *sc, size_t left)
 {
-	size_t n;
+	size_t calls = (left + sc->head_rows - 1) / sc->head_rows, n = (left + calls - 1) / calls;
 
-	for (size_t r = 0; r < rows; r += n) {
-		size_t at = slot * sc->rows + first + r;
-		enum st st;
-
-		n = rows - r < sc->head_rows ? rows - r : sc->head_rows;
-		st = fwd_logits(sc->f, h + r * sc->m->hp.hidden, n, sc->zq, s, e);
-		if (!st)
-			st = compare(sc, sc->zq, first + r, n, sc->kl + at, sc->agree + at, s, e);
-		if (st)
-			return st;
-	}
-	return ST_OK;
+	n = (n + HEAD_TILE - 1) / HEAD_TILE * HEAD_TILE;
+	return least(n, left);
 }
 
-/* Mean, and its standard error over pieces: sequences, or cuts of a lone one.  Pieces
- * may differ in length, so their deviations are weighted. */
-static void summarise(const struct scan *sc, size_t slot, struct scan_cell *c)
+/* Against kept logits: the rows of all n in a line. */
+static enum st measure_line(struct scan *sc, const float *h, size_t n, double *kl, uint8_t *agree,
+	const struct sink *s, struct err *e)
 {
-	const double *kl = sc->kl + slot * sc->rows;
-	const uint8_t *agree = sc->agree + slot * sc->rows;
+	size_t vocab = sc->m->hp.vocab, all = n * sc->rows, step, k;
+	enum st st = ST_OK;
+
+	for (size_t at = 0; !st && at < all; at += step) {
+		step = head_step(sc, all - at);
+		st = fwd_logits(sc->f, h + at * sc->m->hp.hidden, step, sc->zq, s, e);
+		for (size_t i = 0; !st && i < step; i += k) {
+			size_t r = (at + i) % sc->rows, in = r % sc->head_rows;
+
+			k = least(step - i, least(sc->rows - r, sc->head_rows - in));
+			st = compare(sc, sc->z[r / sc->head_rows] + in * vocab, sc->zq + i * vocab,
+				r, k, kl + at + i, agree + at + i, s, e);
+		}
+	}
+	return st;
+}
+
+/* Against logits that must be computed again: once for the same rows of all n. */
+static enum st measure_across(struct scan *sc, const float *h, size_t n, double *kl, uint8_t *agree,
+	const struct sink *s, struct err *e)
+{
+	size_t hidden = sc->m->hp.hidden, k;
+	const float *last = sc->last ? sc->last : sc->h[sc->m->hp.layers];
+	enum st st = ST_OK;
+
+	for (size_t r = 0; !st && r < sc->rows; r += k) {
+		k = least(sc->rows - r, sc->head_rows);
+		st = fwd_logits(sc->f, last + r * hidden, k, sc->zp, s, e);
+		for (size_t i = 0; !st && i < n; i++) {
+			size_t at = i * sc->rows + r;
+
+			st = fwd_logits(sc->f, h + at * hidden, k, sc->zq, s, e);
+			if (!st)
+				st = compare(sc, sc->zp, sc->zq, r, k, kl + at, agree + at, s, e);
+		}
+	}
+	return st;
+}
+
+enum st scan_measure(struct scan *sc, const float *h, size_t n, double *kl, uint8_t *agree,
+	const struct sink *s, struct err *e)
+{
+	return sc->z ? measure_line(sc, h, n, kl, agree, s, e)
+		     : measure_across(sc, h, n, kl, agree, s, e);
+}
+
+/* ---- results */
+
+static double value(const double *kl, const double *less, size_t i)
+{
+	return less ? kl[i] - less[i] : kl[i];
+}
+
+/* Mean of kl, or of kl - less, and its standard error over pieces: sequences, or cuts of a
+ * lone one.  Pieces may differ in length, so their deviations are weighted. */
+static void mean_of(
+	const struct scan *sc, const double *kl, const double *less, double *mean, double *se)
+{
 	size_t piece = sc->n_seq > 1 ? sc->len : sc->len < 2 * PIECE ? PIECE_SHORT : PIECE;
-	size_t pieces = 0, same = 0;
+	size_t pieces = 0;
 	double sum = 0, dev = 0, rows = (double)sc->rows;
 
-	for (size_t i = 0; i < sc->rows; i++) {
-		sum += kl[i];
-		same += agree[i];
-	}
-	c->kl = sum / rows;
-	c->top1 = (double)same / rows;
+	for (size_t i = 0; i < sc->rows; i++)
+		sum += value(kl, less, i);
+	*mean = sum / rows;
 	for (size_t i = 0; i < sc->rows; i += piece, pieces++) {
 		double d = 0;
 
 		for (size_t j = i; j < i + piece && j < sc->rows; j++)
-			d += kl[j] - c->kl;
+			d += value(kl, less, j) - *mean;
 		dev += d * d;
 	}
-	c->se = (double)NAN;
+	*se = (double)NAN;
 	if (pieces > 1)
-		c->se = sqrt(dev * (double)pieces / (double)(pieces - 1)) / rows;
+		*se = sqrt(dev * (double)pieces / (double)(pieces - 1)) / rows;
+}
+
+/* kl, agree: [rows] */
+static void summarise(
+	const struct scan *sc, const double *kl, const uint8_t *agree, struct scan_cell *c)
+{
+	size_t same = 0;
+
+	for (size_t i = 0; i < sc->rows; i++)
+		same += agree[i];
+	c->top1 = (double)same / (double)sc->rows;
+	mean_of(sc, kl, NULL, &c->kl, &c->se);
+	mean_of(sc, kl, sc->base_kl, &c->delta, &c->delta_se);
+}
+
+void scan_base(const struct scan *sc, struct scan_cell *out)
+{
+	if (sc->on_reference) {
+		out->kl = out->se = 0;
+		out->top1 = 1;
+	} else {
+		summarise(sc, sc->base_kl, sc->base_agree, out);
+	}
+	out->delta = out->delta_se = 0;
 }
 
 /* ---- cells */
 
-/* Places of a batch in the order of their blocks. */
-static void by_block(const struct scan *sc, const struct scan_cell *cell, size_t n, uint8_t *order)
-{
-	for (size_t i = 0; i < n; i++) {
-		size_t j = i;
+struct batch {
+	struct scan *sc;
+	const struct variant_set *v;
+	struct scan_cell cell[BATCH_CELLS];
+	uint8_t order[BATCH_CELLS]; /* of cells, by block */
+	size_t n;
+	const struct sink *s;
+	struct err *e;
+};
 
-		for (; j > 0 && sc->m->linear[cell[order[j - 1]].linear].layer >
-					sc->m->linear[cell[i].linear].layer;
-			j--)
-			order[j] = order[j - 1];
-		order[j] = (uint8_t)i;
+static const struct mat *cell_mat(
+	const struct scan *sc, const struct variant_set *v, const struct scan_cell *c)
+{
+	return format_is_keep(v->format[c->format]) ? sc->m->ref[c->linear]
+						    : &variant_at(v, c->linear, c->format)->mat;
+}
+
+static bool is_base(const struct scan *sc, const struct variant_set *v, const struct scan_cell *c)
+{
+	return scan_same(cell_mat(sc, v, c), sc->base[c->linear]);
+}
+
+static size_t block_of(const struct batch *b, size_t place)
+{
+	return b->sc->m->linear[b->cell[b->order[place]].linear].layer;
+}
+
+static void by_block(struct batch *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		size_t j = i, l = b->sc->m->linear[b->cell[i].linear].layer;
+
+		for (; j > 0 && block_of(b, j - 1) > l; j--)
+			b->order[j] = b->order[j - 1];
+		b->order[j] = (uint8_t)i;
 	}
 }
 
 /* One cell's own block, from the kept states, with its linear swapped. */
-static enum st swapped_block(struct scan *sc, const struct mat *q, size_t linear, float *to,
-	size_t seq, size_t n_seq, const struct sink *s, struct err *e)
+static enum st swapped_block(
+	struct batch *b, const struct scan_cell *c, float *to, size_t seq, size_t n_seq)
 {
-	size_t l = sc->m->linear[linear].layer;
+	struct scan *sc = b->sc;
+	size_t l = sc->m->linear[c->linear].layer;
 	enum st st;
 
 	scan_copy(sc, to, scan_row(sc, sc->h[l], seq * sc->len), n_seq * sc->len);
-	sc->view[linear] = q;
-	st = fwd_blocks(sc->f, sc->view, l, l + 1, to, sc->span, n_seq, NULL, s, e);
-	sc->view[linear] = sc->m->ref[linear];
+	sc->view[c->linear] = cell_mat(sc, b->v, c);
+	st = fwd_blocks(sc->f, sc->view, l, l + 1, to, sc->span, n_seq, NULL, b->s, b->e);
+	sc->view[c->linear] = sc->base[c->linear];
 	return st;
 }
 
-/* The sequences seq ... seq + n_seq of all cells of a batch through the network. */
-static enum st staircase(struct scan *sc, const struct variant_set *v, const struct scan_cell *cell,
-	size_t n, const uint8_t *order, size_t seq, size_t n_seq, const struct sink *s,
-	struct err *e)
+/* The sequences seq ... seq + n_seq of the cells at places first ... first + n through the
+ * network; h [n][n_seq * len][hidden] becomes their final states. */
+static enum st staircase(
+	struct batch *b, size_t first, size_t n, float *h, size_t seq, size_t n_seq)
 {
-	size_t layers = sc->m->hp.layers, rows = n_seq * sc->len, joined = 0, upto = 0;
+	struct scan *sc = b->sc;
+	size_t layers = sc->m->hp.layers, joined = 0, upto = 0;
 	enum st st = ST_OK;
 
 	while (!st && upto < layers) {
-		size_t l =
-			joined < n ? sc->m->linear[cell[order[joined]].linear].layer : layers - 1;
+		size_t l = joined < n ? block_of(b, first + joined) : layers - 1;
 
 		if (joined) /* those that joined so far, through the blocks up to l */
-			st = fwd_blocks(sc->f, sc->m->ref, upto, l + 1, sc->batch, sc->span,
-				joined * n_seq, NULL, s, e);
+			st = fwd_blocks(sc->f, sc->base, upto, l + 1, h, sc->span, joined * n_seq,
+				NULL, b->s, b->e);
 		upto = l + 1;
-		for (; !st && joined < n; joined++) {
-			const struct scan_cell *c = &cell[order[joined]];
-
-			if (sc->m->linear[c->linear].layer != l)
-				break;
-			st = swapped_block(sc, &variant_at(v, c->linear, c->format)->mat, c->linear,
-				scan_row(sc, sc->batch, joined * rows), seq, n_seq, s, e);
-		}
+		for (; !st && joined < n && block_of(b, first + joined) == l; joined++)
+			st = swapped_block(b, &b->cell[b->order[first + joined]],
+				scan_row(sc, h, joined * n_seq * sc->len), seq, n_seq);
 	}
-	for (size_t i = 0; !st && i < n; i++)
-		st = measure(
-			sc, order[i], scan_row(sc, sc->batch, i * rows), seq * sc->len, rows, s, e);
 	return st;
 }
 
-/* How many cells fit into one batch; at least one, whose sequences then go in turns. */
-static size_t batch_cells(const struct scan *sc)
+/* All at once where their rows fit, else one after the other and its sequences in turns. */
+static enum st run_batch(struct batch *b)
 {
-	size_t n = sc->batch_rows / sc->rows;
-
-	return n < 1 ? 1 : n > BATCH_CELLS ? BATCH_CELLS : n;
-}
-
-static enum st run_batch(struct scan *sc, const struct variant_set *v, const struct scan_cell *cell,
-	size_t n, const struct sink *s, struct err *e)
-{
-	uint8_t order[BATCH_CELLS];
-	size_t k;
+	struct scan *sc = b->sc;
 	enum st st = ST_OK;
+	size_t k;
 
-	by_block(sc, cell, n, order);
-	for (size_t q = 0; !st && q < sc->n_seq; q += k) {
-		k = scan_seqs(sc, q);
-		st = staircase(sc, v, cell, n, order, q, k, s, e);
-	}
+	by_block(b);
+	if (b->n * sc->rows <= sc->batch_rows)
+		st = staircase(b, 0, b->n, sc->batch, 0, sc->n_seq);
+	else
+		for (size_t i = 0; !st && i < b->n; i++)
+			for (size_t q = 0; !st && q < sc->n_seq; q += k) {
+				k = scan_seqs(sc, q);
+				st = staircase(b, i, 1,
+					scan_row(sc, sc->batch, i * sc->rows + q * sc->len), q, k);
+			}
+	if (!st)
+		st = scan_measure(sc, sc->batch, b->n, sc->kl, sc->agree, b->s, b->e);
+	for (size_t i = 0; !st && i < b->n; i++)
+		summarise(
+			sc, sc->kl + i * sc->rows, sc->agree + i * sc->rows, &b->cell[b->order[i]]);
 	return st;
-}
-
-static bool is_keep(const struct variant_set *v, const struct scan_cell *c)
-{
-	return format_is_keep(v->format[c->format]);
 }
 
 static enum st check_cells(const struct scan *sc, const struct variant_set *v,
@@ -196,7 +275,7 @@ static enum st check_cells(const struct scan *sc, const struct variant_set *v,
 			return err_set(e, ST_INVALID,
 				"cell %zu is linear %u in format %d, there are %zu and %zu", i,
 				(unsigned)c->linear, c->format, v->n, v->k);
-		if (!is_keep(v, c) && !variant_at(v, c->linear, c->format)->mat.data)
+		if (!cell_mat(sc, v, c)->data)
 			return err_set(e, ST_INVALID,
 				"%s has no variant in %s yet; quantize it first",
 				linear_name(c->linear, name),
@@ -210,26 +289,24 @@ enum st scan_cells(struct scan *sc, const struct variant_set *v, const struct sc
 	const struct sink *s, struct err *e)
 {
 	enum st st = check_cells(sc, v, cells, n, e);
-	size_t at_once = batch_cells(sc), taken = 0;
+	struct batch b = { .sc = sc, .v = v, .s = s, .e = e };
+	size_t taken = 0;
 
 	while (!st && taken < n) {
-		struct scan_cell batch[BATCH_CELLS];
-		size_t b = 0, first = taken;
+		size_t first = taken, at = 0;
 
-		for (; taken < n && b < at_once; taken++)
-			if (!is_keep(v, &cells[taken]))
-				batch[b++] = cells[taken];
-		st = b ? run_batch(sc, v, batch, b, s, e) : ST_OK;
-		b = 0;
+		for (b.n = 0; taken < n && b.n < sc->at_once; taken++)
+			if (!is_base(sc, v, &cells[taken]))
+				b.cell[b.n++] = cells[taken];
+		st = b.n ? run_batch(&b) : ST_OK;
 		for (size_t i = first; !st && i < taken; i++) {
 			struct scan_cell c = cells[i];
 
-			if (is_keep(v, &c)) { /* the reference itself */
-				c.kl = c.se = 0;
-				c.top1 = 1;
-			} else {
-				summarise(sc, b++, &c);
-			}
+			if (at < b.n && b.cell[at].linear == c.linear &&
+				b.cell[at].format == c.format)
+				c = b.cell[at++];
+			else
+				scan_base(sc, &c);
 			done(arg, &c);
 		}
 		if (!st)
@@ -241,18 +318,23 @@ enum st scan_cells(struct scan *sc, const struct variant_set *v, const struct sc
 enum st scan_view(struct scan *sc, const struct mat *const *view, struct scan_cell *out,
 	const struct sink *s, struct err *e)
 {
-	size_t n;
+	size_t layers = sc->m->hp.layers, from = scan_differ(sc, view, sc->base), n;
 	enum st st = ST_OK;
 
+	if (from == layers) {
+		scan_base(sc, out);
+		return ST_OK;
+	}
 	for (size_t q = 0; !st && q < sc->n_seq; q += n) {
+		float *h = scan_row(sc, sc->batch, q * sc->len);
+
 		n = scan_seqs(sc, q);
-		scan_copy(sc, sc->batch, scan_row(sc, sc->h[0], q * sc->len), n * sc->len);
-		st = fwd_blocks(
-			sc->f, view, 0, sc->m->hp.layers, sc->batch, sc->span, n, NULL, s, e);
-		if (!st)
-			st = measure(sc, 0, sc->batch, q * sc->len, n * sc->len, s, e);
+		scan_copy(sc, h, scan_row(sc, sc->h[from], q * sc->len), n * sc->len);
+		st = fwd_blocks(sc->f, view, from, layers, h, sc->span, n, NULL, s, e);
 	}
 	if (!st)
-		summarise(sc, 0, out);
+		st = scan_measure(sc, sc->batch, 1, sc->kl, sc->agree, s, e);
+	if (!st)
+		summarise(sc, sc->kl, sc->agree, out);
 	return st;
 }

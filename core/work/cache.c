@@ -163,8 +163,7 @@ static enum st enter(struct cache *c, const struct checkpoint *ck, struct err *e
 	return ST_OK;
 }
 
-enum st cache_open(
-	struct cache **out, const struct checkpoint *ck, bool read_only, struct err *e)
+enum st cache_open(struct cache **out, const struct checkpoint *ck, bool read_only, struct err *e)
 {
 	struct cache *c;
 	char *dir, key[65];

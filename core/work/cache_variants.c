@@ -111,9 +111,8 @@ static bool fits(const struct fs_map *map, const struct model *m, struct format 
 	return true;
 }
 
-bool cache_get_variants(
-	struct cache *c, const struct model *m, struct variant_set *v, size_t fmt, const char *by,
-	const struct sink *s)
+bool cache_get_variants(struct cache *c, const struct model *m, struct variant_set *v, size_t fmt,
+	const char *by, const struct sink *s)
 {
 	struct format f = v->format[fmt];
 	struct fs_map *map;
