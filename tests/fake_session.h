@@ -3,6 +3,7 @@
 #ifndef BD_TESTS_FAKE_SESSION_H
 #define BD_TESTS_FAKE_SESSION_H
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +13,9 @@ struct session {
 	char log[8192]; /* one line a verb */
 	double bpw;
 	bool busy, streaming;
-	const char *fail; /* the next verb fails with this sentence */
+	const char *fail;            /* the next verb fails with this sentence */
+	struct dial_reached reached; /* what an ask led to */
+	struct dial_price price;
 };
 
 static struct session fake __attribute__((unused));
@@ -84,6 +87,51 @@ enum st session_free_pin(struct session *s, const char *pattern, size_t *matched
 {
 	*matched = 1;
 	return verb(s, e, "free %s", pattern, 0);
+}
+enum st session_ask(struct session *s, const struct ask *a, struct dial_reached *r, struct err *e)
+{
+	static const char *const what[] = { "budget%.0s %.2f", "budget%.0s %.2f", "bytes%.0s %.0f",
+		"file%.0s %.0f", "kl%.0s %g", "speed%.0s %g" };
+	double v = a->value + (a->what == ASK_STEP ? s->bpw : 0);
+	enum st st = verb(s, e, what[a->what], "", v);
+
+	*r = s->reached;
+	if (a->what > ASK_STEP || isnan(v))
+		return st;
+	s->bpw = st ? s->bpw : v;
+	return st;
+}
+enum st session_floor(
+	struct session *s, const char *pattern, const char *format, size_t *matched, struct err *e)
+{
+	char both[128];
+
+	*matched = 1;
+	snprintf(both, sizeof both, "%s %s", pattern, format);
+	return verb(s, e, "floor %s", both, 0);
+}
+enum st session_tie(struct session *s, const char *what, size_t *units, struct err *e)
+{
+	*units = 3;
+	return verb(s, e, "tie %s", what, 0);
+}
+enum st session_price(
+	struct session *s, const char *pattern, unsigned which, struct dial_price *p, struct err *e)
+{
+	(void)pattern, (void)which, (void)e;
+	*p = s->price;
+	return ST_OK;
+}
+enum st session_mark(struct session *s, enum dial_mark_verb how, bool *marked, struct err *e)
+{
+	static const char *const name[] = { "here", "off", "toggle" };
+
+	*marked = how != MARK_OFF;
+	return verb(s, e, "mark %s", name[how], 0);
+}
+enum st session_to_mark(struct session *s, struct err *e)
+{
+	return verb(s, e, "to_mark", "", 0);
 }
 enum st session_undo(struct session *s, struct err *e)
 {

@@ -134,6 +134,18 @@ static const struct {
 	{ ":budget 4.5GiB", "bytes 4831838208\n" },
 	{ ":budget 60 MiB", "bytes 62914560\n" },
 	{ ":search 4.0", "budget 4.00\n" },
+	{ ":budget 0.2 GB", "bytes 200000000\n" },
+	{ ":budget file 150MiB", "file 157286400\n" },
+	{ ":budget kl<=0.02", "kl 0.02\n" },
+	{ "=\ntype kl <= .2\nEnter", "kl 0.2\n" },
+	{ ":budget 60tok/s", "speed 60\n" },
+	{ ":floor layers.*.v 4", "floor layers.*.v int4g128\n" },
+	{ ":floor layers.0.* any", "floor layers.0.* any\n" },
+	{ ":tie qkv; tie layers.*.up; tie off", "tie qkv\ntie layers.*.up\ntie off\n" },
+	{ ":price; price layers.0.*", "" },
+	{ "a", "mark toggle\n" },
+	{ ":mark A; mark off", "mark here\nmark off\n" },
+	{ "A", "mark here\n" },
 	{ "m S u C-r", "measure\nkeep NULL\nundo\nredo\n" },
 	{ ":keep best one", "keep best one\n" },
 	{ ":open \"a b.gguf\"", "open a b.gguf\n" },
@@ -180,10 +192,15 @@ Test(loop, keys_lines_and_scripts_become_the_same_verbs)
 static const struct {
 	const char *keys, *says;
 } refusals[] = {
-	{ ":budget many", "budget: expected 4.25, +0.05, 4.5GiB or kl<=0.02, got \"many\"" },
-	{ ":budget 4 parsec", "budget: unit \"parsec\" is none of bpw, MiB, GiB, MB, GB" },
-	{ ":budget 60tok/s", "budget: no speeds were measured; name bits or bytes" },
-	{ ":budget kl<=0.02", "budget: no front yet to read kl<=0.02 from" },
+	{ ":budget many",
+		"budget: expected 4.25, +0.05, 120MiB, file 150MiB, kl<=0.02 or 60tok/s" },
+	{ ":budget 4 parsec", "budget: unit \"parsec\" is none of bpw, kB, MB, GB, KiB, MiB" },
+	{ ":floor layers.0.q",
+		"floor: expected a pattern and a format, such as floor layers.*.v 4" },
+	{ ":floor layers.0.q 9", "floor: the dial has no format of 9 bits (:set formats)" },
+	{ ":tie", "tie: expected qkv, gateup, off or a pattern" },
+	{ ":mark B", "mark: expected A, off or nothing, got \"B\"" },
+	{ ":goto B", "goto: there is one mark, A, not \"B\"" },
 	{ ":mesure", "no command \"mesure\"; did you mean measure" },
 	{ ":xyzzyxyzzy", "no command \"xyzzyxyzzy\" (? lists them)" },
 	{ ":screen 2", "screen: no screen \"2\"" },
@@ -227,18 +244,74 @@ Test(loop, a_verb_that_fails_ends_the_line)
 	big_free(f);
 }
 
-Test(loop, the_front_answers_a_budget_in_nats)
-{
-	struct snap_front *front = snap_front_new(3, 0);
+/* ---- what a verb led to is said */
 
-	front->in_nats = true;
-	for (size_t i = 0; i < 3; i++) {
-		front->bytes[i] = 1000 * (i + 1);
-		front->kl[i] = 1.0 / (double)(1 + i * i);
-	}
-	publish(EV_FRONT, &front->snap);
-	big_free(play(120, 36, ":budget kl<=0.5"));
-	cr_assert_str_eq(fake.log, "bytes 2000\n");
+static void says(const char *keys, const char *what)
+{
+	char *f;
+
+	publish_model();
+	f = play(120, 36, keys);
+	cr_assert(strstr(row(f, 34), what), "%s showed\n%s", keys, row(f, 34));
+	big_free(f);
+}
+
+Test(loop, an_ask_says_where_it_led)
+{
+	fake.reached = (struct dial_reached){ .bpw = 4.04,
+		.kl = 0.198,
+		.tok_s = 61.25,
+		.bytes = 120 << 20,
+		.file_bytes = 150 << 20,
+		.in_nats = true };
+	says(":budget kl<=0.2", "kl<=0.2: 4.04 bpw, predicted KL .1980");
+	says(":budget 120MiB", "120MiB: 4.04 bpw, 120 MiB of linears, predicted KL .1980");
+	says(":budget file 150MiB", "file 150MiB: 4.04 bpw, 150 MiB file, predicted KL .1980");
+	says(":budget 60tok/s", "60tok/s: 4.04 bpw, 61.2 tok/s expected, predicted KL .1980");
+	fake.reached.in_nats = false;
+	says(":budget 120MiB", "of linears, first score .1980");
+	fake.reached.end = 1;
+	says(":budget 40", "40: 4.04 bpw, first score .1980 (the most of this dial)");
+	fake.reached.end = -1;
+	says(":search 1kB", "(the least of this dial)");
+}
+
+Test(loop, a_rule_says_its_price)
+{
+	fake.price = (struct dial_price){
+		.with = 0.2, .without = 0.187, .bpw = 4, .rules = 7, .in_nats = true
+	};
+	says(":pin layers.0.* int4g128", "pin layers.0.* int4g128 costs .0130 nats at 4.00 bpw");
+	says(":floor layers.0.* 4", "floor layers.0.* int4g128 costs .0130 nats at 4.00 bpw");
+	says(":tie qkv", "tie qkv costs .0130 nats at 4.00 bpw (3 units)");
+	says(":price", "the rules on 7 linears cost .0130 nats at 4.00 bpw (.2000 with, "
+		       ".1870 without)");
+	fake.price.without = 0.2;
+	says(":pin layers.0.q", "pin layers.0.q as it is costs nothing at 4.00 bpw");
+	fake.price.rules = 0;
+	says(":price", "nothing here is pinned, floored or tied");
+	says(":price layers.0.q", "nothing of layers.0.q is pinned, floored or tied");
+}
+
+Test(loop, the_status_line_has_the_difference_to_the_mark)
+{
+	struct snap_answer *a = snap_answer_new(14, true);
+
+	a->stored_bpw = 4;
+	a->bytes = 100 << 20;
+	a->kl = 0.2;
+	a->in_nats = true;
+	a->measured_kl = NAN;
+	a->a_kl = 0.25;
+	a->a_bytes = 98 << 20;
+	a->choice[3] = 1;
+	publish_model();
+	publish(EV_ANSWER, snap_ref(&a->snap));
+	says("", "A -.0500 +2.0 MiB");
+	publish(EV_ANSWER, &a->snap);
+	fake.log[0] = 0;
+	big_free(play(120, 36, "A"));
+	cr_assert_str_eq(fake.log, "to_mark\n", "with a mark A goes there: %s", fake.log);
 }
 
 /* ---- panels, focus, filter */

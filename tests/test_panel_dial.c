@@ -123,6 +123,33 @@ Test(slider, first_scores_are_no_nats)
 	cr_assert_null(p.class->note(p.self));
 }
 
+Test(slider, the_mark_and_the_way_from_it)
+{
+	struct snap_answer *a = snap_answer_new(21, true);
+
+	begin(&panel_slider);
+	a->asked_bpw = a->stored_bpw = 4.25;
+	a->in_nats = true;
+	a->kl = 0.2;
+	a->se = a->measured_kl = NAN;
+	a->bytes = 3 << 20;
+	a->a_bpw = 3;
+	a->a_kl = 0.25;
+	a->a_bytes = 1 << 20;
+	alone_hear(&p, EV_ANSWER, 0, 0, snap_ref(&a->snap));
+	cr_assert_str_eq(row(118, 2, 1), " predicted .2000  at A  nominal 0.00  file 0.0 KiB");
+	a->choice[0] = a->choice[1] = 2;
+	a->a_choice[5] = 1;
+	a->rules_kl = 0.013;
+	alone_hear(&p, EV_ANSWER, 0, 0, snap_ref(&a->snap));
+	cr_assert_str_eq(row(118, 2, 1), " predicted .2000  to A 3.00: KL -.0500  +2.0 MiB  2 up "
+					 "1 down  rules cost .0130  nominal 0.00  file 0.0 KiB");
+	cr_assert(strstr(row(78, 2, 0), "━A━"), "%s", row(78, 2, 0));
+	a->in_nats = false;
+	alone_hear(&p, EV_ANSWER, 0, 0, &a->snap);
+	cr_assert(strstr(row(118, 2, 1), "to A 3.00: KL -  +2.0 MiB"), "%s", row(118, 2, 1));
+}
+
 Test(slider, a_click_or_drag_names_the_budget)
 {
 	begin(&panel_slider);

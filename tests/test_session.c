@@ -166,6 +166,42 @@ static bool scanning(const struct work_seen *seen)
 	return seen->map && seen->map->fast > 4 && seen->map->scanned < seen->map->wanted;
 }
 
+Test(session, floors_ties_asks_and_the_mark_are_verbs_of_the_sitting)
+{
+	struct dial_reached r;
+	struct dial_price p;
+	bool marked;
+	size_t n;
+
+	begin((struct session_options){ .auto_scan = true });
+	cr_assert_neq(session_floor(s, "*", "int4g64", &n, &e), ST_OK, "no model yet");
+	cr_assert_neq(session_tie(s, "qkv", &n, &e), ST_OK);
+	cr_assert_neq(session_price(s, NULL, PRICE_ALL, &p, &e), ST_OK);
+	cr_assert_neq(session_mark(s, MARK_HERE, &marked, &e), ST_OK);
+	ok(session_open(s, work_demo(1), &e));
+	settle();
+	ok(session_floor(s, "layers.0.*", "4", &n, &e));
+	cr_assert_eq(n, 7);
+	cr_assert_neq(session_floor(s, "*", "int5g32", &n, &e), ST_OK);
+	ok(session_tie(s, "gateup", &n, &e));
+	ok(session_ask(s, &(struct ask){ ASK_KL, 1e9 }, &r, &e));
+	cr_assert_eq(r.end, 0, "the least is at most that");
+	ok(session_mark(s, MARK_TOGGLE, &marked, &e));
+	settle();
+	cr_assert(marked && w.answer->has_a);
+	for (size_t i = 0; i < 7; i++)
+		cr_assert_geq(w.answer->choice[i], 1);
+	cr_assert_eq(w.answer->choice[11], w.answer->choice[12]);
+	ok(session_price(s, "layers.0.*", PRICE_FLOORS, &p, &e));
+	cr_assert_eq(p.rules, 7);
+	ok(session_budget(s, 8, &e));
+	ok(session_to_mark(s, &e));
+	ok(session_floor(s, "*", "any", &n, &e));
+	settle();
+	cr_assert_eq(w.answer->floor[0], 0);
+	cr_assert_float_eq(r.bpw, w.answer->a_bpw, 1e-9);
+}
+
 Test(session, formats_and_text_change_while_it_scans)
 {
 	begin((struct session_options){ .auto_scan = true, .scan_tokens = 512 });

@@ -82,6 +82,33 @@ Test(session_chat, a_message_is_answered_and_the_transcript_has_both)
 	cr_assert_eq(w.chat->piece[w.chat->n - 1].turn, 3);
 }
 
+Test(session_chat, an_answer_teaches_the_dial_how_fast_it_decodes)
+{
+	struct ask a = { ASK_SPEED, 1e-3 };
+	struct dial_reached r;
+
+	ok(session_set(s, "max_tokens", "40", &e));
+	cr_assert_neq(session_ask(s, &a, &r, &e), ST_OK);
+	cr_assert(strstr(e.msg, "let the chat answer once"), "%s", e.msg);
+	for (int seed = 1; seed < 9; seed++) { /* one of them is long enough */
+		session_chat_sampler(s, &(struct sampler_options){ .temperature = 1,
+						.top_p = 1,
+						.repeat_penalty = 1,
+						.seed = (uint64_t)seed });
+		ok(session_say(s, "hello there", &e));
+		settle();
+		if (w.chat->stats.answer_tokens >= 8)
+			break;
+	}
+	cr_assert_geq(w.chat->stats.answer_tokens, 8);
+	ok(session_ask(s, &a, &r, &e));
+	cr_assert_eq(r.end, 1, "slow enough for all");
+	cr_assert_gt(r.tok_s, 0);
+	a.value = r.tok_s * 1.05;
+	ok(session_ask(s, &a, &r, &e));
+	cr_assert_geq(r.tok_s, a.value * (1 - 1e-9));
+}
+
 Test(session_chat, an_empty_message_and_an_early_again_are_refused)
 {
 	cr_assert_neq(session_say(s, " \n", &e), ST_OK);

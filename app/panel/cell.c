@@ -243,15 +243,42 @@ static void draw_rank(const struct facts *f, struct canvas *c, int y)
 		panel_part(&p, ROLE_DIM, f->scale.nats ? "by KL a byte" : "by score a byte");
 }
 
-static void draw_pin(const struct facts *f, struct canvas *c, int y)
+/* Another linear that moves with this one, and how many do. */
+static size_t tied_to(const struct snap_answer *a, size_t at, size_t *other)
 {
-	struct parts p = { .c = c, .x = 1, .y = y };
-	char fmt[FORMAT_NAME];
+	size_t n = 0;
 
-	if (f->pin < 0 || (size_t)f->pin >= f->m->k)
-		panel_part(&p, ROLE_TEXT, "pinned no");
-	else
+	for (size_t i = a->n; a->tie && i--;)
+		if (i != at && a->tie[i] == a->tie[at]) {
+			*other = i;
+			n++;
+		}
+	return n;
+}
+
+/* Pin, floor and tie with their price, and what the mark has. */
+static void draw_rules(const struct cell_panel *cp, const struct facts *f, struct canvas *c, int y)
+{
+	const struct snap_answer *a = f->chosen < f->m->k ? cp->answer : NULL;
+	struct parts p = { .c = c, .x = 1, .y = y };
+	int floor = a ? a->floor[f->at] : 0;
+	char fmt[FORMAT_NAME], name[32], kl[16];
+	size_t other = 0, tied = a ? tied_to(a, f->at, &other) : 0;
+
+	if (f->pin >= 0 && (size_t)f->pin < f->m->k)
 		panel_part(&p, ROLE_STRONG, "pinned to %s", format_name(f->m->format[f->pin], fmt));
+	else if (floor > 0 && (size_t)floor < f->m->k)
+		panel_part(&p, ROLE_STRONG, "at least %s", format_name(f->m->format[floor], fmt));
+	else if (!tied)
+		panel_part(&p, ROLE_TEXT, "pinned no");
+	if (a && a->price && !isnan(a->price[f->at]))
+		panel_part(&p, ROLE_TEXT, "costs %s", panel_kl((double)a->price[f->at], kl));
+	if (tied)
+		panel_part(&p, ROLE_TEXT, tied > 1 ? "tied to %s and %zu more" : "tied to %s",
+			map_name(other, name), tied - 1);
+	if (map_direction(a, f->at))
+		panel_part(&p, ROLE_ACCENT, "A %s",
+			format_name(f->m->format[a->a_choice[f->at]], fmt));
 }
 
 /* Lines by how much they are worth: the rows of formats come after the first two. */
@@ -294,7 +321,7 @@ static void draw(const void *self, struct canvas *c, bool focus)
 	if (in[LINE_RANK])
 		draw_rank(&f, c, y++);
 	if (in[LINE_PIN])
-		draw_pin(&f, c, y++);
+		draw_rules(self, &f, c, y++);
 	if (y + 1 < c->h)
 		panel_cut(c, 1, c->h - 1, c->w - 1, ROLE_DIM, "p pin   f free");
 }

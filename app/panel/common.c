@@ -36,6 +36,27 @@ const char *panel_kl(double v, char out[16])
 	return out;
 }
 
+const char *panel_signed_kl(double v, char out[20])
+{
+	char kl[16];
+
+	snprintf(out, 20, "%s%s",
+		isnan(v) || v == 0 ? ""
+		: v < 0            ? "-"
+				   : "+",
+		panel_kl(fabs(v), kl));
+	return out;
+}
+
+const char *panel_signed_mib(int64_t bytes, char out[20])
+{
+	char mib[16];
+
+	snprintf(out, 20, "%s%s", bytes < 0 ? "-" : "+",
+		panel_mib((uint64_t)(bytes < 0 ? -bytes : bytes), mib));
+	return out;
+}
+
 const char *panel_time(double s, char out[24])
 {
 	out[0] = 0;

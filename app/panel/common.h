@@ -19,7 +19,10 @@ void *panel_hold(void *old, const struct event *ev);
 const char *panel_kl(double v, char out[16]);
 /* A time left: "12 s", "3 min 20 s"; "" when not known. */
 const char *panel_time(double s, char out[24]);
-const char *panel_mib(uint64_t bytes, char out[16]);    /* "53.9 MiB" */
+const char *panel_mib(uint64_t bytes, char out[16]); /* "53.9 MiB" */
+/* Differences: "+.0131", "-1.37"; "+53.9 MiB". */
+const char *panel_signed_kl(double v, char out[20]);
+const char *panel_signed_mib(int64_t bytes, char out[20]);
 const char *panel_bytes5(uint64_t bytes, char out[16]); /* "53.9M", at most five columns */
 const char *panel_count(uint64_t n, char out[16]);      /* "110592", "4.19 M" */
 

@@ -1,6 +1,8 @@
 /* grid.c - the layout of the map, for drawing and for the mouse alike. */
 #include "app/panel/grid.h"
 
+#include <stdio.h>
+
 #include "app/panel/common.h"
 
 /* Columns of a cell when rows are blocks: as wide as the longest name of a kind. */
@@ -58,4 +60,51 @@ bool grid_hit(const struct grid *g, int x, int y, size_t *col, size_t *row)
 	*col += g->first_x;
 	*row += g->first_y;
 	return true;
+}
+
+/* ---- labels */
+
+static void draw_columns(struct canvas *c, const struct grid *g)
+{
+	char label[24];
+
+	for (size_t i = 0; i < g->show_x; i++) {
+		size_t x = g->first_x + i;
+		int at = g->x0 + (int)i * g->step;
+
+		if (g->turned)
+			canvas_text(c, at, 0, x == g->at_x ? ROLE_ACCENT : ROLE_DIM,
+				map_kind[g->kind[x]]);
+		else if (x == g->at_x)
+			canvas_text(c, at, 0, ROLE_ACCENT, "▾");
+		else if (x % 4 == 0 && (x > g->at_x || x + 3 < g->at_x)) {
+			snprintf(label, sizeof label, "%zu", x * g->bin);
+			canvas_text(c, at, 0, ROLE_DIM, label);
+		}
+	}
+}
+
+static void draw_rows(struct canvas *c, const struct grid *g)
+{
+	char label[24];
+
+	for (size_t i = 0; i < g->show_y; i++) {
+		size_t y = g->first_y + i;
+		int at = g->y0 + (int)i;
+		bool here = y == g->at_y;
+
+		if (g->turned)
+			snprintf(label, sizeof label, "%zu", y * g->bin);
+		else
+			snprintf(label, sizeof label, "%s", map_kind[g->kind[y]]);
+		if (here && g->x0 > 8)
+			canvas_text(c, 1, at, ROLE_ACCENT, "▸");
+		canvas_right(c, g->x0 - 1, at, here ? ROLE_ACCENT : ROLE_TEXT, label);
+	}
+}
+
+void grid_draw_labels(const struct grid *g, struct canvas *c)
+{
+	draw_columns(c, g);
+	draw_rows(c, g);
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "app/panel/map.h"
+#include "app/tui/canvas.h"
 
 struct grid {
 	/* given */
@@ -28,5 +29,7 @@ struct grid {
 void grid_lay_out(struct grid *g, int w, int h);
 /* Which cell x, y of the canvas is in; false: none. */
 bool grid_hit(const struct grid *g, int x, int y, size_t *col, size_t *row);
+/* Names of the kinds, numbers of the blocks, the crosshair. */
+void grid_draw_labels(const struct grid *g, struct canvas *c);
 
 #endif

@@ -2,7 +2,8 @@
  *
  * Rows are kinds of linear, columns are blocks.  The digit is the width chosen at this
  * budget (k: kept as in the file), the shade and the colour are the damage when that
- * linear alone goes to the smallest format. */
+ * linear alone goes to the smallest format.  Beside the mark A, + and - stand where a
+ * linear has more bits and fewer than there. */
 #include "app/panel/panel.h"
 
 #include <stdio.h>
@@ -14,8 +15,8 @@
 #include "app/tui/keys.h"
 #include "core/base/alloc.h"
 
-enum map_view { MAP_BITS, MAP_DAMAGE, MAP_VIEWS };
-static const char *const view_name[MAP_VIEWS] = { "bits", "damage" };
+enum map_view { MAP_BITS, MAP_DAMAGE, MAP_CHANGE, MAP_VIEWS };
+static const char *const view_name[MAP_VIEWS] = { "bits", "damage", "change" };
 
 struct heatmap {
 	struct snap_model *model;
@@ -74,9 +75,12 @@ static void write_note(struct heatmap *h)
 {
 	struct map_of of = what(h);
 	char fmt[FORMAT_NAME];
+	struct map_change d;
 
 	h->note[0] = 0;
-	if (of.map && h->model->k)
+	if (map_change_of(of.answer, &d) && (d.up || d.down || h->view == MAP_CHANGE))
+		snprintf(h->note, sizeof h->note, "against A: %zu up, %zu down", d.up, d.down);
+	else if (of.map && h->model->k)
 		snprintf(h->note, sizeof h->note, "if one linear alone is %s: %s",
 			format_name(h->model->format[0], fmt), of.map->source);
 }
@@ -192,14 +196,18 @@ static void step(struct heatmap *h, int by)
 
 static bool set_view(struct heatmap *h, const char *name)
 {
+	bool marked = h->answer && h->answer->has_a;
+
 	for (int v = 0; v < MAP_VIEWS; v++)
 		if (!strcmp(name, view_name[v])) {
 			h->view = (enum map_view)v;
+			write_note(h);
 			return true;
 		}
 	if (strcmp(name, "next"))
 		return false;
-	h->view = (h->view + 1) % MAP_VIEWS;
+	h->view = (h->view + 1) % (marked ? MAP_VIEWS : MAP_CHANGE);
+	write_note(h);
 	return true;
 }
 
@@ -295,6 +303,16 @@ static bool in_trouble(const struct map_of *of, size_t i)
 	return state == CELL_FAILED || state == CELL_RUNNING;
 }
 
+/* More bits than at the mark, fewer, or the same; the more of it, the stronger. */
+static enum role change_role(const struct map_of *of, size_t i)
+{
+	int by = (int)of->answer->choice[i] - (int)of->answer->a_choice[i];
+	int far = by < 0 ? -by : by;
+
+	far = far > 3 ? 3 : far;
+	return by < 0 ? ROLE_DIFF0 + 3 - far : ROLE_DIFF0 + 4 + far;
+}
+
 static void draw_cell(const struct heatmap *h, struct canvas *c, const struct grid *g, int x, int y,
 	size_t i, const struct map_scale *s)
 {
@@ -303,7 +321,8 @@ static void draw_cell(const struct heatmap *h, struct canvas *c, const struct gr
 	bool kept = map_matches(h->filter, &of, i);
 	bool guess = of.map && map_is_estimate(s, &of.map->cell[i * of.map->k + s->format]);
 	enum role r = level < 0 || !kept || guess ? ROLE_DIM : panel_ramp(level), shade = r;
-	const char *mark = "·";
+	const char *mark = "·", *second = shade_of(&of, i, level);
+	int moved = map_direction(of.answer, i);
 	char digit[2] = "";
 
 	if (of.answer) {
@@ -315,52 +334,21 @@ static void draw_cell(const struct heatmap *h, struct canvas *c, const struct gr
 	/* Where there is no column for it, that a cell is being measured or failed comes first. */
 	if (h->view == MAP_DAMAGE || (g->step == 1 && in_trouble(&of, i)))
 		mark = shade_of(&of, i, level);
+	if (h->view == MAP_CHANGE) {
+		second = moved ? mark : " ";
+		mark = moved > 0 ? "+" : moved < 0 ? "-" : "·";
+		shade = r = moved && kept ? change_role(&of, i) : ROLE_DIM;
+	} else if (h->view == MAP_BITS && moved) {
+		second = moved > 0 ? "+" : "-";
+		shade = kept ? change_role(&of, i) : ROLE_DIM;
+	}
 	if (i == h->cursor)
 		r = ROLE_CURSOR;
-	else if (of.answer && of.answer->pin[i] >= 0 && kept)
+	else if (of.answer && (of.answer->pin[i] >= 0 || of.answer->floor[i] > 0) && kept)
 		r = ROLE_STRONG;
 	canvas_text(c, x, y, r, mark);
 	if (g->step > 1)
-		canvas_text(c, x + 1, y, shade, shade_of(&of, i, level));
-}
-
-static void draw_columns(struct canvas *c, const struct grid *g)
-{
-	char label[24];
-
-	for (size_t i = 0; i < g->show_x; i++) {
-		size_t x = g->first_x + i;
-		int at = g->x0 + (int)i * g->step;
-
-		if (g->turned)
-			canvas_text(c, at, 0, x == g->at_x ? ROLE_ACCENT : ROLE_DIM,
-				map_kind[g->kind[x]]);
-		else if (x == g->at_x)
-			canvas_text(c, at, 0, ROLE_ACCENT, "▾");
-		else if (x % 4 == 0 && (x > g->at_x || x + 3 < g->at_x)) {
-			snprintf(label, sizeof label, "%zu", x * g->bin);
-			canvas_text(c, at, 0, ROLE_DIM, label);
-		}
-	}
-}
-
-static void draw_rows(struct canvas *c, const struct grid *g)
-{
-	char label[24];
-
-	for (size_t i = 0; i < g->show_y; i++) {
-		size_t y = g->first_y + i;
-		int at = g->y0 + (int)i;
-		bool here = y == g->at_y;
-
-		if (g->turned)
-			snprintf(label, sizeof label, "%zu", y * g->bin);
-		else
-			snprintf(label, sizeof label, "%s", map_kind[g->kind[y]]);
-		if (here && g->x0 > 8)
-			canvas_text(c, 1, at, ROLE_ACCENT, "▸");
-		canvas_right(c, g->x0 - 1, at, here ? ROLE_ACCENT : ROLE_TEXT, label);
-	}
+		canvas_text(c, x + 1, y, shade, second);
 }
 
 static bool any_match(const struct heatmap *h)
@@ -393,6 +381,14 @@ static void draw_legend(
 	int x = c->w < 30 ? 0 : 2, y = g->legend_y;
 	char kl[16];
 
+	if (h->view == MAP_CHANGE && g->legend) {
+		bool marked = h->answer && h->answer->has_a;
+
+		panel_cut(c, x, y, c->w - x, ROLE_DIM,
+			marked ? "+ more bits than at mark A   - fewer   · the same"
+			       : "no mark A yet (a puts it here)");
+		return;
+	}
 	if (g->legend > 1)
 		panel_cut(c, x, y++, c->w - x, ROLE_DIM,
 			c->w >= 74 ? "digit: bits at this budget, k: as in the file   "
@@ -428,8 +424,7 @@ static void draw(const void *self, struct canvas *c, bool focus)
 	}
 	s = scale_of(h);
 	g = lay_out(h, c->w, c->h);
-	draw_columns(c, &g);
-	draw_rows(c, &g);
+	grid_draw_labels(&g, c);
 	for (size_t y = 0; y < g.show_y; y++)
 		for (size_t x = 0; x < g.show_x; x++)
 			draw_cell(h, c, &g, g.x0 + (int)x * g.step, g.y0 + (int)y,

@@ -115,6 +115,32 @@ const char *map_name(size_t linear, char out[32])
 	return out;
 }
 
+/* ---- the mark */
+
+int map_direction(const struct snap_answer *a, size_t linear)
+{
+	if (!a || !a->has_a || linear >= a->n)
+		return 0;
+	return (a->choice[linear] > a->a_choice[linear]) -
+	       (a->choice[linear] < a->a_choice[linear]);
+}
+
+bool map_change_of(const struct snap_answer *a, struct map_change *c)
+{
+	*c = (struct map_change){ 0 };
+	if (!a || !a->has_a)
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		int d = map_direction(a, i);
+
+		c->up += d > 0;
+		c->down += d < 0;
+	}
+	c->kl = a->in_nats ? a->kl - a->a_kl : (double)NAN;
+	c->bytes = (int64_t)a->bytes - (int64_t)a->a_bytes;
+	return true;
+}
+
 /* ---- filters */
 
 static int kind_of(const char *word)

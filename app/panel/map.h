@@ -46,6 +46,17 @@ size_t map_rank(
 bool map_is_calibrated(const char *quantizer);     /* it looked at data; the others did not */
 const char *map_name(size_t linear, char out[32]); /* "layers.3.v" */
 
+/* From the mark A to the layout now. */
+struct map_change {
+	size_t up, down; /* linears with more bits, with fewer */
+	double kl;       /* predicted now less predicted there; NAN: not known */
+	int64_t bytes;
+};
+/* false: there is no mark. */
+bool map_change_of(const struct snap_answer *a, struct map_change *c);
+/* 1, -1: this linear has more bits than at the mark, fewer; 0: the same, or no mark. */
+int map_direction(const struct snap_answer *a, size_t linear);
+
 /* A filter is words.  Names of kinds keep these rows; of the others all must hold: a glob
  * over names, bits=2, bits=k, kl>0.01, kl<0.01, pinned. */
 size_t map_kinds(const char *filter, size_t out[MAP_KINDS]); /* the rows it keeps */

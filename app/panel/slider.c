@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "app/panel/common.h"
+#include "app/panel/map.h"
 #include "app/tui/keys.h"
 #include "core/base/alloc.h"
 
@@ -117,6 +118,8 @@ static void draw_track(const struct slider *s, struct canvas *c, const struct tr
 		if (!strcmp(s->front->point[i].what, "measured"))
 			canvas_text(c, t->x0 + column_of(t, s->front->point[i].bpw), 0, ROLE_STRONG,
 				"◇");
+	if (s->answer && s->answer->has_a)
+		canvas_text(c, t->x0 + column_of(t, s->answer->a_bpw), 0, ROLE_STRONG, "A");
 	if (s->answer)
 		canvas_text(c, t->x0 + knob, 0, ROLE_CURSOR, "●");
 }
@@ -151,6 +154,23 @@ static void part_damage(struct parts *p, enum role r, const char *what, double k
 		panel_part(p, r, "%s %s ± %s", what, panel_kl(kl, a), panel_kl(se, b));
 }
 
+/* Against the mark: damage, bytes, and how many linears went up and down. */
+static void part_mark(struct parts *p, const struct snap_answer *a)
+{
+	char kl[20], mib[20];
+	struct map_change d;
+
+	if (!map_change_of(a, &d))
+		return;
+	if (!d.up && !d.down) {
+		panel_part(p, ROLE_ACCENT, "at A");
+		return;
+	}
+	panel_part(p, ROLE_ACCENT, "to A %.2f: KL %s", a->a_bpw, panel_signed_kl(d.kl, kl));
+	panel_part(p, ROLE_ACCENT, "%s", panel_signed_mib(d.bytes, mib));
+	panel_part(p, ROLE_ACCENT, "%zu up %zu down", d.up, d.down);
+}
+
 static void draw_numbers(const struct snap_answer *a, struct canvas *c, int y)
 {
 	struct parts p = { .c = c, .x = c->w < 24 ? 0 : 1, .y = y };
@@ -163,6 +183,9 @@ static void draw_numbers(const struct snap_answer *a, struct canvas *c, int y)
 	else
 		panel_part(&p, ROLE_DIM, "damage not predicted yet");
 	part_damage(&p, ROLE_GOOD, "measured", a->measured_kl, a->measured_se);
+	part_mark(&p, a);
+	if (!isnan(a->rules_kl))
+		panel_part(&p, ROLE_TEXT, "rules cost %s", panel_kl(a->rules_kl, mib));
 	if (!asked_fits(c->w) && is_elsewhere(a))
 		panel_part(&p, ROLE_WARN, "asked %.2f", a->asked_bpw);
 	if (!stored_fits(c->w))

@@ -123,17 +123,38 @@ static void argument(
 	static const char *const moves[] = { "left", "right", "up", "down", "first", "last",
 		"page-up", "page-down" };
 	static const char *const steps[] = { "next", "prev" };
+	static const char *const marks[] = { "A", "off" };
+	static const char *const ties[][2] = { { "qkv", "q, k and v of every block" },
+		{ "gateup", "gate and up of every block" }, { "off", "no ties" } };
+	static const char *const budgets[][2] = { { "kl<=0.02", "the smallest predicted at that" },
+		{ "120MiB", "bytes of the linears" }, { "file 150MiB", "of the whole file" },
+		{ "60tok/s", "by the speed that the chat measured" } };
 
 	switch (c->complete) {
 	case COMPLETE_PATH:
 		if (nth == 1)
 			paths(t, w);
 		break;
+	case COMPLETE_BUDGET:
+		for (size_t i = 0; nth == 1 && i < sizeof budgets / sizeof budgets[0]; i++)
+			add(t, w, budgets[i][0], budgets[i][1]);
+		break;
+	case COMPLETE_TIE:
+		for (size_t i = 0; nth == 1 && i < sizeof ties / sizeof ties[0]; i++)
+			add(t, w, ties[i][0], ties[i][1]);
+		if (nth == 1)
+			linears(t, w);
+		break;
+	case COMPLETE_MARK:
+		one_of(t, w, marks, nth == 1 ? 2 : 0);
+		break;
 	case COMPLETE_LINEAR:
 		if (nth == 1)
 			linears(t, w);
-		else
+		else if (nth == 2 && strcmp(c->name, "price"))
 			formats(t, w);
+		if (nth == 2 && !strcmp(c->name, "floor"))
+			add(t, w, "any", "no floor");
 		break;
 	case COMPLETE_SCREEN:
 		for (size_t i = 0; i < t->n_places; i++)

@@ -105,6 +105,26 @@ void status_header(struct tui *t, struct canvas *c)
 
 /* ---- status line */
 
+/* "  A -.0682 +1.2 MiB": from the mark to here, where it is another layout. */
+static void against_mark(const struct snap_answer *a, char *out, size_t cap)
+{
+	size_t n = strlen(out);
+	uint64_t less;
+	double kl;
+	char text[16], bytes[16];
+
+	if (!a || !a->has_a || !memcmp(a->choice, a->a_choice, a->n))
+		return;
+	kl = a->kl - a->a_kl;
+	less = a->bytes < a->a_bytes ? a->a_bytes - a->bytes : a->bytes - a->a_bytes;
+	if (a->in_nats && isfinite(kl))
+		n += (size_t)snprintf(
+			out + n, cap - n, "  A %s%s", kl < 0 ? "-" : "+", num_kl(fabs(kl), text));
+	if (n < cap)
+		snprintf(out + n, cap - n, "%s%s%s", a->in_nats ? " " : "  A ",
+			a->bytes < a->a_bytes ? "-" : "+", text_bytes(less, bytes));
+}
+
 static int left_part(const struct tui *t, char *out, size_t cap, bool wide)
 {
 	const struct snap_answer *a = t->answer;
@@ -129,6 +149,8 @@ static int left_part(const struct tui *t, char *out, size_t cap, bool wide)
 		snprintf(out, cap, " %s %.2f %s %s", name, a->stored_bpw,
 			a->in_nats || isfinite(a->measured_kl) ? "KL" : "score",
 			num_kl(isfinite(a->measured_kl) ? a->measured_kl : a->kl, kl));
+	if (wide && t->screen->w >= 110)
+		against_mark(a, out, cap);
 	return columns(out);
 }
 

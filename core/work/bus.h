@@ -24,6 +24,7 @@
 	X(MAP,        STATE) /* snap_map: cells, as the scan knows them */ \
 	X(FRONT,      STATE) /* snap_front: curve, measured points, guards */ \
 	X(ANSWER,     STATE) /* snap_answer: the layout under the dial */ \
+	X(ODDS,       STATE) /* snap_odds: how sure the layout under the dial is */ \
 	X(VARIANTS,   STATE) /* snap_variants: which variant each cell has */ \
 	X(CHAT,       STATE) /* snap_chat: the transcript so far */ \
 	X(CURSOR,     STATE) /* n: linear under the crosshair */ \

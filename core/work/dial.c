@@ -1,4 +1,6 @@
-/* dial.c - solving at the speed of a key; dial_undo.c has the way back. */
+/* dial.c - solving at the speed of a key; dial_rules.c has pins, floors and ties, dial_ask.c
+ * the other faces of the budget, dial_layout.c layouts from files and the mark, dial_undo.c
+ * the way back. */
 #include "core/work/dial.h"
 
 #include <math.h>
@@ -7,7 +9,6 @@
 
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
-#include "core/base/text.h"
 #include "core/model/model.h"
 #include "core/work/dial_private.h"
 
@@ -22,12 +23,13 @@ struct dial *dial_new(struct bus *b)
 }
 
 /* Caller holds d->mu. */
-static void solved_unref(struct solved *s)
+void dial_solved_unref(struct solved *s)
 {
 	if (!s || --s->refs)
 		return;
 	front_table_free(s->table);
 	front_free(s->front);
+	front_free(s->unruled);
 	xfree(s->bytes);
 	xfree(s->damage);
 	xfree(s->se);
@@ -40,13 +42,14 @@ static void forget(struct dial *d)
 	for (size_t i = 0; i < d->n_points; i++)
 		xfree(d->point_choice[i]);
 	d->n_points = 0;
-	solved_unref(d->now);
+	dial_solved_unref(d->now);
 	d->now = NULL;
-	xfree(d->pin);
+	rules_free(&d->rules);
 	xfree(d->choice);
-	d->pin = NULL;
-	d->choice = NULL;
+	xfree(d->mark);
+	d->choice = d->mark = NULL;
 	d->has_choice = d->given = false;
+	d->read_s = 0;
 	snap_unref(d->m ? &d->m->snap : NULL);
 	d->m = NULL;
 }
@@ -66,20 +69,19 @@ void dial_model(struct dial *d, struct snap_model *m)
 	forget(d);
 	snap_ref(&m->snap);
 	d->m = m;
-	d->pin = xarray(m->n + 1, 1);
-	memset(d->pin, -1, m->n);
+	d->rules = rules_new(m->n);
 	d->choice = xarray(m->n + 1, 1);
 	pthread_mutex_unlock(&d->mu);
 }
 
 /* Never a byte too many; a thousandth of one is what the way to bits a weight and back may
  * have cost. */
-static uint64_t budget_of(const struct dial *d)
+uint64_t dial_budget_of(const struct dial *d, double bpw)
 {
-	return (uint64_t)(d->bpw * (double)d->m->weights / 8 + 1e-3);
+	return (uint64_t)(bpw * (double)d->m->weights / 8 + 1e-3);
 }
 
-static double bpw_of(const struct dial *d, uint64_t bytes)
+double dial_bpw_of(const struct dial *d, uint64_t bytes)
 {
 	return (double)bytes * 8 / (double)d->m->weights;
 }
@@ -94,7 +96,7 @@ static double nominal(const struct dial *d)
 	return sum / (double)d->m->weights;
 }
 
-static uint64_t bytes_of(const struct dial *d, const uint8_t *choice)
+uint64_t dial_bytes_of(const struct dial *d, const uint8_t *choice)
 {
 	uint64_t sum = 0;
 
@@ -103,37 +105,51 @@ static uint64_t bytes_of(const struct dial *d, const uint8_t *choice)
 	return sum;
 }
 
-/* What the damages known add up to for a layout that was not solved for. */
-static void predict_given(const struct dial *d, struct front_answer *a)
+double dial_sum(const struct dial *d, const uint8_t *choice, double *se)
 {
-	double var = 0;
+	double sum = 0, var = 0;
 
-	a->damage = d->given_kl;
-	a->se = d->given_se;
-	if (isfinite(a->damage) || !d->now)
-		return;
-	a->damage = 0;
 	for (size_t i = 0; i < d->m->n; i++) {
-		size_t at = i * d->m->k + d->choice[i];
+		size_t at = i * d->m->k + choice[i];
 
-		a->damage += d->now->damage[at];
+		sum += d->now->damage[at];
 		var += d->now->se[at] * d->now->se[at];
 	}
-	a->se = sqrt(var);
+	if (se)
+		*se = sqrt(var);
+	return sum;
+}
+
+/* For a layout that was not solved for. */
+static void predict_given(const struct dial *d, struct front_answer *a)
+{
+	a->damage = d->given_kl;
+	a->se = d->given_se;
+	if (!isfinite(a->damage) && d->now)
+		a->damage = dial_sum(d, d->choice, &a->se);
+}
+
+static void publish_mark(const struct dial *d, struct snap_answer *s)
+{
+	if (!d->mark)
+		return;
+	memcpy(s->a_choice, d->mark, d->m->n);
+	s->a_bytes = dial_bytes_of(d, d->mark);
+	s->a_bpw = dial_bpw_of(d, s->a_bytes);
+	s->a_kl = dial_sum(d, d->mark, NULL);
 }
 
 static void publish_answer(struct dial *d, const struct front_answer *a, double ms)
 {
-	struct snap_answer *s = snap_answer_new(d->m->n, false);
+	struct snap_answer *s = snap_answer_new(d->m->n, d->mark != NULL);
 
 	memcpy(s->choice, d->choice, d->m->n);
-	memcpy(s->pin, d->pin, d->m->n);
 	s->generation = d->generation;
 	s->asked_bpw = d->bpw;
-	s->budget = budget_of(d);
-	s->bytes = d->answer_bytes = bytes_of(d, d->choice);
+	s->budget = dial_budget_of(d, d->bpw);
+	s->bytes = d->answer_bytes = dial_bytes_of(d, d->choice);
 	s->file_bytes = s->bytes + d->m->other_bytes;
-	s->stored_bpw = bpw_of(d, s->bytes);
+	s->stored_bpw = dial_bpw_of(d, s->bytes);
 	s->nominal_bpw = nominal(d);
 	s->kl = d->answer_kl = a->damage;
 	s->se = d->answer_se = a->se;
@@ -141,6 +157,8 @@ static void publish_answer(struct dial *d, const struct front_answer *a, double 
 	s->bound = a->bound;
 	s->exact = a->exact;
 	s->solve_ms = ms;
+	dial_publish_rules(d, s);
+	publish_mark(d, s);
 	s->measured_kl = s->measured_se = (double)NAN;
 	for (size_t i = 0; i < d->n_points; i++)
 		if (d->point_choice[i] && !memcmp(d->point_choice[i], d->choice, d->m->n)) {
@@ -148,6 +166,14 @@ static void publish_answer(struct dial *d, const struct front_answer *a, double 
 			s->measured_se = d->point[i].se;
 		}
 	bus_publish(d->bus, (struct event){ .kind = EV_ANSWER, .snap = &s->snap });
+}
+
+void dial_solve_at(const struct dial *d, uint64_t bytes, uint8_t *choice, struct front_answer *a)
+{
+	if (d->now->table)
+		front_table_answer(d->now->table, bytes, choice, a);
+	else
+		front_answer(d->now->front, bytes, choice, a);
 }
 
 void dial_solve(struct dial *d)
@@ -162,10 +188,8 @@ void dial_solve(struct dial *d)
 	if (d->given) {
 		memcpy(choice, d->choice, d->m->n);
 		predict_given(d, &a);
-	} else if (d->now->table) {
-		front_table_answer(d->now->table, budget_of(d), choice, &a);
 	} else {
-		front_answer(d->now->front, budget_of(d), choice, &a);
+		dial_solve_at(d, dial_budget_of(d, d->bpw), choice, &a);
 	}
 	if (!d->has_choice || memcmp(choice, d->choice, d->m->n))
 		d->generation++;
@@ -186,23 +210,23 @@ static void publish_front(struct dial *d)
 	memcpy(s->point, d->point, d->n_points * sizeof *s->point);
 	s->least = front_least(f);
 	s->most = front_most(f);
-	s->least_bpw = bpw_of(d, s->least);
-	s->most_bpw = bpw_of(d, s->most);
+	s->least_bpw = dial_bpw_of(d, s->least);
+	s->most_bpw = dial_bpw_of(d, s->most);
 	s->in_nats = d->now->in_nats;
 	bus_publish(d->bus, (struct event){ .kind = EV_FRONT, .snap = &s->snap });
 }
 
 static double clamp_bpw(const struct dial *d, double bpw)
 {
-	double lo = bpw_of(d, front_least(d->now->front));
-	double hi = bpw_of(d, front_most(d->now->front));
+	double lo = dial_bpw_of(d, front_least(d->now->front));
+	double hi = dial_bpw_of(d, front_most(d->now->front));
 
 	return bpw < lo ? lo : bpw > hi ? hi : bpw;
 }
 
-/* Caller holds d->mu.  The front under the present pins. */
-static enum st rebuild(
-	struct dial *d, const double *damage, const double *se, bool nats, struct err *e)
+/* Caller holds d->mu.  The front under these rules. */
+static enum st solved_new(struct solved **out, const struct dial *d, const struct dial_rules *r,
+	const double *damage, const double *se, bool nats, struct err *e)
 {
 	size_t nk = d->m->n * d->m->k;
 	struct solved *s = xalloc(sizeof *s);
@@ -216,39 +240,42 @@ static enum st rebuild(
 	memcpy(s->bytes, d->m->bytes, nk * sizeof *s->bytes);
 	memcpy(s->damage, damage, nk * sizeof *s->damage);
 	memcpy(s->se, se, nk * sizeof *s->se);
-	st = front_new(&s->front,
-		&(struct front_input){ .n = d->m->n,
-			.k = d->m->k,
-			.bytes = s->bytes,
-			.damage = s->damage,
-			.se = s->se,
-			.pin = d->pin },
-		e);
-	if (st) {
-		solved_unref(s);
-		return st;
-	}
-	solved_unref(d->now);
+	st = dial_front_under(&s->front, d, s, r, e);
+	if (!st && rules_any(r, d->m->n))
+		st = dial_front_under(&s->unruled, d, s, NULL, e);
+	if (st)
+		dial_solved_unref(s);
+	else
+		*out = s;
+	return st;
+}
+
+/* Takes the place of the present front. */
+static void install(struct dial *d, struct solved *s)
+{
+	dial_solved_unref(d->now);
 	d->now = s;
 	if (isnan(d->bpw)) /* the middle of what there is to choose from */
-		d->bpw =
-			round((bpw_of(d, front_least(s->front)) + bpw_of(d, front_most(s->front))) *
-				10) /
-			20;
+		d->bpw = round((dial_bpw_of(d, front_least(s->front)) +
+				       dial_bpw_of(d, front_most(s->front))) *
+				 10) /
+			 20;
 	d->bpw = clamp_bpw(d, d->bpw);
 	publish_front(d);
 	dial_solve(d);
-	return ST_OK;
 }
 
 enum st dial_damage(
 	struct dial *d, const double *damage, const double *se, bool in_nats, struct err *e)
 {
+	struct solved *s = NULL;
 	enum st st = ST_OK;
 
 	pthread_mutex_lock(&d->mu);
 	if (d->m)
-		st = rebuild(d, damage, se, in_nats, e);
+		st = solved_new(&s, d, &d->rules, damage, se, in_nats, e);
+	if (s)
+		install(d, s);
 	pthread_mutex_unlock(&d->mu);
 	return st;
 }
@@ -256,6 +283,13 @@ enum st dial_damage(
 enum st dial_no_model(struct err *e)
 {
 	return err_set(e, ST_INVALID, "no model is open yet");
+}
+
+void dial_go(struct dial *d, double bpw)
+{
+	d->given = false;
+	d->bpw = clamp_bpw(d, bpw);
+	dial_solve(d);
 }
 
 enum st dial_budget(struct dial *d, double bpw, struct err *e)
@@ -269,9 +303,7 @@ enum st dial_budget(struct dial *d, double bpw, struct err *e)
 		d->bpw = bpw; /* where the dial will stand */
 	} else {
 		dial_remember(d, true);
-		d->given = false;
-		d->bpw = clamp_bpw(d, bpw);
-		dial_solve(d);
+		dial_go(d, bpw);
 	}
 	pthread_mutex_unlock(&d->mu);
 	return st;
@@ -299,118 +331,29 @@ double dial_bpw(struct dial *d)
 
 enum st dial_rebuild(struct dial *d, struct err *e)
 {
-	struct solved *old = d->now;
-	enum st st;
+	struct solved *old = d->now, *s = NULL;
+	enum st st = solved_new(&s, d, &d->rules, old->damage, old->se, old->in_nats, e);
 
-	old->refs++;
-	st = rebuild(d, old->damage, old->se, old->in_nats, e);
-	solved_unref(old);
+	if (!st)
+		install(d, s);
 	return st;
 }
 
-/* The format a linear is pinned to: fmt, or the one it has now. */
-static int pin_of(const struct dial *d, size_t i, int fmt)
+enum st dial_lay_down(struct dial *d, struct dial_rules *r, struct err *e)
 {
-	return fmt == -2 ? d->choice[i] : fmt;
-}
+	struct solved *old = d->now, *s = NULL;
+	enum st st = solved_new(&s, d, r, old->damage, old->se, old->in_nats, e);
 
-/* How many linears the pattern names; refuses a format that none of them can take. */
-static enum st match(
-	const struct dial *d, const char *pattern, int fmt, size_t *matched, struct err *e)
-{
-	char name[32], f[FORMAT_NAME];
-
-	for (size_t i = 0; i < d->m->n; i++) {
-		int to = pin_of(d, i, fmt);
-
-		if (!text_glob(pattern, linear_name(i, name)))
-			continue;
-		++*matched;
-		if (to >= 0 && !isfinite(d->now->damage[i * d->m->k + (size_t)to]))
-			return err_set(e, ST_INVALID,
-				"%s in %s would take no fewer bytes than it has in the file; "
-				"pin it to keep",
-				name, format_name(d->m->format[to], f));
+	if (st) {
+		rules_free(r);
+		return st;
 	}
-	if (!*matched)
-		return err_set(
-			e, ST_INVALID, "%s names no linear; try layers.3.v or layers.*.v", pattern);
+	dial_remember(d, false);
+	rules_free(&d->rules);
+	d->rules = *r;
+	d->given = false;
+	install(d, s);
 	return ST_OK;
-}
-
-enum st dial_pin(struct dial *d, const char *pattern, int fmt, size_t *matched, struct err *e)
-{
-	enum st st;
-	char name[32];
-
-	*matched = 0;
-	pthread_mutex_lock(&d->mu);
-	if (!d->m || !d->now)
-		st = dial_no_model(e);
-	else if (fmt < -2 || fmt >= (int)d->m->k)
-		st = err_set(e, ST_INVALID, "pin: the dial has no format %d", fmt);
-	else
-		st = match(d, pattern, fmt, matched, e);
-	if (!st) {
-		dial_remember(d, false);
-		for (size_t i = 0; i < d->m->n; i++)
-			if (text_glob(pattern, linear_name(i, name)))
-				d->pin[i] = (int8_t)pin_of(d, i, fmt);
-		d->given = false;
-		st = dial_rebuild(d, e);
-	}
-	pthread_mutex_unlock(&d->mu);
-	return st;
-}
-
-void dial_choose(struct dial *d, const uint8_t *choice, double kl, double se)
-{
-	pthread_mutex_lock(&d->mu);
-	if (d->m) {
-		if (d->now)
-			dial_remember(d, false);
-		memcpy(d->choice, choice, d->m->n);
-		d->has_choice = d->given = true;
-		d->given_kl = kl;
-		d->given_se = se;
-		d->generation++;
-		d->bpw = bpw_of(d, bytes_of(d, choice));
-		dial_solve(d);
-	}
-	pthread_mutex_unlock(&d->mu);
-}
-
-bool dial_choice(struct dial *d, uint8_t *choice, size_t n, double *bpw, uint64_t *generation)
-{
-	bool has;
-
-	pthread_mutex_lock(&d->mu);
-	has = d->m && d->has_choice && d->m->n == n;
-	if (has) {
-		if (choice)
-			memcpy(choice, d->choice, n);
-		*bpw = bpw_of(d, bytes_of(d, d->choice));
-		*generation = d->generation;
-	}
-	pthread_mutex_unlock(&d->mu);
-	return has;
-}
-
-bool dial_answered(
-	struct dial *d, uint8_t *choice, size_t n, uint64_t *bytes, double *kl, double *se)
-{
-	bool has;
-
-	pthread_mutex_lock(&d->mu);
-	has = d->m && d->has_choice && d->now && d->m->n == n;
-	if (has) {
-		memcpy(choice, d->choice, n);
-		*bytes = d->answer_bytes;
-		*kl = d->answer_kl;
-		*se = d->answer_se;
-	}
-	pthread_mutex_unlock(&d->mu);
-	return has;
 }
 
 size_t dial_formats(struct dial *d, struct format f[FORMAT_MAX])
@@ -450,7 +393,7 @@ void dial_measured(struct dial *d, const uint8_t *choice, uint64_t bytes, double
 		memcpy(d->point_choice[at], choice, d->m->n);
 		p = &d->point[at];
 		*p = (struct front_point){
-			.bytes = bytes, .bpw = bpw_of(d, bytes), .kl = kl, .se = se
+			.bytes = bytes, .bpw = dial_bpw_of(d, bytes), .kl = kl, .se = se
 		};
 		snprintf(p->what, sizeof p->what, "%s", what);
 		if (d->now) {
@@ -492,7 +435,7 @@ enum st dial_exact(struct dial *d, const struct sink *s, struct err *e)
 		if (d->now == on)
 			dial_solve(d);
 	}
-	solved_unref(on);
+	dial_solved_unref(on);
 	pthread_mutex_unlock(&d->mu);
 	front_table_free(t);
 	return st;

@@ -1,4 +1,4 @@
-/* dial.h - the budget, the pins, and the layout they lead to.
+/* dial.h - the budget, the pins, floors and ties, and the layout they lead to.
  *
  * Turning the dial is answered in the call (hull and greedy, microseconds) and published
  * as EV_ANSWER; the exact programme follows as a job (dial_exact) and replaces it.  New
@@ -10,6 +10,7 @@
 
 #include "core/base/err.h"
 #include "core/base/sink.h"
+#include "core/work/ask.h"
 #include "core/work/bus.h"
 #include "core/work/snap.h"
 
@@ -28,9 +29,54 @@ BD_MUST_USE enum st dial_damage(
 BD_MUST_USE enum st dial_budget(struct dial *d, double bpw, struct err *e);
 BD_MUST_USE enum st dial_bytes(struct dial *d, uint64_t bytes, struct err *e);
 double dial_bpw(struct dial *d);
-/* fmt -1 frees; -2: as it is now. */
+
+/* Where an ask led: what the layout there is. */
+struct dial_reached {
+	double bpw; /* NAN: no model yet */
+	double kl, se;
+	double tok_s; /* expected; NAN: no speed is known */
+	uint64_t bytes, file_bytes;
+	bool in_nats;
+	int end; /* -1, 1: the least, the most of the dial, and less, more was asked for */
+};
+/* The budget by any of its faces.  A damage is read from the front: the smallest layout that is
+ * predicted at that or less.  A speed needs dial_speed. */
+BD_MUST_USE enum st dial_ask(
+	struct dial *d, const struct ask *a, struct dial_reached *r, struct err *e);
+/* The layout of that many bits a weight was measured to decode so fast; a token reads the stored
+ * linears and all else of the file once. */
+void dial_speed(struct dial *d, double bpw, double tok_s);
+
+/* Rules: what the solver must keep to.  A rule that cannot be changes nothing.
+ * fmt -1 frees; -2: as it is now. */
 BD_MUST_USE enum st dial_pin(
 	struct dial *d, const char *pattern, int fmt, size_t *matched, struct err *e);
+/* No format below fmt; 0: any.  A pin comes before a floor. */
+BD_MUST_USE enum st dial_floor(
+	struct dial *d, const char *pattern, int fmt, size_t *matched, struct err *e);
+/* "qkv", "gateup": in every block; "off": none; else a pattern whose linears all become one.
+ * *units: how many moves there are to make then. */
+BD_MUST_USE enum st dial_tie(struct dial *d, const char *what, size_t *units, struct err *e);
+
+/* What rules cost: the damage predicted with them and without, at the bytes of the layout. */
+enum { PRICE_PINS = 1, PRICE_FLOORS = 2, PRICE_TIES = 4, PRICE_ALL = 7 };
+struct dial_price {
+	double with, without; /* with is the damage shown */
+	double bpw;
+	size_t rules; /* linears that have one of them */
+	bool in_nats;
+};
+/* which: PRICE_...; pattern NULL: of all linears. */
+BD_MUST_USE enum st dial_price(
+	struct dial *d, const char *pattern, unsigned which, struct dial_price *p, struct err *e);
+
+/* The mark A: a layout to compare with. */
+enum dial_mark_verb { MARK_HERE, MARK_OFF, MARK_TOGGLE };
+BD_MUST_USE enum st dial_mark(
+	struct dial *d, enum dial_mark_verb verb, bool *marked, struct err *e);
+BD_MUST_USE enum st dial_to_mark(struct dial *d, struct err *e);
+
+/* Budget, rules, mark and layouts from files. */
 BD_MUST_USE enum st dial_undo(struct dial *d, bool redo, struct err *e);
 /* Takes over a layout from a file: its choice is shown as it is until the dial moves.
  * kl NAN: the sum of the damages known. */
@@ -56,5 +102,11 @@ void dial_measured(struct dial *d, const uint8_t *choice, uint64_t bytes, double
 bool dial_wants_exact(struct dial *d);
 /* Engine thread: makes the table and re-solves. */
 BD_MUST_USE enum st dial_exact(struct dial *d, const struct sink *s, struct err *e);
+
+/* Engine thread: how sure the layout under the dial is (boot.h), published as EV_ODDS.  out or
+ * NULL: the whole answer, boot_free; NULL where nothing is predicted in nats. */
+struct boot;
+BD_MUST_USE enum st dial_odds(
+	struct dial *d, struct boot **out, const struct sink *s, struct err *e);
 
 #endif

@@ -1,4 +1,4 @@
-/* dial_private.h - what dial.c and dial_undo.c share; nobody else. */
+/* dial_private.h - what dial.c and the dial_*.c share; nobody else. */
 #ifndef BD_WORK_DIAL_PRIVATE_H
 #define BD_WORK_DIAL_PRIVATE_H
 
@@ -9,11 +9,18 @@
 
 enum { UNDO = 64, POINTS = 64 };
 
+/* What a person laid down, each [n]. */
+struct dial_rules {
+	int8_t *pin, *floor; /* as front_input has them */
+	uint16_t *tie;       /* a linear's own index: it is tied to none before it */
+};
+
 /* A front with the arrays it reads; counted, since the exact job works on one while the
  * dial may move to the next. */
 struct solved {
 	int refs; /* under dial.mu */
 	struct front *front;
+	struct front *unruled; /* of the same damages without rules; NULL: there are none */
 	struct front_table *table;
 	uint64_t *bytes;
 	double *damage, *se;
@@ -22,8 +29,9 @@ struct solved {
 
 struct dial_state { /* what undo returns to */
 	double bpw, kl, se;
-	int8_t *pin;
+	struct dial_rules rules;
 	uint8_t *choice; /* of a layout from a file; NULL: solved */
+	uint8_t *mark;   /* NULL: none */
 };
 
 struct dial {
@@ -32,12 +40,14 @@ struct dial {
 	struct snap_model *m;
 	struct solved *now;
 	double bpw; /* asked */
-	int8_t *pin;
+	struct dial_rules rules;
 	uint8_t *choice;
+	uint8_t *mark;          /* [n]: A; NULL: none */
 	bool has_choice, given; /* given: from a file, not solved */
 	double given_kl, given_se;
 	uint64_t generation, answer_bytes;
 	double answer_kl, answer_se;
+	double read_s; /* bytes a second that decoding read; 0: not measured */
 	struct dial_state undo[UNDO];
 	size_t n_undo, at_undo; /* states kept; where we are among them */
 	double last_move;
@@ -48,12 +58,40 @@ struct dial {
 
 /* All of these: the caller holds d->mu. */
 
+uint64_t dial_budget_of(const struct dial *d, double bpw);
+double dial_bpw_of(const struct dial *d, uint64_t bytes);
+uint64_t dial_bytes_of(const struct dial *d, const uint8_t *choice);
+/* What the damages known add up to; se may be NULL. */
+double dial_sum(const struct dial *d, const uint8_t *choice, double *se);
+/* The front's layout within these bytes, exact where the table is there. */
+void dial_solve_at(const struct dial *d, uint64_t bytes, uint8_t *choice, struct front_answer *a);
 void dial_solve(struct dial *d);
-/* The same damages under the present pins. */
+void dial_solved_unref(struct solved *s);
+/* Within the ends of the dial; solves and publishes. */
+void dial_go(struct dial *d, double bpw);
+/* The same damages under the present rules. */
 BD_MUST_USE enum st dial_rebuild(struct dial *d, struct err *e);
 /* Before a change: what undo comes back to.  Moves of the dial within 0.7 s are one. */
 void dial_remember(struct dial *d, bool move);
 void dial_forget_undo(struct dial *d);
 BD_MUST_USE enum st dial_no_model(struct err *e);
+
+struct dial_rules rules_new(size_t n); /* none laid down */
+struct dial_rules rules_copy(const struct dial_rules *r, size_t n);
+void rules_free(struct dial_rules *r);
+bool rules_equal(const struct dial_rules *a, const struct dial_rules *b, size_t n);
+bool rules_any(const struct dial_rules *r, size_t n);
+bool rules_tied(const struct dial_rules *r, size_t n);
+/* The rules in place of the present ones, solved and published; nothing changes where they
+ * cannot be.  Takes r over in any case. */
+BD_MUST_USE enum st dial_lay_down(struct dial *d, struct dial_rules *r, struct err *e);
+/* Into a snapshot: rules and what they cost. */
+void dial_publish_rules(const struct dial *d, struct snap_answer *s);
+/* The solver's input under rules, NULL: under none; its arrays are s's and the rules'. */
+struct front_input dial_input(
+	const struct snap_model *m, const struct solved *s, const struct dial_rules *r);
+/* A front under rules, or NULL rules: under none.  Its arrays are d->now's. */
+BD_MUST_USE enum st dial_front_under(struct front **out, const struct dial *d,
+	const struct solved *s, const struct dial_rules *r, struct err *e);
 
 #endif

@@ -1,4 +1,4 @@
-/* dial_undo.c - budget, pins and layouts from files: back and forth. */
+/* dial_undo.c - budget, pins, floors, ties, the mark and layouts from files: back and forth. */
 #include <string.h>
 
 #include "core/base/alloc.h"
@@ -7,18 +7,28 @@
 
 static void state_free(struct dial_state *s)
 {
-	xfree(s->pin);
+	rules_free(&s->rules);
 	xfree(s->choice);
+	xfree(s->mark);
+}
+
+static uint8_t *dup_choice(const uint8_t *choice, size_t n)
+{
+	uint8_t *to = choice ? xarray(n + 1, 1) : NULL;
+
+	if (to)
+		memcpy(to, choice, n);
+	return to;
 }
 
 static struct dial_state state_now(const struct dial *d)
 {
-	struct dial_state s = { .bpw = d->bpw, .pin = xarray(d->m->n + 1, 1) };
+	struct dial_state s = { .bpw = d->bpw,
+		.rules = rules_copy(&d->rules, d->m->n),
+		.mark = dup_choice(d->mark, d->m->n) };
 
-	memcpy(s.pin, d->pin, d->m->n);
 	if (d->given) {
-		s.choice = xarray(d->m->n + 1, 1);
-		memcpy(s.choice, d->choice, d->m->n);
+		s.choice = dup_choice(d->choice, d->m->n);
 		s.kl = d->given_kl;
 		s.se = d->given_se;
 	}
@@ -56,10 +66,13 @@ void dial_remember(struct dial *d, bool move)
 static enum st swap_state(struct dial *d, struct dial_state *s, struct err *e)
 {
 	struct dial_state now = state_now(d);
-	bool pins = memcmp(d->pin, s->pin, d->m->n) != 0;
+	bool rules = !rules_equal(&d->rules, &s->rules, d->m->n);
 
 	d->bpw = s->bpw;
-	memcpy(d->pin, s->pin, d->m->n);
+	rules_free(&d->rules);
+	d->rules = rules_copy(&s->rules, d->m->n);
+	xfree(d->mark);
+	d->mark = dup_choice(s->mark, d->m->n);
 	d->given = s->choice != NULL;
 	if (d->given) {
 		if (memcmp(d->choice, s->choice, d->m->n))
@@ -70,7 +83,7 @@ static enum st swap_state(struct dial *d, struct dial_state *s, struct err *e)
 	}
 	state_free(s);
 	*s = now;
-	if (pins)
+	if (rules)
 		return dial_rebuild(d, e);
 	dial_solve(d);
 	return ST_OK;

@@ -208,7 +208,7 @@ double session_budget_now(const struct session *s)
 }
 
 /* The index of a format of the dial by name, or by its bits alone ("4"). */
-static enum st format_of_dial(struct session *s, const char *name, int *fmt, struct err *e)
+enum st session_format_of(struct session *s, const char *name, int *fmt, struct err *e)
 {
 	struct format f[FORMAT_MAX], want;
 	char *end, one[FORMAT_NAME];
@@ -243,7 +243,7 @@ enum st session_pin(
 	enum st st = need_model(s, "pin", e);
 
 	if (!st && format)
-		st = format_of_dial(s, format, &fmt, e);
+		st = session_format_of(s, format, &fmt, e);
 	return turned(s, st ? st : dial_pin(s->dial, pattern, fmt, matched, e));
 }
 

@@ -17,6 +17,7 @@
 #include "core/base/err.h"
 #include "core/model/sampler.h"
 #include "core/work/bus.h"
+#include "core/work/dial.h"
 #include "core/work/job.h"
 #include "core/work/snap.h"
 
@@ -58,6 +59,19 @@ BD_MUST_USE enum st session_pin(
 	struct session *s, const char *pattern, const char *format, size_t *matched, struct err *e);
 BD_MUST_USE enum st session_free_pin(
 	struct session *s, const char *pattern, size_t *matched, struct err *e);
+/* The budget by any of its faces (ask.h), and where that led. */
+BD_MUST_USE enum st session_ask(
+	struct session *s, const struct ask *a, struct dial_reached *r, struct err *e);
+/* format: the lowest allowed; "any": none.  As dial_floor, dial_tie, dial_price, dial_mark. */
+BD_MUST_USE enum st session_floor(
+	struct session *s, const char *pattern, const char *format, size_t *matched, struct err *e);
+BD_MUST_USE enum st session_tie(
+	struct session *s, const char *what, size_t *units, struct err *e);
+BD_MUST_USE enum st session_price(struct session *s, const char *pattern, unsigned which,
+	struct dial_price *p, struct err *e);
+BD_MUST_USE enum st session_mark(
+	struct session *s, enum dial_mark_verb verb, bool *marked, struct err *e);
+BD_MUST_USE enum st session_to_mark(struct session *s, struct err *e);
 BD_MUST_USE enum st session_undo(struct session *s, struct err *e); /* budget and pins */
 BD_MUST_USE enum st session_redo(struct session *s, struct err *e);
 

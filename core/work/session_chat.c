@@ -42,6 +42,23 @@ static void chat_wrote(void *arg, const char *text, size_t n)
 	publish_chat(arg, false);
 }
 
+/* The dial learns how fast a layout decodes, from an answer long enough by one layout alone. */
+static void tell_speed(struct session *s)
+{
+	enum { LONG_ENOUGH = 8 };
+	struct snap_chat *c = chat_snapshot(s->chat);
+	size_t turn = 0, layouts = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		if (c->piece[i].who == CHAT_MODEL) {
+			layouts = c->piece[i].turn == turn ? layouts + 1 : 1;
+			turn = c->piece[i].turn;
+		}
+	if (layouts == 1 && c->stats.answer_tokens >= LONG_ENOUGH)
+		dial_speed(s->dial, c->stats.bpw, c->stats.tok_s);
+	snap_unref(&c->snap);
+}
+
 /* text: a message; NULL: the last one again. */
 static enum st work_chat(struct job *j, struct err *e)
 {
@@ -70,6 +87,7 @@ static enum st work_chat(struct job *j, struct err *e)
 	}
 	publish_chat(s, true);
 	st = chat_answer(s->chat, &src, &j->sink, e);
+	tell_speed(s);
 	publish_chat(s, true);
 	return st;
 }

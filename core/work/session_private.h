@@ -62,7 +62,13 @@ extern const struct job_class job_open, job_change, job_prepare, job_exact, job_
 struct deed *deed_new(struct session *s, const char *path, const char *text);
 /* What every job has in common when it ended: a failure is said once. */
 void deed_done(struct job *j);
+/* ... and the dial's stages go on where it was asked for, also when the job failed: the scan
+ * was stopped for it. */
+void deed_done_resume(struct job *j);
 uint32_t deed_submit(struct session *s, const struct job_class *c, struct deed *d);
+/* The index of a format of the dial by name, or by its bits alone ("4"). */
+BD_MUST_USE enum st session_format_of(
+	struct session *s, const char *name, int *fmt, struct err *e);
 /* Any thread: the exact programme for the front as it is, unless it is there. */
 void session_want_exact(struct session *s);
 

@@ -1,6 +1,7 @@
 /* snap.c - making and freeing the snapshots of snap.h. */
 #include "core/work/snap.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
@@ -93,6 +94,22 @@ struct snap_variants *snap_variants_new(size_t n, size_t k)
 	return v;
 }
 
+static void odds_free(struct snap *s)
+{
+	xfree(((struct snap_odds *)s)->prob);
+	xfree(s);
+}
+
+struct snap_odds *snap_odds_new(size_t n, size_t k)
+{
+	struct snap_odds *o = start(sizeof *o, odds_free);
+
+	o->n = n;
+	o->k = k;
+	o->prob = xarray(n * k + 1, sizeof *o->prob);
+	return o;
+}
+
 static void front_free_snap(struct snap *s)
 {
 	struct snap_front *f = (struct snap_front *)s;
@@ -121,6 +138,9 @@ static void answer_free(struct snap *s)
 
 	xfree(a->choice);
 	xfree(a->pin);
+	xfree(a->floor);
+	xfree(a->tie);
+	xfree(a->price);
 	xfree(a->a_choice);
 	xfree(a);
 }
@@ -132,6 +152,8 @@ struct snap_answer *snap_answer_new(size_t n, bool with_a)
 	a->n = n;
 	a->choice = xarray(n + 1, sizeof *a->choice);
 	a->pin = xarray(n + 1, sizeof *a->pin);
+	a->floor = xarray(n + 1, sizeof *a->floor);
+	a->rules_kl = (double)NAN;
 	a->a_choice = with_a ? xarray(n + 1, sizeof *a->a_choice) : NULL;
 	a->has_a = with_a;
 	return a;

@@ -120,11 +120,27 @@ struct snap_answer {
 	size_t n;
 	uint8_t *choice; /* [n] */
 	int8_t *pin;     /* [n]: -1 free */
-	/* mark A */
+	int8_t *floor;   /* [n]: the lowest format allowed; 0: any */
+	uint16_t *tie;   /* [n]: the same number moves together; NULL: nothing is tied */
+	/* Nats that the pins, floors and ties cost at these bytes: all together (NAN: there are
+	 * none), and each linear's own pin or floor ([n], NAN: it has none; NULL: there are none). */
+	double rules_kl;
+	float *price;
+	/* mark A; its damage is predicted, as kl is */
 	bool has_a;
 	double a_bpw, a_kl;
 	uint64_t a_bytes;
 	uint8_t *a_choice; /* [n] or NULL */
+};
+
+/* The layout under the dial, solved again on damages redrawn within their errors. */
+struct snap_odds {
+	struct snap snap;
+	size_t n, k, draws;
+	float *prob;      /* [n][k]: share of the draws in which the linear got the format */
+	size_t undecided; /* linears whose likeliest format has a share below 0.8 */
+	double stability; /* share of the weights that a draw and the likeliest agree on */
+	uint64_t generation; /* of the layout it is about */
 };
 
 /* A piece of transcript: text by one speaker, by one layout.  Text is raw bytes. */
@@ -164,6 +180,7 @@ struct snap_map *snap_map_new(size_t n, size_t k);
 struct snap_variants *snap_variants_new(size_t n, size_t k);
 struct snap_front *snap_front_new(size_t n, size_t n_points);
 struct snap_answer *snap_answer_new(size_t n, bool with_a);
+struct snap_odds *snap_odds_new(size_t n, size_t k);
 struct snap_chat *snap_chat_new(
 	const char *text, size_t len, const struct chat_piece *piece, size_t n);
 

@@ -1,0 +1,48 @@
+/* session_dial.c - the dial's rules, mark and inverse faces as verbs. */
+#include <string.h>
+
+#include "core/work/session_private.h"
+
+static enum st turned(struct session *s, enum st st)
+{
+	if (!st)
+		session_want_exact(s);
+	return st;
+}
+
+enum st session_ask(struct session *s, const struct ask *a, struct dial_reached *r, struct err *e)
+{
+	return turned(s, dial_ask(s->dial, a, r, e));
+}
+
+enum st session_floor(
+	struct session *s, const char *pattern, const char *format, size_t *matched, struct err *e)
+{
+	int fmt = 0;
+	enum st st = ST_OK;
+
+	if (strcmp(format, "any"))
+		st = session_format_of(s, format, &fmt, e);
+	return turned(s, st ? st : dial_floor(s->dial, pattern, fmt, matched, e));
+}
+
+enum st session_tie(struct session *s, const char *what, size_t *units, struct err *e)
+{
+	return turned(s, dial_tie(s->dial, what, units, e));
+}
+
+enum st session_price(
+	struct session *s, const char *pattern, unsigned which, struct dial_price *p, struct err *e)
+{
+	return dial_price(s->dial, pattern, which, p, e);
+}
+
+enum st session_mark(struct session *s, enum dial_mark_verb verb, bool *marked, struct err *e)
+{
+	return dial_mark(s->dial, verb, marked, e);
+}
+
+enum st session_to_mark(struct session *s, struct err *e)
+{
+	return turned(s, dial_to_mark(s->dial, e));
+}
