@@ -192,9 +192,9 @@ struct snap_front *made_front(void)
 	f->least_bpw = 2.5;
 	f->most_bpw = 5;
 	f->in_nats = true;
-	f->point[0] = (struct front_point){ 1400, 3.5, 0.5, 0.01, "measured" };
-	f->point[1] = (struct front_point){ 1700, 4.25, 0.4, 0.01, "uniform" };
-	f->point[2] = (struct front_point){ 1700, 4.25, 0.3, 0.01, "random" };
+	f->point[0] = (struct front_point){ 1400, 3.5, 0.5, 0.01, "measured", false };
+	f->point[1] = (struct front_point){ 1700, 4.25, 0.4, 0.01, "uniform", false };
+	f->point[2] = (struct front_point){ 1700, 4.25, 0.3, 0.01, "random", false };
 	return f;
 }
 

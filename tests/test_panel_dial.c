@@ -271,14 +271,14 @@ Test(front, a_measured_point_off_the_line_is_flagged)
 	struct snap_front *f = made_front();
 
 	begin(&panel_front);
-	cr_assert_not(says(79, 10, "off the line"), "0.5 is what the line has at 3.5");
+	cr_assert_not(says(79, 10, "not as predicted"), "0.5 is what the line has at 3.5");
 	f->point[0].kl = 0.53;
 	alone_hear(&p, EV_FRONT, 0, 0, &f->snap);
-	cr_assert(says(79, 10, "◇ off the line by more than 2 se"));
+	cr_assert(says(79, 10, "◇ not as predicted, by more than 2 se"));
 	f = made_front();
 	f->point[0].kl = 0.519;
 	alone_hear(&p, EV_FRONT, 0, 0, &f->snap);
-	cr_assert_not(says(79, 10, "off the line"), "within two standard errors");
+	cr_assert_not(says(79, 10, "not as predicted"), "within two standard errors");
 }
 
 Test(front, points_in_nats_are_not_drawn_among_first_scores)

@@ -14,6 +14,7 @@ struct cell_panel {
 	struct snap_map *map;
 	struct snap_answer *answer;
 	struct snap_variants *variants;
+	struct snap_odds *odds;
 	size_t at; /* linear */
 };
 
@@ -30,6 +31,7 @@ static void destroy(void *self)
 	snap_unref((struct snap *)p->map);
 	snap_unref((struct snap *)p->answer);
 	snap_unref((struct snap *)p->variants);
+	snap_unref((struct snap *)p->odds);
 	xfree(p);
 }
 
@@ -51,6 +53,9 @@ static bool on_event(void *self, const struct event *ev)
 		return true;
 	case EV_VARIANTS:
 		p->variants = panel_hold(p->variants, ev);
+		return true;
+	case EV_ODDS:
+		p->odds = panel_hold(p->odds, ev);
 		return true;
 	case EV_CURSOR:
 		if (ev->n >= 0)
@@ -230,7 +235,36 @@ static void draw_row(const struct facts *f, struct canvas *c, int y, size_t k, c
 			f->variant[k].by[0] && !f->variant[k].best ? ".." : "");
 }
 
-static void draw_rank(const struct facts *f, struct canvas *c, int y)
+/* The digit that the map has for a format. */
+static const char *short_name(struct format f, char out[16])
+{
+	if (format_is_keep(f))
+		return "k";
+	snprintf(out, 16, "%d", f.bits);
+	return out;
+}
+
+/* How often the linear got each format when the damages were redrawn within their errors. */
+static bool draw_odds(const struct cell_panel *cp, const struct facts *f, struct parts *p)
+{
+	const struct snap_odds *o = cp->odds;
+	char bits[16];
+
+	if (!o || !cp->answer || o->generation != cp->answer->generation || o->n != f->m->n ||
+		o->k != f->m->k)
+		return false;
+	panel_part(p, ROLE_DIM, "odds");
+	for (size_t k = 0; k < o->k; k++) {
+		double share = (double)o->prob[f->at * o->k + k];
+
+		if (share >= 0.005)
+			panel_part(p, k == f->chosen ? ROLE_ACCENT : ROLE_TEXT, "%s %.0f%%",
+				short_name(f->m->format[k], bits), 100 * share);
+	}
+	return true;
+}
+
+static void draw_rank(const struct cell_panel *cp, const struct facts *f, struct canvas *c, int y)
 {
 	struct parts p = { .c = c, .x = 1, .y = y };
 	size_t rank = f->map ? map_rank(f->m, f->map, 0, f->at) : 0;
@@ -239,7 +273,7 @@ static void draw_rank(const struct facts *f, struct canvas *c, int y)
 		panel_part(&p, ROLE_DIM, "not scored yet");
 	else
 		panel_part(&p, ROLE_TEXT, "rank %zu of %zu", rank, f->m->n);
-	if (rank)
+	if (!draw_odds(cp, f, &p) && rank)
 		panel_part(&p, ROLE_DIM, f->scale.nats ? "by KL a byte" : "by score a byte");
 }
 
@@ -319,7 +353,7 @@ static void draw(const void *self, struct canvas *c, bool focus)
 	for (size_t k = 0; in[LINE_ROWS] && k < f.m->k; k++)
 		draw_row(&f, c, y++, k, x);
 	if (in[LINE_RANK])
-		draw_rank(&f, c, y++);
+		draw_rank(self, &f, c, y++);
 	if (in[LINE_PIN])
 		draw_rules(self, &f, c, y++);
 	if (y + 1 < c->h)
@@ -346,7 +380,7 @@ const struct panel_class panel_cell = {
 	.min_w = 30,
 	.min_h = 8,
 	.events = 1u << EV_MODEL | 1u << EV_MAP | 1u << EV_ANSWER | 1u << EV_VARIANTS |
-		  1u << EV_CURSOR,
+		  1u << EV_ODDS | 1u << EV_CURSOR,
 	.create = create,
 	.destroy = destroy,
 	.on_event = on_event,

@@ -111,8 +111,8 @@ static bool is_missed(const struct snap_front *f, const struct front_point *p)
 {
 	double line = predicted_at(f, p->bpw);
 
-	return !strcmp(p->what, "measured") && !isnan(line) && p->se > 0 &&
-	       fabs(p->kl - line) > 2 * p->se;
+	return p->missed || (!strcmp(p->what, "measured") && !isnan(line) && p->se > 0 &&
+				    fabs(p->kl - line) > 2 * p->se);
 }
 
 /* ---- axes */
@@ -324,7 +324,7 @@ static void draw_legend(const struct snap_front *f, struct canvas *c, const stru
 	draw_marks(&in, has);
 	if (missed)
 		canvas_right(&in, in.w, 1, ROLE_WARN,
-			in.w >= 36 ? "◇ off the line by more than 2 se" : "◇ off by > 2 se");
+			in.w >= 36 ? "◇ not as predicted, by more than 2 se" : "◇ off by > 2 se");
 	if (!f->in_nats)
 		canvas_right(&in, in.w, 0, ROLE_WARN,
 			f->n_points && in.w >= 40 ? "first scores: measured ones not drawn"

@@ -15,6 +15,7 @@ struct search {
 	struct snap_variants *variants;
 	struct snap_front *front;
 	struct snap_answer *answer;
+	struct snap_odds *odds;
 };
 
 static void *create(void)
@@ -31,6 +32,7 @@ static void destroy(void *self)
 	snap_unref((struct snap *)s->variants);
 	snap_unref((struct snap *)s->front);
 	snap_unref((struct snap *)s->answer);
+	snap_unref((struct snap *)s->odds);
 	xfree(s);
 }
 
@@ -53,6 +55,9 @@ static bool on_event(void *self, const struct event *ev)
 		return true;
 	case EV_ANSWER:
 		s->answer = panel_hold(s->answer, ev);
+		return true;
+	case EV_ODDS:
+		s->odds = panel_hold(s->odds, ev);
 		return true;
 	default:
 		return false;
@@ -128,6 +133,10 @@ static void draw_source(const struct search *s, struct canvas *c, int y)
 
 	panel_part(&p, s->map ? ROLE_TEXT : ROLE_DIM, "%s",
 		s->map && s->map->source[0] ? s->map->source : "no scores yet");
+	if (s->odds && s->answer && s->odds->generation == s->answer->generation)
+		panel_part(&p, s->odds->stability < 0.8 ? ROLE_WARN : ROLE_TEXT,
+			"%.0f %% sure, %zu undecided", 100 * s->odds->stability,
+			s->odds->undecided);
 }
 
 static void draw_scan(const struct search *s, struct canvas *c, int y)
@@ -286,7 +295,7 @@ const struct panel_class panel_search = {
 	.min_w = 30,
 	.min_h = 6,
 	.events = 1u << EV_MODEL | 1u << EV_MAP | 1u << EV_VARIANTS | 1u << EV_FRONT |
-		  1u << EV_ANSWER,
+		  1u << EV_ANSWER | 1u << EV_ODDS,
 	.create = create,
 	.destroy = destroy,
 	.on_event = on_event,

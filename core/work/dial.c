@@ -136,7 +136,7 @@ static void publish_mark(const struct dial *d, struct snap_answer *s)
 	memcpy(s->a_choice, d->mark, d->m->n);
 	s->a_bytes = dial_bytes_of(d, d->mark);
 	s->a_bpw = dial_bpw_of(d, s->a_bytes);
-	s->a_kl = dial_sum(d, d->mark, NULL);
+	s->a_kl = dial_predicted(d, dial_sum(d, d->mark, NULL), 0, NULL);
 }
 
 static void publish_answer(struct dial *d, const struct front_answer *a, double ms)
@@ -151,10 +151,16 @@ static void publish_answer(struct dial *d, const struct front_answer *a, double 
 	s->file_bytes = s->bytes + d->m->other_bytes;
 	s->stored_bpw = dial_bpw_of(d, s->bytes);
 	s->nominal_bpw = nominal(d);
-	s->kl = d->answer_kl = a->damage;
-	s->se = d->answer_se = a->se;
+	s->sum = d->answer_sum = a->damage;
+	s->kl = dial_predicted(d, a->damage, a->se, &s->se);
+	if (d->given && isfinite(d->given_kl)) { /* as its file has it */
+		s->kl = d->given_kl;
+		s->se = d->given_se;
+	}
+	d->answer_kl = s->kl;
+	d->answer_se = s->se;
 	s->in_nats = (d->given && isfinite(d->given_kl)) || d->now->in_nats;
-	s->bound = a->bound;
+	s->bound = dial_predicted(d, a->bound, 0, NULL);
 	s->exact = a->exact;
 	s->solve_ms = ms;
 	dial_publish_rules(d, s);
@@ -207,6 +213,8 @@ static void publish_front(struct dial *d)
 	struct snap_front *s = snap_front_new(n, d->n_points);
 
 	front_curve(f, s->bytes, s->kl, n);
+	for (size_t i = 0; i < n; i++)
+		s->kl[i] = dial_predicted(d, s->kl[i], 0, NULL);
 	memcpy(s->point, d->point, d->n_points * sizeof *s->point);
 	s->least = front_least(f);
 	s->most = front_most(f);
@@ -261,6 +269,7 @@ static void install(struct dial *d, struct solved *s)
 				 10) /
 			 20;
 	d->bpw = clamp_bpw(d, d->bpw);
+	dial_refit(d);
 	publish_front(d);
 	dial_solve(d);
 }
@@ -372,10 +381,12 @@ void dial_measured(struct dial *d, const uint8_t *choice, uint64_t bytes, double
 	const char *what)
 {
 	struct front_point *p;
+	bool missed;
 	size_t at;
 
 	pthread_mutex_lock(&d->mu);
 	if (d->m) {
+		missed = dial_missed(d, choice, kl, se);
 		for (at = 0; at < d->n_points; at++) /* measured again: the newer counts */
 			if (!memcmp(d->point_choice[at], choice, d->m->n))
 				break;
@@ -392,11 +403,14 @@ void dial_measured(struct dial *d, const uint8_t *choice, uint64_t bytes, double
 			d->point_choice[at] = xarray(d->m->n + 1, 1);
 		memcpy(d->point_choice[at], choice, d->m->n);
 		p = &d->point[at];
-		*p = (struct front_point){
-			.bytes = bytes, .bpw = dial_bpw_of(d, bytes), .kl = kl, .se = se
-		};
+		*p = (struct front_point){ .bytes = bytes,
+			.bpw = dial_bpw_of(d, bytes),
+			.kl = kl,
+			.se = se,
+			.missed = missed };
 		snprintf(p->what, sizeof p->what, "%s", what);
 		if (d->now) {
+			dial_refit(d);
 			publish_front(d);
 			dial_solve(d);
 		}

@@ -24,6 +24,8 @@ static enum st bytes_for_kl(const struct dial *d, double kl, uint64_t *bytes, st
 	struct front_answer a;
 
 	front_curve(f, at, damage, n);
+	for (size_t k = 0; k < n; k++)
+		damage[k] = dial_predicted(d, damage[k], 0, NULL);
 	least = damage[n - 1];
 	/* Sums made in another order differ in their last digits. */
 	while (i < n && damage[i] > kl + 1e-12)
@@ -34,7 +36,7 @@ static enum st bytes_for_kl(const struct dial *d, double kl, uint64_t *bytes, st
 		uint64_t mid = lo + (hi - lo) / 2;
 
 		dial_solve_at(d, mid, choice, &a);
-		if (a.damage <= kl)
+		if (dial_predicted(d, a.damage, 0, NULL) <= kl)
 			hi = a.bytes;
 		else
 			lo = mid;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "core/search/front.h"
+#include "core/search/predict.h"
 #include "core/work/dial.h"
 
 enum { UNDO = 64, POINTS = 64 };
@@ -46,11 +47,12 @@ struct dial {
 	bool has_choice, given; /* given: from a file, not solved */
 	double given_kl, given_se;
 	uint64_t generation, answer_bytes;
-	double answer_kl, answer_se;
+	double answer_sum, answer_kl, answer_se; /* sum: of single damages */
 	double read_s; /* bytes a second that decoding read; 0: not measured */
 	struct dial_state undo[UNDO];
 	size_t n_undo, at_undo; /* states kept; where we are among them */
 	double last_move;
+	struct predict predict; /* through the points, under the present damages */
 	struct front_point point[POINTS];
 	uint8_t *point_choice[POINTS];
 	size_t n_points;
@@ -63,6 +65,13 @@ double dial_bpw_of(const struct dial *d, uint64_t bytes);
 uint64_t dial_bytes_of(const struct dial *d, const uint8_t *choice);
 /* What the damages known add up to; se may be NULL. */
 double dial_sum(const struct dial *d, const uint8_t *choice, double *se);
+/* KL of a sum of single damages, as the measured layouts correct it; while only first scores
+ * are known the sum itself.  se may be NULL. */
+double dial_predicted(const struct dial *d, double sum, double sum_se, double *se);
+/* After other damages or another point. */
+void dial_refit(struct dial *d);
+/* Is what was measured off what is predicted without it by more than two standard errors? */
+bool dial_missed(const struct dial *d, const uint8_t *choice, double kl, double se);
 /* The front's layout within these bytes, exact where the table is there. */
 void dial_solve_at(const struct dial *d, uint64_t bytes, uint8_t *choice, struct front_answer *a);
 void dial_solve(struct dial *d);

@@ -355,7 +355,8 @@ void dial_publish_rules(const struct dial *d, struct snap_answer *s)
 	}
 	if (d->given || !d->now->unruled)
 		return;
-	s->rules_kl = s->kl - without(d->now->unruled, s->bytes, s->kl);
+	s->rules_kl =
+		s->kl - dial_predicted(d, without(d->now->unruled, s->bytes, s->sum), 0, NULL);
 	worth = slope(d->now->unruled, s->bytes);
 	s->price = xarray(n + 1, sizeof *s->price);
 	for (size_t i = 0; i < n; i++)
@@ -421,7 +422,7 @@ enum st dial_price(
 		st = dial_front_under(&f, d, d->now, &r, e);
 	}
 	if (!st)
-		p->without = without(f, d->answer_bytes, p->with);
+		p->without = dial_predicted(d, without(f, d->answer_bytes, d->answer_sum), 0, NULL);
 	pthread_mutex_unlock(&d->mu);
 	front_free(f);
 	rules_free(&r);

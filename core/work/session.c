@@ -290,16 +290,22 @@ enum st session_measure(struct session *s, struct err *e)
 
 double session_tick(struct session *s)
 {
-	static const double rest = 0.8; /* seconds */
-	double left = s->turned_at + rest - clock_now();
+	static const double rest = 0.8, pause = 0.3; /* seconds */
+	double still = clock_now() - s->turned_at;
 	uint64_t generation = dial_generation(s->dial);
 	struct deed *d;
 
+	if (generation && generation != s->odds_generation) {
+		if (still < pause)
+			return pause - still;
+		s->odds_generation = generation;
+		deed_submit(s, &job_odds, deed_new(s, NULL, NULL));
+	}
 	if (!s->auto_measure || !atomic_load(&s->can_measure) || !generation ||
 		generation == s->measured_generation || jobs_active(s->jobs, &job_measure))
 		return -1;
-	if (left > 0)
-		return left;
+	if (still < rest)
+		return rest - still;
 	s->measured_generation = generation;
 	d = deed_new(s, NULL, NULL);
 	d->flag = true;

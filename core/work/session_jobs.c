@@ -14,7 +14,6 @@
 
 enum { MEASURE_TOKENS = 2048, GLANCE_TOKENS = 1024 /* asked for by nobody */ };
 static const double glance_s = 10; /* what takes longer waits until it is asked for */
-static const uint64_t cache_limit = (uint64_t)4 << 30;
 
 struct deed *deed_new(struct session *s, const char *path, const char *text)
 {
@@ -166,8 +165,7 @@ static enum st work_open(struct job *j, struct err *e)
 	return ST_OK;
 }
 
-/* Also when it failed: the scan was stopped for it. */
-static void done_resume(struct job *j)
+void deed_done_resume(struct job *j)
 {
 	struct deed *d = j->arg;
 	struct session *s = d->s;
@@ -178,7 +176,7 @@ static void done_resume(struct job *j)
 		deed_submit(s, &job_prepare, deed_new(s, NULL, NULL));
 }
 
-const struct job_class job_open = { "open", "bytes", LANE_SCAN, work_open, done_resume };
+const struct job_class job_open = { "open", "bytes", LANE_SCAN, work_open, deed_done_resume };
 
 /* text: new formats; path: new text; flag: the text is changed (path NULL: self-sampled). */
 static enum st work_change(struct job *j, struct err *e)
@@ -197,98 +195,7 @@ static enum st work_change(struct job *j, struct err *e)
 	return st;
 }
 
-const struct job_class job_change = { "change", NULL, LANE_SCAN, work_change, done_resume };
-
-/* ---- the dial's stages */
-
-static void open_scan_run(struct session *s)
-{
-	const struct desk *d = s->desk;
-	struct run_info info = { .kind = "scan",
-		.model = d->m->ck->name,
-		.model_path = d->m->ck->path,
-		.model_sha = d->m->ck->header_sha256,
-		.text = d->text_name,
-		.options = d->formats ? d->formats : desk_formats_default,
-		.seed = SEED_SCAN };
-	struct err e;
-
-	if (s->read_only || s->no_runs || s->scan_run)
-		return;
-	if (run_new(&s->scan_run, &info, &e)) {
-		s->scan_run = NULL;
-		notice(s, LOG_WARN, "%s; the scan goes on without a run folder", e.msg);
-	}
-}
-
-static bool anything_to_measure(const struct desk *d)
-{
-	for (size_t i = 0; i < d->set.n * d->set.k; i++)
-		if (d->useful[i] && i % d->set.k != d->keep && d->cell[i].state != CELL_SCANNED)
-			return true;
-	return false;
-}
-
-/* The full hash in the background: what came from the cache of another file is given up. */
-static enum st verify(struct job *j, struct err *e)
-{
-	struct deed *deed = j->arg;
-	struct session *s = deed->s;
-	struct desk *d = s->desk;
-
-	job_stage(j, "checking the file", "");
-	if (cache_verify(d->cache, d->m->ck, &j->sink))
-		return ST_OK;
-	notice(s, LOG_WARN, "%s changed under the same name and time: its cache is not used",
-		d->m->ck->name);
-	deed->resume = true;
-	return desk_set_text(d, d->text_path, 0, &j->sink, e);
-}
-
-static void stage_event(struct session *s, enum stage g, enum st st)
-{
-	struct err e;
-
-	if (s->scan_run && run_event(s->scan_run, st ? "stopped" : "stage", desk_stage_name(g), &e))
-		log_at(LOG_WARN, "run", "%s", e.msg);
-}
-
-static enum st work_prepare(struct job *j, struct err *e)
-{
-	struct session *s = ((struct deed *)j->arg)->s;
-	struct desk *d = s->desk;
-	enum st st = ST_OK;
-	bool measuring;
-
-	if (!d)
-		return err_set(e, ST_INVALID, "no model is open");
-	measuring = anything_to_measure(d);
-	if (measuring)
-		open_scan_run(s);
-	for (int g = 0; g < STAGES && !st; g++) {
-		job_stage(j, desk_stage_name((enum stage)g), desk_stage_unit((enum stage)g));
-		st = desk_stage(d, (enum stage)g, &j->sink, e);
-		stage_event(s, (enum stage)g, st);
-		publish_cells(s, true);
-		if (!st && g == STAGE_FAST && measuring)
-			notice(s, LOG_INFO, "fast pass done: every cell has a KL");
-		if (!st && g == STAGE_SCAN && measuring)
-			notice(s, LOG_INFO, "scan done: %s, %zu tokens", d->text_name,
-				d->scan_text.n_seq * d->scan_text.len);
-	}
-	if (!st)
-		atomic_store(&s->can_measure, true);
-	run_end(s->scan_run, st, st ? "" : "every cell measured");
-	s->scan_run = NULL;
-	if (!st) {
-		st = verify(j, e);
-		if (d->cache)
-			cache_trim(d->cache, cache_limit);
-	}
-	return st;
-}
-
-const struct job_class job_prepare = { "scan", "cells", LANE_SCAN, work_prepare, done_resume };
+const struct job_class job_change = { "change", NULL, LANE_SCAN, work_change, deed_done_resume };
 
 static enum st work_exact(struct job *j, struct err *e)
 {
@@ -306,6 +213,13 @@ static void done_exact(struct job *j)
 }
 
 const struct job_class job_exact = { "solve", NULL, LANE_INTERACTIVE, work_exact, done_exact };
+
+static enum st work_odds(struct job *j, struct err *e)
+{
+	return dial_odds(((struct deed *)j->arg)->s->dial, NULL, &j->sink, e);
+}
+
+const struct job_class job_odds = { "odds", NULL, LANE_MEASURE, work_odds, deed_done };
 
 /* ---- layouts */
 
@@ -355,8 +269,7 @@ static enum st work_measure(struct job *j, struct err *e)
 		return err_set(e, ST_INVALID, "measure: there is no layout under the dial yet");
 	view = xarray(s->desk->set.n + 1, sizeof *view);
 	job_stage(j, "text to measure on", "");
-	st = desk_measure_text(
-		s->desk, d->flag ? GLANCE_TOKENS : MEASURE_TOKENS, &t, &j->sink, e);
+	st = desk_measure_text(s->desk, d->flag ? GLANCE_TOKENS : MEASURE_TOKENS, &t, &j->sink, e);
 	job_stage(j, "measure", "");
 	if (!st)
 		st = desk_view(s->desk, choice, view, &j->sink, e);
@@ -451,7 +364,7 @@ static enum st work_layout_read(struct job *j, struct err *e)
 
 /* In the lowest lane, since a file may bring formats that variants must be made room for. */
 const struct job_class job_layout_read = { "layout", NULL, LANE_SCAN, work_layout_read,
-	done_resume };
+	deed_done_resume };
 
 static enum st work_layout_write(struct job *j, struct err *e)
 {

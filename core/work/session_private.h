@@ -38,8 +38,9 @@ struct session {
 	/* UI thread */
 	char *path, *formats, *text, *template, *layout, *system;
 	size_t scan_tokens, max_tokens, ctx;
-	double turned_at;            /* when the dial was last moved */
+	double turned_at;             /* when the dial was last moved */
 	uint64_t measured_generation; /* of the layout measured last by itself */
+	uint64_t odds_generation;     /* of the one whose odds were asked for last */
 	bool auto_measure, auto_scan, read_only, no_runs, demo;
 	struct sampler_options sampler;
 };
@@ -49,15 +50,15 @@ struct deed {
 	struct session *s;
 	char *path, *text;
 	size_t tokens;
-	bool flag; /* job_change: the text is changed; job_measure: nobody asked for it */
+	bool flag;   /* job_change: the text is changed; job_measure: nobody asked for it */
 	bool resume; /* the dial's stages go on when this is done */
 	struct desk_options options;
 	struct sampler_options sampler;
 	size_t ctx;
 };
 
-extern const struct job_class job_open, job_change, job_prepare, job_exact, job_measure, job_export,
-	job_keep, job_layout_read, job_layout_write, job_chat, job_chat_clear;
+extern const struct job_class job_open, job_change, job_prepare, job_exact, job_odds, job_measure,
+	job_export, job_keep, job_layout_read, job_layout_write, job_chat, job_chat_clear;
 
 struct deed *deed_new(struct session *s, const char *path, const char *text);
 /* What every job has in common when it ended: a failure is said once. */
@@ -67,8 +68,7 @@ void deed_done(struct job *j);
 void deed_done_resume(struct job *j);
 uint32_t deed_submit(struct session *s, const struct job_class *c, struct deed *d);
 /* The index of a format of the dial by name, or by its bits alone ("4"). */
-BD_MUST_USE enum st session_format_of(
-	struct session *s, const char *name, int *fmt, struct err *e);
+BD_MUST_USE enum st session_format_of(struct session *s, const char *name, int *fmt, struct err *e);
 /* Any thread: the exact programme for the front as it is, unless it is there. */
 void session_want_exact(struct session *s);
 

@@ -91,6 +91,7 @@ struct front_point {
 	uint64_t bytes;
 	double bpw, kl, se;
 	char what[16]; /* "measured", "uniform", "ends", "random" */
+	bool missed;   /* off what was predicted before by more than two standard errors */
 };
 
 struct snap_front {
@@ -112,6 +113,7 @@ struct snap_answer {
 	uint64_t budget, bytes, file_bytes;
 	double stored_bpw, nominal_bpw;
 	double kl, se; /* predicted */
+	double sum;    /* of single damages: what kl is made of */
 	bool in_nats;  /* false: from first scores only */
 	double bound;
 	bool exact;

@@ -1,0 +1,166 @@
+/* session_scan.c - the dial's stages as a job: prepare, measure, and settle what is undecided. */
+#include <math.h>
+
+#include "core/base/alloc.h"
+#include "core/base/log.h"
+#include "core/search/boot.h"
+#include "core/work/desk_private.h"
+#include "core/work/session_private.h"
+
+static const uint64_t cache_limit = (uint64_t)4 << 30;
+
+static void open_scan_run(struct session *s)
+{
+	const struct desk *d = s->desk;
+	struct run_info info = { .kind = "scan",
+		.model = d->m->ck->name,
+		.model_path = d->m->ck->path,
+		.model_sha = d->m->ck->header_sha256,
+		.text = d->text_name,
+		.options = d->formats ? d->formats : desk_formats_default,
+		.seed = SEED_SCAN };
+	struct err e;
+
+	if (s->read_only || s->no_runs || s->scan_run)
+		return;
+	if (run_new(&s->scan_run, &info, &e)) {
+		s->scan_run = NULL;
+		notice(s, LOG_WARN, "%s; the scan goes on without a run folder", e.msg);
+	}
+}
+
+static bool anything_to_measure(const struct desk *d)
+{
+	for (size_t i = 0; i < d->set.n * d->set.k; i++)
+		if (d->useful[i] && i % d->set.k != d->keep && d->cell[i].state != CELL_SCANNED)
+			return true;
+	return false;
+}
+
+/* The full hash in the background: what came from the cache of another file is given up. */
+static enum st verify(struct job *j, struct err *e)
+{
+	struct deed *deed = j->arg;
+	struct session *s = deed->s;
+	struct desk *d = s->desk;
+
+	job_stage(j, "checking the file", "");
+	if (cache_verify(d->cache, d->m->ck, &j->sink))
+		return ST_OK;
+	notice(s, LOG_WARN, "%s changed under the same name and time: its cache is not used",
+		d->m->ck->name);
+	deed->resume = true;
+	return desk_set_text(d, d->text_path, 0, &j->sink, e);
+}
+
+static void stage_event(struct session *s, enum stage g, enum st st)
+{
+	struct err e;
+
+	if (s->scan_run && run_event(s->scan_run, st ? "stopped" : "stage", desk_stage_name(g), &e))
+		log_at(LOG_WARN, "run", "%s", e.msg);
+}
+
+/* ---- what the layout hangs on */
+
+enum { ROUNDS = 3, ROUND_CELLS = 48 };
+
+/* The two likeliest formats of the least sure linears, as cells; how many. */
+static size_t undecided_cells(const struct boot *b, struct scan_cell cell[ROUND_CELLS])
+{
+	const struct boot_budget *at = &b->at[0];
+	size_t n = 0;
+
+	for (size_t u = 0; u < at->n_undecided && n + 2 <= ROUND_CELLS; u++) {
+		size_t i = at->undecided[u], first = at->likely[i], second = b->k;
+
+		for (size_t f = 0; f < b->k; f++)
+			if (f != first && (second == b->k || at->prob[i * b->k + f] >
+								     at->prob[i * b->k + second]))
+				second = f;
+		cell[n++] = (struct scan_cell){ .linear = (uint32_t)i, .format = (uint8_t)first };
+		if (second < b->k)
+			cell[n++] = (struct scan_cell){ .linear = (uint32_t)i,
+				.format = (uint8_t)second };
+	}
+	return n;
+}
+
+static void tell_stability(struct session *s, const struct boot *b)
+{
+	const struct boot_budget *at = &b->at[0];
+
+	notice(s, LOG_INFO,
+		"%s at %.2f bpw: %.0f %% of the weights are sure of their format, %zu of %zu "
+		"linears undecided",
+		at->stability >= 0.95 ? "the layout is stable" : "the layout is not yet stable",
+		dial_bpw(s->dial), floor(100 * at->stability), at->n_undecided, b->n);
+}
+
+/* Where errors leave the layout under the dial open, its cells get more tokens: the least
+ * sure first, in rounds, since each changes the layout. */
+static enum st settle(struct job *j, struct err *e)
+{
+	struct session *s = ((struct deed *)j->arg)->s;
+	struct scan_cell cell[ROUND_CELLS];
+	enum st st = ST_OK;
+
+	for (int round = 0; round <= ROUNDS && !st; round++) {
+		struct boot *b = NULL;
+		size_t n = 0;
+
+		st = dial_odds(s->dial, &b, &j->sink, e);
+		if (!b)
+			break;
+		if (!st && round < ROUNDS)
+			n = undecided_cells(b, cell);
+		if (!st && !n && round)
+			tell_stability(s, b);
+		boot_free(b);
+		if (!n)
+			break;
+		job_stage(j, "undecided cells", "cells");
+		st = desk_measure_more(s->desk, cell, n, &j->sink, e);
+		publish_cells(s, true);
+	}
+	return st;
+}
+
+static enum st work_prepare(struct job *j, struct err *e)
+{
+	struct session *s = ((struct deed *)j->arg)->s;
+	struct desk *d = s->desk;
+	enum st st = ST_OK;
+	bool measuring;
+
+	if (!d)
+		return err_set(e, ST_INVALID, "no model is open");
+	measuring = anything_to_measure(d);
+	if (measuring)
+		open_scan_run(s);
+	for (int g = 0; g < STAGES && !st; g++) {
+		job_stage(j, desk_stage_name((enum stage)g), desk_stage_unit((enum stage)g));
+		st = desk_stage(d, (enum stage)g, &j->sink, e);
+		stage_event(s, (enum stage)g, st);
+		publish_cells(s, true);
+		if (!st && g == STAGE_FAST && measuring)
+			notice(s, LOG_INFO, "fast pass done: every cell has a KL");
+		if (!st && g == STAGE_SCAN && measuring)
+			notice(s, LOG_INFO, "scan done: %s, %zu tokens", d->text_name,
+				d->scan_text.n_seq * d->scan_text.len);
+	}
+	if (!st) {
+		atomic_store(&s->can_measure, true);
+		st = settle(j, e);
+	}
+	run_end(s->scan_run, st, st ? "" : "every cell measured");
+	s->scan_run = NULL;
+	if (!st) {
+		st = verify(j, e);
+		if (d->cache)
+			cache_trim(d->cache, cache_limit);
+	}
+	return st;
+}
+
+const struct job_class job_prepare = { "scan", "cells", LANE_SCAN, work_prepare, deed_done_resume };

@@ -1,0 +1,121 @@
+/* test_work_predict.c - predictions go through the layouts that were measured; how sure they are.
+ */
+#include "core/search/boot.h"
+#include "tests/dial_fixture.h"
+
+/* Nats of a size that single damages add up at. */
+static void set_up_small(void)
+{
+	struct err e;
+
+	set_up();
+	for (size_t i = 0; i < NK; i++) {
+		damage[i] *= 1e-3;
+		se[i] *= 1e-3;
+	}
+	cr_assert_eq(dial_damage(dial, damage, se, true, &e), ST_OK, "%s", e.msg);
+	read_all();
+}
+
+TestSuite(work_predict, .init = set_up_small, .fini = tear_down);
+
+/* Measures the layout at a budget as `times` what its cells sum up to. */
+static double measure(double bpw, double times, double error)
+{
+	uint8_t choice[N];
+	uint64_t b;
+	double kl, e, sum;
+
+	budget(bpw);
+	sum = last->sum;
+	cr_assert(dial_answered(dial, choice, N, &b, &kl, &e));
+	dial_measured(dial, choice, b, times * sum, error * sum, "measured");
+	read_all();
+	return sum;
+}
+
+Test(work_predict, without_a_measured_layout_it_is_the_sum)
+{
+	budget(4);
+	cr_assert_float_eq(last->kl, last->sum, 0);
+	cr_assert(isfinite(last->se));
+}
+
+Test(work_predict, it_goes_through_a_measured_layout_and_leans_on_it_nearby)
+{
+	double sum = measure(4, 2, 0.001);
+
+	cr_assert_float_eq(last->kl, 2 * sum, 0.02 * sum);
+	cr_assert_eq(front->n_points, 1);
+	cr_assert(front->point[0].missed, "it was predicted as half of that");
+	budget(4.05);
+	cr_assert_gt(last->kl, 1.05 * last->sum, "%g of %g", last->kl, last->sum);
+	for (size_t i = 1; i < front->n; i++)
+		cr_assert_leq(front->kl[i], front->kl[i - 1], "the curve still falls");
+	measure(4, 2, 0.001);
+	cr_assert_not(front->point[0].missed, "this time it was");
+}
+
+Test(work_predict, other_damages_keep_the_points_and_move_the_sums)
+{
+	double sum = measure(4, 2, 0.001), kl = last->kl;
+	struct err e;
+
+	for (size_t i = 0; i < NK; i++)
+		damage[i] *= 1.5;
+	cr_assert_eq(dial_damage(dial, damage, se, true, &e), ST_OK);
+	read_all();
+	cr_assert_float_eq(last->sum, 1.5 * sum, 1e-6 * sum);
+	cr_assert_float_eq(last->kl, kl, 0.02 * kl);
+}
+
+Test(work_predict, a_damage_that_is_asked_for_is_the_predicted_one)
+{
+	struct ask a = { .what = ASK_KL };
+	struct dial_reached r;
+	double sum = measure(4, 2, 0.001);
+	struct err e;
+
+	a.value = 2 * sum;
+	cr_assert_eq(dial_ask(dial, &a, &r, &e), ST_OK, "%s", e.msg);
+	cr_assert_leq(r.kl, 2.02 * sum);
+	cr_assert_gt(r.kl, sum);
+	cr_assert_float_eq(r.bpw, 4, 0.3);
+}
+
+static bool stop(const struct sink *s)
+{
+	(void)s;
+	return true;
+}
+
+Test(work_predict, odds_are_told_for_the_layout_under_the_dial)
+{
+	const struct sink stopping = { .poll = stop };
+	struct snap_odds *odds = NULL;
+	struct boot *b;
+	struct event ev;
+	struct err e;
+
+	budget(4);
+	cr_assert_eq(dial_odds(dial, &b, &stopping, &e), ST_CANCELLED);
+	cr_assert_null(b);
+	cr_assert_eq(dial_odds(dial, &b, NULL, &e), ST_OK, "%s", e.msg);
+	while (sub_next(sub, &ev)) {
+		if (ev.kind == EV_ODDS)
+			odds = (struct snap_odds *)snap_ref(ev.snap);
+		snap_unref(ev.snap);
+	}
+	cr_assert_not_null(odds);
+	cr_assert_eq(odds->generation, last->generation);
+	cr_assert_eq(odds->undecided, b->at[0].n_undecided);
+	for (size_t i = 0; i < N; i++) {
+		float sum = 0;
+
+		for (size_t f = 0; f < K; f++)
+			sum += odds->prob[i * K + f];
+		cr_assert_float_eq(sum, 1, 1e-5);
+	}
+	snap_unref(&odds->snap);
+	boot_free(b);
+}
