@@ -56,12 +56,18 @@ BD_MUST_USE enum st fs_out_write(struct fs_out *o, const void *p, size_t n, stru
 BD_MUST_USE enum st fs_out_commit(struct fs_out *o, struct err *e);
 void fs_out_abort(struct fs_out *o); /* NULL is fine */
 
+/* The same without waiting for the disk, which takes it tenths of a second: after a loss of
+ * power the file may be torn.  For what is checked when it is read and can be made again. */
+BD_MUST_USE enum st fs_out_place(struct fs_out *o, struct err *e);
+BD_MUST_USE enum st fs_note(const char *path, const void *p, size_t n, struct err *e);
+
 BD_MUST_USE enum st fs_write_all(const char *path, const void *p, size_t n, struct err *e);
 
 /* Removes the temporaries that processes left in a folder when they were killed. */
 void fs_sweep(const char *dir);
 
-/* ---- a log of whole lines, each one write(2); fsync at most once a second */
+/* ---- a log of whole lines, each one write(2), which outlives the process; the disk
+ * is asked to write at most once a second and waited for at the end only */
 
 struct fs_log;
 BD_MUST_USE enum st fs_log_open(struct fs_log **l, const char *path, struct err *e);

@@ -103,6 +103,15 @@ int fs_sys_sync(int fd)
 	return rc && (errno == EINVAL || errno == ENOTSUP) ? 0 : rc;
 }
 
+void fs_sys_start_sync(int fd)
+{
+#ifdef SYNC_FILE_RANGE_WRITE
+	sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+#else
+	(void)fd;
+#endif
+}
+
 /* The descriptor is gone whatever close says, so it is never tried again. */
 int fs_sys_close(int fd)
 {

@@ -21,6 +21,8 @@ int fs_sys_rename(const char *from, const char *to);
 int fs_sys_mkdir(const char *path, mode_t mode);
 int fs_sys_unlinkat(int dir, const char *name, int flags);
 
+/* Asks the disk to write what is new of a file, and waits for nothing. */
+void fs_sys_start_sync(int fd);
 /* fsync of the folder that holds path. */
 int fs_sys_sync_parent(const char *path);
 

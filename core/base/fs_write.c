@@ -203,7 +203,7 @@ enum st fs_out_write(struct fs_out *o, const void *p, size_t n, struct err *e)
 	return ST_OK;
 }
 
-static enum st commit(struct fs_out *o, struct err *e)
+static enum st commit(struct fs_out *o, bool wait, struct err *e)
 {
 	enum st st = flush(o, e);
 	int rc;
@@ -216,7 +216,7 @@ static enum st commit(struct fs_out *o, struct err *e)
 	if (o->hint > o->size && fs_sys_truncate(o->fd, (off_t)o->size))
 		return out_error(o, "cut to its size", errno, e);
 	/* A failed fsync is final: the kernel may call the lost pages clean. */
-	if (fs_sys_sync(o->fd))
+	if (wait && fs_sys_sync(o->fd))
 		return out_error(o, "sync", errno, e);
 	rc = fs_sys_close(o->fd);
 	o->fd = -1;
@@ -226,14 +226,22 @@ static enum st commit(struct fs_out *o, struct err *e)
 		return out_error(o, "put in place", errno, e);
 	xfree(o->temp);
 	o->temp = NULL;
-	if (fs_sys_sync_parent(o->path))
+	if (wait && fs_sys_sync_parent(o->path))
 		return out_error(o, "sync the folder of", errno, e);
 	return ST_OK;
 }
 
 enum st fs_out_commit(struct fs_out *o, struct err *e)
 {
-	enum st st = commit(o, e);
+	enum st st = commit(o, true, e);
+
+	fs_out_abort(o);
+	return st;
+}
+
+enum st fs_out_place(struct fs_out *o, struct err *e)
+{
+	enum st st = commit(o, false, e);
 
 	fs_out_abort(o);
 	return st;
@@ -253,7 +261,7 @@ void fs_out_abort(struct fs_out *o)
 	xfree(o);
 }
 
-enum st fs_write_all(const char *path, const void *p, size_t n, struct err *e)
+static enum st write_all(const char *path, const void *p, size_t n, bool wait, struct err *e)
 {
 	struct fs_out *o;
 	enum st st = fs_out_open(&o, path, n, e);
@@ -265,7 +273,17 @@ enum st fs_write_all(const char *path, const void *p, size_t n, struct err *e)
 		fs_out_abort(o);
 		return st;
 	}
-	return fs_out_commit(o, e);
+	return wait ? fs_out_commit(o, e) : fs_out_place(o, e);
+}
+
+enum st fs_write_all(const char *path, const void *p, size_t n, struct err *e)
+{
+	return write_all(path, p, n, true, e);
+}
+
+enum st fs_note(const char *path, const void *p, size_t n, struct err *e)
+{
+	return write_all(path, p, n, false, e);
 }
 
 /* ---- logs of whole lines */
@@ -273,7 +291,7 @@ enum st fs_write_all(const char *path, const void *p, size_t n, struct err *e)
 struct fs_log {
 	int fd;
 	char *path;
-	double synced; /* clock_now of the last fsync */
+	double synced; /* clock_now when the disk was last asked to write */
 	bool dirty;
 	char *line;
 	size_t cap;
@@ -367,9 +385,7 @@ enum st fs_log_line(struct fs_log *l, const char *line, struct err *e)
 	if (now - l->synced < 1)
 		return ST_OK;
 	l->synced = now;
-	l->dirty = false;
-	if (fs_sys_sync(l->fd))
-		return log_error(l, "sync", errno, e);
+	fs_sys_start_sync(l->fd);
 	return ST_OK;
 }
 

@@ -33,7 +33,7 @@ void token_text_release(struct token_text *t)
 }
 
 static enum st round_open(struct round *r, const struct model *m, size_t len, const int32_t *start,
-	size_t n_start, struct err *e)
+	size_t n_start, const struct sink *s, struct err *e)
 {
 	size_t cap, i, rows = n_start > SIDE ? n_start : SIDE;
 	enum st st;
@@ -46,7 +46,8 @@ static enum st round_open(struct round *r, const struct model *m, size_t len, co
 			"%zu tokens a sequence exceed the model's context of %zu", cap, m->hp.ctx);
 	st = fwd_new(&r->f, m, rows < 512 ? rows : 512, e);
 	for (i = 0; !st && i < SIDE; i++)
-		st = kv_new(&r->kv[i], m, cap, e);
+		st = sink_poll(s) ? err_set(e, ST_CANCELLED, "stopped")
+				  : kv_new(&r->kv[i], m, cap, e);
 	if (st)
 		return st;
 	r->logits = big_array(SIDE * sizeof *r->logits, m->hp.vocab, "logits of eight texts", e);
@@ -180,7 +181,7 @@ enum st selftext_more(struct token_text *t, const struct model *m, uint64_t seed
 	st = grow(t, n, e);
 	if (st)
 		return st;
-	st = round_open(&r, m, t->len, start, n_start, e);
+	st = round_open(&r, m, t->len, start, n_start, s, e);
 	for (first = from / SIDE * SIDE; !st && first < end; first += SIDE) {
 		double base = first > from ? (double)(first - from) / SIDE : 0;
 

@@ -86,14 +86,16 @@ static enum st after_block(struct walk *w, size_t layer)
 	return ST_OK;
 }
 
-static enum st alloc_out(
-	struct moments *out, const struct model *m, const size_t *cols, struct err *e)
+static enum st alloc_out(struct moments *out, const struct model *m, const size_t *cols,
+	const struct sink *s, struct err *e)
 {
 	out->n = m->hp.layers * SITES;
 	out->h = xarray(out->n, sizeof *out->h);
 	for (size_t i = 0; i < out->n; i++) {
 		size_t count;
 
+		if (sink_poll(s)) /* hundreds of megabytes are cleared here */
+			return err_set(e, ST_CANCELLED, "gathering the moments was stopped");
 		if (!size_mul(&count, cols[i % SITES], cols[i % SITES]))
 			return err_set(e, ST_INVALID, "moments of %zu inputs", cols[i % SITES]);
 		out->h[i] = big_array(count, sizeof **out->h, "second moments of activations", e);
@@ -164,7 +166,7 @@ enum st moments_gather(struct moments *out, const struct model *m, const struct 
 	*out = (struct moments){ 0 };
 	for (size_t i = 0; i < SITES; i++)
 		g.cols[i] = model_linear(m, 0, site_linear[i])->cols;
-	st = alloc_out(out, m, g.cols, e);
+	st = alloc_out(out, m, g.cols, s, e);
 	if (!st)
 		st = alloc_scratch(&g, m, walk_rows(t), e);
 	if (!st)

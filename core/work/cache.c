@@ -136,9 +136,9 @@ static void leave_marks(const struct cache *c, const struct checkpoint *ck)
 	char *used = xprintf("%s/used", c->path);
 	struct err e;
 
-	if (!c->quick && (fs_mkdirs(folder, &e) || fs_write_all(c->mark, c->sha, 64, &e)))
+	if (!c->quick && (fs_mkdirs(folder, &e) || fs_note(c->mark, c->sha, 64, &e)))
 		log_at(LOG_WARN, "cache", "%s", e.msg);
-	if (fs_write_all(used, ck->name, strlen(ck->name), &e))
+	if (fs_note(used, ck->name, strlen(ck->name), &e))
 		log_at(LOG_WARN, "cache", "%s", e.msg);
 	xfree(folder);
 	xfree(used);
@@ -281,7 +281,7 @@ void cache_put_text(struct cache *c, uint64_t seed, const struct token_text *t)
 	if (!fs_out_open(&o, path, n + 8, &e)) {
 		if (fs_out_write(o, &sum, 8, &e) || fs_out_write(o, t->id, n, &e))
 			fs_out_abort(o);
-		else if (!fs_out_commit(o, &e))
+		else if (!fs_out_place(o, &e))
 			e.msg[0] = 0;
 	}
 	if (e.msg[0])

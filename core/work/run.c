@@ -99,7 +99,7 @@ static enum st write_head(struct run *r, const struct run_info *info, struct err
 	json_put_str(&o, "bitdial", BD_VERSION);
 	json_put_str(&o, "host", uname(&u) ? "" : u.nodename);
 	json_close(&o, '}');
-	st = fs_write_all(path, o.s, o.n, e);
+	st = fs_note(path, o.s, o.n, e); /* the engine must not wait for the disk */
 	json_out_release(&o);
 	xfree(path);
 	return st;
