@@ -118,12 +118,15 @@ static float *unit_gain(const struct backend *be, size_t n)
 	return gain;
 }
 
-static enum st alloc_scratch(struct gather *g, const struct model *m, size_t rows, struct err *e)
+static enum st alloc_scratch(struct gather *g, const struct model *m, size_t rows,
+	const struct sink *sink, struct err *e)
 {
 	size_t widest = 0, bytes;
 	bool ok = true;
 
 	for (size_t s = 0; s < SITES; s++) {
+		if (sink_poll(sink))
+			return err_set(e, ST_CANCELLED, "gathering the moments was stopped");
 		widest = g->cols[s] > widest ? g->cols[s] : widest;
 		g->sum[s] = m->be->alloc(g->cols[s] * g->cols[s] * sizeof(float));
 		g->gain[s] = unit_gain(m->be, g->cols[s]);
@@ -168,7 +171,7 @@ enum st moments_gather(struct moments *out, const struct model *m, const struct 
 		g.cols[i] = model_linear(m, 0, site_linear[i])->cols;
 	st = alloc_out(out, m, g.cols, s, e);
 	if (!st)
-		st = alloc_scratch(&g, m, walk_rows(t), e);
+		st = alloc_scratch(&g, m, walk_rows(t), s, e);
 	if (!st)
 		st = walk_reference(&w);
 	free_scratch(&g, m->be);

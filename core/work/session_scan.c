@@ -99,7 +99,7 @@ static void tell_stability(struct session *s, const struct boot *b)
 
 /* Where errors leave the layout under the dial open, its cells get more tokens: the least
  * sure first, in rounds, since each changes the layout. */
-static enum st settle(struct job *j, struct err *e)
+static enum st settle(struct job *j, bool tell, struct err *e)
 {
 	struct session *s = ((struct deed *)j->arg)->s;
 	struct scan_cell cell[ROUND_CELLS];
@@ -114,7 +114,7 @@ static enum st settle(struct job *j, struct err *e)
 			break;
 		if (!st && round < ROUNDS)
 			n = undecided_cells(b, cell);
-		if (!st && !n && round)
+		if (!st && !n && tell)
 			tell_stability(s, b);
 		boot_free(b);
 		if (!n)
@@ -151,7 +151,7 @@ static enum st work_prepare(struct job *j, struct err *e)
 	}
 	if (!st) {
 		atomic_store(&s->can_measure, true);
-		st = settle(j, e);
+		st = settle(j, measuring, e);
 	}
 	run_end(s->scan_run, st, st ? "" : "every cell measured");
 	s->scan_run = NULL;
