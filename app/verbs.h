@@ -49,6 +49,8 @@ const struct sink *verb_sink(void);   /* stops at SIGINT and SIGTERM, progress t
 void verb_signals(void);
 void verb_fault_signals(void);        /* SIGBUS of a mapped file: one sentence and exit 1 */
 int verb_fail(const struct err *e);   /* prints the sentence; the exit code */
+struct json_out;
+void verb_json(struct json_out *o);    /* closes the object, prints and releases it */
 void verb_note(const char *fmt, ...) BD_PRINTF(1, 2); /* stderr, sanitised */
 void verb_print(const char *s, size_t n);             /* stdout, sanitised */
 /* At the end of everything: rc, or 1 and a sentence when stdout could not be written. */

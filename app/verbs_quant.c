@@ -14,14 +14,6 @@
 #include "core/work/desk.h"
 #include "core/work/run.h"
 
-static void put_json(struct json_out *o)
-{
-	json_close(o, '}');
-	fwrite(o->s, 1, o->n, stdout);
-	fputc('\n', stdout);
-	json_out_release(o);
-}
-
 static void begin_json(struct json_out *o)
 {
 	json_out_init(o, false);
@@ -44,7 +36,7 @@ static void print_eval(const struct args *a, const struct eval_result *r, const 
 		json_put_f64(&o, "kl_se", r->kl_se);
 		json_put_f64(&o, "top1", a->layout ? r->top1 : (double)NAN);
 		json_put_f64(&o, "stored_bpw", bpw);
-		put_json(&o);
+		verb_json(&o);
 		return;
 	}
 	printf("tokens      %zu in %zu windows\n", r->tokens, r->windows);
@@ -129,7 +121,7 @@ static void scan_table(const struct desk *d, const struct args *a)
 		}
 	if (a->json) {
 		json_close(&o, ']');
-		put_json(&o);
+		verb_json(&o);
 	}
 }
 
@@ -226,7 +218,7 @@ static void search_result(const struct args *a, const struct desk *d, const stru
 		json_put_f64(&o, "predicted_se", l->predicted_se);
 		json_put_str(&o, "source", source);
 		json_put_str(&o, "text", d->text_name);
-		put_json(&o);
+		verb_json(&o);
 		return;
 	}
 	printf("stored     %.4f bpw (asked %.4g)   nominal %.4f   %s\n", layout_stored_bpw(l), a->bpw,
@@ -331,7 +323,7 @@ static void show_layout(const struct args *a, const struct layout *l)
 			json_put_str(&o, linear_name(i, name),
 				format_name(l->format[l->choice[i]], fmt));
 		json_close(&o, '}');
-		put_json(&o);
+		verb_json(&o);
 		return;
 	}
 	text_clean(clean, sizeof clean, l->model_name, strlen(l->model_name), true);

@@ -12,13 +12,6 @@
 #include "core/work/chat.h"
 #include "core/work/desk.h"
 
-static void put_json(struct json_out *o)
-{
-	fwrite(o->s, 1, o->n, stdout);
-	fputc('\n', stdout);
-	json_out_release(o);
-}
-
 static void json_ids(struct json_out *o, const struct tok_ids *ids)
 {
 	json_open(o, "ids", '[');
@@ -45,8 +38,7 @@ int verb_tokens(const struct args *a)
 		json_out_init(&o, false);
 		json_open(&o, NULL, '{');
 		json_ids(&o, &ids);
-		json_close(&o, '}');
-		put_json(&o);
+		verb_json(&o);
 	} else if (!st) {
 		for (size_t i = 0; i < ids.n; i++)
 			printf("%d%c", ids.id[i], i + 1 == ids.n || i % 16 == 15 ? '\n' : ' ');
@@ -138,8 +130,7 @@ static void print_logits(
 		}
 		json_close(&o, ']');
 		json_put_f64(&o, "logsumexp", lse_of(z, n));
-		json_close(&o, '}');
-		put_json(&o);
+		verb_json(&o);
 	} else {
 		double lse = lse_of(z, n);
 
@@ -260,8 +251,7 @@ static void chat_json(const struct snap_chat *c)
 	json_put_f64(&o, "ttft_ms", c->stats.ttft_ms);
 	json_put_f64(&o, "tok_s", c->stats.tok_s);
 	json_put_str(&o, "end", c->stats.end);
-	json_close(&o, '}');
-	put_json(&o);
+	verb_json(&o);
 }
 
 int verb_chat(const struct args *a)

@@ -13,6 +13,7 @@
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/base/fs.h"
+#include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/work/desk.h"
@@ -102,6 +103,14 @@ static void end_line(void)
 static bool is_usage(const struct err *e)
 {
 	return e->st == ST_INVALID && (!strncmp(e->msg, "usage", 5) || !strncmp(e->msg, "--", 2));
+}
+
+void verb_json(struct json_out *o)
+{
+	json_close(o, '}');
+	fwrite(o->s, 1, o->n, stdout);
+	fputc('\n', stdout);
+	json_out_release(o);
 }
 
 int verb_fail(const struct err *e)

@@ -168,12 +168,18 @@ static int by_slope(const void *a, const void *b)
 	return x < y ? -1 : x > y ? 1 : by_block(a, b);
 }
 
+/* Could a layout use the cell, and is there a variant to measure? */
+static bool measurable(const struct desk *d, size_t i, size_t f)
+{
+	return d->useful[i * d->set.k + f] && f != d->keep && variant_at(&d->set, i, f)->mat.data;
+}
+
 static bool cell_wanted(const struct desk *d, size_t i, size_t f, enum cell_state state)
 {
 	const struct map_cell *c = &d->cell[i * d->set.k + f];
 	char by[12];
 
-	if (!d->useful[i * d->set.k + f] || f == d->keep || !variant_at(&d->set, i, f)->mat.data)
+	if (!measurable(d, i, f))
 		return false;
 	if (state == CELL_FAST)
 		return c->state < CELL_FAST || c->state > CELL_SCANNED;
@@ -234,10 +240,8 @@ enum st desk_measure_more(struct desk *d, const struct scan_cell *cell, size_t n
 	for (size_t i = 0; i < n; i++) {
 		size_t at = cell[i].linear * d->set.k + cell[i].format;
 
-		if (cell_wanted(d, cell[i].linear, cell[i].format, CELL_FAST) ||
-			(d->useful[at] && cell[i].format != d->keep &&
-				d->cell[at].tokens < DESK_MORE_TOKENS &&
-				variant_at(&d->set, cell[i].linear, cell[i].format)->mat.data))
+		if (measurable(d, cell[i].linear, cell[i].format) &&
+			d->cell[at].tokens < DESK_MORE_TOKENS)
 			wanted[(size_t)r.total++] = cell[i];
 	}
 	if (r.total > 0)
