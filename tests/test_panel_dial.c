@@ -332,7 +332,7 @@ Test(search, tells_what_the_answer_rests_on)
 		" scan     0 of 63 cells\n"
 		" variants data-free 42, calibrated 21 of 63\n"
 		" text     self-sampled, seed 1\n"
-		" guards   random .3000  uniform .4000\n"
+		" guards   uniform .4000  random .3000\n"
 		"\n"
 		" m measure   S keep as run   x stop\n");
 }
@@ -351,13 +351,16 @@ Test(search, an_exact_answer_and_a_measured_one_say_so)
 	cr_assert_str_eq(row(50, 10, 2), " bound    exact: none is better  12.3 ms");
 }
 
-Test(search, a_guard_that_is_better_is_named)
+Test(search, a_measured_layout_that_is_better_is_named_first)
 {
+	struct snap_answer *a = made_answer(3);
+
 	begin(&panel_search);
-	hear_answer(4.25, 4.25, 0.35, 0.01, true);
-	cr_assert_str_eq(row(50, 10, 7), " guards   random .3000 is better  uniform .4000");
+	a->better = (struct front_point){ .bpw = 4.2, .kl = 0.3, .what = "random" };
+	alone_hear(&p, EV_ANSWER, 0, 0, &a->snap);
+	cr_assert_str_eq(row(50, 10, 7), " guards   random .3000 at 4.20 bpw is better");
 	hear_answer(3.0, 3.0, 0.35, 0.01, true);
-	cr_assert_str_eq(row(50, 10, 7), " guards   none at this size");
+	cr_assert_str_eq(row(50, 10, 7), " guards   none near this size");
 }
 
 Test(search, scan_counts_name_the_stage)
@@ -396,7 +399,7 @@ Test(search, what_is_not_known_is_not_made_up)
 		" scan     no cells yet\n"
 		" variants none made yet\n"
 		" text     -\n"
-		" guards   none at this size\n");
+		" guards   none near this size\n");
 	hear_answer(4.25, 4.25, 0.5, NAN, false);
 	cr_assert_str_eq(row(40, 8, 0), " predict  score .5000, not in nats");
 }

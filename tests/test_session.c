@@ -253,48 +253,6 @@ Test(session, a_stopped_scan_ends_and_goes_on_when_asked)
 	end();
 }
 
-Test(session, measuring_adds_a_point_to_the_front)
-{
-	open_demo(true);
-	ok(session_budget(s, 4, &e));
-	ok(session_measure(s, &e));
-	settle();
-	cr_assert_eq(w.front->n_points, 1);
-	cr_assert_str_eq(w.front->point[0].what, "measured");
-	cr_assert_eq(w.front->point[0].bytes, w.answer->bytes);
-	cr_assert_float_eq(w.answer->measured_kl, w.front->point[0].kl, 0);
-	cr_assert_geq(w.answer->measured_kl, 0);
-	cr_assert(strstr(w.said, "measured 4.0") || strstr(w.said, "measured 3."), "%s", w.said);
-	end();
-}
-
-Test(session, a_layout_that_rests_under_the_dial_is_measured_by_itself)
-{
-	const struct timespec rest = { 0, 850000000 };
-
-	open_demo(true);
-	ok(session_budget(s, 4, &e));
-	cr_assert_gt(session_tick(s), 0, "it was moved just now");
-	work_read(&w);
-	cr_assert_not(isfinite(w.answer->measured_kl));
-	nanosleep(&rest, NULL);
-	cr_assert_lt(session_tick(s), 0);
-	cr_assert(session_busy(s));
-	settle();
-	cr_assert_eq(w.front->n_points, 1);
-	cr_assert(isfinite(w.answer->measured_kl));
-	cr_assert_lt(session_tick(s), 0, "once is enough");
-	cr_assert_not(session_busy(s));
-	ok(session_set(s, "auto_measure", "off", &e));
-	ok(session_budget(s, 3, &e));
-	nanosleep(&rest, NULL);
-	cr_assert_lt(session_tick(s), 0);
-	settle();
-	cr_assert_not(isfinite(w.answer->measured_kl));
-	cr_assert_neq(session_set(s, "auto_measure", "perhaps", &e), ST_OK);
-	end();
-}
-
 Test(session, a_kept_layout_is_a_run_and_can_be_read_again)
 {
 	char **names, *path;

@@ -202,13 +202,13 @@ Test(work_dial, a_measured_layout_is_a_point_and_marks_the_answer)
 	cr_assert(isnan(last->measured_kl));
 	cr_assert(dial_answered(dial, choice, N, &b, &kl, &e));
 	cr_assert_eq(b, last->bytes);
-	dial_measured(dial, choice, b, 0.5, 0.01, "measured");
+	measured(choice, b, 0.5, 0.01, "measured");
 	read_all();
 	cr_assert_float_eq(last->measured_kl, 0.5, 0);
 	cr_assert_eq(front->n_points, 1);
 	cr_assert_eq(front->point[0].bytes, b);
 	cr_assert_str_eq(front->point[0].what, "measured");
-	dial_measured(dial, choice, b, 0.4, 0.01, "measured");
+	measured(choice, b, 0.4, 0.01, "measured");
 	read_all();
 	cr_assert_eq(front->n_points, 1, "again: the newer counts");
 	cr_assert_float_eq(front->point[0].kl, 0.4, 0);
@@ -218,7 +218,7 @@ Test(work_dial, a_measured_layout_is_a_point_and_marks_the_answer)
 	cr_assert_float_eq(last->measured_kl, 0.4, 0);
 	for (int i = 0; i < 80; i++) {
 		choice[i % N] = (uint8_t)((choice[i % N] + 1 + i / N) % K);
-		dial_measured(dial, choice, (uint64_t)i, i, 0, "random");
+		measured(choice, (uint64_t)i, i, 0, "random");
 	}
 	read_all();
 	cr_assert_leq(front->n_points, 64);

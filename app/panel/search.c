@@ -196,53 +196,42 @@ static void draw_text(const struct search *s, struct canvas *c, int y)
 	panel_part(&p, ROLE_TEXT, "%s", text);
 }
 
-/* What the same bytes do when given out by a plain rule: of several seeds the best. */
-static double guard_at(const struct search *s, const char *name)
+/* What the bytes of about this size do when given out by a plain rule: the nearest measured. */
+static const struct front_point *guard_near(const struct search *s, const char *name)
 {
-	double best = (double)NAN;
+	const struct front_point *best = NULL;
+	double at = s->answer ? s->answer->stored_bpw : 0, off = 0.5 / FRONT_BANDS;
 
 	for (size_t i = 0; s->answer && s->front && i < s->front->n_points; i++) {
 		const struct front_point *q = &s->front->point[i];
 
-		if (!strncmp(q->what, name, strlen(name)) && !(q->kl >= best) &&
-			fabs(q->bpw - s->answer->stored_bpw) < 0.01)
-			best = q->kl;
+		if (strcmp(q->what, name) || fabs(q->bpw - at) > off)
+			continue;
+		off = fabs(q->bpw - at);
+		best = q;
 	}
 	return best;
 }
 
-static double dial_kl(const struct snap_answer *a)
-{
-	if (a && !isnan(a->measured_kl))
-		return a->measured_kl;
-	return a && a->in_nats ? a->kl : (double)NAN;
-}
-
-/* The hardest to beat comes first.  One that is better than the dial is said to be. */
+/* Any measured layout of no more bytes that does better is said first, guard or not. */
 static void draw_guards(const struct search *s, struct canvas *c, int y)
 {
 	static const char *const name[] = { "uniform", "ends", "random" };
-	enum { N = sizeof name / sizeof name[0] };
-	double kl[N], least = -1, dial = dial_kl(s->answer);
+	const struct snap_answer *a = s->answer;
 	struct parts p = begin(c, y, "guards");
-	char text[16];
+	char kl[16];
 
-	for (int g = 0; g < N; g++)
-		kl[g] = guard_at(s, name[g]);
-	for (int drawn = 0; drawn < N; drawn++) {
-		int next = -1;
+	if (a && !isnan(a->better.kl))
+		panel_part(&p, ROLE_BAD, "%s %s at %.2f bpw is better", a->better.what,
+			panel_kl(a->better.kl, kl), a->better.bpw);
+	for (size_t g = 0; g < sizeof name / sizeof name[0]; g++) {
+		const struct front_point *q = guard_near(s, name[g]);
 
-		for (int g = 0; g < N; g++)
-			if (kl[g] > least && (next < 0 || kl[g] < kl[next]))
-				next = g;
-		if (next < 0)
-			break;
-		least = kl[next];
-		panel_part(&p, kl[next] < dial ? ROLE_BAD : ROLE_TEXT, "%s %s%s", name[next],
-			panel_kl(kl[next], text), kl[next] < dial ? " is better" : "");
+		if (q && !(a->better.kl == q->kl && !strcmp(a->better.what, name[g])))
+			panel_part(&p, ROLE_TEXT, "%s %s", name[g], panel_kl(q->kl, kl));
 	}
 	if (!p.n)
-		panel_part(&p, ROLE_DIM, "none at this size");
+		panel_part(&p, ROLE_DIM, "none near this size");
 }
 
 /* In the order they are drawn in; worth: 0 is the last to go. */

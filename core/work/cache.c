@@ -63,7 +63,7 @@ static bool read_quick(const char *path, char out[65])
 
 /* "12 int4g128 gptq1 TEXT 64 kl se top1 sum", with tabs: a line whose sum does not fit is a
  * torn or damaged one and is left out. */
-static uint32_t line_sum(const char *s, size_t n)
+uint32_t cache_line_sum(const char *s, size_t n)
 {
 	uint32_t h = 2166136261u; /* FNV-1a */
 
@@ -85,7 +85,7 @@ static bool parse_cell(const char *line, size_t n, struct cached_cell *c)
 	if (!sum)
 		return false;
 	want = strtoul(sum + 1, NULL, 16);
-	if (want != line_sum(buf, (size_t)(sum - buf)))
+	if (want != cache_line_sum(buf, (size_t)(sum - buf)))
 		return false;
 	*sum = 0;
 	if (sscanf(buf, "%u\t%15s\t%11s\t%16s\t%u\t%lf\t%lf\t%lf", &c->linear, fmt, c->by, c->text,
@@ -208,6 +208,7 @@ void cache_close(struct cache *c)
 		return;
 	cache_flush(c);
 	fs_log_close(c->journal);
+	fs_log_close(c->points);
 	cache_drop_variants(c);
 	xfree(c->cells);
 	xfree(c->path);
@@ -318,7 +319,7 @@ void cache_put_cell(struct cache *c, const struct cached_cell *cell)
 	n = snprintf(line, sizeof line, "%u\t%s\t%s\t%s\t%u\t%.9g\t%.9g\t%.9g", cell->linear,
 		format_name(cell->format, fmt), cell->by, cell->text, cell->tokens, cell->kl,
 		cell->se, cell->top1);
-	snprintf(line + n, sizeof line - (size_t)n, "\t%08x", line_sum(line, (size_t)n));
+	snprintf(line + n, sizeof line - (size_t)n, "\t%08x", cache_line_sum(line, (size_t)n));
 	if (fs_log_line(c->journal, line, &e)) {
 		log_at(LOG_WARN, "cache", "%s", e.msg);
 		fs_log_close(c->journal);

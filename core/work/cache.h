@@ -52,6 +52,20 @@ struct cached_cell {
 size_t cache_cells(struct cache *c, const struct cached_cell **cells);
 void cache_put_cell(struct cache *c, const struct cached_cell *cell);
 
+/* Journal of measured layouts, under a key of what their numbers depend on. */
+struct cached_point {
+	char key[17];
+	char what[16]; /* one word: "measured", "uniform" */
+	uint32_t tokens;
+	double kl, se;
+	size_t n;
+	uint8_t *choice; /* [n] */
+};
+/* In the order they were put; choice is good until each returns. */
+void cache_each_point(struct cache *c, const char *key,
+	void (*each)(void *arg, const struct cached_point *p), void *arg);
+void cache_put_point(struct cache *c, const struct cached_point *p);
+
 /* The variants of one format in place of what the slots hold, mapped until
  * cache_drop_variants or cache_close; by: what made them ("clip1", "best-...").  false: none,
  * damaged, of other shapes, or stopped (both poll s between pieces).  Slots that were empty

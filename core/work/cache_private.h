@@ -16,6 +16,8 @@ struct cache {
 	size_t n_cells, cap_cells;
 	struct fs_log *journal;
 	bool journal_failed;
+	struct fs_log *points; /* measured layouts */
+	bool points_failed;
 	struct fs_map maps[CACHE_MAPS]; /* variants in use */
 	size_t n_maps;
 	struct cache_commit *commit; /* a file on its way to the disk; NULL: none */
@@ -29,5 +31,7 @@ static inline bool cache_usable(const struct cache *c)
 /* A quick sum against torn and flipped bytes, no protection against malice: the worst that
  * wrong codes do is a wrong model. */
 uint64_t cache_sum(const void *p, size_t n);
+/* The same for a line of a journal. */
+uint32_t cache_line_sum(const char *s, size_t n);
 
 #endif

@@ -31,6 +31,8 @@ uint64_t desk_bytes(const struct desk *d, size_t linear, size_t fmt)
 
 static void free_cells(struct desk *d)
 {
+	desk_points_free(d);
+	d->points_known = false;
 	variant_set_release(&d->set);
 	xfree(d->cell);
 	xfree(d->cell_by);
@@ -150,6 +152,7 @@ enum st desk_set_formats(
 	desk_load_variants(d, s);
 	desk_apply_cells(d);
 	desk_tell(d, DESK_FORMATS);
+	desk_points_load(d);
 	return ST_OK;
 }
 

@@ -17,19 +17,23 @@
  *   gptq     calibrated variants; each cell keeps the quantizer with the lower output error
  *   scan     KL on all of the scan's text, most promising cells first
  *   more     calibration and measuring text up to 16 k tokens
+ *   ends     KL of the smallest layout and of a few between, which predictions are anchored at
  */
 #ifndef BD_WORK_DESK_H
 #define BD_WORK_DESK_H
 
+#include "core/eval/eval.h"
 #include "core/model/model.h"
 #include "core/model/selftext.h"
 #include "core/quant/layout.h"
 #include "core/quant/variant.h"
 #include "core/search/front.h"
+#include "core/search/predict.h"
 #include "core/search/scan.h"
 #include "core/text/template.h"
 #include "core/text/tokenizer.h"
 #include "core/work/cache.h"
+#include "core/work/point.h"
 #include "core/work/snap.h"
 
 enum stage {
@@ -42,10 +46,11 @@ enum stage {
 	STAGE_GPTQ,
 	STAGE_SCAN,
 	STAGE_MORE,
+	STAGE_ENDS,
 	STAGES
 };
 
-enum desk_change { DESK_FORMATS, DESK_VARIANTS, DESK_CELLS, DESK_TEXT };
+enum desk_change { DESK_FORMATS, DESK_VARIANTS, DESK_CELLS, DESK_TEXT, DESK_POINTS };
 
 struct desk_options {
 	const char *formats;  /* NULL: the default dial */
@@ -82,6 +87,10 @@ struct desk {
 	bool *calibrated;           /* [n][k]: gptq was tried against what is in the slot */
 	bool best[FORMAT_MAX];      /* every slot of this format is the calibrated best */
 	bool data_free[FORMAT_MAX]; /* ... is at least the clip stage's */
+	struct point *point; /* in the order they were measured */
+	size_t n_points;
+	char point_key[17]; /* what they depend on; "": they are not kept */
+	bool points_known;
 	size_t cells_kept;          /* taken from the cache at opening */
 	void (*changed)(void *arg, enum desk_change what);
 	void (*measured)(void *arg, const struct scan_cell *c, const char *stage);
@@ -142,6 +151,16 @@ BD_MUST_USE enum st desk_layout_view(struct desk *d, const struct layout *l,
 bool desk_damage(const struct desk *d, double *damage, double *se, const char **source);
 void desk_front_input(
 	const struct desk *d, struct front_input *in, uint64_t *bytes, double *damage, double *se);
+
+/* KL of a layout on so many tokens of the measuring text, kept as a point; what: one word.
+ * Points measured on variants that are no more are forgotten. */
+enum { DESK_MEASURE_TOKENS = 2048 };
+BD_MUST_USE enum st desk_measure(struct desk *d, const uint8_t *choice, size_t tokens,
+	const char *what, struct eval_result *r, const struct sink *s, struct err *e);
+/* NULL: it was not measured. */
+const struct point *desk_point_of(const struct desk *d, const uint8_t *choice);
+/* From sums of these damages to KL, through the points.  damage [n][k]. */
+void desk_prediction(const struct desk *d, const double *damage, struct predict *p);
 
 /* L of the verbs: a file, a run, a format name, or a number of stored bits a weight (from
  * the best scores there are; *source says which; NULL for the others).  When a format is

@@ -156,6 +156,7 @@ static enum st by_budget(struct desk *d, double bpw, struct layout *l, const cha
 	struct front_answer a;
 	struct front_input in;
 	struct front *f = NULL;
+	struct predict p;
 	bool known = false, nats = false;
 	enum st st = ST_OK;
 
@@ -184,6 +185,8 @@ static enum st by_budget(struct desk *d, double bpw, struct layout *l, const cha
 		 * keeping everything does no damage needs none. */
 		if (!nats && a.damage > 0)
 			a.damage = a.se = (double)NAN;
+		desk_prediction(d, damage, &p);
+		a.damage = predict_kl(&p, a.damage, a.se, &a.se);
 		desk_layout_of(d, choice, a.damage, a.se, l);
 	}
 	front_table_free(table);

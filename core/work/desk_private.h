@@ -30,6 +30,12 @@ void desk_load_variants(struct desk *d, const struct sink *s);
 void desk_store_best(const struct desk *d, size_t fmt, const struct sink *s);
 void desk_best_key(const struct desk *d, char out[16]); /* "best-1a2b3c4d" */
 
+/* The points of the variants and the text as they are now, from the cache; nothing happens
+ * where those have not changed. */
+void desk_points_load(struct desk *d);
+void desk_points_free(struct desk *d);
+BD_MUST_USE enum st desk_anchors(struct desk *d, const struct sink *s, struct err *e);
+
 void desk_tell(struct desk *d, enum desk_change what);
 
 /* The stages' work; each skips what is done. */

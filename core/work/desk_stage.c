@@ -14,6 +14,7 @@ static const struct {
 	[STAGE_GPTQ] = { "gptq variants", "linears" },
 	[STAGE_SCAN] = { "scan", "cells" },
 	[STAGE_MORE] = { "writing more text", "" },
+	[STAGE_ENDS] = { "measuring the ends", "layouts" },
 };
 
 const char *desk_stage_name(enum stage g)
@@ -71,8 +72,10 @@ static enum st run_stage(struct desk *d, enum stage g, const struct sink *s, str
 		return desk_calibrate(d, s, e);
 	case STAGE_SCAN:
 		return desk_measure_cells(d, CELL_SCANNED, s, e);
-	default:
+	case STAGE_MORE:
 		return more_text(d, s, e);
+	default:
+		return desk_anchors(d, s, e);
 	}
 }
 

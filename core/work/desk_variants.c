@@ -309,6 +309,7 @@ enum st desk_calibrate(struct desk *d, const struct sink *s, struct err *e)
 		}
 	if (!st) /* as large as a model; another format is worth gathering them again */
 		moments_free(&d->moments);
+	desk_points_load(d);
 	desk_tell(d, DESK_VARIANTS);
 	return st;
 }

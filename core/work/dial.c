@@ -39,9 +39,7 @@ void dial_solved_unref(struct solved *s)
 static void forget(struct dial *d)
 {
 	dial_forget_undo(d);
-	for (size_t i = 0; i < d->n_points; i++)
-		xfree(d->point_choice[i]);
-	d->n_points = 0;
+	dial_forget_points(d);
 	dial_solved_unref(d->now);
 	d->now = NULL;
 	rules_free(&d->rules);
@@ -165,12 +163,7 @@ static void publish_answer(struct dial *d, const struct front_answer *a, double 
 	s->solve_ms = ms;
 	dial_publish_rules(d, s);
 	publish_mark(d, s);
-	s->measured_kl = s->measured_se = (double)NAN;
-	for (size_t i = 0; i < d->n_points; i++)
-		if (d->point_choice[i] && !memcmp(d->point_choice[i], d->choice, d->m->n)) {
-			s->measured_kl = d->point[i].kl;
-			s->measured_se = d->point[i].se;
-		}
+	dial_publish_measured(d, s);
 	bus_publish(d->bus, (struct event){ .kind = EV_ANSWER, .snap = &s->snap });
 }
 
@@ -205,8 +198,7 @@ void dial_solve(struct dial *d)
 	publish_answer(d, &a, (clock_now() - t) * 1e3);
 }
 
-/* Caller holds d->mu. */
-static void publish_front(struct dial *d)
+void dial_publish_front(struct dial *d)
 {
 	const struct front *f = d->now->front;
 	size_t n = front_curve(f, NULL, NULL, 0);
@@ -270,7 +262,7 @@ static void install(struct dial *d, struct solved *s)
 			 20;
 	d->bpw = clamp_bpw(d, d->bpw);
 	dial_refit(d);
-	publish_front(d);
+	dial_publish_front(d);
 	dial_solve(d);
 }
 
@@ -375,47 +367,6 @@ size_t dial_formats(struct dial *d, struct format f[FORMAT_MAX])
 		memcpy(f, d->m->format, k * sizeof *f);
 	pthread_mutex_unlock(&d->mu);
 	return k;
-}
-
-void dial_measured(struct dial *d, const uint8_t *choice, uint64_t bytes, double kl, double se,
-	const char *what)
-{
-	struct front_point *p;
-	bool missed;
-	size_t at;
-
-	pthread_mutex_lock(&d->mu);
-	if (d->m) {
-		missed = dial_missed(d, choice, kl, se);
-		for (at = 0; at < d->n_points; at++) /* measured again: the newer counts */
-			if (!memcmp(d->point_choice[at], choice, d->m->n))
-				break;
-		if (at == POINTS) {
-			xfree(d->point_choice[0]);
-			memmove(d->point, d->point + 1, (POINTS - 1) * sizeof *d->point);
-			memmove(d->point_choice, d->point_choice + 1,
-				(POINTS - 1) * sizeof *d->point_choice);
-			d->point_choice[at = POINTS - 1] = NULL;
-		} else if (at == d->n_points) {
-			d->point_choice[d->n_points++] = NULL;
-		}
-		if (!d->point_choice[at])
-			d->point_choice[at] = xarray(d->m->n + 1, 1);
-		memcpy(d->point_choice[at], choice, d->m->n);
-		p = &d->point[at];
-		*p = (struct front_point){ .bytes = bytes,
-			.bpw = dial_bpw_of(d, bytes),
-			.kl = kl,
-			.se = se,
-			.missed = missed };
-		snprintf(p->what, sizeof p->what, "%s", what);
-		if (d->now) {
-			dial_refit(d);
-			publish_front(d);
-			dial_solve(d);
-		}
-	}
-	pthread_mutex_unlock(&d->mu);
 }
 
 bool dial_wants_exact(struct dial *d)

@@ -11,7 +11,9 @@
 #include "core/base/err.h"
 #include "core/base/sink.h"
 #include "core/work/ask.h"
+#include "core/search/front.h"
 #include "core/work/bus.h"
+#include "core/work/point.h"
 #include "core/work/snap.h"
 
 struct dial;
@@ -93,10 +95,14 @@ uint64_t dial_generation(struct dial *d);
 /* The dial's formats; how many, 0 without a model. */
 size_t dial_formats(struct dial *d, struct format f[FORMAT_MAX]);
 
-/* A measured layout: a point on the front; ANSWER is published again when it is the one
- * under the dial. */
-void dial_measured(struct dial *d, const uint8_t *choice, uint64_t bytes, double kl, double se,
-	const char *what);
+/* The measured layouts in place of those there were, as points on the front, oldest first; a
+ * layout whose measurement is off what those before it predict is marked as missed. */
+void dial_points(struct dial *d, const struct point *p, size_t n);
+
+/* A guard at the bytes of the dial, under the rules.  false: there is none. */
+bool dial_guard(struct dial *d, enum guard g, uint64_t seed, uint8_t *choice, size_t n);
+/* The layout under the dial was measured, and no guard of about its size was. */
+bool dial_wants_guards(struct dial *d);
 
 /* Is the exact table of the present front still missing? */
 bool dial_wants_exact(struct dial *d);

@@ -54,6 +54,7 @@ struct dial {
 	double last_move;
 	struct predict predict; /* through the points, under the present damages */
 	struct front_point point[POINTS];
+	uint32_t point_tokens[POINTS];
 	uint8_t *point_choice[POINTS];
 	size_t n_points;
 };
@@ -68,6 +69,10 @@ double dial_sum(const struct dial *d, const uint8_t *choice, double *se);
 /* KL of a sum of single damages, as the measured layouts correct it; while only first scores
  * are known the sum itself.  se may be NULL. */
 double dial_predicted(const struct dial *d, double sum, double sum_se, double *se);
+void dial_forget_points(struct dial *d);
+/* Into a snapshot: the layout's own measurement, and a measured one that does better. */
+void dial_publish_measured(const struct dial *d, struct snap_answer *s);
+void dial_publish_front(struct dial *d);
 /* After other damages or another point. */
 void dial_refit(struct dial *d);
 /* Is what was measured off what is predicted without it by more than two standard errors? */

@@ -302,8 +302,13 @@ double session_tick(struct session *s)
 		deed_submit(s, &job_odds, deed_new(s, NULL, NULL));
 	}
 	if (!s->auto_measure || !atomic_load(&s->can_measure) || !generation ||
-		generation == s->measured_generation || jobs_active(s->jobs, &job_measure))
+		jobs_active(s->jobs, &job_measure))
 		return -1;
+	if (generation == s->measured_generation) {
+		if (!jobs_active(s->jobs, &job_guards) && dial_wants_guards(s->dial))
+			deed_submit(s, &job_guards, deed_new(s, NULL, NULL));
+		return -1;
+	}
 	if (still < rest)
 		return rest - still;
 	s->measured_generation = generation;

@@ -7,13 +7,9 @@
 #include "core/base/clock.h"
 #include "core/base/fs.h"
 #include "core/base/log.h"
-#include "core/eval/eval.h"
 #include "core/quant/bundle.h"
 #include "core/work/desk_private.h"
 #include "core/work/session_private.h"
-
-enum { MEASURE_TOKENS = 2048, GLANCE_TOKENS = 1024 /* asked for by nobody */ };
-static const double glance_s = 10; /* what takes longer waits until it is asked for */
 
 struct deed *deed_new(struct session *s, const char *path, const char *text)
 {
@@ -58,6 +54,7 @@ static void publish_all(struct session *s)
 	publish_model(s);
 	publish_variants(s);
 	publish_cells(s, true);
+	publish_points(s);
 }
 
 static void on_changed(void *arg, enum desk_change what)
@@ -70,6 +67,8 @@ static void on_changed(void *arg, enum desk_change what)
 		publish_all(s); /* first of all the model: the rest is counted in its formats */
 	else if (what == DESK_VARIANTS)
 		publish_variants(s);
+	else if (what == DESK_POINTS)
+		publish_points(s);
 	else
 		publish_cells(s, false);
 }
@@ -223,7 +222,7 @@ const struct job_class job_odds = { "odds", NULL, LANE_MEASURE, work_odds, deed_
 
 /* ---- layouts */
 
-static uint8_t *choice_now(struct session *s, uint64_t *bytes, double *kl, double *se)
+uint8_t *session_choice(struct session *s, uint64_t *bytes, double *kl, double *se)
 {
 	uint8_t *choice = xarray(s->desk->set.n + 1, 1);
 
@@ -237,7 +236,7 @@ static enum st with_layout(struct session *s, struct layout *l, struct err *e)
 {
 	double kl, se;
 	uint64_t bytes;
-	uint8_t *choice = s->desk ? choice_now(s, &bytes, &kl, &se) : NULL;
+	uint8_t *choice = s->desk ? session_choice(s, &bytes, &kl, &se) : NULL;
 
 	if (!choice)
 		return err_set(e, ST_INVALID, "there is no layout under the dial yet");
@@ -245,55 +244,6 @@ static enum st with_layout(struct session *s, struct layout *l, struct err *e)
 	xfree(choice);
 	return ST_OK;
 }
-
-static void tell_measured(struct session *s, const struct eval_result *r, uint64_t bytes, double kl)
-{
-	notice(s, LOG_INFO, "measured %.2f bpw: KL %.4f ± %.4f on %zu tokens, predicted %.4f",
-		(double)bytes * 8 / (double)s->desk->m->weights, r->kl, r->kl_se, r->tokens, kl);
-}
-
-static enum st work_measure(struct job *j, struct err *e)
-{
-	struct deed *d = j->arg;
-	struct session *s = d->s;
-	struct token_text t = { 0 };
-	struct eval_result r;
-	double kl, se, began = clock_now();
-	uint64_t bytes = 0;
-	const struct mat **view;
-	uint8_t *choice;
-	enum st st;
-
-	choice = s->desk ? choice_now(s, &bytes, &kl, &se) : NULL;
-	if (!choice)
-		return err_set(e, ST_INVALID, "measure: there is no layout under the dial yet");
-	view = xarray(s->desk->set.n + 1, sizeof *view);
-	job_stage(j, "text to measure on", "");
-	st = desk_measure_text(s->desk, d->flag ? GLANCE_TOKENS : MEASURE_TOKENS, &t, &j->sink, e);
-	job_stage(j, "measure", "");
-	if (!st)
-		st = desk_view(s->desk, choice, view, &j->sink, e);
-	if (!st)
-		st = eval_run(&r, s->desk->m, view, t.id, t.n_seq * t.len, t.len, &j->sink, e);
-	if (!st) {
-		dial_measured(s->dial, choice, bytes, r.kl, r.kl_se, "measured");
-		if (!d->flag) /* the front shows it, and whether it is off the line */
-			tell_measured(s, &r, bytes, kl);
-		if (d->flag && clock_now() - began > glance_s) {
-			atomic_store(&s->can_measure, false);
-			notice(s, LOG_INFO,
-				"a measurement takes %.0f s here: layouts are measured when "
-				"you ask (m)",
-				clock_now() - began);
-		}
-	}
-	token_text_release(&t);
-	xfree(view);
-	xfree(choice);
-	return st;
-}
-
-const struct job_class job_measure = { "measure", "tokens", LANE_MEASURE, work_measure, deed_done };
 
 static enum st work_export(struct job *j, struct err *e)
 {

@@ -57,8 +57,11 @@ struct deed {
 	size_t ctx;
 };
 
+/* The layout under the dial, xfree, with its bytes and what is predicted; NULL: there is none. */
+uint8_t *session_choice(struct session *s, uint64_t *bytes, double *kl, double *se);
+
 extern const struct job_class job_open, job_change, job_prepare, job_exact, job_odds, job_measure,
-	job_export, job_keep, job_layout_read, job_layout_write, job_chat, job_chat_clear;
+	job_guards, job_export, job_keep, job_layout_read, job_layout_write, job_chat, job_chat_clear;
 
 struct deed *deed_new(struct session *s, const char *path, const char *text);
 /* What every job has in common when it ended: a failure is said once. */
@@ -78,6 +81,7 @@ void publish_model(struct session *s);
 void publish_variants(struct session *s);
 /* Map, damages and front; at most ten a second unless `now`. */
 void publish_cells(struct session *s, bool now);
+void publish_points(struct session *s); /* measured layouts */
 void publish_chat(struct session *s, bool now);
 void notice(struct session *s, int level, const char *fmt, ...) BD_PRINTF(3, 4);
 

@@ -197,6 +197,11 @@ void publish_cells(struct session *s, bool now)
 	}
 }
 
+void publish_points(struct session *s)
+{
+	dial_points(s->dial, s->desk->point, s->desk->n_points);
+}
+
 void publish_chat(struct session *s, bool now)
 {
 	double t = clock_now();

@@ -154,6 +154,7 @@ struct snap_answer *snap_answer_new(size_t n, bool with_a)
 	a->pin = xarray(n + 1, sizeof *a->pin);
 	a->floor = xarray(n + 1, sizeof *a->floor);
 	a->rules_kl = (double)NAN;
+	a->better.kl = (double)NAN;
 	a->a_choice = with_a ? xarray(n + 1, sizeof *a->a_choice) : NULL;
 	a->has_a = with_a;
 	return a;

@@ -87,6 +87,8 @@ struct snap_variants {
 	size_t ready, best, total; /* slots filled; filled with the best; all */
 };
 
+enum { FRONT_BANDS = 4 }; /* bands of sizes a bit a weight: guards are measured once in each */
+
 struct front_point {
 	uint64_t bytes;
 	double bpw, kl, se;
@@ -119,6 +121,9 @@ struct snap_answer {
 	bool exact;
 	double solve_ms;
 	double measured_kl, measured_se; /* NAN: not measured */
+	/* Of at most as many bytes, and measured to do less damage than this one (or than is
+	 * predicted for it, beyond doubt).  NAN: there is none such. */
+	struct front_point better; /* .kl */
 	size_t n;
 	uint8_t *choice; /* [n] */
 	int8_t *pin;     /* [n]: -1 free */

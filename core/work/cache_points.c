@@ -1,0 +1,112 @@
+/* cache_points.c - the journal of measured layouts, points.tsv.
+ *
+ * "KEY what tokens kl se CHOICE sum" with tabs; CHOICE is a letter for each linear, 'a' the
+ * dial's lowest format.  A line whose sum does not fit is a torn or damaged one and is left
+ * out. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/log.h"
+#include "core/work/cache_private.h"
+
+enum { JOURNAL_MAX = 64 << 20, LETTERS = 26 };
+
+/* A line without its end, cut up in place: its letters become the choice. */
+static bool parse_point(char *line, struct cached_point *p)
+{
+	char *sum = strrchr(line, '\t'), *letters;
+
+	if (!sum || strtoul(sum + 1, NULL, 16) != cache_line_sum(line, (size_t)(sum - line)))
+		return false;
+	*sum = 0;
+	letters = strrchr(line, '\t');
+	if (!letters)
+		return false;
+	*letters++ = 0;
+	if (sscanf(line, "%16s\t%15s\t%u\t%lf\t%lf", p->key, p->what, &p->tokens, &p->kl, &p->se) !=
+			5 ||
+		!isfinite(p->kl))
+		return false;
+	p->n = strlen(letters);
+	p->choice = (uint8_t *)letters;
+	for (size_t i = 0; i < p->n; i++) {
+		if (letters[i] < 'a' || letters[i] >= 'a' + LETTERS)
+			return false;
+		p->choice[i] = (uint8_t)(letters[i] - 'a');
+	}
+	return true;
+}
+
+static size_t read_points(char *text, size_t n, const char *key,
+	void (*each)(void *arg, const struct cached_point *p), void *arg)
+{
+	size_t bad = 0;
+
+	for (size_t at = 0; at < n;) {
+		char *nl = memchr(text + at, '\n', n - at);
+		struct cached_point p = { 0 };
+
+		if (!nl)
+			break; /* torn tail */
+		*nl = 0;
+		if (!parse_point(text + at, &p))
+			bad++;
+		else if (!strcmp(p.key, key))
+			each(arg, &p);
+		at = (size_t)(nl - text) + 1;
+	}
+	return bad;
+}
+
+void cache_each_point(struct cache *c, const char *key,
+	void (*each)(void *arg, const struct cached_point *p), void *arg)
+{
+	char *path, *text;
+	size_t n, bad = 0;
+
+	if (!cache_usable(c))
+		return;
+	path = xprintf("%s/points.tsv", c->path);
+	if (fs_is_file(path) && !fs_read(path, JOURNAL_MAX, &text, &n, NULL)) {
+		bad = read_points(text, n, key, each, arg);
+		big_free(text);
+	}
+	if (bad)
+		log_at(LOG_WARN, "cache", "%s: %zu damaged lines left out", path, bad);
+	xfree(path);
+}
+
+void cache_put_point(struct cache *c, const struct cached_point *p)
+{
+	char *path, *letters, *line, *whole;
+	struct fs_log *l = NULL;
+	struct err e = { 0 };
+
+	if (!cache_usable(c) || !isfinite(p->kl))
+		return;
+	letters = xalloc(p->n + 1);
+	for (size_t i = 0; i < p->n; i++)
+		letters[i] = (char)('a' + p->choice[i]);
+	line = xprintf("%s\t%s\t%u\t%.9g\t%.9g\t%s", p->key, p->what, p->tokens, p->kl, p->se,
+		letters);
+	whole = xprintf("%s\t%08x", line, cache_line_sum(line, strlen(line)));
+	path = xprintf("%s/points.tsv", c->path);
+	if (!c->points && !c->points_failed && fs_log_open(&l, path, &e))
+		c->points_failed = true;
+	if (l)
+		c->points = l;
+	if (c->points && fs_log_line(c->points, whole, &e)) {
+		fs_log_close(c->points);
+		c->points = NULL;
+		c->points_failed = true;
+	}
+	if (e.msg[0])
+		log_at(LOG_WARN, "cache", "%s; measured layouts are kept in memory only", e.msg);
+	xfree(path);
+	xfree(whole);
+	xfree(line);
+	xfree(letters);
+}

@@ -1,0 +1,132 @@
+/* dial_points.c - measured layouts beside the dial's own: points on the front, guards. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/work/dial_private.h"
+
+void dial_forget_points(struct dial *d)
+{
+	for (size_t i = 0; i < d->n_points; i++)
+		xfree(d->point_choice[i]);
+	d->n_points = 0;
+}
+
+static void add(struct dial *d, const struct point *p)
+{
+	bool missed = dial_missed(d, p->choice, p->kl, p->se);
+	struct front_point *to;
+
+	if (d->n_points == POINTS) { /* the oldest goes */
+		xfree(d->point_choice[0]);
+		d->n_points--;
+		memmove(d->point, d->point + 1, d->n_points * sizeof *d->point);
+		memmove(d->point_choice, d->point_choice + 1,
+			d->n_points * sizeof *d->point_choice);
+		memmove(d->point_tokens, d->point_tokens + 1,
+			d->n_points * sizeof *d->point_tokens);
+	}
+	to = &d->point[d->n_points];
+	*to = (struct front_point){ .bytes = p->bytes,
+		.bpw = dial_bpw_of(d, p->bytes),
+		.kl = p->kl,
+		.se = p->se,
+		.missed = missed };
+	snprintf(to->what, sizeof to->what, "%s", p->what);
+	d->point_choice[d->n_points] = xarray(d->m->n + 1, 1);
+	memcpy(d->point_choice[d->n_points], p->choice, d->m->n);
+	d->point_tokens[d->n_points++] = p->tokens;
+	dial_refit(d);
+}
+
+void dial_points(struct dial *d, const struct point *p, size_t n)
+{
+	pthread_mutex_lock(&d->mu);
+	if (d->m) {
+		dial_forget_points(d);
+		dial_refit(d);
+		for (size_t i = 0; i < n; i++)
+			add(d, &p[i]);
+		if (d->now) {
+			dial_publish_front(d);
+			dial_solve(d);
+		}
+	}
+	pthread_mutex_unlock(&d->mu);
+}
+
+/* ---- beside the layout under the dial */
+
+static bool is_guard(const struct front_point *p)
+{
+	return !strcmp(p->what, "uniform") || !strcmp(p->what, "ends") ||
+	       !strcmp(p->what, "random");
+}
+
+/* Index of the point that the layout under the dial is; n_points: it was not measured. */
+static size_t own_point(const struct dial *d)
+{
+	size_t i = 0;
+
+	while (i < d->n_points && memcmp(d->point_choice[i], d->choice, d->m->n))
+		i++;
+	return i;
+}
+
+/* On the same text what counts is which is lower; else beyond two standard errors. */
+static bool is_better(const struct dial *d, size_t i, size_t own, double kl, double se)
+{
+	const struct front_point *p = &d->point[i];
+
+	if (own < d->n_points && d->point_tokens[i] == d->point_tokens[own])
+		return p->kl < kl;
+	return p->kl < kl && predict_missed(p->kl, p->se, kl, se);
+}
+
+void dial_publish_measured(const struct dial *d, struct snap_answer *s)
+{
+	size_t own = own_point(d);
+	double kl = s->in_nats ? s->kl : (double)NAN, se = s->se;
+
+	s->measured_kl = s->measured_se = (double)NAN;
+	s->better = (struct front_point){ .kl = (double)NAN };
+	if (own < d->n_points) {
+		kl = s->measured_kl = d->point[own].kl;
+		se = s->measured_se = d->point[own].se;
+	}
+	for (size_t i = 0; i < d->n_points; i++)
+		if (i != own && d->point[i].bytes <= s->bytes && is_better(d, i, own, kl, se) &&
+			!(d->point[i].kl >= s->better.kl))
+			s->better = d->point[i];
+}
+
+bool dial_guard(struct dial *d, enum guard g, uint64_t seed, uint8_t *choice, size_t n)
+{
+	bool has = false;
+	uint64_t bytes;
+
+	pthread_mutex_lock(&d->mu);
+	if (d->m && d->now && d->has_choice && d->m->n == n) {
+		struct front_input in = dial_input(d->m, d->now, &d->rules);
+
+		has = guard_layout(g, &in, d->answer_bytes, seed, choice, &bytes);
+	}
+	pthread_mutex_unlock(&d->mu);
+	return has;
+}
+
+bool dial_wants_guards(struct dial *d)
+{
+	bool wants;
+
+	pthread_mutex_lock(&d->mu);
+	wants = d->m && d->now && d->now->in_nats && d->has_choice && !d->given &&
+		own_point(d) < d->n_points;
+	for (size_t i = 0; wants && i < d->n_points; i++)
+		wants = !(is_guard(&d->point[i]) &&
+			  floor(d->point[i].bpw * FRONT_BANDS) ==
+				  floor(dial_bpw_of(d, d->answer_bytes) * FRONT_BANDS));
+	pthread_mutex_unlock(&d->mu);
+	return wants;
+}

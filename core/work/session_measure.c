@@ -1,0 +1,82 @@
+/* session_measure.c - KL of the layout under the dial, and of the guards at its bytes. */
+#include <math.h>
+
+#include "core/base/alloc.h"
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/work/desk_private.h"
+#include "core/work/session_private.h"
+
+enum { GLANCE_TOKENS = 1024 /* asked for by nobody */ };
+static const double glance_s = 10; /* what takes longer waits until it is asked for */
+
+static void tell_measured(struct session *s, const struct eval_result *r, uint64_t bytes, double kl)
+{
+	notice(s, LOG_INFO, "measured %.2f bpw: KL %.4f ± %.4f on %zu tokens, predicted %.4f",
+		(double)bytes * 8 / (double)s->desk->m->weights, r->kl, r->kl_se, r->tokens, kl);
+}
+
+static void too_slow(struct session *s, double took)
+{
+	atomic_store(&s->can_measure, false);
+	notice(s, LOG_INFO,
+		"a measurement takes %.0f s here: layouts are measured when you ask (m)", took);
+}
+
+static enum st work_measure(struct job *j, struct err *e)
+{
+	struct deed *d = j->arg;
+	struct session *s = d->s;
+	struct eval_result r;
+	double kl, se, began = clock_now();
+	uint64_t bytes = 0;
+	uint8_t *choice = s->desk ? session_choice(s, &bytes, &kl, &se) : NULL;
+	enum st st;
+
+	if (!choice)
+		return err_set(e, ST_INVALID, "measure: there is no layout under the dial yet");
+	st = desk_measure(s->desk, choice, d->flag ? GLANCE_TOKENS : DESK_MEASURE_TOKENS,
+		"measured", &r, &j->sink, e);
+	if (!st && !d->flag) /* the front shows it, and whether it is off the line */
+		tell_measured(s, &r, bytes, kl);
+	if (!st && d->flag && clock_now() - began > glance_s)
+		too_slow(s, clock_now() - began);
+	xfree(choice);
+	return st;
+}
+
+const struct job_class job_measure = { "measure", "tokens", LANE_MEASURE, work_measure, deed_done };
+
+static const struct {
+	const char *what;
+	enum guard guard;
+} guards[] = { { "uniform", GUARD_UNIFORM }, { "ends", GUARD_ENDS }, { "random", GUARD_RANDOM } };
+enum { GUARDS = sizeof guards / sizeof guards[0] };
+
+/* What the bytes under the dial do when given out by a plain rule, once for a band of sizes;
+ * another turn of the dial comes first. */
+static enum st work_guards(struct job *j, struct err *e)
+{
+	struct session *s = ((struct deed *)j->arg)->s;
+	uint64_t generation = dial_generation(s->dial);
+	size_t n = s->desk ? s->desk->set.n : 0;
+	uint8_t *choice = xarray(n + 1, 1);
+	struct eval_result r;
+	enum st st = ST_OK;
+
+	for (size_t g = 0; g < GUARDS && !st; g++) {
+		if (!n || dial_generation(s->dial) != generation)
+			break;
+		if (!dial_guard(s->dial, guards[g].guard, 1, choice, n) ||
+			desk_point_of(s->desk, choice))
+			continue;
+		st = desk_measure(
+			s->desk, choice, GLANCE_TOKENS, guards[g].what, &r, &j->sink, e);
+		sink_progress(&j->sink, (double)g + 1, GUARDS);
+	}
+	xfree(choice);
+	return st;
+}
+
+/* In the lowest lane: a layout that somebody waits for is measured first. */
+const struct job_class job_guards = { "guards", "layouts", LANE_SCAN, work_guards, deed_done };
