@@ -26,6 +26,8 @@ static const struct option {
 		"minmax, clip, hqq or gptq for the whole layout; else the best of each linear" },
 	{ "guard", "NAME", STRING, offsetof(struct args, guard),
 		"instead of the search: uniform, ends or random:SEED" },
+	{ "refine", NULL, FLAG, offsetof(struct args, refine),
+		"exchange bits between linears afterwards, judged by measured KL (minutes)" },
 	{ "prompt", "TEXT", STRING, offsetof(struct args, prompt), "what to say" },
 	{ "system", "TEXT", STRING, offsetof(struct args, system), "system message of a chat" },
 	{ "top", "N", COUNT, offsetof(struct args, top), "how many of the largest logits (20)" },

@@ -10,7 +10,7 @@ const struct verb verb_table[] = {
 	{ "scan", "MODEL", "measure the damage of every linear in every format",
 		"text tokens formats quantizer json" COMMON, 1, verb_scan },
 	{ "search", "MODEL --bpw X", "the best layout at a budget",
-		"bpw formats text tokens guard o json" COMMON, 1, verb_search },
+		"bpw formats text tokens guard refine o json" COMMON, 1, verb_search },
 	{ "eval", "MODEL --text FILE", "perplexity, and with a layout its KL from the reference",
 		"text layout limit window quantizer formats tokens json" COMMON, 1, verb_eval },
 	{ "tokens", "MODEL --text FILE", "the ids of a text", "text limit json" COMMON, 1, verb_tokens },

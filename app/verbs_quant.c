@@ -198,8 +198,28 @@ int verb_scan(const struct args *a)
 
 /* ---- search */
 
+/* On text that neither the search nor the moves were judged by. */
+static void json_refined(struct json_out *o, const struct desk_refined *r)
+{
+	json_put_f64(o, "kl_before", r->kl_from);
+	json_put_f64(o, "kl", r->r.moves ? r->kl_to : r->kl_from);
+	json_put_f64(o, "kl_se", r->r.moves ? r->se_to : r->se_from);
+	json_put_i64(o, "changed", (int64_t)r->r.moves);
+}
+
+static void print_refined(const struct desk_refined *r)
+{
+	if (r->r.moves)
+		printf("refined    KL %.4f to %.4f ± %.4f, measured; %zu linears changed in %zu "
+		       "rounds\n",
+			r->kl_from, r->kl_to, r->se_to, r->r.moves, r->r.rounds);
+	else
+		printf("refined    nothing to gain: KL %.4f ± %.4f, measured\n", r->kl_from,
+			r->se_from);
+}
+
 static void search_result(const struct args *a, const struct desk *d, const struct layout *l,
-	const char *source)
+	const char *source, const struct desk_refined *r)
 {
 	size_t count[FORMAT_MAX] = { 0 };
 	char fmt[FORMAT_NAME], bytes[16];
@@ -216,6 +236,8 @@ static void search_result(const struct args *a, const struct desk *d, const stru
 		json_put_i64(&o, "file_bytes", (int64_t)layout_file_bytes(l, d->m));
 		json_put_f64(&o, "predicted_kl", l->predicted_kl);
 		json_put_f64(&o, "predicted_se", l->predicted_se);
+		if (r->kl_from > 0)
+			json_refined(&o, r);
 		json_put_str(&o, "source", source);
 		json_put_str(&o, "text", d->text_name);
 		verb_json(&o);
@@ -224,7 +246,9 @@ static void search_result(const struct args *a, const struct desk *d, const stru
 	printf("stored     %.4f bpw (asked %.4g)   nominal %.4f   %s\n", layout_stored_bpw(l), a->bpw,
 		layout_nominal_bpw(l, d->m), text_bytes(l->bytes, bytes));
 	printf("file       %s\n", text_bytes(layout_file_bytes(l, d->m), bytes));
-	if (isfinite(l->predicted_kl))
+	if (r->kl_from > 0)
+		print_refined(r);
+	else if (isfinite(l->predicted_kl))
 		printf("predicted  %.4f ± %.4f, from the %s on %s\n", l->predicted_kl,
 			l->predicted_se, source, d->text_name);
 	else
@@ -233,6 +257,23 @@ static void search_result(const struct args *a, const struct desk *d, const stru
 	for (size_t f = 0; f < l->k; f++)
 		if (count[f])
 			printf("  %-10s %zu linears\n", format_name(l->format[f], fmt), count[f]);
+}
+
+/* Exchanges bits between the layout's linears, at no more bytes. */
+static enum st refine_layout(
+	struct desk *d, struct layout *l, struct desk_refined *r, struct err *e)
+{
+	uint8_t *choice = xarray(d->set.n + 1, 1);
+	enum st st;
+
+	memcpy(choice, l->choice, d->set.n);
+	st = desk_refine(d, choice, l->bytes, NULL, r, verb_sink(), e);
+	if (!st) {
+		layout_release(l);
+		desk_layout_of(d, choice, (double)NAN, (double)NAN, l);
+	}
+	xfree(choice);
+	return st;
 }
 
 /* A layout nobody searched for, at the same bytes: what the dial has to beat. */
@@ -276,6 +317,7 @@ int verb_search(const struct args *a)
 	struct layout l = { 0 };
 	const char *source = NULL;
 	struct desk *d = NULL;
+	struct desk_refined refined = { 0 };
 	struct err e = { 0 };
 	struct fs_id id;
 	enum st st;
@@ -293,13 +335,15 @@ int verb_search(const struct args *a)
 	} else if (!st) {
 		st = desk_layout(d, budget, &l, &source, verb_sink(), &e);
 	}
+	if (!st && a->refine)
+		st = refine_layout(d, &l, &refined, &e);
 	if (!st && a->out && !fs_identify(a->out, &id, NULL) && id.dev == d->m->ck->id.dev &&
 		id.ino == d->m->ck->id.ino)
 		st = err_set(&e, ST_INVALID, "-o %s: that is the model itself", a->out);
 	if (!st && a->out)
 		st = layout_write(&l, a->out, &e);
 	if (!st)
-		search_result(a, d, &l, source);
+		search_result(a, d, &l, source, &refined);
 	layout_release(&l);
 	desk_close(d);
 	return st ? verb_fail(&e) : 0;

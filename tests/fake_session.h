@@ -149,6 +149,14 @@ enum st session_measure(struct session *s, struct err *e)
 {
 	return verb(s, e, "measure", "", 0);
 }
+enum st session_refine(struct session *s, struct err *e)
+{
+	return verb(s, e, "refine", "", 0);
+}
+enum st session_better(struct session *s, struct err *e)
+{
+	return verb(s, e, "better", "", 0);
+}
 enum st session_keep(struct session *s, const char *name, struct err *e)
 {
 	return verb(s, e, "keep %s", name, 0);

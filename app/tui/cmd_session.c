@@ -46,6 +46,18 @@ enum st cmd_measure(struct tui *t, int argc, char **argv, const char *rest, stru
 	return session_measure(t->s, e);
 }
 
+enum st cmd_refine(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	(void)argc, (void)argv, (void)rest;
+	return session_refine(t->s, e);
+}
+
+enum st cmd_better(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	(void)argc, (void)argv, (void)rest;
+	return session_better(t->s, e);
+}
+
 /* ---- files and runs */
 
 enum st cmd_keep(struct tui *t, int argc, char **argv, const char *rest, struct err *e)

@@ -29,6 +29,7 @@
 #include "core/quant/variant.h"
 #include "core/search/front.h"
 #include "core/search/predict.h"
+#include "core/search/refine.h"
 #include "core/search/scan.h"
 #include "core/text/template.h"
 #include "core/text/tokenizer.h"
@@ -161,6 +162,17 @@ BD_MUST_USE enum st desk_measure(struct desk *d, const uint8_t *choice, size_t t
 const struct point *desk_point_of(const struct desk *d, const uint8_t *choice);
 /* From sums of these damages to KL, through the points.  damage [n][k]. */
 void desk_prediction(const struct desk *d, const double *damage, struct predict *p);
+
+/* A layout within `budget` bytes made better by measured moves (refine.h), under the pins, floors
+ * and ties of rules (NULL: none), and measured before and after on text that had no part in it.
+ * Makes the best variants first where they are missing.  A stop leaves choice as it was. */
+struct desk_refined {
+	struct refine_result r;
+	double kl_from, se_from, kl_to, se_to; /* on the measuring text; to: where it changed */
+};
+BD_MUST_USE enum st desk_refine(struct desk *d, uint8_t *choice, uint64_t budget,
+	const struct front_input *rules, struct desk_refined *out, const struct sink *s,
+	struct err *e);
 
 /* L of the verbs: a file, a run, a format name, or a number of stored bits a weight (from
  * the best scores there are; *source says which; NULL for the others).  When a format is

@@ -99,6 +99,12 @@ size_t dial_formats(struct dial *d, struct format f[FORMAT_MAX]);
  * layout whose measurement is off what those before it predict is marked as missed. */
 void dial_points(struct dial *d, const struct point *p, size_t n);
 
+/* The measured layout that does better than the one under the dial (snap_answer.better) takes
+ * its place. */
+BD_MUST_USE enum st dial_better(struct dial *d, struct err *e);
+/* Rules as they are now, each [n]; false: there is no model of n linears. */
+bool dial_rules(struct dial *d, int8_t *pin, int8_t *floor, uint16_t *tie, size_t n);
+
 /* A guard at the bytes of the dial, under the rules.  false: there is none. */
 bool dial_guard(struct dial *d, enum guard g, uint64_t seed, uint8_t *choice, size_t n);
 /* The layout under the dial was measured, and no guard of about its size was. */

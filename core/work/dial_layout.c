@@ -17,6 +17,12 @@ static void give(struct dial *d, const uint8_t *choice, double kl, double se)
 	dial_solve(d);
 }
 
+void dial_put(struct dial *d, const uint8_t *choice)
+{
+	dial_remember(d, false);
+	give(d, choice, (double)NAN, (double)NAN);
+}
+
 void dial_choose(struct dial *d, const uint8_t *choice, double kl, double se)
 {
 	pthread_mutex_lock(&d->mu);

@@ -84,21 +84,54 @@ static bool is_better(const struct dial *d, size_t i, size_t own, double kl, dou
 	return p->kl < kl && predict_missed(p->kl, p->se, kl, se);
 }
 
+/* Index of the best that does better in no more bytes; n_points: none does. */
+static size_t better_point(const struct dial *d, uint64_t bytes, double kl, double se)
+{
+	size_t own = own_point(d), best = d->n_points;
+
+	for (size_t i = 0; i < d->n_points; i++)
+		if (i != own && d->point[i].bytes <= bytes && is_better(d, i, own, kl, se) &&
+			(best == d->n_points || d->point[i].kl < d->point[best].kl))
+			best = i;
+	return best;
+}
+
 void dial_publish_measured(const struct dial *d, struct snap_answer *s)
 {
-	size_t own = own_point(d);
+	size_t own = own_point(d), better;
 	double kl = s->in_nats ? s->kl : (double)NAN, se = s->se;
 
 	s->measured_kl = s->measured_se = (double)NAN;
-	s->better = (struct front_point){ .kl = (double)NAN };
 	if (own < d->n_points) {
 		kl = s->measured_kl = d->point[own].kl;
 		se = s->measured_se = d->point[own].se;
 	}
-	for (size_t i = 0; i < d->n_points; i++)
-		if (i != own && d->point[i].bytes <= s->bytes && is_better(d, i, own, kl, se) &&
-			!(d->point[i].kl >= s->better.kl))
-			s->better = d->point[i];
+	better = better_point(d, s->bytes, kl, se);
+	s->better = better < d->n_points ? d->point[better]
+					 : (struct front_point){ .kl = (double)NAN };
+}
+
+enum st dial_better(struct dial *d, struct err *e)
+{
+	size_t own, better;
+	enum st st = ST_OK;
+
+	pthread_mutex_lock(&d->mu);
+	if (!d->m || !d->now || !d->has_choice) {
+		st = dial_no_model(e);
+	} else {
+		own = own_point(d);
+		better = own < d->n_points
+				 ? better_point(d, d->answer_bytes, d->point[own].kl, d->point[own].se)
+				 : better_point(d, d->answer_bytes, d->answer_kl, d->answer_se);
+		if (better == d->n_points)
+			st = err_set(e, ST_INVALID,
+				"better: no measured layout of at most these bytes does better");
+		else
+			dial_put(d, d->point_choice[better]);
+	}
+	pthread_mutex_unlock(&d->mu);
+	return st;
 }
 
 bool dial_guard(struct dial *d, enum guard g, uint64_t seed, uint8_t *choice, size_t n)

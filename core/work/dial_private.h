@@ -69,6 +69,8 @@ double dial_sum(const struct dial *d, const uint8_t *choice, double *se);
 /* KL of a sum of single damages, as the measured layouts correct it; while only first scores
  * are known the sum itself.  se may be NULL. */
 double dial_predicted(const struct dial *d, double sum, double sum_se, double *se);
+/* A layout in place of the solved one, until the dial moves. */
+void dial_put(struct dial *d, const uint8_t *choice);
 void dial_forget_points(struct dial *d);
 /* Into a snapshot: the layout's own measurement, and a measured one that does better. */
 void dial_publish_measured(const struct dial *d, struct snap_answer *s);

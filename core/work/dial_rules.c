@@ -27,6 +27,21 @@ struct dial_rules rules_copy(const struct dial_rules *r, size_t n)
 	return to;
 }
 
+bool dial_rules(struct dial *d, int8_t *pin, int8_t *floor, uint16_t *tie, size_t n)
+{
+	bool has;
+
+	pthread_mutex_lock(&d->mu);
+	has = d->m && d->m->n == n;
+	if (has) {
+		memcpy(pin, d->rules.pin, n);
+		memcpy(floor, d->rules.floor, n);
+		memcpy(tie, d->rules.tie, n * sizeof *tie);
+	}
+	pthread_mutex_unlock(&d->mu);
+	return has;
+}
+
 void rules_free(struct dial_rules *r)
 {
 	xfree(r->pin);

@@ -288,6 +288,11 @@ enum st session_measure(struct session *s, struct err *e)
 	return start(s, "measure", &job_measure, NULL, NULL, e);
 }
 
+enum st session_refine(struct session *s, struct err *e)
+{
+	return start(s, "refine", &job_refine, NULL, NULL, e);
+}
+
 double session_tick(struct session *s)
 {
 	static const double rest = 0.8, pause = 0.3; /* seconds */

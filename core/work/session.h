@@ -78,6 +78,11 @@ BD_MUST_USE enum st session_redo(struct session *s, struct err *e);
 /* Measurements as jobs. */
 BD_MUST_USE enum st session_scan(struct session *s, struct err *e);    /* starts or goes on */
 BD_MUST_USE enum st session_measure(struct session *s, struct err *e); /* KL of the layout now */
+/* A local search about the layout now, judged by measured KL: minutes.  The refined layout takes
+ * its place unless the dial was turned meanwhile. */
+BD_MUST_USE enum st session_refine(struct session *s, struct err *e);
+/* The measured layout that does better than the one under the dial, in its place. */
+BD_MUST_USE enum st session_better(struct session *s, struct err *e);
 /* Called by the loop at every turn: measures the layout under the dial when it has rested for
  * a while, where auto_measure is on, text to measure on is at hand, and a measurement takes
  * less than ten seconds.  Seconds until it would like to be called again; below 0: not before

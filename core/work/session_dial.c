@@ -46,3 +46,8 @@ enum st session_to_mark(struct session *s, struct err *e)
 {
 	return turned(s, dial_to_mark(s->dial, e));
 }
+
+enum st session_better(struct session *s, struct err *e)
+{
+	return dial_better(s->dial, e);
+}

@@ -1,4 +1,5 @@
-/* session_measure.c - KL of the layout under the dial, and of the guards at its bytes. */
+/* session_measure.c - KL of the layout under the dial, of the guards at its bytes, and of what
+ * a local search makes of it. */
 #include <math.h>
 
 #include "core/base/alloc.h"
@@ -80,3 +81,58 @@ static enum st work_guards(struct job *j, struct err *e)
 
 /* In the lowest lane: a layout that somebody waits for is measured first. */
 const struct job_class job_guards = { "guards", "layouts", LANE_SCAN, work_guards, deed_done };
+
+/* ---- refine */
+
+static void tell_refined(struct session *s, const struct desk_refined *r, uint64_t bytes, bool put)
+{
+	double bpw = (double)bytes * 8 / (double)s->desk->m->weights;
+
+	if (!r->r.moves)
+		notice(s, LOG_INFO,
+			"refine: no exchange of bits between linears makes %.2f bpw better; KL "
+			"%.4f ± %.4f",
+			bpw, r->kl_from, r->se_from);
+	else
+		notice(s, LOG_INFO,
+			"refined %.2f bpw: KL %.4f to %.4f (± %.4f) on text that had no part in it; "
+			"%zu linears changed%s",
+			bpw, r->kl_from, r->kl_to, r->se_to, r->r.moves,
+			put ? " (u: back)" : "; the dial was turned: it is a point of the front");
+}
+
+static enum st work_refine(struct job *j, struct err *e)
+{
+	struct session *s = ((struct deed *)j->arg)->s;
+	size_t n = s->desk ? s->desk->set.n : 0;
+	uint64_t bytes = 0, generation = dial_generation(s->dial);
+	double kl, se;
+	int8_t *pin = xarray(n + 1, 1), *floor = xarray(n + 1, 1);
+	uint16_t *tie = xarray(n + 1, sizeof *tie);
+	struct front_input rules = { .pin = pin, .floor = floor, .tie = tie };
+	uint8_t *choice = n ? session_choice(s, &bytes, &kl, &se) : NULL;
+	struct desk_refined r;
+	bool same;
+	enum st st = ST_OK;
+
+	if (!choice)
+		st = err_set(e, ST_INVALID, "refine: there is no layout under the dial yet");
+	if (!st && !dial_rules(s->dial, pin, floor, tie, n))
+		st = err_set(e, ST_INVALID, "refine: another model is being opened");
+	if (!st)
+		st = desk_refine(s->desk, choice, bytes, &rules, &r, &j->sink, e);
+	if (!st) {
+		same = dial_generation(s->dial) == generation;
+		if (same && r.r.moves)
+			dial_choose(s->dial, choice, (double)NAN, (double)NAN);
+		tell_refined(s, &r, bytes, same);
+	}
+	xfree(choice);
+	xfree(pin);
+	xfree(floor);
+	xfree(tie);
+	return st;
+}
+
+/* In the scan's lane: it waits for a scan under way, which makes what it reads. */
+const struct job_class job_refine = { "refine", "cells", LANE_SCAN, work_refine, deed_done };

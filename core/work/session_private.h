@@ -61,7 +61,7 @@ struct deed {
 uint8_t *session_choice(struct session *s, uint64_t *bytes, double *kl, double *se);
 
 extern const struct job_class job_open, job_change, job_prepare, job_exact, job_odds, job_measure,
-	job_guards, job_export, job_keep, job_layout_read, job_layout_write, job_chat, job_chat_clear;
+	job_guards, job_refine, job_export, job_keep, job_layout_read, job_layout_write, job_chat, job_chat_clear;
 
 struct deed *deed_new(struct session *s, const char *path, const char *text);
 /* What every job has in common when it ended: a failure is said once. */

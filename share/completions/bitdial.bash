@@ -14,7 +14,7 @@ _bitdial_options() {
 		echo '--text --tokens --formats --quantizer --json --threads --template --read-only
 			--runs --log-level --demo' ;;
 	search)
-		echo '--bpw --formats --text --tokens --guard -o --json --threads --template
+		echo '--bpw --formats --text --tokens --guard --refine -o --json --threads --template
 			--read-only --runs --log-level --demo' ;;
 	eval)
 		echo '--text --layout --limit --window --quantizer --formats --tokens --json
