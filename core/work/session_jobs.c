@@ -30,7 +30,7 @@ static void deed_free(struct deed *d)
 	xfree(d->path);
 	xfree(d->text);
 	xfree((char *)d->options.formats);
-	xfree((char *)d->options.text);
+	sources_release(&d->sources);
 	xfree((char *)d->options.template);
 	xfree(d);
 }
@@ -137,6 +137,7 @@ static enum st work_open(struct job *j, struct err *e)
 
 	close_model(s);
 	d->options.header = on_header;
+	d->options.sources = &d->sources;
 	d->options.arg = d;
 	st = desk_open(&s->desk, d->path, &d->options, &j->sink, e);
 	if (st) {
@@ -178,7 +179,7 @@ void deed_done_resume(struct job *j)
 
 const struct job_class job_open = { "open", "bytes", LANE_SCAN, work_open, deed_done_resume };
 
-/* text: new formats; path: new text; flag: the text is changed (path NULL: self-sampled). */
+/* text: new formats; flag: the text is changed, to that of sources. */
 static enum st work_change(struct job *j, struct err *e)
 {
 	struct deed *d = j->arg;
@@ -189,7 +190,7 @@ static enum st work_change(struct job *j, struct err *e)
 		return err_set(e, ST_INVALID, "no model is open");
 	atomic_store(&s->can_measure, false);
 	if (d->flag)
-		st = desk_set_text(s->desk, d->path, d->tokens, &j->sink, e);
+		st = desk_set_sources(s->desk, &d->sources, d->tokens, &j->sink, e);
 	else
 		st = desk_set_formats(s->desk, d->text, &j->sink, e);
 	return st;
@@ -256,7 +257,6 @@ static enum st work_measure(struct job *j, struct err *e)
 {
 	struct deed *d = j->arg;
 	struct session *s = d->s;
-	struct token_text t = { 0 };
 	struct eval_result r;
 	double kl, se, began = clock_now();
 	uint64_t bytes = 0;
@@ -268,13 +268,11 @@ static enum st work_measure(struct job *j, struct err *e)
 	if (!choice)
 		return err_set(e, ST_INVALID, "measure: there is no layout under the dial yet");
 	view = xarray(s->desk->set.n + 1, sizeof *view);
-	job_stage(j, "text to measure on", "");
-	st = desk_measure_text(s->desk, d->flag ? GLANCE_TOKENS : MEASURE_TOKENS, &t, &j->sink, e);
 	job_stage(j, "measure", "");
+	st = desk_view(s->desk, choice, view, &j->sink, e);
 	if (!st)
-		st = desk_view(s->desk, choice, view, &j->sink, e);
-	if (!st)
-		st = eval_run(&r, s->desk->m, view, t.id, t.n_seq * t.len, t.len, &j->sink, e);
+		st = desk_measure_view(s->desk, view, d->flag ? GLANCE_TOKENS : MEASURE_TOKENS, &r,
+			&j->sink, e);
 	if (!st) {
 		dial_measured(s->dial, choice, bytes, r.kl, r.kl_se, "measured");
 		if (!d->flag) /* the front shows it, and whether it is off the line */
@@ -287,7 +285,6 @@ static enum st work_measure(struct job *j, struct err *e)
 				clock_now() - began);
 		}
 	}
-	token_text_release(&t);
 	xfree(view);
 	xfree(choice);
 	return st;
