@@ -208,7 +208,7 @@ static const struct {
 	{ ":arrange nosuch", "arrange: no arrangement \"nosuch\"" },
 	{ ":focus nosuch", "focus: no panel \"nosuch\" on this screen" },
 	{ ":pin layers.*.v 9", "pin: the dial has no format of 9 bits (:set formats)" },
-	{ ":text a 5b", "text: expected a number of tokens, got \"b\"" },
+	{ ":text a 5b", "text: expected a number of tokens, got \"5b\"" },
 	{ ":stop x", "stop: expected a job's number, got \"x\"" },
 	{ ":say", "say: there is no text to send" },
 	{ ":export", "export: name a folder, or a FILE.json for the layout" },
