@@ -17,7 +17,7 @@ static const struct option {
 	const char *help;
 } options[] = {
 	{ "text", "FILE", TEXTS, offsetof(struct args, text),
-		"text to measure on, .jsonl or plain; scan, search, open: again for several, with FILE=WEIGHT, self" },
+		"text to measure on; open, scan, search take several: FILE=WEIGHT, self" },
 	{ "layout", "L", STRING, offsetof(struct args, layout),
 		"a layout: file, run, format (int4g128) or stored bits a weight (3.6)" },
 	{ "bpw", "X", NUMBER, offsetof(struct args, bpw), "budget in stored bits a weight" },
