@@ -108,9 +108,8 @@ static void scan_table(const struct desk *d, const struct args *a)
 			linear_name(i, name);
 			format_name(d->set.format[f], fmt);
 			if (!a->json) {
-				printf("%s\t%s\t%s\t%.6g\t%.3g\t%u", name, fmt,
-					by ? by->name : "-", (double)c->value, (double)c->se,
-					c->tokens);
+				printf("%s\t%s\t%s\t%.6g\t%.3g\t%u", name, fmt, by ? by->name : "-",
+					(double)c->value, (double)c->se, c->tokens);
 				sources_cell(d, i * d->set.k + f);
 				continue;
 			}

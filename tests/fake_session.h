@@ -54,8 +54,7 @@ enum st session_text(struct session *s, const char *path, size_t tokens, struct 
 {
 	return verb(s, e, "text %s %.0f", path, (double)tokens);
 }
-enum st session_sources(
-	struct session *s, const struct sources *src, size_t tokens, struct err *e)
+enum st session_sources(struct session *s, const struct sources *src, size_t tokens, struct err *e)
 {
 	char all[256] = "";
 

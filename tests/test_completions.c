@@ -95,7 +95,8 @@ Test(completions, zsh_completes_every_option_of_every_verb)
 		const char *name = args_option_name(i);
 
 		/* A star before an option says that it may come again. */
-		snprintf(line, sizeof line, "'%s%s%s%s[", !strcmp(name, "text") ? "*" : "", strlen(name) > 1 ? "--" : "-", name,
+		snprintf(line, sizeof line, "'%s%s%s%s[", !strcmp(name, "text") ? "*" : "",
+			strlen(name) > 1 ? "--" : "-", name,
 			args_option_value(i) && strlen(name) > 1 ? "=" : "");
 		cr_assert(strstr(text, line), "zsh: no %s..]'", line);
 	}

@@ -184,8 +184,11 @@ static void scan_in_parts(size_t many)
 	cr_assert_eq(seen.cell[0].parts, 3);
 	for (size_t p = 0; p < 3; p++) {
 		const struct scan_part *of = &seen.cell[0].part[p];
-		struct scan_cell got = { .kl = of->kl, .se = of->se, .top1 = of->top1,
-			.delta = of->delta, .delta_se = of->delta_se };
+		struct scan_cell got = { .kl = of->kl,
+			.se = of->se,
+			.top1 = of->top1,
+			.delta = of->delta,
+			.delta_se = of->delta_se };
 		const struct mat **mine = setup_view(&s[p], NULL);
 		struct scan_cell want;
 
@@ -455,8 +458,8 @@ Test(mixed, calibration_takes_sequences_by_weight_and_weights_alike_share_varian
 
 		desk_best_key(d, key[i]);
 		if (!i)
-			cr_assert_eq(desk_self_text(d, SEED_CALIB, 8, DESK_CALIB_LEN, &self, NULL,
-					     &e),
+			cr_assert_eq(
+				desk_self_text(d, SEED_CALIB, 8, DESK_CALIB_LEN, &self, NULL, &e),
 				ST_OK);
 		for (size_t q = 0; q < DESK_CALIB_SEQS; q++)
 			for (size_t k = 0; k < 8; k++)

@@ -254,7 +254,8 @@ static void draw_source(const struct facts *f, struct canvas *c, int y, size_t s
 
 	panel_part(&p, ROLE_DIM, "%.11s", map->on[source].name);
 	for (size_t k = 0; k < map->k; k++)
-		if (!format_is_keep(f->m->format[k]) && map_known(&cell[k]) && map_in_nats(&cell[k]))
+		if (!format_is_keep(f->m->format[k]) && map_known(&cell[k]) &&
+			map_in_nats(&cell[k]))
 			panel_part(&p, k == f->chosen ? ROLE_ACCENT : ROLE_TEXT, "%s %s",
 				short_name(f->m->format[k], bits),
 				panel_kl((double)cell[k].value, kl));
@@ -334,17 +335,24 @@ static void draw_rules(const struct cell_panel *cp, const struct facts *f, struc
 }
 
 /* Lines by how much they are worth: the rows of formats come after the first two. */
-enum line { LINE_NAME, LINE_CHOSEN, LINE_HEAD, LINE_ROWS, LINE_SOURCES, LINE_RANK, LINE_PIN, LINES };
+enum line {
+	LINE_NAME,
+	LINE_CHOSEN,
+	LINE_HEAD,
+	LINE_ROWS,
+	LINE_SOURCES,
+	LINE_RANK,
+	LINE_PIN,
+	LINES
+};
 
 static void choose_lines(int h, int rows, int sources, bool in[LINES])
 {
-	static const enum line worth[] = { LINE_CHOSEN, LINE_ROWS, LINE_SOURCES, LINE_RANK, LINE_NAME,
-		LINE_PIN, LINE_HEAD };
+	static const enum line worth[] = { LINE_CHOSEN, LINE_ROWS, LINE_SOURCES, LINE_RANK,
+		LINE_NAME, LINE_PIN, LINE_HEAD };
 
 	for (size_t i = 0; i < LINES; i++) {
-		int need = worth[i] == LINE_ROWS      ? rows
-			   : worth[i] == LINE_SOURCES ? sources
-						      : 1;
+		int need = worth[i] == LINE_ROWS ? rows : worth[i] == LINE_SOURCES ? sources : 1;
 
 		in[worth[i]] = h > 0;
 		h -= need;

@@ -36,8 +36,7 @@ enum st cmd_text(struct tui *t, int argc, char **argv, const char *rest, struct 
 		tokens = strtoull(argv[argc], &end, 10);
 		if (*end || !tokens || argv[argc][0] == '-')
 			return err_set(e, ST_INVALID,
-				"text: expected a number of tokens, got \"%s\"",
-				argv[argc]);
+				"text: expected a number of tokens, got \"%s\"", argv[argc]);
 	}
 	st = sources_parse(&src, (const char *const *)argv + 1, (size_t)argc - 1, "text", e);
 	if (!st)

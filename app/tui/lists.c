@@ -250,7 +250,8 @@ void list_sources(struct tui *t)
 		add(t, ROLE_TEXT, "%zu  weight %.3f  %s", i + 1, map->on[i].weight,
 			map->on[i].name);
 	add(t, ROLE_DIM, "%s", "");
-	add(t, ROLE_STRONG, "Do they agree? Rank correlation of the cells' KL (Spearman; in how many)");
+	add(t, ROLE_STRONG,
+		"Do they agree? Rank correlation of the cells' KL (Spearman; in how many)");
 	add_pairs(t, map);
 }
 

@@ -375,7 +375,9 @@ static enum st set_text(struct scan *sc, const struct scan_text *t, struct err *
 
 		sc->part[p] = (struct scan_range){ .row = sc->at[q],
 			.rows = n * len,
-			.piece = n > 1 ? len : len < 2 * PIECE ? PIECE_SHORT : PIECE,
+			.piece = n > 1             ? len
+				 : len < 2 * PIECE ? PIECE_SHORT
+						   : PIECE,
 			.weight = t->weight[p] };
 		for (size_t end = q + n; q < end; q++)
 			sc->at[q + 1] = sc->at[q] + len;

@@ -62,8 +62,8 @@ struct scan_part {
 struct scan_cell {
 	uint32_t linear;
 	uint8_t format;
-	uint8_t parts;             /* sources; 1 where there are no several */
-	double kl, se;             /* as of a part */
+	uint8_t parts; /* sources; 1 where there are no several */
+	double kl, se; /* as of a part */
 	double top1;
 	double delta, delta_se;
 	struct scan_part part[SCAN_PARTS]; /* [parts] */

@@ -107,8 +107,8 @@ static double value(const double *kl, const double *less, size_t i)
 /* Mean of kl, or of kl - less, over a part's rows, and its standard error over pieces:
  * sequences, or cuts of a lone one.  Pieces may differ in length, so their deviations are
  * weighted. */
-static void mean_of(const struct scan_range *of, const double *kl, const double *less,
-	double *mean, double *se)
+static void mean_of(
+	const struct scan_range *of, const double *kl, const double *less, double *mean, double *se)
 {
 	size_t pieces = 0, end = of->row + of->rows;
 	double sum = 0, dev = 0, rows = (double)of->rows;

@@ -85,10 +85,10 @@ struct desk {
 	struct sources sources;
 	struct desk_source {
 		struct token_text text;
-		char hash[17];          /* of its ids; "": there are none yet */
-		struct map_cell *cell;  /* [n][k] */
-		char (*cell_by)[12];    /* [n][k] */
-	} source[SOURCES_MAX]; /* [sources.n] where that is 2 or more, else not used */
+		char hash[17];         /* of its ids; "": there are none yet */
+		struct map_cell *cell; /* [n][k] */
+		char (*cell_by)[12];   /* [n][k] */
+	} source[SOURCES_MAX];         /* [sources.n] where that is 2 or more, else not used */
 	struct moments moments;
 	size_t scan_tokens;
 	bool *calibrated;           /* [n][k]: gptq was tried against what is in the slot */

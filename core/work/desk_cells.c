@@ -194,8 +194,8 @@ static bool measurable(const struct desk *d, size_t i, size_t f)
 	return d->useful[i * d->set.k + f] && f != d->keep && variant_at(&d->set, i, f)->mat.data;
 }
 
-static bool known_enough(const struct map_cell *c, const char *measured_by, const char *by,
-	enum cell_state state)
+static bool known_enough(
+	const struct map_cell *c, const char *measured_by, const char *by, enum cell_state state)
 {
 	if (state == CELL_FAST)
 		return c->state >= CELL_FAST && c->state <= CELL_SCANNED;
@@ -320,8 +320,8 @@ static unsigned short_on(const struct desk *d, size_t at)
 }
 
 /* Text of the sources that any of the cells lacks; the bits of those that have as much. */
-static enum st more_texts(struct desk *d, unsigned lacking, struct token_text *text,
-	unsigned *have, const struct sink *s, struct err *e)
+static enum st more_texts(struct desk *d, unsigned lacking, struct token_text *text, unsigned *have,
+	const struct sink *s, struct err *e)
 {
 	enum st st = ST_OK;
 

@@ -77,8 +77,8 @@ void desk_mix_cached(struct desk *d, const struct cached_cell *c, size_t n);
 BD_MUST_USE enum st desk_mix_scan_text(struct desk *d, const struct sink *s, struct err *e);
 BD_MUST_USE enum st desk_mix_calib_text(
 	struct desk *d, size_t n_seq, const struct sink *s, struct err *e);
-BD_MUST_USE enum st desk_mix_measure_text(struct desk *d, size_t tokens, struct token_text *t,
-	const struct sink *s, struct err *e);
+BD_MUST_USE enum st desk_mix_measure_text(
+	struct desk *d, size_t tokens, struct token_text *t, const struct sink *s, struct err *e);
 char *desk_mix_key(const struct desk *d); /* what calibrated variants depend on; xfree */
 /* A cell of the journal into these cells [n][k] of a text of `all` tokens. */
 void desk_take_cached(struct desk *d, const struct cached_cell *c, size_t all,

@@ -1,4 +1,5 @@
-/* desk_sources.c - several texts at once: parts of the scan, weighted means, sequences by weight. */
+/* desk_sources.c - several texts at once: parts of the scan, weighted means, sequences by weight.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -159,8 +160,8 @@ static enum st parts_of(struct desk *d, uint64_t seed, size_t skip, const size_t
 		else
 			st = desk_self_text(d, seed, count[i], DESK_CALIB_LEN, &part[i], s, e);
 		if (!st && part[i].len != DESK_CALIB_LEN) /* it was longer when it was named */
-			st = err_set(e, ST_INVALID, "%s has fewer than %d tokens", path,
-				DESK_CALIB_LEN);
+			st = err_set(
+				e, ST_INVALID, "%s has fewer than %d tokens", path, DESK_CALIB_LEN);
 	}
 	return st;
 }
@@ -222,12 +223,12 @@ static enum st measure_parts(struct desk *d, size_t tokens, struct token_text pa
 	xfree(order);
 	for (size_t i = 0; i < d->sources.n; i++)
 		count[i] = count[i] < 2 ? 2 : count[i];
-	return parts_of(d, SEED_MEASURE,
-		desk_scan_part(d) + DESK_CALIB_SEQS * DESK_CALIB_LEN, count, part, s, e);
+	return parts_of(d, SEED_MEASURE, desk_scan_part(d) + DESK_CALIB_SEQS * DESK_CALIB_LEN,
+		count, part, s, e);
 }
 
-enum st desk_mix_measure_text(struct desk *d, size_t tokens, struct token_text *t,
-	const struct sink *s, struct err *e)
+enum st desk_mix_measure_text(
+	struct desk *d, size_t tokens, struct token_text *t, const struct sink *s, struct err *e)
 {
 	struct token_text part[SOURCES_MAX] = { { 0 } };
 	enum st st = measure_parts(d, tokens, part, s, e);

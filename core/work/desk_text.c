@@ -152,8 +152,8 @@ enum st desk_file_text(struct desk *d, const char *path, size_t skip, size_t n_s
 	}
 	if (have < 2) {
 		tok_ids_release(&ids);
-		return err_set(e, ST_INVALID, "%s has %zu tokens; a scan needs at least 2",
-			path, ids.n);
+		return err_set(
+			e, ST_INVALID, "%s has %zu tokens; a scan needs at least 2", path, ids.n);
 	}
 	t->len = have < len ? have : len;
 	t->n_seq = have / t->len < n_seq ? have / t->len : n_seq;
@@ -174,8 +174,8 @@ size_t desk_scan_part(const struct desk *d)
 	return (d->scan_tokens + DESK_FILE_LEN - 1) / DESK_FILE_LEN * DESK_FILE_LEN;
 }
 
-enum st desk_scan_text_of(struct desk *d, const char *path, struct token_text *t,
-	const struct sink *s, struct err *e)
+enum st desk_scan_text_of(
+	struct desk *d, const char *path, struct token_text *t, const struct sink *s, struct err *e)
 {
 	if (!path)
 		return desk_self_text(d, SEED_SCAN, desk_scan_seqs(d), DESK_SCAN_LEN, t, s, e);
@@ -232,8 +232,7 @@ enum st desk_more_text_of(struct desk *d, const char *path, size_t tokens, struc
 	const struct sink *s, struct err *e)
 {
 	/* Of a file, what lies behind the parts that are scanned, calibrated and measured on. */
-	size_t behind =
-		desk_scan_part(d) + (DESK_CALIB_SEQS + DESK_MEASURE_SEQS) * DESK_CALIB_LEN;
+	size_t behind = desk_scan_part(d) + (DESK_CALIB_SEQS + DESK_MEASURE_SEQS) * DESK_CALIB_LEN;
 	struct tok_ids ids = { 0 };
 	size_t have;
 	enum st st;
@@ -250,8 +249,8 @@ enum st desk_more_text_of(struct desk *d, const char *path, size_t tokens, struc
 	return desk_file_text(d, path, behind, tokens / DESK_FILE_LEN, DESK_FILE_LEN, t, e);
 }
 
-enum st desk_more_text(struct desk *d, size_t tokens, struct token_text *t, const struct sink *s,
-	struct err *e)
+enum st desk_more_text(
+	struct desk *d, size_t tokens, struct token_text *t, const struct sink *s, struct err *e)
 {
 	return desk_more_text_of(d, d->text_path, tokens, t, s, e);
 }

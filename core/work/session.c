@@ -158,8 +158,7 @@ enum st session_text(struct session *s, const char *path, size_t tokens, struct 
 	return ST_OK;
 }
 
-enum st session_sources(
-	struct session *s, const struct sources *src, size_t tokens, struct err *e)
+enum st session_sources(struct session *s, const struct sources *src, size_t tokens, struct err *e)
 {
 	enum st st;
 

@@ -271,8 +271,8 @@ static enum st work_measure(struct job *j, struct err *e)
 	job_stage(j, "measure", "");
 	st = desk_view(s->desk, choice, view, &j->sink, e);
 	if (!st)
-		st = desk_measure_view(s->desk, view, d->flag ? GLANCE_TOKENS : MEASURE_TOKENS, &r,
-			&j->sink, e);
+		st = desk_measure_view(
+			s->desk, view, d->flag ? GLANCE_TOKENS : MEASURE_TOKENS, &r, &j->sink, e);
 	if (!st) {
 		dial_measured(s->dial, choice, bytes, r.kl, r.kl_se, "measured");
 		if (!d->flag) /* the front shows it, and whether it is off the line */

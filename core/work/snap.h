@@ -77,8 +77,8 @@ struct map_source {
 /* Spearman's rank correlation between the KL of the cells on two sources. */
 struct source_pair {
 	uint8_t a, b;
-	size_t n; /* cells that are measured on both */
-	double rho; /* NAN: too few */
+	size_t n;                    /* cells that are measured on both */
+	double rho;                  /* NAN: too few */
 	size_t format_n[FORMAT_MAX]; /* of one format only */
 	double format_rho[FORMAT_MAX];
 };
@@ -86,10 +86,10 @@ struct source_pair {
 struct snap_map {
 	struct snap snap;
 	size_t n, k;
-	struct map_cell *cell;                /* [n][k]; of several sources the weighted mean */
-	size_t sources;                       /* 0: one text */
+	struct map_cell *cell; /* [n][k]; of several sources the weighted mean */
+	size_t sources;        /* 0: one text */
 	struct map_source on[SOURCES_MAX];
-	struct map_cell *part;                /* [sources][n][k]: each alone; NULL: one text */
+	struct map_cell *part; /* [sources][n][k]: each alone; NULL: one text */
 	size_t pairs;
 	struct source_pair pair[SOURCE_PAIRS];
 	size_t scored, fast, scanned, wanted; /* cells in each state at least; to be measured */

@@ -26,8 +26,8 @@ static bool is_number(const char *s, double *v)
 	return end != s && !*end;
 }
 
-static enum st take(struct source *to, const char *word, bool alone, const char *what,
-	struct err *e)
+static enum st take(
+	struct source *to, const char *word, bool alone, const char *what, struct err *e)
 {
 	const char *eq = strrchr(word, '=');
 	size_t n = strlen(word);
@@ -43,7 +43,8 @@ static enum st take(struct source *to, const char *word, bool alone, const char 
 			n = strlen(word); /* a name like any other */
 		} else if (!(to->weight > 0) || !isfinite(to->weight)) {
 			return err_set(e, ST_INVALID,
-				"%s %s: a weight is a number above 0 (leave out what does not count)",
+				"%s %s: a weight is a number above 0 (leave out what does not "
+				"count)",
 				what, word);
 		}
 	}
@@ -63,13 +64,13 @@ static bool same_source(const struct source *a, const struct source *b)
 
 	if (!a->path || !b->path)
 		return a->path == b->path;
-	return !strcmp(a->path, b->path) || (!fs_identify(a->path, &x, NULL) &&
-						    !fs_identify(b->path, &y, NULL) &&
-						    x.dev == y.dev && x.ino == y.ino);
+	return !strcmp(a->path, b->path) ||
+	       (!fs_identify(a->path, &x, NULL) && !fs_identify(b->path, &y, NULL) &&
+		       x.dev == y.dev && x.ino == y.ino);
 }
 
-enum st sources_parse(struct sources *out, const char *const *word, size_t n, const char *what,
-	struct err *e)
+enum st sources_parse(
+	struct sources *out, const char *const *word, size_t n, const char *what, struct err *e)
 {
 	double sum = 0, least = INFINITY;
 	enum st st = ST_OK;

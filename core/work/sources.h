@@ -25,8 +25,8 @@ struct sources {
 
 /* The words of a command or an option, in the order given; what: "text", "--text".  On
  * failure *out is empty.  Files must exist where there are several sources. */
-BD_MUST_USE enum st sources_parse(struct sources *out, const char *const *word, size_t n,
-	const char *what, struct err *e);
+BD_MUST_USE enum st sources_parse(
+	struct sources *out, const char *const *word, size_t n, const char *what, struct err *e);
 /* path NULL: self-sampled. */
 struct sources sources_of(const char *path);
 struct sources sources_copy(const struct sources *s);
