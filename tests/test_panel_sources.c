@@ -107,8 +107,8 @@ Test(panel_sources, the_cell_panel_lists_every_text)
 	m->part[m->n * m->k + 2].state = CELL_UNKNOWN; /* int4g128 on prose.txt */
 	p = begin(&panel_cell, m);
 	alone_hear(&p, EV_CURSOR, 0, 0, NULL);
-	shows(&p, 45, 14, 7, " self  2 .0010  3 .0003  4 .0001");
-	shows(&p, 45, 14, 8, " prose.txt  2 .0210  3 .0053");
+	shows(&p, 45, 14, 7, " self      2 .0010  3 .0003  4 .0001");
+	shows(&p, 45, 14, 8, " prose.tx  2 .0210  3 .0053  4     -");
 	cr_assert(alone_stays_inside(&p, 45, 14));
 	for (int h = 0; h < 14; h++)
 		cr_assert(alone_stays_inside(&p, 30, h), "at %d lines", h);

@@ -496,3 +496,57 @@ Test(mixed, what_cannot_be_read_or_is_too_short_changes_nothing)
 	sources_release(&s);
 	desk_close(d);
 }
+
+/* ---- a session */
+
+TestSuite(mixed_session, .init = home, .timeout = 120);
+
+Test(mixed_session, the_map_carries_each_text_and_how_far_they_agree)
+{
+	const char *a = file("a.txt", 60000);
+	char *wa = xprintf("%s=3", a);
+	const char *const both[] = { wa, "self" };
+	struct sources src = read_words(both, 2);
+	struct session_options o = { .formats = formats, .sources = &src, .scan_tokens = 128,
+		.auto_scan = true, .threads = 1 };
+	struct bus *bus = bus_new();
+	struct work_seen w;
+	struct session *s;
+	struct err e = { 0 };
+	size_t nk;
+
+	work_watch(&w, bus);
+	s = session_new(&o, bus);
+	cr_assert_eq(session_open(s, work_demo(1), &e), ST_OK, "%s", e.msg);
+	cr_assert(work_settle(s, &w), "%s", w.said);
+	nk = w.map->n * w.map->k;
+	cr_assert_eq(w.map->sources, 2);
+	cr_assert_str_eq(w.map->on[0].name, "a.txt");
+	cr_assert_str_eq(w.map->on[1].name, "self");
+	cr_assert_float_eq(w.map->on[0].weight, 0.75, 1e-12);
+	cr_assert_eq(w.map->scanned, w.map->wanted);
+	for (size_t i = 0; i < nk; i++)
+		cr_assert_float_eq(w.map->cell[i].value,
+			0.75 * (double)w.map->part[i].value + 0.25 * (double)w.map->part[nk + i].value,
+			1e-6);
+	cr_assert_eq(w.map->pairs, 1);
+	cr_assert_eq(w.map->pair[0].n, 56);
+	cr_assert_gt(w.map->pair[0].rho, 0.5);
+	cr_assert_eq(w.map->pair[0].format_n[0], 28);
+	cr_assert_eq(session_measure(s, &e), ST_OK, "%s", e.msg);
+	cr_assert(work_settle(s, &w));
+	cr_assert(strstr(w.said, "measured "), "%s", w.said);
+	cr_assert_eq(session_text(s, NULL, 0, &e), ST_OK, "%s", e.msg);
+	cr_assert(work_settle(s, &w));
+	cr_assert_eq(w.map->sources, 0);
+	cr_assert_null(w.map->part);
+	cr_assert_eq(session_sources(s, &src, 0, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(session_set(s, "scan_tokens", "64", &e), ST_OK, "%s", e.msg);
+	cr_assert(work_settle(s, &w));
+	cr_assert_eq(w.map->sources, 2, "another number of tokens, the same texts");
+	sources_release(&src);
+	session_free(s);
+	work_unwatch(&w);
+	bus_free(bus);
+	xfree(wa);
+}

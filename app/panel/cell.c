@@ -8,6 +8,7 @@
 #include "app/panel/common.h"
 #include "app/panel/map.h"
 #include "core/base/alloc.h"
+#include "core/base/text.h"
 
 struct cell_panel {
 	struct snap_model *model;
@@ -249,18 +250,19 @@ static void draw_source(const struct facts *f, struct canvas *c, int y, size_t s
 {
 	const struct snap_map *map = f->map;
 	const struct map_cell *cell = &map->part[(source * map->n + f->at) * map->k];
-	struct parts p = { .c = c, .x = 1, .y = y };
-	char bits[16], kl[16];
+	char bits[16], kl[16], name[9];
+	int x = 1 + (int)sizeof name - 1;
 
-	panel_part(&p, ROLE_DIM, "%.11s", map->on[source].name);
-	for (size_t k = 0; k < map->k; k++)
-		if (!format_is_keep(f->m->format[k]) && map_known(&cell[k]) &&
-			map_in_nats(&cell[k]))
-			panel_part(&p, k == f->chosen ? ROLE_ACCENT : ROLE_TEXT, "%s %s",
-				short_name(f->m->format[k], bits),
-				panel_kl((double)cell[k].value, kl));
-	if (p.n == 1)
-		panel_part(&p, ROLE_DIM, "not measured yet");
+	text_clean(name, sizeof name, map->on[source].name, strlen(map->on[source].name), true);
+	panel_cut(c, 1, y, c->w - 1, ROLE_DIM, name);
+	for (size_t k = 0; k < map->k && x + 9 <= c->w; k++) {
+		if (format_is_keep(f->m->format[k]))
+			continue;
+		canvas_printf(c, x + 2, y, ROLE_DIM, "%s", short_name(f->m->format[k], bits));
+		canvas_right(c, x + 9, y, k == f->chosen ? ROLE_ACCENT : ROLE_TEXT,
+			map_in_nats(&cell[k]) ? panel_kl((double)cell[k].value, kl) : "-");
+		x += 9;
+	}
 }
 
 /* How often the linear got each format when the damages were redrawn within their errors. */

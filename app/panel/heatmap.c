@@ -30,7 +30,7 @@ struct heatmap {
 	bool turned; /* rows are blocks */
 	int bin;     /* blocks in one column */
 	char filter[MAP_FILTER];
-	char note[80];
+	char note[160];
 };
 
 static const struct binding keys[] = {
@@ -84,7 +84,7 @@ static void write_note(struct heatmap *h)
 	if (map_change_of(of.answer, &d) && (d.up || d.down || h->view == MAP_CHANGE))
 		snprintf(h->note, sizeof h->note, "against A: %zu up, %zu down", d.up, d.down);
 	else if (of.map && h->model->k)
-		snprintf(h->note, sizeof h->note, "if one linear alone is %s: %s%s%.20s",
+		snprintf(h->note, sizeof h->note, "if one linear alone is %s: %s%s%s",
 			format_name(h->model->format[0], fmt), of.map->source,
 			of.map == &h->one ? " on " : "", of.map == &h->one ? h->one.text : "");
 }

@@ -237,12 +237,12 @@ static enum st apply_source(struct tui *t, struct err *e)
 	int which = !strcmp(value, "next") ? (int)((size_t)(now < (int)n ? now + 1 : 0))
 					   : map_source_named(t->map, value);
 
+	if (!n && strcmp(value, "all"))
+		return err_set(
+			e, ST_INVALID, "set source: the map is of one text (:text names several)");
 	if (which < 0)
 		return err_set(
 			e, ST_INVALID, "set source: there is no text \"%s\" (:sources)", value);
-	if (!n && which >= 0 && strcmp(value, "all"))
-		return err_set(
-			e, ST_INVALID, "set source: the map is of one text (:text names several)");
 	snprintf(value, OPT_VALUE, "all");
 	if (which)
 		snprintf(value, OPT_VALUE, "%d", which);

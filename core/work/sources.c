@@ -130,6 +130,9 @@ const char *source_name(const struct source *s, char out[SOURCE_NAME])
 	const char *name = slash ? slash + 1 : s->path ? s->path : self;
 
 	text_clean(out, SOURCE_NAME, name, strlen(name), true);
+	for (char *c = out; *c; c++) /* it stands in tables */
+		if (*c == '\n' || *c == '\t')
+			*c = ' ';
 	return out;
 }
 
