@@ -8,7 +8,7 @@
 #include "core/base/fs.h"
 #include "core/base/text.h"
 
-enum kind { FLAG, STRING, NUMBER, COUNT, SIGNED };
+enum kind { FLAG, STRING, TEXTS, NUMBER, COUNT, SIGNED };
 
 static const struct option {
 	const char *name, *value;
@@ -16,7 +16,8 @@ static const struct option {
 	size_t at;
 	const char *help;
 } options[] = {
-	{ "text", "FILE", STRING, offsetof(struct args, text), "text to measure on (plain text, bytes)" },
+	{ "text", "FILE", TEXTS, offsetof(struct args, text),
+		"text to measure on; open, scan, search take several: FILE=WEIGHT, self" },
 	{ "layout", "L", STRING, offsetof(struct args, layout),
 		"a layout: file, run, format (int4g128) or stored bits a weight (3.6)" },
 	{ "bpw", "X", NUMBER, offsetof(struct args, bpw), "budget in stored bits a weight" },
@@ -120,6 +121,12 @@ static int set_value(struct args *a, const struct option *o, const char *value)
 		return 0;
 	case STRING:
 		*(const char **)((char *)a + o->at) = value;
+		return 0;
+	case TEXTS:
+		a->text = value;
+		if (a->n_texts == SOURCES_MAX)
+			return usage("--%s %s: there are four already", o->name, value, NULL);
+		a->texts[a->n_texts++] = value;
 		return 0;
 	case NUMBER: {
 		double v = strtod(value, &end);

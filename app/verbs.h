@@ -13,6 +13,7 @@
 
 #include "core/base/err.h"
 #include "core/base/sink.h"
+#include "core/work/snap.h"
 
 /* Every option of every verb, parsed; strings are borrowed from argv. */
 struct args {
@@ -21,6 +22,8 @@ struct args {
 	size_t n_words;
 	const char *text, *layout, *prompt, *formats, *out, *template, *keys, *dump, *quantizer,
 		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard;
+	const char *texts[SOURCES_MAX]; /* each --text; text is the last */
+	size_t n_texts;
 	double bpw, temp;   /* NAN: not given */
 	uint64_t tokens, limit, window, top, max_tokens, threads;
 	int64_t seed;       /* -1: not given */
@@ -65,6 +68,9 @@ struct layout;
 struct mat;
 BD_MUST_USE enum st verb_view(struct desk *d, const struct args *a, struct layout *l,
 	const struct mat **view, struct err *e);
+/* The texts of --text with their weights; sources_release. */
+struct sources;
+BD_MUST_USE enum st verb_sources(struct sources *out, const struct args *a, struct err *e);
 /* Opens args' model (or the default, or the demo). */
 BD_MUST_USE enum st verb_desk(struct desk **out, const struct args *a, struct err *e);
 char *verb_default_model(void); /* path; xfree; NULL: not there */

@@ -88,7 +88,6 @@ int verb_open(const struct args *a)
 		.dump = a->dump,
 		.stats = a->stats };
 	struct session_options so = { .formats = a->formats,
-		.text = a->text,
 		.scan_tokens = (size_t)a->tokens,
 		.template = a->template,
 		.layout = a->layout,
@@ -97,6 +96,7 @@ int verb_open(const struct args *a)
 		.no_runs = a->once,
 		.threads = (int)a->threads };
 	struct sampler_options sampler = sampler_default;
+	struct sources sources;
 	struct session *s;
 	struct err e = { 0 };
 	struct bus *b;
@@ -105,9 +105,13 @@ int verb_open(const struct args *a)
 
 	if (check_options(a, &o))
 		return 2;
+	if (verb_sources(&sources, a, &e))
+		return verb_fail(&e);
+	so.sources = &sources;
 	path = choose_model(a, &so.demo, &e);
 	if (!path || check_path(path, &e)) {
 		xfree(path);
+		sources_release(&sources);
 		return verb_fail(&e);
 	}
 	verb_fault_signals(); /* until the screen's own */
@@ -115,6 +119,7 @@ int verb_open(const struct args *a)
 	verb_log(a); /* without a log file the program works as well */
 	b = bus_new();
 	s = session_new(&so, b);
+	sources_release(&sources);
 	sampler.temperature = isnan(a->temp) ? sampler.temperature : a->temp;
 	sampler.seed = a->seed >= 0 ? (uint64_t)a->seed : sampler.seed;
 	session_chat_sampler(s, &sampler);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/verbs.h"
+#include "app/verbs_sources.h"
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
 #include "core/base/json.h"
@@ -91,9 +92,11 @@ static void scan_table(const struct desk *d, const struct args *a)
 	if (a->json) {
 		begin_json(&o);
 		json_put_str(&o, "text", d->text_name);
+		sources_json(&o, d);
 		json_open(&o, "cells", '[');
 	} else {
-		printf("# linear\tformat\tquantizer\tKL\tse\ttokens\n");
+		printf("# linear\tformat\tquantizer\tKL\tse\ttokens");
+		sources_head(d);
 	}
 	for (size_t i = 0; i < d->set.n; i++)
 		for (size_t f = 0; f < d->set.k; f++) {
@@ -105,9 +108,9 @@ static void scan_table(const struct desk *d, const struct args *a)
 			linear_name(i, name);
 			format_name(d->set.format[f], fmt);
 			if (!a->json) {
-				printf("%s\t%s\t%s\t%.6g\t%.3g\t%u\n", name, fmt,
-					by ? by->name : "-", (double)c->value, (double)c->se,
-					c->tokens);
+				printf("%s\t%s\t%s\t%.6g\t%.3g\t%u", name, fmt, by ? by->name : "-",
+					(double)c->value, (double)c->se, c->tokens);
+				sources_cell(d, i * d->set.k + f);
 				continue;
 			}
 			json_open(&o, NULL, '{');
@@ -117,11 +120,15 @@ static void scan_table(const struct desk *d, const struct args *a)
 			json_put_f64(&o, "kl", (double)c->value);
 			json_put_f64(&o, "se", (double)c->se);
 			json_put_i64(&o, "tokens", c->tokens);
+			sources_cell_json(&o, d, i * d->set.k + f);
 			json_close(&o, '}');
 		}
 	if (a->json) {
 		json_close(&o, ']');
+		sources_pairs_json(&o, d);
 		verb_json(&o);
+	} else {
+		sources_pairs(d);
 	}
 }
 
@@ -176,6 +183,8 @@ int verb_scan(const struct args *a)
 	const struct quantizer *by = NULL;
 	enum st st = verb_desk(&d, a, &e);
 
+	if (!st && a->quantizer && a->n_texts > 1)
+		st = err_set(&e, ST_INVALID, "--quantizer measures on one text; name one --text");
 	if (!st && a->quantizer) {
 		by = quantizer_find(a->quantizer);
 		st = by ? scan_by(d, by, &e)

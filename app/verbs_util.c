@@ -271,12 +271,18 @@ bool verb_log(const struct args *a)
 	return open;
 }
 
+enum st verb_sources(struct sources *out, const struct args *a, struct err *e)
+{
+	return sources_parse(out, a->texts, a->n_texts, "--text", e);
+}
+
 enum st verb_desk(struct desk **out, const struct args *a, struct err *e)
 {
 	struct desk_options o = { .formats = a->formats,
 		.template = a->template,
 		.scan_tokens = (size_t)a->tokens,
 		.read_only = a->read_only };
+	struct sources sources = { 0 };
 	char *path;
 	enum st st;
 
@@ -284,19 +290,24 @@ enum st verb_desk(struct desk **out, const struct args *a, struct err *e)
 	if (verb_log(a)) /* else they come to stderr as they are */
 		log_watch(on_log);
 	pool_start((int)a->threads);
-	if (!strcmp(a->verb, "scan") || !strcmp(a->verb, "search"))
-		o.text = a->text;
+	if (!strcmp(a->verb, "scan") || !strcmp(a->verb, "search")) {
+		st = verb_sources(&sources, a, e);
+		if (st)
+			return st;
+		o.sources = &sources;
+	} else if (a->n_texts > 1) {
+		return err_set(e, ST_INVALID, "--text: %s takes one text", a->verb);
+	}
 	if (a->demo)
 		path = verb_demo_model(a->read_only, e);
 	else if (a->n_words)
 		path = xstrdup(a->word[0]);
 	else if (!(path = verb_default_model()))
-		return err_set(e, ST_INVALID,
+		err_set(e, ST_INVALID,
 			"usage: bitdial %s MODEL (or fetch the default model: make model)",
 			a->verb);
-	if (!path)
-		return e->st;
-	st = desk_open(out, path, &o, verb_sink(), e);
+	st = path ? desk_open(out, path, &o, verb_sink(), e) : e->st;
 	xfree(path);
+	sources_release(&sources);
 	return st;
 }

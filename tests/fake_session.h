@@ -54,6 +54,17 @@ enum st session_text(struct session *s, const char *path, size_t tokens, struct 
 {
 	return verb(s, e, "text %s %.0f", path, (double)tokens);
 }
+enum st session_sources(struct session *s, const struct sources *src, size_t tokens, struct err *e)
+{
+	char all[256] = "";
+
+	if (src->n < 2)
+		return session_text(s, src->n ? src->at[0].path : NULL, tokens, e);
+	for (size_t i = 0; i < src->n; i++)
+		snprintf(all + strlen(all), sizeof all - strlen(all), "%s=%.3f ",
+			src->at[i].path ? src->at[i].path : "self", src->at[i].weight);
+	return verb(s, e, "sources %s%.0f", all, (double)tokens);
+}
 enum st session_formats(struct session *s, const char *names, struct err *e)
 {
 	return verb(s, e, "formats %s", names, 0);

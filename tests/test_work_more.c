@@ -84,7 +84,7 @@ Test(work_more, a_file_gives_what_lies_behind_its_other_parts_or_nothing)
 	cr_assert_eq(measured, 0);
 	desk_close(d);
 	d = scanned(work_text("long.txt", 200000));
-	cr_assert_eq(desk_more_text(d, DESK_MORE_TOKENS, &t, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(desk_more_text_of(d, d->text_path, DESK_MORE_TOKENS, &t, NULL, &e), ST_OK, "%s", e.msg);
 	cr_assert_eq(t.n_seq * t.len, DESK_MORE_TOKENS);
 	token_text_release(&t);
 	cr_assert_eq(desk_measure_more(d, asked, 4, NULL, &e), ST_OK, "%s", e.msg);

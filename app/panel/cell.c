@@ -8,6 +8,7 @@
 #include "app/panel/common.h"
 #include "app/panel/map.h"
 #include "core/base/alloc.h"
+#include "core/base/text.h"
 
 struct cell_panel {
 	struct snap_model *model;
@@ -244,6 +245,26 @@ static const char *short_name(struct format f, char out[16])
 	return out;
 }
 
+/* What each format does on one of several texts. */
+static void draw_source(const struct facts *f, struct canvas *c, int y, size_t source)
+{
+	const struct snap_map *map = f->map;
+	const struct map_cell *cell = &map->part[(source * map->n + f->at) * map->k];
+	char bits[16], kl[16], name[9];
+	int x = 1 + (int)sizeof name - 1;
+
+	text_clean(name, sizeof name, map->on[source].name, strlen(map->on[source].name), true);
+	panel_cut(c, 1, y, c->w - 1, ROLE_DIM, name);
+	for (size_t k = 0; k < map->k && x + 9 <= c->w; k++) {
+		if (format_is_keep(f->m->format[k]))
+			continue;
+		canvas_printf(c, x + 2, y, ROLE_DIM, "%s", short_name(f->m->format[k], bits));
+		canvas_right(c, x + 9, y, k == f->chosen ? ROLE_ACCENT : ROLE_TEXT,
+			map_in_nats(&cell[k]) ? panel_kl((double)cell[k].value, kl) : "-");
+		x += 9;
+	}
+}
+
 /* How often the linear got each format when the damages were redrawn within their errors. */
 static bool draw_odds(const struct cell_panel *cp, const struct facts *f, struct parts *p)
 {
@@ -316,15 +337,24 @@ static void draw_rules(const struct cell_panel *cp, const struct facts *f, struc
 }
 
 /* Lines by how much they are worth: the rows of formats come after the first two. */
-enum line { LINE_NAME, LINE_CHOSEN, LINE_HEAD, LINE_ROWS, LINE_RANK, LINE_PIN, LINES };
+enum line {
+	LINE_NAME,
+	LINE_CHOSEN,
+	LINE_HEAD,
+	LINE_ROWS,
+	LINE_SOURCES,
+	LINE_RANK,
+	LINE_PIN,
+	LINES
+};
 
-static void choose_lines(int h, int rows, bool in[LINES])
+static void choose_lines(int h, int rows, int sources, bool in[LINES])
 {
-	static const enum line worth[] = { LINE_CHOSEN, LINE_ROWS, LINE_RANK, LINE_NAME, LINE_PIN,
-		LINE_HEAD };
+	static const enum line worth[] = { LINE_CHOSEN, LINE_ROWS, LINE_SOURCES, LINE_RANK,
+		LINE_NAME, LINE_PIN, LINE_HEAD };
 
 	for (size_t i = 0; i < LINES; i++) {
-		int need = worth[i] == LINE_ROWS ? rows : 1;
+		int need = worth[i] == LINE_ROWS ? rows : worth[i] == LINE_SOURCES ? sources : 1;
 
 		in[worth[i]] = h > 0;
 		h -= need;
@@ -342,7 +372,7 @@ static void draw(const void *self, struct canvas *c, bool focus)
 		panel_cut(c, 1, 0, c->w - 1, ROLE_DIM, "no linear under the crosshair");
 		return;
 	}
-	choose_lines(c->h, (int)f.m->k, in);
+	choose_lines(c->h, (int)f.m->k, f.map ? (int)f.map->sources : 0, in);
 	place_columns(c->w, x);
 	if (in[LINE_NAME])
 		draw_name(&f, c, y++);
@@ -352,6 +382,8 @@ static void draw(const void *self, struct canvas *c, bool focus)
 		draw_head(&f, c, y++, x);
 	for (size_t k = 0; in[LINE_ROWS] && k < f.m->k; k++)
 		draw_row(&f, c, y++, k, x);
+	for (size_t s = 0; in[LINE_SOURCES] && f.map && s < f.map->sources && y < c->h; s++)
+		draw_source(&f, c, y++, s);
 	if (in[LINE_RANK])
 		draw_rank(self, &f, c, y++);
 	if (in[LINE_PIN])

@@ -13,6 +13,7 @@
 #include "app/panel/grid.h"
 #include "app/panel/map.h"
 #include "app/tui/keys.h"
+#include "app/tui/view.h"
 #include "core/base/alloc.h"
 
 enum map_view { MAP_BITS, MAP_DAMAGE, MAP_CHANGE, MAP_VIEWS };
@@ -20,14 +21,16 @@ static const char *const view_name[MAP_VIEWS] = { "bits", "damage", "change" };
 
 struct heatmap {
 	struct snap_model *model;
-	struct snap_map *map;
+	struct snap_map *map, one;    /* one: of a text alone */
+	const struct snap_map *shown; /* map or one */
+	size_t source;
 	struct snap_answer *answer;
 	size_t cursor; /* linear */
 	enum map_view view;
 	bool turned; /* rows are blocks */
 	int bin;     /* blocks in one column */
 	char filter[MAP_FILTER];
-	char note[80];
+	char note[160];
 };
 
 static const struct binding keys[] = {
@@ -64,8 +67,8 @@ static struct map_of what(const struct heatmap *h)
 {
 	struct map_of of = { .model = h->model };
 
-	if (h->model && h->map && h->map->n == h->model->n && h->map->k == h->model->k)
-		of.map = h->map;
+	if (h->model && h->shown && h->shown->n == h->model->n && h->shown->k == h->model->k)
+		of.map = h->shown;
 	if (h->model && h->answer && h->answer->n == h->model->n)
 		of.answer = h->answer;
 	return of;
@@ -81,8 +84,9 @@ static void write_note(struct heatmap *h)
 	if (map_change_of(of.answer, &d) && (d.up || d.down || h->view == MAP_CHANGE))
 		snprintf(h->note, sizeof h->note, "against A: %zu up, %zu down", d.up, d.down);
 	else if (of.map && h->model->k)
-		snprintf(h->note, sizeof h->note, "if one linear alone is %s: %s",
-			format_name(h->model->format[0], fmt), of.map->source);
+		snprintf(h->note, sizeof h->note, "if one linear alone is %s: %s%s%s",
+			format_name(h->model->format[0], fmt), of.map->source,
+			of.map == &h->one ? " on " : "", of.map == &h->one ? h->one.text : "");
 }
 
 static bool on_event(void *self, const struct event *ev)
@@ -97,6 +101,11 @@ static bool on_event(void *self, const struct event *ev)
 		break;
 	case EV_MAP:
 		h->map = panel_hold(h->map, ev);
+		h->shown = map_on(h->map, h->source, &h->one);
+		break;
+	case EV_VIEW:
+		h->source = (size_t)(ev->n & VIEW_SOURCE) >> VIEW_SOURCE_SHIFT;
+		h->shown = map_on(h->map, h->source, &h->one);
 		break;
 	case EV_ANSWER:
 		h->answer = panel_hold(h->answer, ev);
@@ -476,7 +485,7 @@ const struct panel_class panel_heatmap = {
 	.title = "Sensitivity",
 	.min_w = 42,
 	.min_h = 9,
-	.events = 1u << EV_MODEL | 1u << EV_MAP | 1u << EV_ANSWER,
+	.events = 1u << EV_MODEL | 1u << EV_MAP | 1u << EV_ANSWER | 1u << EV_VIEW,
 	.keys = keys,
 	.create = create,
 	.destroy = destroy,

@@ -141,6 +141,39 @@ bool map_change_of(const struct snap_answer *a, struct map_change *c)
 	return true;
 }
 
+/* ---- texts */
+
+const struct snap_map *map_on(const struct snap_map *m, size_t source, struct snap_map *out)
+{
+	if (!source || !m || source > m->sources || !m->part)
+		return m;
+	*out = (struct snap_map){ .n = m->n,
+		.k = m->k,
+		.cell = m->part + (source - 1) * m->n * m->k,
+		.scored = m->scored,
+		.fast = m->fast,
+		.scanned = m->scanned,
+		.wanted = m->wanted };
+	snprintf(out->text, sizeof out->text, "%s", m->on[source - 1].name);
+	snprintf(out->source, sizeof out->source, "%s", m->source);
+	return out;
+}
+
+int map_source_named(const struct snap_map *m, const char *name)
+{
+	char *end;
+	unsigned long number = strtoul(name, &end, 10);
+
+	if (!strcmp(name, "all"))
+		return 0;
+	for (size_t i = 0; m && i < m->sources; i++)
+		if (!strcmp(name, m->on[i].name))
+			return (int)i + 1;
+	if (m && end != name && !*end && number >= 1 && number <= m->sources)
+		return (int)number;
+	return -1;
+}
+
 /* ---- filters */
 
 static int kind_of(const char *word)

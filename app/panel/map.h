@@ -57,6 +57,12 @@ bool map_change_of(const struct snap_answer *a, struct map_change *c);
 /* 1, -1: this linear has more bits than at the mark, fewer; 0: the same, or no mark. */
 int map_direction(const struct snap_answer *a, size_t linear);
 
+/* The map of one of several texts alone, from 1, as *out with the cells of m; m itself for 0, and
+ * where there is no such text. */
+const struct snap_map *map_on(const struct snap_map *m, size_t source, struct snap_map *out);
+/* A text by number from 1 or name; "all": 0; none: -1. */
+int map_source_named(const struct snap_map *m, const char *name);
+
 /* A filter is words.  Names of kinds keep these rows; of the others all must hold: a glob
  * over names, bits=2, bits=k, kl>0.01, kl<0.01, pinned. */
 size_t map_kinds(const char *filter, size_t out[MAP_KINDS]); /* the rows it keeps */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/tui/tui.h"
+#include "core/base/fs.h"
 #include "core/base/text.h"
 
 enum st cmd_open(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
@@ -22,16 +23,26 @@ enum st cmd_open(struct tui *t, int argc, char **argv, const char *rest, struct 
 enum st cmd_text(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
 {
 	unsigned long long tokens = 0;
+	struct sources src;
 	char *end;
+	enum st st;
 
 	(void)rest;
-	if (argc > 2) {
-		tokens = strtoull(argv[2], &end, 10);
-		if (*end || !tokens || argv[2][0] == '-')
+	/* The last of several words is a number of tokens where it begins as one. */
+	if (argc > 2 && argv[argc - 1][strspn(argv[argc - 1], "+-")] >= '0' &&
+		argv[argc - 1][strspn(argv[argc - 1], "+-")] <= '9' &&
+		!fs_is_file(argv[argc - 1]) && !strchr(argv[argc - 1], '=')) {
+		argc--;
+		tokens = strtoull(argv[argc], &end, 10);
+		if (*end || !tokens || argv[argc][0] == '-')
 			return err_set(e, ST_INVALID,
-				"text: expected a number of tokens, got \"%s\"", argv[2]);
+				"text: expected a number of tokens, got \"%s\"", argv[argc]);
 	}
-	return session_text(t->s, argc > 1 ? argv[1] : NULL, (size_t)tokens, e);
+	st = sources_parse(&src, (const char *const *)argv + 1, (size_t)argc - 1, "text", e);
+	if (!st)
+		st = session_sources(t->s, &src, (size_t)tokens, e);
+	sources_release(&src);
+	return st;
 }
 
 enum st cmd_scan(struct tui *t, int argc, char **argv, const char *rest, struct err *e)

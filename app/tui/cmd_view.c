@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/panel/map.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
@@ -227,6 +228,29 @@ static enum st apply_sampler(struct tui *t)
 	return ST_OK;
 }
 
+/* What was typed becomes the source's number, or all. */
+static enum st apply_source(struct tui *t, struct err *e)
+{
+	char *value = t->opt.value[OPT_SOURCE];
+	size_t n = t->map ? t->map->sources : 0;
+	int now = (int)((t->view & VIEW_SOURCE) >> VIEW_SOURCE_SHIFT);
+	int which = !strcmp(value, "next") ? (int)((size_t)(now < (int)n ? now + 1 : 0))
+					   : map_source_named(t->map, value);
+
+	if (!n && strcmp(value, "all"))
+		return err_set(
+			e, ST_INVALID, "set source: the map is of one text (:text names several)");
+	if (which < 0)
+		return err_set(
+			e, ST_INVALID, "set source: there is no text \"%s\" (:sources)", value);
+	snprintf(value, OPT_VALUE, "all");
+	if (which)
+		snprintf(value, OPT_VALUE, "%d", which);
+	t->view = (t->view & ~(int64_t)VIEW_SOURCE) | (int64_t)which << VIEW_SOURCE_SHIFT;
+	tui_publish_view(t);
+	return ST_OK;
+}
+
 static enum st apply(struct tui *t, enum opt which, struct err *e)
 {
 	const struct option *o = &option_table[which];
@@ -237,6 +261,8 @@ static enum st apply(struct tui *t, enum opt which, struct err *e)
 		return session_set(t->s, o->name, t->opt.value[which], e);
 	if (o->holder == OPT_SAMPLER)
 		return apply_sampler(t);
+	if (which == OPT_SOURCE)
+		return apply_source(t, e);
 	tui_apply_theme(t);
 	tui_publish_view(t);
 	t->want_redraw = true;
@@ -278,6 +304,13 @@ enum st cmd_notices(struct tui *t, int argc, char **argv, const char *rest, stru
 {
 	(void)argc, (void)argv, (void)rest, (void)e;
 	list_notices(t);
+	return ST_OK;
+}
+
+enum st cmd_sources(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	(void)argc, (void)argv, (void)rest, (void)e;
+	list_sources(t);
 	return ST_OK;
 }
 

@@ -144,6 +144,9 @@ static void hear(struct tui *t, const struct event *ev)
 	case EV_FRONT:
 		hold((const void **)&t->front, ev->snap);
 		break;
+	case EV_MAP:
+		hold((const void **)&t->map, ev->snap);
+		break;
 	case EV_CHAT:
 		t->streaming = ev->snap && ((const struct snap_chat *)ev->snap)->stats.streaming;
 		break;

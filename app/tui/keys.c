@@ -48,6 +48,7 @@ static const struct binding search[] = {
 	{ "p f", "pin | free", "pin this cell (then a digit), free it" },
 	{ "v", "view next", "what the map shows" },
 	{ "c", "ramp next", "next colour ramp" },
+	{ "s", "set source next", "the map on each text alone, on all" },
 	{ "L", "log-axis", "logarithmic axis, or not" },
 	{ NULL, NULL, NULL },
 };

@@ -204,6 +204,57 @@ void list_notices(struct tui *t)
 		add(t, ROLE_DIM, "nothing was reported");
 }
 
+static const char *rho_text(double rho, size_t n, char out[24])
+{
+	if (rho == rho)
+		snprintf(out, 24, "%.3f (%zu)", rho, n);
+	else
+		snprintf(out, 24, "- (%zu)", n);
+	return out;
+}
+
+static void add_pairs(struct tui *t, const struct snap_map *map)
+{
+	char line[256], rho[24], fmt[FORMAT_NAME];
+	size_t at = (size_t)snprintf(line, sizeof line, "%-7s %-14s", "", "all cells");
+
+	for (size_t f = 0; f < map->k && at < sizeof line; f++)
+		if (!format_is_keep(t->model->format[f]))
+			at += (size_t)snprintf(line + at, sizeof line - at, " %-14s",
+				format_name(t->model->format[f], fmt));
+	add(t, ROLE_DIM, "%s", line);
+	for (size_t i = 0; i < map->pairs; i++) {
+		const struct source_pair *p = &map->pair[i];
+
+		at = (size_t)snprintf(line, sizeof line, "%d and %d %-14s", p->a + 1, p->b + 1,
+			rho_text(p->rho, p->n, rho));
+		for (size_t f = 0; f < map->k && at < sizeof line; f++)
+			if (!format_is_keep(t->model->format[f]))
+				at += (size_t)snprintf(line + at, sizeof line - at, " %-14s",
+					rho_text(p->format_rho[f], p->format_n[f], rho));
+		add(t, ROLE_TEXT, "%s", line);
+	}
+}
+
+void list_sources(struct tui *t)
+{
+	const struct snap_map *map = t->map;
+
+	list_open(t, "Texts that are measured and calibrated on");
+	if (!map || !t->model || t->model->k != map->k || !map->sources) {
+		add(t, ROLE_TEXT, "%s", t->model ? t->model->text : "no model is open yet");
+		add(t, ROLE_DIM, "one text (several: :text self=0.5 prose.txt=0.3 chat.jsonl=0.2)");
+		return;
+	}
+	for (size_t i = 0; i < map->sources; i++)
+		add(t, ROLE_TEXT, "%zu  weight %.3f  %s", i + 1, map->on[i].weight,
+			map->on[i].name);
+	add(t, ROLE_DIM, "%s", "");
+	add(t, ROLE_STRONG,
+		"Do they agree? Rank correlation of the cells' KL (Spearman; in how many)");
+	add_pairs(t, map);
+}
+
 void list_options(struct tui *t)
 {
 	char range[96];

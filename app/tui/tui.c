@@ -149,6 +149,7 @@ void tui_free(struct tui *t)
 	snap_unref((struct snap *)t->model);
 	snap_unref((struct snap *)t->answer);
 	snap_unref((struct snap *)t->front);
+	snap_unref((struct snap *)t->map);
 	list_close(t);
 	history_release(&t->history);
 	surface_free(t->screen);

@@ -102,6 +102,7 @@ struct tui {
 	const struct snap_model *model;
 	const struct snap_answer *answer;
 	const struct snap_front *front;
+	const struct snap_map *map;
 	bool streaming;
 	size_t cursor; /* linear under the crosshair */
 	int64_t view;  /* enum view_bits */
@@ -176,6 +177,7 @@ void list_help(struct tui *t, const char *word);
 void list_notices(struct tui *t);
 void list_options(struct tui *t);
 void list_doctor(struct tui *t);
+void list_sources(struct tui *t);
 bool list_line_matches(const struct list *l, const struct list_line *line);
 
 /* ---- complete.c */

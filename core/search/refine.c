@@ -96,7 +96,7 @@ static enum st measure_moves(struct refiner *r)
 {
 	const struct mat **view = view_of(r, r->at);
 	struct scan *sc = NULL;
-	enum st st = scan_new_base(&sc, r->in->m, view, r->in->moves, r->s, r->e);
+	enum st st = scan_new_parts(&sc, r->in->m, view, r->in->moves, r->s, r->e);
 
 	list_moves(r);
 	for (size_t i = 0; i < r->n * r->k; i++)
@@ -183,7 +183,7 @@ static enum st judge(struct refiner *r, struct refine_result *out, size_t *best)
 	struct scan_cell c = { 0 };
 	double least = 0;
 	struct scan *sc = NULL;
-	enum st st = scan_new_base(&sc, r->in->m, view, r->in->judge, r->s, r->e);
+	enum st st = scan_new_parts(&sc, r->in->m, view, r->in->judge, r->s, r->e);
 
 	*best = r->n_try;
 	if (!st) {
@@ -214,7 +214,7 @@ static enum st account(struct refiner *r, struct refine_result *out, const uint8
 	const struct mat **from = view_of(r, start), **to = view_of(r, r->at);
 	struct scan_cell c;
 	struct scan *sc = NULL;
-	enum st st = scan_new_base(&sc, r->in->m, from, r->in->judge, r->s, r->e);
+	enum st st = scan_new_parts(&sc, r->in->m, from, r->in->judge, r->s, r->e);
 
 	if (!st)
 		st = scan_view(sc, to, &c, r->s, r->e);

@@ -21,8 +21,8 @@ struct refine_input {
 	/* Sizes, rules, and by a damage that is a number which cells may be used; the damages
 	 * themselves are not read. */
 	const struct front_input *front;
-	uint64_t budget;                        /* bytes; the layout must be within */
-	const struct token_text *moves, *judge; /* disjoint */
+	uint64_t budget; /* bytes; the layout must be within */
+	const struct scan_text *moves, *judge; /* disjoint, but where there is too little */
 	size_t rounds;                          /* 0: 3 */
 };
 

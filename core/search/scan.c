@@ -21,10 +21,15 @@ static size_t most(size_t a, size_t b)
 	return a > b ? a : b;
 }
 
+/* What memory depends on. */
+struct shape {
+	size_t rows, longest; /* of the text, of its longest sequence */
+};
+
 /* Whole sequences, as many rows as a batch may have. */
-static size_t batch_rows(const struct token_text *t)
+static size_t batch_rows(struct shape t)
 {
-	return most(t->len, BATCH_ROWS);
+	return most(t.longest, BATCH_ROWS);
 }
 
 static size_t head_rows(size_t vocab)
@@ -37,19 +42,19 @@ static size_t head_rows(size_t vocab)
 
 /* Cells whose final states wait for the head together; at least one, whose sequences then go
  * through the blocks in turns. */
-static size_t cells_at_once(const struct token_text *t, bool keep)
+static size_t cells_at_once(struct shape t, bool keep)
 {
-	size_t n = batch_rows(t) / most(t->n_seq * t->len, 1);
+	size_t n = batch_rows(t) / most(t.rows, 1);
 
 	n = most(n, keep ? 1 : FINAL_CELLS);
 	return n > BATCH_CELLS ? BATCH_CELLS : n;
 }
 
 /* keep: the reference's logits are kept. */
-static uint64_t need_of(const struct model *m, const struct token_text *t, bool keep)
+static uint64_t need_of(const struct model *m, struct shape t, bool keep)
 {
 	const struct hparams *hp = &m->hp;
-	uint64_t rows = (uint64_t)t->n_seq * t->len, head = head_rows(hp->vocab);
+	uint64_t rows = t.rows, head = head_rows(hp->vocab);
 	uint64_t cells = cells_at_once(t, keep), batch = batch_rows(t);
 	uint64_t act =
 		4 * (uint64_t)hp->hidden + 4 * (uint64_t)hp->inter; /* fwd's scratch, about */
@@ -61,19 +66,21 @@ static uint64_t need_of(const struct model *m, const struct token_text *t, bool 
 	return need * sizeof(float) + rows * (cells + 3) * sizeof(double);
 }
 
-static bool few_logits(const struct token_text *t)
+static bool few_logits(struct shape t)
 {
-	return t->n_seq * t->len <= LOGIT_ROWS;
+	return t.rows <= LOGIT_ROWS;
 }
 
 uint64_t scan_need(const struct model *m, const struct token_text *t)
 {
-	return need_of(m, t, few_logits(t));
+	struct shape all = { t->n_seq * t->len, t->len };
+
+	return need_of(m, all, few_logits(all));
 }
 
 /* Kept logits save a head for each few cells; no reason to take more than half of what is
  * free. */
-static bool keeps_logits(const struct model *m, const struct token_text *t)
+static bool keeps_logits(const struct model *m, struct shape t)
 {
 	return few_logits(t) && (!m->be->host_memory || need_of(m, t, true) <= mem_available() / 2);
 }
@@ -149,9 +156,9 @@ static enum st alloc_host(struct scan *sc, struct err *e)
 		       : ST_NOMEM;
 }
 
-static enum st alloc_scan(
-	struct scan *sc, const struct token_text *t, const struct sink *s, struct err *e)
+static enum st alloc_scan(struct scan *sc, const struct sink *s, struct err *e)
 {
+	struct shape t = { sc->rows, sc->longest };
 	bool keep = keeps_logits(sc->m, t);
 	uint64_t need = need_of(sc->m, t, keep);
 	enum st st;
@@ -159,8 +166,6 @@ static enum st alloc_scan(
 	sc->batch_rows = batch_rows(t);
 	sc->head_rows = head_rows(sc->m->hp.vocab);
 	sc->at_once = cells_at_once(t, keep);
-	if (sc->m->be->host_memory && need > mem_available())
-		return no_room(sc, need, e);
 	st = fwd_new(&sc->f, sc->m, sc->batch_rows, e);
 	if (!st)
 		st = alloc_device(sc, keep, need, s, e);
@@ -168,9 +173,14 @@ static enum st alloc_scan(
 		st = alloc_host(sc, e);
 	if (st)
 		return st;
-	sc->span = xarray(sc->batch_rows / sc->len, sizeof *sc->span);
-	for (size_t i = 0; i < sc->batch_rows / sc->len; i++)
-		sc->span[i] = (struct span){ NULL, sc->len };
+	sc->span = big_array(sc->at_once * sc->n_seq, sizeof *sc->span, "the scan's text", e);
+	if (!sc->span)
+		return ST_NOMEM;
+	for (size_t i = 0; i < sc->at_once * sc->n_seq; i++) {
+		size_t q = i % sc->n_seq;
+
+		sc->span[i] = (struct span){ NULL, sc->at[q + 1] - sc->at[q] };
+	}
 	return ST_OK;
 }
 
@@ -203,7 +213,8 @@ void scan_free(struct scan *sc)
 	xfree(sc->z);
 	xfree(sc->base);
 	xfree(sc->view);
-	xfree(sc->span);
+	big_free(sc->span);
+	big_free(sc->at);
 	xfree(sc);
 }
 
@@ -221,9 +232,11 @@ void scan_copy(const struct scan *sc, float *to, const float *from, size_t rows)
 
 size_t scan_seqs(const struct scan *sc, size_t q)
 {
-	size_t n = sc->batch_rows / sc->len;
+	size_t n = 1;
 
-	return sc->n_seq - q < n ? sc->n_seq - q : n;
+	while (q + n < sc->n_seq && sc->at[q + n + 1] - sc->at[q] <= sc->batch_rows)
+		n++;
+	return n;
 }
 
 bool scan_same(const struct mat *a, const struct mat *b)
@@ -254,7 +267,7 @@ static enum st walk(struct scan *sc, const struct mat *const *view, size_t from,
 
 			n = scan_seqs(sc, q);
 			st = fwd_blocks(sc->f, view, l, l + 1,
-				scan_row(sc, sc->h[l + 1], q * sc->len), sc->span, n, NULL, s, e);
+				scan_row(sc, sc->h[l + 1], sc->at[q]), sc->span + q, n, NULL, s, e);
 			if (st)
 				return st;
 		}
@@ -321,25 +334,84 @@ static void set_base(struct scan *sc, const struct mat *const *base)
 	sc->on_reference = scan_differ(sc, sc->base, sc->m->ref) == sc->m->hp.layers;
 }
 
-enum st scan_new_base(struct scan **out, const struct model *m, const struct mat *const *base,
-	const struct token_text *t, const struct sink *s, struct err *e)
+/* Tokens of a piece of a lone sequence, for the standard error; where there are no two. */
+enum { PIECE = 64, PIECE_SHORT = 8 };
+
+static enum st check_text(struct scan *sc, const struct scan_text *t, struct err *e)
 {
-	struct scan *sc;
-	size_t rows;
+	struct shape all;
+	uint64_t need;
+
+	if (!t->n || t->n > SCAN_PARTS)
+		return err_set(e, ST_INVALID, "a scan takes 1 to %d sources of text, not %zu",
+			SCAN_PARTS, t->n);
+	for (size_t p = 0; p < t->n; p++) {
+		size_t rows, len = t->part[p].len;
+
+		if (!size_mul(&rows, t->part[p].n_seq, len) || !rows ||
+			!size_add(&sc->rows, sc->rows, rows))
+			return err_set(e, ST_INVALID, "the text to scan has no tokens");
+		sc->n_seq += t->part[p].n_seq;
+		sc->longest = most(sc->longest, len);
+	}
+	all = (struct shape){ sc->rows, sc->longest };
+	need = need_of(sc->m, all, keeps_logits(sc->m, all));
+	return sc->m->be->host_memory && need > mem_available() ? no_room(sc, need, e) : ST_OK;
+}
+
+static enum st set_text(struct scan *sc, const struct scan_text *t, struct err *e)
+{
+	enum st st = check_text(sc, t, e);
+
+	if (st)
+		return st;
+	sc->at = big_array(sc->n_seq + 1, sizeof *sc->at, "the scan's text", e);
+	if (!sc->at)
+		return ST_NOMEM;
+	sc->at[0] = 0;
+	sc->parts = t->n;
+	for (size_t p = 0, q = 0; p < t->n; p++) {
+		size_t len = t->part[p].len, n = t->part[p].n_seq;
+
+		sc->part[p] = (struct scan_range){ .row = sc->at[q],
+			.rows = n * len,
+			.piece = n > 1             ? len
+				 : len < 2 * PIECE ? PIECE_SHORT
+						   : PIECE,
+			.weight = t->weight[p] };
+		for (size_t end = q + n; q < end; q++)
+			sc->at[q + 1] = sc->at[q] + len;
+	}
+	return ST_OK;
+}
+
+static enum st embed(struct scan *sc, const struct scan_text *t, struct err *e)
+{
+	enum st st = ST_OK;
+
+	for (size_t p = 0; !st && p < sc->parts; p++)
+		st = fwd_embed(sc->f, t->part[p].id, sc->part[p].rows,
+			scan_row(sc, sc->h[0], sc->part[p].row), e);
+	return st;
+}
+
+enum st scan_new_parts(struct scan **out, const struct model *m, const struct mat *const *base,
+	const struct scan_text *t, const struct sink *s, struct err *e)
+{
+	struct scan *sc = xalloc(sizeof *sc);
 	enum st st;
 
 	*out = NULL;
-	if (!size_mul(&rows, t->n_seq, t->len) || !rows)
-		return err_set(e, ST_INVALID, "the text to scan has no tokens");
-	sc = xalloc(sizeof *sc);
 	sc->m = m;
-	sc->n_seq = t->n_seq;
-	sc->len = t->len;
-	sc->rows = rows;
+	st = set_text(sc, t, e);
+	if (st) {
+		scan_free(sc);
+		return st;
+	}
 	set_base(sc, base);
-	st = alloc_scan(sc, t, s, e);
+	st = alloc_scan(sc, s, e);
 	if (!st)
-		st = fwd_embed(sc->f, t->id, rows, sc->h[0], e);
+		st = embed(sc, t, e);
 	if (!st)
 		st = walk(sc, m->ref, 0, s, e);
 	if (!st)
@@ -352,6 +424,14 @@ enum st scan_new_base(struct scan **out, const struct model *m, const struct mat
 	}
 	*out = sc;
 	return ST_OK;
+}
+
+enum st scan_new_base(struct scan **out, const struct model *m, const struct mat *const *base,
+	const struct token_text *t, const struct sink *s, struct err *e)
+{
+	struct scan_text one = { .n = 1, .part = { *t }, .weight = { 1 } };
+
+	return scan_new_parts(out, m, base, &one, s, e);
 }
 
 enum st scan_new(struct scan **out, const struct model *m, const struct token_text *t,

@@ -35,14 +35,38 @@ BD_MUST_USE enum st scan_new_base(struct scan **out, const struct model *m,
 void scan_free(struct scan *s);
 uint64_t scan_need(const struct model *m, const struct token_text *t); /* bytes, at most */
 
-struct scan_cell {
-	uint32_t linear;
-	uint8_t format;
+/* Text of several sources that is scanned at once: sequences of all of them are rows of the
+ * same batches.  Sequences have one length within a source. */
+enum { SCAN_PARTS = 4 };
+struct scan_text {
+	size_t n; /* sources */
+	struct token_text part[SCAN_PARTS];
+	double weight[SCAN_PARTS]; /* of the means; above 0, in all 1 */
+};
+/* As scan_new_base (base NULL: as scan_new), over all parts. */
+BD_MUST_USE enum st scan_new_parts(struct scan **out, const struct model *m,
+	const struct mat *const *base, const struct scan_text *t, const struct sink *s,
+	struct err *e);
+
+/* What a cell does on one source. */
+struct scan_part {
 	double kl, se; /* nats a token; se over sequences, or over 64-token pieces when one */
 	double top1;   /* share of agreeing largest logits */
 	/* kl less the base's on the same tokens, below 0 where the swap helps, and the error
 	 * of that difference over the same sequences or pieces; kl and se on the reference */
 	double delta, delta_se;
+};
+
+/* Of several sources the weighted mean: sources are strata, so that mean = sum w_i mean_i and
+ * se^2 = sum w_i^2 se_i^2 (Cochran, Sampling Techniques, 5.3). */
+struct scan_cell {
+	uint32_t linear;
+	uint8_t format;
+	uint8_t parts; /* sources; 1 where there are no several */
+	double kl, se; /* as of a part */
+	double top1;
+	double delta, delta_se;
+	struct scan_part part[SCAN_PARTS]; /* [parts] */
 };
 
 /* The base's own distance from the reference; delta is 0.  linear and format are left. */

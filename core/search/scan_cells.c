@@ -8,11 +8,6 @@
 
 #include "core/search/scan_priv.h"
 
-enum {
-	PIECE = 64,     /* tokens of a piece of a lone sequence, for the standard error */
-	PIECE_SHORT = 8 /* where there are no two of those */
-};
-
 static size_t least(size_t a, size_t b)
 {
 	return a < b ? a : b;
@@ -109,22 +104,22 @@ static double value(const double *kl, const double *less, size_t i)
 	return less ? kl[i] - less[i] : kl[i];
 }
 
-/* Mean of kl, or of kl - less, and its standard error over pieces: sequences, or cuts of a
- * lone one.  Pieces may differ in length, so their deviations are weighted. */
+/* Mean of kl, or of kl - less, over a part's rows, and its standard error over pieces:
+ * sequences, or cuts of a lone one.  Pieces may differ in length, so their deviations are
+ * weighted. */
 static void mean_of(
-	const struct scan *sc, const double *kl, const double *less, double *mean, double *se)
+	const struct scan_range *of, const double *kl, const double *less, double *mean, double *se)
 {
-	size_t piece = sc->n_seq > 1 ? sc->len : sc->len < 2 * PIECE ? PIECE_SHORT : PIECE;
-	size_t pieces = 0;
-	double sum = 0, dev = 0, rows = (double)sc->rows;
+	size_t pieces = 0, end = of->row + of->rows;
+	double sum = 0, dev = 0, rows = (double)of->rows;
 
-	for (size_t i = 0; i < sc->rows; i++)
+	for (size_t i = of->row; i < end; i++)
 		sum += value(kl, less, i);
 	*mean = sum / rows;
-	for (size_t i = 0; i < sc->rows; i += piece, pieces++) {
+	for (size_t i = of->row; i < end; i += of->piece, pieces++) {
 		double d = 0;
 
-		for (size_t j = i; j < i + piece && j < sc->rows; j++)
+		for (size_t j = i; j < i + of->piece && j < end; j++)
 			d += value(kl, less, j) - *mean;
 		dev += d * d;
 	}
@@ -133,28 +128,59 @@ static void mean_of(
 		*se = sqrt(dev * (double)pieces / (double)(pieces - 1)) / rows;
 }
 
+/* The cell from its parts. */
+static void put_together(const struct scan *sc, struct scan_cell *c)
+{
+	double var = 0, delta_var = 0;
+
+	c->parts = (uint8_t)sc->parts;
+	c->kl = c->top1 = c->delta = 0;
+	for (size_t p = 0; p < sc->parts; p++) {
+		const struct scan_part *of = &c->part[p];
+		double w = sc->part[p].weight;
+
+		c->kl += w * of->kl;
+		c->top1 += w * of->top1;
+		c->delta += w * of->delta;
+		var += w * w * of->se * of->se;
+		delta_var += w * w * of->delta_se * of->delta_se;
+	}
+	c->se = sqrt(var);
+	c->delta_se = sqrt(delta_var);
+	if (sc->parts > 1)
+		return;
+	c->se = c->part[0].se; /* to the last bit */
+	c->delta_se = c->part[0].delta_se;
+}
+
 /* kl, agree: [rows] */
 static void summarise(
 	const struct scan *sc, const double *kl, const uint8_t *agree, struct scan_cell *c)
 {
-	size_t same = 0;
+	for (size_t p = 0; p < sc->parts; p++) {
+		const struct scan_range *of = &sc->part[p];
+		struct scan_part *to = &c->part[p];
+		size_t same = 0;
 
-	for (size_t i = 0; i < sc->rows; i++)
-		same += agree[i];
-	c->top1 = (double)same / (double)sc->rows;
-	mean_of(sc, kl, NULL, &c->kl, &c->se);
-	mean_of(sc, kl, sc->base_kl, &c->delta, &c->delta_se);
+		for (size_t i = of->row; i < of->row + of->rows; i++)
+			same += agree[i];
+		to->top1 = (double)same / (double)of->rows;
+		mean_of(of, kl, NULL, &to->kl, &to->se);
+		mean_of(of, kl, sc->base_kl, &to->delta, &to->delta_se);
+	}
+	put_together(sc, c);
 }
 
 void scan_base(const struct scan *sc, struct scan_cell *out)
 {
-	if (sc->on_reference) {
-		out->kl = out->se = 0;
-		out->top1 = 1;
-	} else {
+	if (!sc->on_reference)
 		summarise(sc, sc->base_kl, sc->base_agree, out);
-	}
-	out->delta = out->delta_se = 0;
+	for (size_t p = 0; p < sc->parts; p++)
+		if (sc->on_reference)
+			out->part[p] = (struct scan_part){ .top1 = 1 };
+		else
+			out->part[p].delta = out->part[p].delta_se = 0;
+	put_together(sc, out);
 }
 
 /* ---- cells */
@@ -205,32 +231,33 @@ static enum st swapped_block(
 	size_t l = sc->m->linear[c->linear].layer;
 	enum st st;
 
-	scan_copy(sc, to, scan_row(sc, sc->h[l], seq * sc->len), n_seq * sc->len);
+	scan_copy(sc, to, scan_row(sc, sc->h[l], sc->at[seq]), sc->at[seq + n_seq] - sc->at[seq]);
 	sc->view[c->linear] = cell_mat(sc, b->v, c);
-	st = fwd_blocks(sc->f, sc->view, l, l + 1, to, sc->span, n_seq, NULL, b->s, b->e);
+	st = fwd_blocks(sc->f, sc->view, l, l + 1, to, sc->span + seq, n_seq, NULL, b->s, b->e);
 	sc->view[c->linear] = sc->base[c->linear];
 	return st;
 }
 
 /* The sequences seq ... seq + n_seq of the cells at places first ... first + n through the
- * network; h [n][n_seq * len][hidden] becomes their final states. */
+ * network (all of them where n > 1); h [n][their rows][hidden] becomes their final states. */
 static enum st staircase(
 	struct batch *b, size_t first, size_t n, float *h, size_t seq, size_t n_seq)
 {
 	struct scan *sc = b->sc;
 	size_t layers = sc->m->hp.layers, joined = 0, upto = 0;
+	size_t rows = sc->at[seq + n_seq] - sc->at[seq];
 	enum st st = ST_OK;
 
 	while (!st && upto < layers) {
 		size_t l = joined < n ? block_of(b, first + joined) : layers - 1;
 
 		if (joined) /* those that joined so far, through the blocks up to l */
-			st = fwd_blocks(sc->f, sc->base, upto, l + 1, h, sc->span, joined * n_seq,
-				NULL, b->s, b->e);
+			st = fwd_blocks(sc->f, sc->base, upto, l + 1, h, sc->span + seq,
+				joined * n_seq, NULL, b->s, b->e);
 		upto = l + 1;
 		for (; !st && joined < n && block_of(b, first + joined) == l; joined++)
 			st = swapped_block(b, &b->cell[b->order[first + joined]],
-				scan_row(sc, h, joined * n_seq * sc->len), seq, n_seq);
+				scan_row(sc, h, joined * rows), seq, n_seq);
 	}
 	return st;
 }
@@ -250,7 +277,7 @@ static enum st run_batch(struct batch *b)
 			for (size_t q = 0; !st && q < sc->n_seq; q += k) {
 				k = scan_seqs(sc, q);
 				st = staircase(b, i, 1,
-					scan_row(sc, sc->batch, i * sc->rows + q * sc->len), q, k);
+					scan_row(sc, sc->batch, i * sc->rows + sc->at[q]), q, k);
 			}
 	if (!st)
 		st = scan_measure(sc, sc->batch, b->n, sc->kl, sc->agree, b->s, b->e);
@@ -326,11 +353,11 @@ enum st scan_view(struct scan *sc, const struct mat *const *view, struct scan_ce
 		return ST_OK;
 	}
 	for (size_t q = 0; !st && q < sc->n_seq; q += n) {
-		float *h = scan_row(sc, sc->batch, q * sc->len);
+		float *h = scan_row(sc, sc->batch, sc->at[q]);
 
 		n = scan_seqs(sc, q);
-		scan_copy(sc, h, scan_row(sc, sc->h[from], q * sc->len), n * sc->len);
-		st = fwd_blocks(sc->f, view, from, layers, h, sc->span, n, NULL, s, e);
+		scan_copy(sc, h, scan_row(sc, sc->h[from], sc->at[q]), sc->at[q + n] - sc->at[q]);
+		st = fwd_blocks(sc->f, view, from, layers, h, sc->span + q, n, NULL, s, e);
 	}
 	if (!st)
 		st = scan_measure(sc, sc->batch, 1, sc->kl, sc->agree, s, e);

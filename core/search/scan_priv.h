@@ -14,7 +14,13 @@ enum {
 struct scan {
 	const struct model *m;
 	struct fwd *f;
-	size_t n_seq, len, rows;
+	size_t n_seq, rows, longest; /* sequences and rows of all parts; rows of the longest one */
+	size_t *at;                  /* [n_seq + 1]: the first row of each sequence */
+	size_t parts;
+	struct scan_range {
+		size_t row, rows, piece; /* piece: what the standard error is over, in rows */
+		double weight;
+	} part[SCAN_PARTS];
 	const struct mat **base; /* [n_linears]: what the scan stands on */
 	const struct mat **view; /* [n_linears]: base, but for the linear being swapped */
 	bool on_reference;       /* base is the reference */
@@ -23,7 +29,7 @@ struct scan {
 	float **z;   /* of [head_rows][vocab]: the reference's logits; NULL: too many to keep */
 	double *lse; /* [rows], of the reference's logits; host */
 	int32_t *top; /* [rows] */
-	struct span *span;
+	struct span *span; /* [at_once * n_seq]: the text's sequences again and again */
 	size_t batch_rows; /* go through the blocks at once */
 	size_t head_rows, at_once;
 	float *batch;   /* [batch_rows or at_once * rows, the larger][hidden] */

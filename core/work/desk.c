@@ -34,6 +34,7 @@ static void free_cells(struct desk *d)
 	desk_points_free(d);
 	d->points_known = false;
 	variant_set_release(&d->set);
+	desk_free_source_cells(d);
 	xfree(d->cell);
 	xfree(d->cell_by);
 	xfree(d->score);
@@ -68,6 +69,7 @@ static void new_cells(struct desk *d)
 	for (size_t i = 0; i < d->set.n && d->keep < d->set.k; i++)
 		d->cell[i * d->set.k + d->keep] =
 			(struct map_cell){ .state = CELL_SCANNED, .value = 0, .se = 0 };
+	desk_new_source_cells(d);
 }
 
 /* What the variants of a format take; those that the file's own bytes beat are not made. */
@@ -162,15 +164,15 @@ void desk_by(const struct quantizer *q, char out[12])
 	snprintf(out, 12, "%.8s%d", q ? q->name : "none", q ? q->version % 100 : 0);
 }
 
-static void take_cached(struct desk *d, const struct cached_cell *c)
+void desk_take_cached(struct desk *d, const struct cached_cell *c, size_t all,
+	struct map_cell *cell, char (*by)[12])
 {
-	size_t all = d->scan_text.n_seq * d->scan_text.len;
 	enum cell_state state = c->tokens == 0    ? CELL_SCORED
 				: c->tokens < all ? CELL_FAST
 						  : CELL_SCANNED;
 	size_t f = 0, at;
 
-	if (c->linear >= d->set.n || strcmp(c->text, d->text_hash))
+	if (c->linear >= d->set.n)
 		return;
 	while (f < d->set.k && !format_equal(d->set.format[f], c->format))
 		f++;
@@ -179,28 +181,30 @@ static void take_cached(struct desk *d, const struct cached_cell *c)
 	at = c->linear * d->set.k + f;
 	if (state == CELL_SCORED)
 		d->score[at] = c->kl;
-	if (d->cell[at].state > state && d->cell[at].state != CELL_RUNNING)
+	if (cell[at].state > state && cell[at].state != CELL_RUNNING)
 		return;
-	if (d->cell[at].state == state && d->cell[at].tokens > c->tokens &&
-		!strcmp(d->cell_by[at], c->by))
+	if (cell[at].state == state && cell[at].tokens > c->tokens && !strcmp(by[at], c->by))
 		return; /* measured on more of the text */
-	d->cell[at] = (struct map_cell){ .state = (uint8_t)state,
+	cell[at] = (struct map_cell){ .state = (uint8_t)state,
 		.tokens = c->tokens,
 		.value = (float)c->kl,
 		.se = (float)c->se };
-	snprintf(d->cell_by[at], sizeof d->cell_by[at], "%s", c->by);
+	snprintf(by[at], sizeof by[at], "%s", c->by);
 }
 
 void desk_apply_cells(struct desk *d)
 {
 	const struct cached_cell *c;
-	size_t n = cache_cells(d->cache, &c);
+	size_t n = cache_cells(d->cache, &c), all = d->scan_text.n_seq * d->scan_text.len;
 
 	d->cells_kept = 0;
 	if (!d->text_hash[0])
 		return;
-	for (size_t i = 0; i < n; i++)
-		take_cached(d, &c[i]);
+	if (desk_mixed(d))
+		desk_mix_cached(d, c, n);
+	for (size_t i = 0; i < n && !desk_mixed(d); i++)
+		if (!strcmp(c[i].text, d->text_hash))
+			desk_take_cached(d, &c[i], all, d->cell, d->cell_by);
 	for (size_t i = 0; i < d->set.n * d->set.k; i++)
 		d->cells_kept += i % d->set.k != d->keep && d->cell[i].state >= CELL_FAST;
 }
@@ -254,7 +258,7 @@ enum st desk_identify(struct desk *d, const struct sink *s, struct err *e)
 		log_at(LOG_WARN, "cache", "%s; nothing will be kept", soft.msg);
 		return ST_OK;
 	}
-	return desk_set_text(d, d->text_path, 0, s, e); /* with all the cache has of it */
+	return desk_text_again(d, s, e);
 }
 
 enum st desk_open(struct desk **out, const char *path, const struct desk_options *o,
@@ -272,7 +276,8 @@ enum st desk_open(struct desk **out, const char *path, const struct desk_options
 			d->tok = NULL;
 		find_template(d, o->template);
 		d->formats = o->formats ? xstrdup(o->formats) : NULL;
-		st = desk_set_text(d, o->text, d->scan_tokens, s, e);
+		st = o->sources ? desk_set_sources(d, o->sources, d->scan_tokens, s, e)
+				: desk_set_text(d, o->text, d->scan_tokens, s, e);
 	}
 	if (st) {
 		desk_close(d);
@@ -293,6 +298,7 @@ void desk_close(struct desk *d)
 	tokenizer_free(d->tok);
 	model_free(d->m);
 	cache_close(d->cache); /* after the variants: it holds their maps */
+	desk_forget_sources(d);
 	xfree(d->text_path);
 	xfree(d->text_told);
 	xfree(d->formats);

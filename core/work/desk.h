@@ -36,6 +36,7 @@
 #include "core/work/cache.h"
 #include "core/work/point.h"
 #include "core/work/snap.h"
+#include "core/work/sources.h"
 
 enum stage {
 	STAGE_MINMAX,
@@ -56,6 +57,7 @@ enum desk_change { DESK_FORMATS, DESK_VARIANTS, DESK_CELLS, DESK_TEXT, DESK_POIN
 struct desk_options {
 	const char *formats;  /* NULL: the default dial */
 	const char *text;     /* scan and calibrate on this file; NULL: self-sampled */
+	const struct sources *sources; /* or on these; NULL: text */
 	const char *template; /* NULL: the model's own */
 	size_t scan_tokens;   /* 0: 512 */
 	bool read_only;
@@ -79,10 +81,20 @@ struct desk {
 	double *score;         /* [n][k]: first scores, NAN unknown */
 	bool *useful;          /* [n][k]: no other format is smaller and better */
 	struct token_text scan_text, calib_text;
-	char *text_path;    /* NULL: self-sampled */
+	char *text_path;    /* NULL: self-sampled, or several sources */
 	char text_name[96]; /* for people */
 	char text_hash[17]; /* of scan_text's ids; "": there is none yet */
-	char *text_told;    /* file whose oddities have been said */
+	char *text_told;    /* files whose oddities have been said, each in lines of its own */
+	/* Where there are several sources, each has its own part of the scan's text, just as if it
+	 * were alone, and its own cells; `cell` is then their weighted mean, and scan_text mixes
+	 * all parts in sequences of the shortest length, for what wants one text. */
+	struct sources sources;
+	struct desk_source {
+		struct token_text text;
+		char hash[17];         /* of its ids; "": there are none yet */
+		struct map_cell *cell; /* [n][k] */
+		char (*cell_by)[12];   /* [n][k] */
+	} source[SOURCES_MAX];         /* [sources.n] where that is 2 or more, else not used */
 	struct moments moments;
 	size_t scan_tokens;
 	bool *calibrated;           /* [n][k]: gptq was tried against what is in the slot */
@@ -115,6 +127,14 @@ BD_MUST_USE enum st desk_set_formats(
 	struct desk *d, const char *names, const struct sink *s, struct err *e);
 BD_MUST_USE enum st desk_set_text(struct desk *d, const char *path, size_t tokens,
 	const struct sink *s, struct err *e);
+
+/* Several sources, or one: as desk_set_text.  Each source is scanned on `tokens` tokens of its
+ * own, so that its cells hold under any weights, and are those it would have alone; only
+ * calibrated variants made under other weights may stand behind a cell from the cache. */
+BD_MUST_USE enum st desk_set_sources(struct desk *d, const struct sources *src, size_t tokens,
+	const struct sink *s, struct err *e);
+/* The same text again, with all the cache has of it. */
+BD_MUST_USE enum st desk_text_again(struct desk *d, const struct sink *s, struct err *e);
 
 BD_MUST_USE enum st desk_stage(struct desk *d, enum stage g, const struct sink *s, struct err *e);
 const char *desk_stage_name(enum stage g);
@@ -196,5 +216,10 @@ size_t desk_start(const struct desk *d, int32_t start[8]);
  * used so far. */
 BD_MUST_USE enum st desk_measure_text(
 	struct desk *d, size_t tokens, struct token_text *t, const struct sink *s, struct err *e);
+/* A view on held-out text; of several sources, sequences by weight, and each source a stratum
+ * of the mean with the weight it has exactly. */
+struct eval_result;
+BD_MUST_USE enum st desk_measure_view(struct desk *d, const struct mat *const *view, size_t tokens,
+	struct eval_result *r, const struct sink *s, struct err *e);
 
 #endif

@@ -10,32 +10,52 @@ struct cells_run {
 	struct desk *d;
 	enum cell_state state;
 	const char *stage;
-	size_t tokens, done, total;
+	size_t source[SOURCES_MAX]; /* that the parts of the scan are of */
+	size_t tokens[SOURCES_MAX]; /* of each part */
+	size_t done, total;
 	const struct sink *s;
 };
+
+/* What was measured on one source, and on a lone text. */
+static void keep_part(const struct cells_run *r, const struct scan_cell *c, size_t p)
+{
+	struct desk *d = r->d;
+	struct desk_source *of = desk_mixed(d) ? &d->source[r->source[p]] : NULL;
+	size_t at = c->linear * d->set.k + c->format;
+	char *by = of ? of->cell_by[at] : d->cell_by[at];
+	struct cached_cell cc = { .linear = c->linear,
+		.format = d->set.format[c->format],
+		.tokens = (uint32_t)r->tokens[p],
+		.kl = c->part[p].kl,
+		.se = c->part[p].se,
+		.top1 = c->part[p].top1 };
+
+	*(of ? &of->cell[at] : &d->cell[at]) = (struct map_cell){ .state = (uint8_t)r->state,
+		.tokens = cc.tokens,
+		.value = (float)cc.kl,
+		.se = (float)cc.se };
+	desk_by(variant_at(&d->set, c->linear, c->format)->by, by);
+	memcpy(cc.by, by, sizeof cc.by);
+	memcpy(cc.text, of ? of->hash : d->text_hash, sizeof cc.text);
+	cache_put_cell(d->cache, &cc);
+}
 
 static void cell_done(void *arg, const struct scan_cell *c)
 {
 	struct cells_run *r = arg;
 	struct desk *d = r->d;
 	size_t at = c->linear * d->set.k + c->format;
-	struct cached_cell cc = { .linear = c->linear,
-		.format = d->set.format[c->format],
-		.tokens = (uint32_t)r->tokens,
-		.kl = c->kl,
-		.se = c->se,
-		.top1 = c->top1 };
+	struct scan_cell whole = *c;
 
-	d->cell[at] = (struct map_cell){ .state = (uint8_t)r->state,
-		.tokens = cc.tokens,
-		.value = (float)c->kl,
-		.se = (float)c->se };
-	desk_by(variant_at(&d->set, c->linear, c->format)->by, d->cell_by[at]);
-	memcpy(cc.by, d->cell_by[at], sizeof cc.by);
-	memcpy(cc.text, d->text_hash, sizeof cc.text);
-	cache_put_cell(d->cache, &cc);
+	for (size_t p = 0; p < c->parts; p++)
+		keep_part(r, c, p);
+	if (desk_mixed(d)) { /* with the sources that were measured before */
+		desk_mix_cell(d, at);
+		whole.kl = (double)d->cell[at].value;
+		whole.se = (double)d->cell[at].se;
+	}
 	if (d->measured)
-		d->measured(d->arg, c, r->stage);
+		d->measured(d->arg, &whole, r->stage);
 	sink_progress(r->s, (double)++r->done, (double)r->total);
 	desk_tell(d, DESK_CELLS);
 }
@@ -174,17 +194,75 @@ static bool measurable(const struct desk *d, size_t i, size_t f)
 	return d->useful[i * d->set.k + f] && f != d->keep && variant_at(&d->set, i, f)->mat.data;
 }
 
-static bool cell_wanted(const struct desk *d, size_t i, size_t f, enum cell_state state)
+static bool known_enough(
+	const struct map_cell *c, const char *measured_by, const char *by, enum cell_state state)
 {
-	const struct map_cell *c = &d->cell[i * d->set.k + f];
+	if (state == CELL_FAST)
+		return c->state >= CELL_FAST && c->state <= CELL_SCANNED;
+	return c->state == CELL_SCANNED && !strcmp(by, measured_by);
+}
+
+/* A bit for each source that the cell is still to be measured on; a lone text is bit 0. */
+static unsigned wanted_on(const struct desk *d, size_t i, size_t f, enum cell_state state)
+{
+	size_t at = i * d->set.k + f;
+	unsigned mask = 0;
 	char by[12];
 
 	if (!measurable(d, i, f))
-		return false;
-	if (state == CELL_FAST)
-		return c->state < CELL_FAST || c->state > CELL_SCANNED;
+		return 0;
 	desk_by(variant_at(&d->set, i, f)->by, by);
-	return c->state != CELL_SCANNED || strcmp(by, d->cell_by[i * d->set.k + f]);
+	if (!desk_mixed(d))
+		return !known_enough(&d->cell[at], d->cell_by[at], by, state);
+	for (size_t s = 0; s < d->sources.n; s++)
+		if (!known_enough(&d->source[s].cell[at], d->source[s].cell_by[at], by, state))
+			mask |= 1u << s;
+	return mask;
+}
+
+/* One scan over the sources of the mask: their sequences are rows of the same batches. */
+static enum st measure_on(struct cells_run *r, unsigned mask, const struct token_text *text,
+	const struct scan_cell *cells, size_t n, struct err *e)
+{
+	struct desk *d = r->d;
+	struct scan_text t = { 0 };
+	struct scan *sc = NULL;
+	struct sink quiet;
+	enum st st;
+
+	for (size_t s = 0; s < SOURCES_MAX; s++)
+		if (mask >> s & 1) {
+			r->source[t.n] = s;
+			r->tokens[t.n] = text[s].n_seq * text[s].len;
+			t.weight[t.n] = desk_mixed(d) ? d->sources.at[s].weight : 1;
+			t.part[t.n++] = text[s];
+		}
+	st = scan_new_parts(&sc, d->m, NULL, &t, silent(r->s, &quiet), e);
+	sink_progress(r->s, (double)r->done, (double)r->total);
+	if (!st)
+		st = scan_cells(sc, &d->set, cells, n, cell_done, r, silent(r->s, &quiet), e);
+	scan_free(sc);
+	return st;
+}
+
+/* Those that lack the same sources are measured together, in the order they are in. */
+static enum st measure_all(struct cells_run *r, const struct token_text *text,
+	const struct scan_cell *cells, const uint8_t *mask, size_t n, struct err *e)
+{
+	struct scan_cell *alike = xarray(n + 1, sizeof *alike);
+	enum st st = ST_OK;
+
+	for (unsigned m = (1u << SOURCES_MAX) - 1; m && !st; m--) {
+		size_t k = 0;
+
+		for (size_t i = 0; i < n; i++)
+			if (mask[i] == m)
+				alike[k++] = cells[i];
+		if (k)
+			st = measure_on(r, m, text, alike, k, e);
+	}
+	xfree(alike);
+	return st;
 }
 
 enum st desk_measure_cells(
@@ -194,36 +272,68 @@ enum st desk_measure_cells(
 	struct cells_run r = {
 		.d = d, .state = state, .s = s, .stage = state == CELL_FAST ? "fast" : "scan"
 	};
+	struct token_text text[SOURCES_MAX] = { { 0 } };
 	struct scan_cell *cells;
-	struct scan *sc = NULL;
-	struct sink quiet;
-	struct token_text t;
+	uint8_t *mask;
 	enum st st = desk_scan_text(d, s, e);
 
 	if (st)
 		return st;
-	t = state == CELL_FAST ? head_of(&d->scan_text, DESK_FAST_TOKENS) : d->scan_text;
-	r.tokens = t.n_seq * t.len;
+	for (size_t i = 0; i < (desk_mixed(d) ? d->sources.n : 1); i++) {
+		text[i] = desk_mixed(d) ? d->source[i].text : d->scan_text;
+		if (state == CELL_FAST)
+			text[i] = head_of(&text[i], DESK_FAST_TOKENS);
+	}
 	cells = xarray(d->set.n * k + 1, sizeof *cells);
 	for (size_t i = 0; i < d->set.n; i++)
 		for (size_t f = 0; f < k; f++) {
 			total += d->useful[i * k + f] && f != d->keep;
-			if (cell_wanted(d, i, f, state))
+			if (wanted_on(d, i, f, state))
 				cells[n++] = (struct scan_cell){ .linear = (uint32_t)i,
 					.format = (uint8_t)f };
 		}
 	order_desk = d;
 	qsort(cells, n, sizeof *cells, state == CELL_FAST ? by_block : by_slope);
+	mask = xarray(n + 1, 1);
+	for (size_t i = 0; i < n; i++)
+		mask[i] = (uint8_t)wanted_on(d, cells[i].linear, cells[i].format, state);
 	r.total = total;
 	r.done = total - n;
-	if (n) {
-		st = scan_new(&sc, d->m, &t, silent(s, &quiet), e);
-		sink_progress(s, (double)r.done, (double)r.total);
-		if (!st)
-			st = scan_cells(sc, &d->set, cells, n, cell_done, &r, silent(s, &quiet), e);
-		scan_free(sc);
-	}
+	st = measure_all(&r, text, cells, mask, n, e);
+	xfree(mask);
 	xfree(cells);
+	return st;
+}
+
+/* ---- more tokens for some */
+
+static unsigned short_on(const struct desk *d, size_t at)
+{
+	unsigned mask = 0;
+
+	if (!desk_mixed(d))
+		return d->cell[at].tokens < DESK_MORE_TOKENS;
+	for (size_t s = 0; s < d->sources.n; s++)
+		if (d->source[s].cell[at].tokens < DESK_MORE_TOKENS)
+			mask |= 1u << s;
+	return mask;
+}
+
+/* Text of the sources that any of the cells lacks; the bits of those that have as much. */
+static enum st more_texts(struct desk *d, unsigned lacking, struct token_text *text, unsigned *have,
+	const struct sink *s, struct err *e)
+{
+	enum st st = ST_OK;
+
+	*have = 0;
+	for (size_t i = 0; i < SOURCES_MAX && !st; i++) {
+		if (!(lacking >> i & 1))
+			continue;
+		st = desk_more_text_of(d, desk_mixed(d) ? d->sources.at[i].path : d->text_path,
+			DESK_MORE_TOKENS, &text[i], s, e);
+		if (!st && text[i].n_seq)
+			*have |= 1u << i;
+	}
 	return st;
 }
 
@@ -232,28 +342,31 @@ enum st desk_measure_more(struct desk *d, const struct scan_cell *cell, size_t n
 {
 	struct cells_run r = { .d = d, .state = CELL_SCANNED, .s = s, .stage = "more" };
 	struct scan_cell *wanted = xarray(n + 1, sizeof *wanted);
-	struct scan *sc = NULL;
-	struct sink quiet;
-	struct token_text t = { 0 };
-	enum st st = ST_OK;
+	uint8_t *mask = xarray(n + 1, 1);
+	struct token_text text[SOURCES_MAX] = { { 0 } };
+	unsigned lacking = 0, have = 0;
+	size_t lack = 0;
+	enum st st;
 
 	for (size_t i = 0; i < n; i++) {
-		size_t at = cell[i].linear * d->set.k + cell[i].format;
+		unsigned m = short_on(d, cell[i].linear * d->set.k + cell[i].format);
 
-		if (measurable(d, cell[i].linear, cell[i].format) &&
-			d->cell[at].tokens < DESK_MORE_TOKENS)
-			wanted[(size_t)r.total++] = cell[i];
+		if (!measurable(d, cell[i].linear, cell[i].format) || !m)
+			continue;
+		mask[lack] = (uint8_t)m;
+		wanted[lack++] = cell[i];
+		lacking |= m;
 	}
-	if (r.total > 0)
-		st = desk_more_text(d, DESK_MORE_TOKENS, &t, s, e);
-	r.tokens = t.n_seq * t.len;
-	if (!st && t.n_seq)
-		st = scan_new(&sc, d->m, &t, silent(s, &quiet), e);
-	if (!st && t.n_seq)
-		st = scan_cells(sc, &d->set, wanted, (size_t)r.total, cell_done, &r,
-			silent(s, &quiet), e);
-	scan_free(sc);
-	token_text_release(&t);
+	st = more_texts(d, lacking, text, &have, s, e);
+	for (size_t i = 0; i < lack; i++) {
+		mask[i] &= (uint8_t)have;
+		r.total += mask[i] != 0;
+	}
+	if (!st)
+		st = measure_all(&r, text, wanted, mask, lack, e);
+	for (size_t i = 0; i < SOURCES_MAX; i++)
+		token_text_release(&text[i]);
+	xfree(mask);
 	xfree(wanted);
 	return st;
 }

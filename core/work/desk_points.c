@@ -31,6 +31,11 @@ static void key_of(const struct desk *d, char key[17])
 		return;
 	desk_best_key(d, best);
 	s = xprintf("%s seed %d", best, SEED_MEASURE);
+	for (size_t i = 0; desk_mixed(d) && i < d->sources.n; i++) { /* beyond what calibrates */
+		more = xprintf("%s %.9g", s, d->sources.at[i].weight);
+		xfree(s);
+		s = more;
+	}
 	for (size_t f = 0; f < d->set.k; f++) {
 		more = xprintf("%s %s", s, format_name(d->set.format[f], name));
 		xfree(s);
@@ -123,13 +128,10 @@ enum st desk_measure(struct desk *d, const uint8_t *choice, size_t tokens, const
 {
 	const struct mat **view = xarray(d->set.n + 1, sizeof *view);
 	struct cached_point p = { .n = d->set.n };
-	struct token_text t = { 0 };
-	enum st st = desk_measure_text(d, tokens, &t, s, e);
+	enum st st = desk_view(d, choice, view, s, e);
 
 	if (!st)
-		st = desk_view(d, choice, view, s, e);
-	if (!st)
-		st = eval_run(r, d->m, view, t.id, t.n_seq * t.len, t.len, s, e);
+		st = desk_measure_view(d, view, tokens, r, s, e);
 	if (!st) {
 		desk_points_load(d);
 		p.choice = xarray(d->set.n + 1, 1);
@@ -145,7 +147,6 @@ enum st desk_measure(struct desk *d, const uint8_t *choice, size_t tokens, const
 		xfree(p.choice);
 		desk_tell(d, DESK_POINTS);
 	}
-	token_text_release(&t);
 	xfree(view);
 	return st;
 }

@@ -57,9 +57,37 @@ size_t desk_fit_formats(
 
 /* Sequences of the self-sampled text to scan on. */
 size_t desk_scan_seqs(const struct desk *d);
-/* Text of `tokens` tokens for cells that need more than the scan's; n_seq 0: there is none. */
-BD_MUST_USE enum st desk_more_text(struct desk *d, size_t tokens, struct token_text *t,
+/* The pieces of desk_text.c that several sources are made of: path NULL is self-sampled. */
+BD_MUST_USE enum st desk_self_text(struct desk *d, uint64_t seed, size_t n_seq, size_t len,
+	struct token_text *t, const struct sink *s, struct err *e);
+BD_MUST_USE enum st desk_file_text(struct desk *d, const char *path, size_t skip, size_t n_seq,
+	size_t len, struct token_text *t, struct err *e);
+BD_MUST_USE enum st desk_scan_text_of(struct desk *d, const char *path, struct token_text *t,
 	const struct sink *s, struct err *e);
+/* For cells that need more than the scan's; n_seq 0: there is not so much. */
+BD_MUST_USE enum st desk_more_text_of(struct desk *d, const char *path, size_t tokens,
+	struct token_text *t, const struct sink *s, struct err *e);
+size_t desk_scan_part(const struct desk *d); /* ids at a file's beginning that the scan uses */
+void desk_hash_text(const struct token_text *t, char out[17]);
+void desk_begin_text(struct desk *d, const char *path, size_t tokens); /* forgets the former */
+
+/* desk_sources.c; only where there are several, but for desk_mixed. */
+bool desk_mixed(const struct desk *d);
+void desk_free_source_cells(struct desk *d); /* also where there are none */
+void desk_forget_sources(struct desk *d);    /* there are none from now on */
+void desk_new_source_cells(struct desk *d);
+void desk_mix_cell(struct desk *d, size_t at); /* `cell` from the sources' own */
+void desk_mix_cached(struct desk *d, const struct cached_cell *c, size_t n);
+BD_MUST_USE enum st desk_mix_scan_text(struct desk *d, const struct sink *s, struct err *e);
+BD_MUST_USE enum st desk_mix_calib_text(
+	struct desk *d, size_t n_seq, const struct sink *s, struct err *e);
+BD_MUST_USE enum st desk_mix_measure_text(
+	struct desk *d, size_t tokens, struct token_text *t, const struct sink *s, struct err *e);
+char *desk_mix_key(const struct desk *d); /* what calibrated variants depend on; xfree */
+/* A cell of the journal into these cells [n][k] of a text of `all` tokens. */
+void desk_take_cached(struct desk *d, const struct cached_cell *c, size_t all,
+	struct map_cell *cell, char (*by)[12]);
+
 /* The scan's and the calibration's text, made now if need be. */
 BD_MUST_USE enum st desk_scan_text(struct desk *d, const struct sink *s, struct err *e);
 BD_MUST_USE enum st desk_calib_text(

@@ -4,18 +4,29 @@
 #include "core/base/alloc.h"
 #include "core/work/desk_private.h"
 
-/* Text that nothing was scanned on, where there is enough of it: what the refined layout is
- * judged by.  part borrows from t. */
-static enum st judging_text(struct desk *d, struct token_text *t, struct token_text *part,
-	const struct sink *s, struct err *e)
+/* What moves are measured on, and text that nothing was scanned on, by which the layouts they
+ * lead to are judged; of a source that is too short for that, its scan's once more.  more
+ * [SOURCES_MAX] is to be released. */
+static enum st texts(struct desk *d, struct scan_text *moves, struct scan_text *judge,
+	struct token_text *more, const struct sink *s, struct err *e)
 {
-	size_t used = d->text_path ? 0 : d->scan_text.n_seq; /* begins with the scan's own */
-	enum st st = desk_more_text(d, DESK_MORE_TOKENS, t, s, e);
+	enum st st = ST_OK;
 
-	*part = t->n_seq > used ? *t : d->scan_text;
-	if (t->n_seq > used) {
-		part->id += used * t->len;
-		part->n_seq -= used;
+	moves->n = judge->n = desk_mixed(d) ? d->sources.n : 1;
+	for (size_t i = 0; i < judge->n && !st; i++) {
+		const struct token_text *scan = desk_mixed(d) ? &d->source[i].text : &d->scan_text;
+		const char *path = desk_mixed(d) ? d->sources.at[i].path : d->text_path;
+		size_t used = path ? 0 : scan->n_seq; /* begins with the scan's own */
+
+		st = desk_more_text_of(d, path, DESK_MORE_TOKENS / judge->n + used * scan->len,
+			&more[i], s, e);
+		moves->part[i] = *scan;
+		judge->part[i] = more[i].n_seq > used ? more[i] : *scan;
+		moves->weight[i] = judge->weight[i] = desk_mixed(d) ? d->sources.at[i].weight : 1;
+		if (more[i].n_seq > used) {
+			judge->part[i].id += used * more[i].len;
+			judge->part[i].n_seq -= used;
+		}
 	}
 	return st;
 }
@@ -47,7 +58,8 @@ enum st desk_refine(struct desk *d, uint8_t *choice, uint64_t budget,
 	uint64_t *bytes = xarray(nk, sizeof *bytes);
 	double *damage = xarray(nk, sizeof *damage), *se = xarray(nk, sizeof *se);
 	uint8_t *to = xarray(n + 1, 1);
-	struct token_text more = { 0 }, judge = { 0 };
+	struct token_text more[SOURCES_MAX] = { { 0 } };
+	struct scan_text moves = { 0 }, judge = { 0 };
 	struct front_input in;
 	struct refine_input ri;
 	const char *source;
@@ -63,12 +75,12 @@ enum st desk_refine(struct desk *d, uint8_t *choice, uint64_t budget,
 		in.tie = rules->tie;
 	}
 	if (!st)
-		st = judging_text(d, &more, &judge, s, e);
+		st = texts(d, &moves, &judge, more, s, e);
 	ri = (struct refine_input){ .m = d->m,
 		.v = &d->set,
 		.front = &in,
 		.budget = budget,
-		.moves = &d->scan_text,
+		.moves = &moves,
 		.judge = &judge };
 	if (!st)
 		st = refine(&out->r, to, &ri, s, e);
@@ -78,7 +90,8 @@ enum st desk_refine(struct desk *d, uint8_t *choice, uint64_t budget,
 		st = measured(d, to, "refined", &out->kl_to, &out->se_to, s, e);
 	if (!st)
 		memcpy(choice, to, n);
-	token_text_release(&more);
+	for (size_t i = 0; i < SOURCES_MAX; i++)
+		token_text_release(&more[i]);
 	xfree(bytes);
 	xfree(damage);
 	xfree(se);

@@ -15,12 +15,18 @@ enum { TEXT_MAX = 1 << 30 };
 /* What is odd about a file's bytes, once a file. */
 static void tell_oddities(struct desk *d, const char *path, const char *s, size_t n)
 {
+	char *mine, *former;
 	size_t bad, lost;
 
-	if (d->text_told && !strcmp(d->text_told, path))
+	mine = xprintf("\n%s\n", path);
+	if (d->text_told && strstr(d->text_told, mine)) {
+		xfree(mine);
 		return;
-	xfree(d->text_told);
-	d->text_told = xstrdup(path);
+	}
+	former = d->text_told;
+	d->text_told = xprintf("%s%s", former ? former : "", mine);
+	xfree(former);
+	xfree(mine);
 	bad = utf8_first_bad(s, n);
 	lost = tokenizer_first_lost(d->tok, s, n);
 	if (bad < n)
@@ -86,7 +92,7 @@ size_t desk_start(const struct desk *d, int32_t start[8])
 	return n;
 }
 
-static void hash_ids(const struct token_text *t, char out[17])
+void desk_hash_text(const struct token_text *t, char out[17])
 {
 	char hex[65];
 
@@ -96,7 +102,7 @@ static void hash_ids(const struct token_text *t, char out[17])
 }
 
 /* At least n_seq sequences that the model wrote by itself. */
-static enum st self_text(struct desk *d, uint64_t seed, size_t n_seq, size_t len,
+enum st desk_self_text(struct desk *d, uint64_t seed, size_t n_seq, size_t len,
 	struct token_text *t, const struct sink *s, struct err *e)
 {
 	int32_t start[8];
@@ -124,15 +130,15 @@ static enum st self_text(struct desk *d, uint64_t seed, size_t n_seq, size_t len
 }
 
 /* n_seq sequences of len ids of the file, `skip` ids in; fewer when the file is short. */
-static enum st file_text(
-	struct desk *d, size_t skip, size_t n_seq, size_t len, struct token_text *t, struct err *e)
+enum st desk_file_text(struct desk *d, const char *path, size_t skip, size_t n_seq, size_t len,
+	struct token_text *t, struct err *e)
 {
 	struct tok_ids ids = { 0 };
 	enum st st;
 	size_t have;
 
 	token_text_release(t);
-	st = desk_tokens(d, d->text_path, skip + n_seq * len, &ids, e);
+	st = desk_tokens(d, path, skip + n_seq * len, &ids, e);
 	if (st) {
 		tok_ids_release(&ids);
 		return st;
@@ -140,14 +146,14 @@ static enum st file_text(
 	have = ids.n > skip ? ids.n - skip : 0;
 	if (have < len && ids.n >= 2 && skip) { /* take its end again, rather than nothing */
 		log_at(LOG_WARN, "text", "%s has only %zu tokens: parts of it serve more than once",
-			d->text_path, ids.n);
+			path, ids.n);
 		skip = ids.n > len ? ids.n - len : 0;
 		have = ids.n - skip;
 	}
 	if (have < 2) {
 		tok_ids_release(&ids);
-		return err_set(e, ST_INVALID, "%s has %zu tokens; a scan needs at least 2",
-			d->text_path, ids.n);
+		return err_set(
+			e, ST_INVALID, "%s has %zu tokens; a scan needs at least 2", path, ids.n);
 	}
 	t->len = have < len ? have : len;
 	t->n_seq = have / t->len < n_seq ? have / t->len : n_seq;
@@ -163,38 +169,50 @@ size_t desk_scan_seqs(const struct desk *d)
 	return (d->scan_tokens + DESK_SCAN_LEN - 1) / DESK_SCAN_LEN;
 }
 
+size_t desk_scan_part(const struct desk *d)
+{
+	return (d->scan_tokens + DESK_FILE_LEN - 1) / DESK_FILE_LEN * DESK_FILE_LEN;
+}
+
+enum st desk_scan_text_of(
+	struct desk *d, const char *path, struct token_text *t, const struct sink *s, struct err *e)
+{
+	if (!path)
+		return desk_self_text(d, SEED_SCAN, desk_scan_seqs(d), DESK_SCAN_LEN, t, s, e);
+	return desk_file_text(d, path, 0, desk_scan_part(d) / DESK_FILE_LEN,
+		d->scan_tokens < DESK_FILE_LEN ? d->scan_tokens : DESK_FILE_LEN, t, e);
+}
+
 enum st desk_scan_text(struct desk *d, const struct sink *s, struct err *e)
 {
 	enum st st;
+
 	if (d->scan_text.n_seq && d->text_hash[0])
 		return ST_OK;
-	if (d->text_path)
-		st = file_text(d, 0, (d->scan_tokens + DESK_FILE_LEN - 1) / DESK_FILE_LEN,
-			d->scan_tokens < DESK_FILE_LEN ? d->scan_tokens : DESK_FILE_LEN,
-			&d->scan_text, e);
-	else
-		st = self_text(d, SEED_SCAN, desk_scan_seqs(d), DESK_SCAN_LEN, &d->scan_text, s, e);
+	if (desk_mixed(d)) {
+		st = desk_mix_scan_text(d, s, e);
+	} else {
+		st = desk_scan_text_of(d, d->text_path, &d->scan_text, s, e);
+		if (!st)
+			desk_hash_text(&d->scan_text, d->text_hash);
+	}
 	if (st)
 		return st;
-	hash_ids(&d->scan_text, d->text_hash);
 	desk_apply_cells(d);
 	desk_tell(d, DESK_TEXT);
 	return ST_OK;
 }
 
-/* Ids at the beginning of a file that the scan uses. */
-static size_t scan_part(const struct desk *d)
-{
-	return (d->scan_tokens + DESK_FILE_LEN - 1) / DESK_FILE_LEN * DESK_FILE_LEN;
-}
-
 enum st desk_calib_text(struct desk *d, size_t n_seq, const struct sink *s, struct err *e)
 {
+	if (desk_mixed(d))
+		return desk_mix_calib_text(d, n_seq, s, e);
 	if (!d->text_path)
-		return self_text(d, SEED_CALIB, n_seq, DESK_CALIB_LEN, &d->calib_text, s, e);
+		return desk_self_text(d, SEED_CALIB, n_seq, DESK_CALIB_LEN, &d->calib_text, s, e);
 	if (d->calib_text.n_seq)
 		return ST_OK;
-	return file_text(d, scan_part(d), n_seq, DESK_CALIB_LEN, &d->calib_text, e);
+	return desk_file_text(
+		d, d->text_path, desk_scan_part(d), n_seq, DESK_CALIB_LEN, &d->calib_text, e);
 }
 
 enum st desk_measure_text(
@@ -202,31 +220,33 @@ enum st desk_measure_text(
 {
 	size_t n_seq = (tokens + DESK_CALIB_LEN - 1) / DESK_CALIB_LEN;
 
+	if (desk_mixed(d))
+		return desk_mix_measure_text(d, tokens, t, s, e);
 	if (!d->text_path)
-		return self_text(d, SEED_MEASURE, n_seq, DESK_CALIB_LEN, t, s, e);
-	return file_text(
-		d, scan_part(d) + DESK_CALIB_SEQS * DESK_CALIB_LEN, n_seq, DESK_CALIB_LEN, t, e);
+		return desk_self_text(d, SEED_MEASURE, n_seq, DESK_CALIB_LEN, t, s, e);
+	return desk_file_text(d, d->text_path, desk_scan_part(d) + DESK_CALIB_SEQS * DESK_CALIB_LEN,
+		n_seq, DESK_CALIB_LEN, t, e);
 }
 
-enum st desk_more_text(struct desk *d, size_t tokens, struct token_text *t, const struct sink *s,
-	struct err *e)
+enum st desk_more_text_of(struct desk *d, const char *path, size_t tokens, struct token_text *t,
+	const struct sink *s, struct err *e)
 {
 	/* Of a file, what lies behind the parts that are scanned, calibrated and measured on. */
-	size_t behind = scan_part(d) + (DESK_CALIB_SEQS + DESK_MEASURE_SEQS) * DESK_CALIB_LEN;
+	size_t behind = desk_scan_part(d) + (DESK_CALIB_SEQS + DESK_MEASURE_SEQS) * DESK_CALIB_LEN;
 	struct tok_ids ids = { 0 };
 	size_t have;
 	enum st st;
 
 	*t = (struct token_text){ 0 };
-	if (!d->text_path)
-		return self_text(d, SEED_SCAN, (tokens + DESK_SCAN_LEN - 1) / DESK_SCAN_LEN,
+	if (!path)
+		return desk_self_text(d, SEED_SCAN, (tokens + DESK_SCAN_LEN - 1) / DESK_SCAN_LEN,
 			DESK_SCAN_LEN, t, s, e);
-	st = desk_tokens(d, d->text_path, behind + tokens, &ids, e);
+	st = desk_tokens(d, path, behind + tokens, &ids, e);
 	have = ids.n;
 	tok_ids_release(&ids);
 	if (st || have < behind + tokens)
 		return st;
-	return file_text(d, behind, tokens / DESK_FILE_LEN, DESK_FILE_LEN, t, e);
+	return desk_file_text(d, path, behind, tokens / DESK_FILE_LEN, DESK_FILE_LEN, t, e);
 }
 
 /* Calibrated variants depend on the quantizers, on where the text begins and on the text. */
@@ -237,20 +257,26 @@ void desk_best_key(const struct desk *d, char out[16])
 
 	desk_by(quantizer_find(quantizer_data_free), plain);
 	desk_by(quantizer_find(quantizer_calibrated), best);
-	if (!d->text_path)
+	if (desk_mixed(d)) {
+		char *mix = desk_mix_key(d);
+
+		s = xprintf("%s %s %s", plain, best, mix);
+		xfree(mix);
+	} else if (!d->text_path) {
 		s = xprintf("%s %s self %d", plain, best, SEED_CALIB);
-	else if (!fs_identify(d->text_path, &id, NULL))
+	} else if (!fs_identify(d->text_path, &id, NULL)) {
 		s = xprintf("%s %s %s %llu %lld %zu", plain, best, d->text_path,
-			(unsigned long long)id.size, (long long)id.mtime_ns, scan_part(d));
-	else
+			(unsigned long long)id.size, (long long)id.mtime_ns, desk_scan_part(d));
+	} else {
 		s = xprintf("%s %s none", plain, best);
+	}
 	sha256_of(s, strlen(s), hex);
 	xfree(s);
 	snprintf(out, 16, "best-%.8s", hex);
 }
 
 /* The text's own name for people, and what the cache has of it. */
-static void begin_text(struct desk *d, const char *path, size_t tokens)
+void desk_begin_text(struct desk *d, const char *path, size_t tokens)
 {
 	const char *slash = path ? strrchr(path, '/') : NULL, *name = slash ? slash + 1 : path;
 	char *copy = path ? xstrdup(path) : NULL; /* path may be the former one */
@@ -267,10 +293,11 @@ static void begin_text(struct desk *d, const char *path, size_t tokens)
 		snprintf(d->text_name, sizeof d->text_name, "self-sampled, seed %d", SEED_SCAN);
 	xfree(d->text_path);
 	d->text_path = copy;
+	desk_forget_sources(d);
 	if (!path && cache_get_text(d->cache, SEED_SCAN, desk_scan_seqs(d), DESK_SCAN_LEN,
 			     &d->scan_text)) {
 		d->scan_text.n_seq = desk_scan_seqs(d);
-		hash_ids(&d->scan_text, d->text_hash);
+		desk_hash_text(&d->scan_text, d->text_hash);
 	}
 }
 
@@ -289,7 +316,7 @@ enum st desk_set_text(struct desk *d, const char *path, size_t tokens, const str
 	}
 	if (st)
 		return st;
-	begin_text(d, path, tokens);
+	desk_begin_text(d, path, tokens);
 	if (path)
 		st = desk_scan_text(d, s, e);
 	formats = desk_set_formats(d, d->formats, s, st ? NULL : e); /* cells of this text, or none */

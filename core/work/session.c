@@ -40,7 +40,8 @@ struct session *session_new(const struct session_options *o, struct bus *b)
 
 	s->bus = b;
 	s->formats = dup(o->formats);
-	s->text = dup(o->text);
+	if (o->sources)
+		s->sources = sources_copy(o->sources);
 	s->template = dup(o->template);
 	s->layout = dup(o->layout);
 	s->scan_tokens = o->scan_tokens;
@@ -75,7 +76,7 @@ void session_free(struct session *s)
 	xfree(s->view_choice);
 	xfree(s->path);
 	xfree(s->formats);
-	xfree(s->text);
+	sources_release(&s->sources);
 	xfree(s->template);
 	xfree(s->layout);
 	xfree(s->system);
@@ -119,22 +120,24 @@ enum st session_open(struct session *s, const char *path, struct err *e)
 	set_str(&s->layout, NULL); /* it is for the first model */
 	d->resume = s->auto_scan;
 	d->options = (struct desk_options){ .formats = dup(s->formats),
-		.text = dup(s->text),
 		.template = dup(s->template),
 		.scan_tokens = s->scan_tokens,
 		.read_only = s->read_only };
+	d->sources = sources_copy(&s->sources);
 	/* In the lowest lane: it begins when the stopped jobs are gone from the stack. */
 	deed_submit(s, &job_open, d);
 	return ST_OK;
 }
 
-static void change(
-	struct session *s, const char *path, const char *formats, size_t tokens, bool text)
+/* Other formats, or another text: that of s->sources. */
+static void change(struct session *s, const char *formats, size_t tokens, bool text)
 {
-	struct deed *d = deed_new(s, path, formats);
+	struct deed *d = deed_new(s, NULL, formats);
 
 	d->tokens = tokens;
 	d->flag = text;
+	if (text)
+		d->sources = sources_copy(&s->sources);
 	d->resume = s->auto_scan || jobs_active(s->jobs, &job_prepare);
 	jobs_stop_class(s->jobs, &job_prepare);
 	jobs_stop_class(s->jobs, &job_measure);
@@ -149,8 +152,27 @@ enum st session_text(struct session *s, const char *path, size_t tokens, struct 
 		st = err_set(e, ST_IO, "text %s: there is no such file", path);
 	if (st)
 		return st;
-	set_str(&s->text, path);
-	change(s, path, NULL, tokens, true);
+	sources_release(&s->sources);
+	s->sources = sources_of(path);
+	change(s, NULL, tokens, true);
+	return ST_OK;
+}
+
+enum st session_sources(struct session *s, const struct sources *src, size_t tokens, struct err *e)
+{
+	enum st st;
+
+	if (src->n < 2)
+		return session_text(s, src->n ? src->at[0].path : NULL, tokens, e);
+	st = need_model(s, "text", e);
+	for (size_t i = 0; i < src->n && !st; i++)
+		if (src->at[i].path && !fs_is_file(src->at[i].path))
+			st = err_set(e, ST_IO, "text %s: there is no such file", src->at[i].path);
+	if (st)
+		return st;
+	sources_release(&s->sources);
+	s->sources = sources_copy(src);
+	change(s, NULL, tokens, true);
 	return ST_OK;
 }
 
@@ -167,7 +189,7 @@ enum st session_formats(struct session *s, const char *names, struct err *e)
 		return st;
 	set_str(&s->formats, names);
 	if (atomic_load(&s->ready) || jobs_active(s->jobs, &job_open))
-		change(s, NULL, names, 0, false);
+		change(s, names, 0, false);
 	return ST_OK;
 }
 
@@ -465,7 +487,7 @@ enum st session_set(struct session *s, const char *name, const char *value, stru
 			return st;
 		s->scan_tokens = (size_t)v;
 		if (atomic_load(&s->ready))
-			change(s, s->text, NULL, s->scan_tokens, true);
+			change(s, NULL, s->scan_tokens, true);
 		return ST_OK;
 	}
 	if (!strcmp(name, "max_tokens")) {

@@ -20,12 +20,13 @@
 #include "core/work/dial.h"
 #include "core/work/job.h"
 #include "core/work/snap.h"
+#include "core/work/sources.h"
 
 struct session;
 
 struct session_options {
 	const char *formats;  /* NULL: the default dial */
-	const char *text;     /* file to scan and calibrate on; NULL: self-sampled */
+	const struct sources *sources; /* to scan and calibrate on; NULL: self-sampled */
 	size_t scan_tokens;   /* 0: 512 */
 	const char *template; /* --template, NULL: the model's own */
 	const char *layout;   /* start with that layout file; NULL: none */
@@ -47,6 +48,9 @@ struct jobs *session_jobs(struct session *s); /* for jobs_fd, jobs_drain */
 BD_MUST_USE enum st session_open(struct session *s, const char *path, struct err *e);
 BD_MUST_USE enum st session_text(struct session *s, const char *path, size_t tokens,
 	struct err *e); /* NULL: self-sampled again */
+/* Several sources with their weights, or one (sources.h); borrowed. */
+BD_MUST_USE enum st session_sources(
+	struct session *s, const struct sources *src, size_t tokens, struct err *e);
 BD_MUST_USE enum st session_formats(struct session *s, const char *names, struct err *e);
 
 /* The dial. bpw is stored bits per weight; answers in the call. */

@@ -26,7 +26,7 @@ static void deed_free(struct deed *d)
 	xfree(d->path);
 	xfree(d->text);
 	xfree((char *)d->options.formats);
-	xfree((char *)d->options.text);
+	sources_release(&d->sources);
 	xfree((char *)d->options.template);
 	xfree(d);
 }
@@ -136,6 +136,7 @@ static enum st work_open(struct job *j, struct err *e)
 
 	close_model(s);
 	d->options.header = on_header;
+	d->options.sources = &d->sources;
 	d->options.arg = d;
 	st = desk_open(&s->desk, d->path, &d->options, &j->sink, e);
 	if (st) {
@@ -177,7 +178,7 @@ void deed_done_resume(struct job *j)
 
 const struct job_class job_open = { "open", "bytes", LANE_SCAN, work_open, deed_done_resume };
 
-/* text: new formats; path: new text; flag: the text is changed (path NULL: self-sampled). */
+/* text: new formats; flag: the text is changed, to that of sources. */
 static enum st work_change(struct job *j, struct err *e)
 {
 	struct deed *d = j->arg;
@@ -188,7 +189,7 @@ static enum st work_change(struct job *j, struct err *e)
 		return err_set(e, ST_INVALID, "no model is open");
 	atomic_store(&s->can_measure, false);
 	if (d->flag)
-		st = desk_set_text(s->desk, d->path, d->tokens, &j->sink, e);
+		st = desk_set_sources(s->desk, &d->sources, d->tokens, &j->sink, e);
 	else
 		st = desk_set_formats(s->desk, d->text, &j->sink, e);
 	return st;

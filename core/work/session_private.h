@@ -25,6 +25,9 @@ struct session {
 	struct chat *chat;
 	struct run *scan_run;
 	double last_cells, last_exact, last_chat; /* when they were published */
+	struct source_pair pair[SOURCE_PAIRS];    /* as published; counted once a second */
+	double last_pairs;
+	size_t pairs;
 	uint64_t view_generation;                 /* of the dial, when the chat last looked */
 	uint32_t view_layout;                     /* counts the layouts that it found */
 	uint8_t *view_choice;
@@ -36,7 +39,8 @@ struct session {
 	atomic_bool can_measure; /* text to measure on is cached, and it does not take long */
 
 	/* UI thread */
-	char *path, *formats, *text, *template, *layout, *system;
+	char *path, *formats, *template, *layout, *system;
+	struct sources sources; /* of the text; none: self-sampled */
 	size_t scan_tokens, max_tokens, ctx;
 	double turned_at;             /* when the dial was last moved */
 	uint64_t measured_generation; /* of the layout measured last by itself */
@@ -53,6 +57,7 @@ struct deed {
 	bool flag;   /* job_change: the text is changed; job_measure: nobody asked for it */
 	bool resume; /* the dial's stages go on when this is done */
 	struct desk_options options;
+	struct sources sources; /* job_open, job_change: of the text */
 	struct sampler_options sampler;
 	size_t ctx;
 };

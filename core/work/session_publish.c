@@ -147,14 +147,38 @@ void publish_variants(struct session *s)
 	bus_publish(s->bus, (struct event){ .kind = EV_VARIANTS, .snap = &v->snap });
 }
 
+/* What each of several sources says alone, and how far they agree. */
+static void publish_sources(struct session *s, struct snap_map *m, bool now)
+{
+	const struct desk *d = s->desk;
+	size_t nk = m->n * m->k;
+	double t = clock_now();
+
+	if (d->sources.n < 2 || !d->source[0].cell)
+		return;
+	snap_map_parts(m, d->sources.n);
+	for (size_t i = 0; i < m->sources; i++) {
+		source_name(&d->sources.at[i], m->on[i].name);
+		m->on[i].weight = d->sources.at[i].weight;
+		memcpy(m->part + i * nk, d->source[i].cell, nk * sizeof *m->part);
+	}
+	if (now || t - s->last_pairs > 1) {
+		s->last_pairs = t;
+		s->pairs = sources_agree(m->sources, m->part, m->n, m->k, s->pair);
+	}
+	m->pairs = s->pairs;
+	memcpy(m->pair, s->pair, sizeof m->pair);
+}
+
 /* damage: NULL while nothing is in nats. */
-static void publish_map(struct session *s, const char *source, const double *damage)
+static void publish_map(struct session *s, const char *source, const double *damage, bool now)
 {
 	const struct desk *d = s->desk;
 	size_t n = d->set.n, k = d->set.k;
 	struct snap_map *m = snap_map_new(n, k);
 
 	memcpy(m->cell, d->cell, n * k * sizeof *m->cell);
+	publish_sources(s, m, now);
 	for (size_t i = 0; i < n * k; i++) {
 		if (!d->useful[i] || i % k == d->keep)
 			continue;
@@ -185,7 +209,7 @@ void publish_cells(struct session *s, bool now)
 	damage = xarray(nk + 1, sizeof *damage);
 	se = xarray(nk + 1, sizeof *se);
 	nats = desk_damage(d, damage, se, &source);
-	publish_map(s, source, nats ? damage : NULL);
+	publish_map(s, source, nats ? damage : NULL, now);
 	if (dial_damage(s->dial, damage, se, nats, &e))
 		notice(s, LOG_ERROR, "%s", e.msg);
 	xfree(damage);

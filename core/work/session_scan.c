@@ -50,7 +50,7 @@ static enum st verify(struct job *j, struct err *e)
 	notice(s, LOG_WARN, "%s changed under the same name and time: its cache is not used",
 		d->m->ck->name);
 	deed->resume = true;
-	return desk_set_text(d, d->text_path, 0, &j->sink, e);
+	return desk_text_again(d, &j->sink, e);
 }
 
 static void stage_event(struct session *s, enum stage g, enum st st)

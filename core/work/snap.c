@@ -65,6 +65,7 @@ struct snap_model *snap_model_new(size_t n, size_t k)
 static void map_free(struct snap *s)
 {
 	xfree(((struct snap_map *)s)->cell);
+	xfree(((struct snap_map *)s)->part);
 	xfree(s);
 }
 
@@ -76,6 +77,13 @@ struct snap_map *snap_map_new(size_t n, size_t k)
 	m->k = k;
 	m->cell = xarray(n * k + 1, sizeof *m->cell);
 	return m;
+}
+
+void snap_map_parts(struct snap_map *m, size_t sources)
+{
+	xfree(m->part);
+	m->sources = sources;
+	m->part = sources ? xarray(sources * m->n * m->k + 1, sizeof *m->part) : NULL;
 }
 
 static void variants_free(struct snap *s)

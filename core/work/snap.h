@@ -66,10 +66,32 @@ struct map_cell {
 	float estimate; /* CELL_SCORED: nats its score suggests, once any are known; 0: none */
 };
 
+/* The texts that cells are measured on, where there are several. */
+enum { SOURCES_MAX = 4, SOURCE_PAIRS = SOURCES_MAX * (SOURCES_MAX - 1) / 2, SOURCE_NAME = 48 };
+
+struct map_source {
+	char name[SOURCE_NAME]; /* "self", "prose.txt" */
+	double weight;          /* of the mean that `cell` holds; in all 1 */
+};
+
+/* Spearman's rank correlation between the KL of the cells on two sources. */
+struct source_pair {
+	uint8_t a, b;
+	size_t n;                    /* cells that are measured on both */
+	double rho;                  /* NAN: too few */
+	size_t format_n[FORMAT_MAX]; /* of one format only */
+	double format_rho[FORMAT_MAX];
+};
+
 struct snap_map {
 	struct snap snap;
 	size_t n, k;
-	struct map_cell *cell;                /* [n][k] */
+	struct map_cell *cell; /* [n][k]; of several sources the weighted mean */
+	size_t sources;        /* 0: one text */
+	struct map_source on[SOURCES_MAX];
+	struct map_cell *part; /* [sources][n][k]: each alone; NULL: one text */
+	size_t pairs;
+	struct source_pair pair[SOURCE_PAIRS];
 	size_t scored, fast, scanned, wanted; /* cells in each state at least; to be measured */
 	char text[96];                        /* the text it was measured on */
 	char source[24]; /* "first score", "fast pass", "scan": what the damages are */
@@ -184,6 +206,7 @@ struct snap_text *snap_text_new(const char *text);
 struct snap_progress *snap_progress_new(void);
 struct snap_model *snap_model_new(size_t n, size_t k);
 struct snap_map *snap_map_new(size_t n, size_t k);
+void snap_map_parts(struct snap_map *m, size_t sources); /* makes room for `part` */
 struct snap_variants *snap_variants_new(size_t n, size_t k);
 struct snap_front *snap_front_new(size_t n, size_t n_points);
 struct snap_answer *snap_answer_new(size_t n, bool with_a);

@@ -94,7 +94,7 @@ _bitdial() {
 	local verbs='open scan search eval tokens logits chat layout export doctor help'
 	local formats='int2g64 int3g64 int4g64 int4g128 int8g128 keep'
 	local flags='--json --demo --once --plain --ascii --no-mouse --no-sync --read-only'
-	flags="$flags --clear-cache --colors --stats --help --version"
+	flags="$flags --clear-cache --colors --stats --refine --help --version"
 	local verb= word i
 	COMPREPLY=()
 
