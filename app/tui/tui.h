@@ -176,6 +176,7 @@ void list_help(struct tui *t, const char *word);
 void list_notices(struct tui *t);
 void list_options(struct tui *t);
 void list_doctor(struct tui *t);
+void list_votes(struct tui *t, const struct snap_votes *v);
 bool list_line_matches(const struct list *l, const struct list_line *line);
 
 /* ---- complete.c */
