@@ -161,8 +161,9 @@ static void draw_kl(const struct ab_view *v, struct canvas *c, int y)
 		return;
 	}
 	panel_part(&line, ROLE_TEXT, "KL(A||B) mean %s", panel_kl(k->kl_mean, mean));
-	panel_part(&line, ROLE_TEXT, "max %s at %zu %s", panel_kl(k->kl_max, most), k->kl_at,
-		quoted(k->kl_token, token));
+	if (c->w >= SIDE_BY_SIDE) /* else it stands before the bars */
+		panel_part(&line, ROLE_TEXT, "max %s at %zu %s", panel_kl(k->kl_max, most),
+			k->kl_at, quoted(k->kl_token, token));
 	panel_part(&line, ROLE_TEXT, "top-1 %.0f %%", 100 * k->top1);
 }
 
@@ -174,7 +175,10 @@ static void draw_ppl(const struct ab_view *v, struct canvas *c, int y)
 	if (isnan(k->ppl_a))
 		panel_part(&line, ROLE_DIM, "B said nothing: no perplexity");
 	else
-		panel_part(&line, ROLE_TEXT, "perplexity of B's text: by A %.4g, by the reference %.4g",
+		panel_part(&line, ROLE_TEXT,
+			c->w >= SIDE_BY_SIDE
+				? "perplexity of B's text: by A %.4g, by the reference %.4g"
+				: "ppl of B: by A %.4g, by reference %.4g",
 			k->ppl_a, k->ppl_ref);
 }
 
@@ -183,10 +187,16 @@ static void draw_spark(const struct ab_view *v, struct canvas *c, int y)
 {
 	static const char *const bar[] = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
 	const struct snap_ab *s = v->s;
-	int x = canvas_text(c, 0, y, ROLE_DIM, "KL a token "), room = c->w - x;
-	size_t n = s->n_kl;
-	size_t columns = room > 0 ? (size_t)room : 0;
+	char label[96] = "KL a token ", most_kl[16], token[64];
+	size_t n = s->n_kl, columns;
+	int x;
 
+	if (c->w < SIDE_BY_SIDE && n)
+		snprintf(label, sizeof label, "max %s at %zu %s ",
+			panel_kl(s->compared.kl_max, most_kl), s->compared.kl_at,
+			quoted(s->compared.kl_token, token));
+	x = canvas_text(c, 0, y, ROLE_DIM, label);
+	columns = c->w > x ? (size_t)(c->w - x) : 0;
 	if (!n || !columns || !(s->compared.kl_max > 0))
 		return;
 	columns = columns < n ? columns : n;
@@ -224,7 +234,7 @@ static int strip_rows(const struct ab_view *v, int h)
 	int want = v->s->state == AB_EMPTY			    ? 0
 		   : v->s->state == AB_COMPARED && !v->s->hidden ? STRIP
 								    : 1;
-	int most = h >= 14 ? STRIP : h >= 10 ? 2 : h >= 5 ? 1 : 0;
+	int most = h >= 13 ? STRIP : h >= 11 ? 3 : h >= 9 ? 2 : h >= 5 ? 1 : 0;
 
 	return want < most ? want : most;
 }
@@ -271,7 +281,9 @@ void ab_view_draw_state(const struct ab_view *v, struct canvas *c, int y)
 	else if (s->vote)
 		panel_part(&line, ROLE_GOOD, "voted: %s", said[s->vote]);
 	else if (s->state != AB_ANSWERING)
-		panel_part(&line, ROLE_TEXT, "vote: Esc, then ( left  ) right  = same  - both bad");
+		panel_part(&line, ROLE_TEXT, "%s",
+			c->w >= SIDE_BY_SIDE ? "vote: Esc, then ( left  ) right  = same  - both bad"
+					     : "vote: ( ) = -");
 	if (!st)
 		return;
 	panel_part(&line, ROLE_DIM, "seed %llu", (unsigned long long)st->seed);

@@ -250,7 +250,7 @@ static void add_pair(struct tui *t, const struct vote_pair *p)
 {
 	size_t decided = p->won[0] + p->won[1];
 
-	add(t, ROLE_STRONG, "%.2f bpw (%s) and %.2f bpw (%s): %zu votes, %zu of them blind",
+	add(t, ROLE_STRONG, "%.2f bpw (%s) and %.2f bpw (%s): votes %zu, of them blind %zu",
 		p->bpw[0], p->id[0], p->bpw[1], p->id[1], decided + p->tie + p->bad, p->blind);
 	add(t, ROLE_TEXT, "  %.2f bpw better %zu, %.2f bpw better %zu, the same %zu, both bad %zu",
 		p->bpw[0], p->won[0], p->bpw[1], p->won[1], p->tie, p->bad);

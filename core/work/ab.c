@@ -225,10 +225,10 @@ static enum st in_turns(struct answering a[2], const struct sink *s, struct err 
 
 	do {
 		for (int i = 0; i < 2 && !st; i++)
-			if (!count || p->side[i].more) {
+			if (!count || p->side[a[i].side].more) {
 				st = step(&a[i], s, e);
-				if (!st && !p->side[i].more)
-					end_side(p, i, ST_OK);
+				if (!st && !p->side[a[i].side].more)
+					end_side(p, a[i].side, ST_OK);
 			}
 		sink_progress(s, (double)++count, (double)p->o.max_tokens);
 	} while (!st && (p->side[AB_A].more || p->side[AB_B].more));
@@ -238,14 +238,16 @@ static enum st in_turns(struct answering a[2], const struct sink *s, struct err 
 enum st ab_answer(
 	struct ab *p, void (*fn)(void *arg), void *arg, const struct sink *s, struct err *e)
 {
-	struct answering a[2] = { { p, AB_A, fn, arg }, { p, AB_B, fn, arg } };
+	/* The left one first: who goes first would tell where names are hidden. */
+	int first = p->o.swap ? AB_B : AB_A;
+	struct answering a[2] = { { p, first, fn, arg }, { p, !first, fn, arg } };
 	enum st st = ST_OK;
 
 	if (p->o.after) {
 		for (int i = 0; i < 2 && !st; i++) {
 			st = one(&a[i], s, e);
 			if (!st)
-				end_side(p, i, ST_OK);
+				end_side(p, a[i].side, ST_OK);
 		}
 	} else {
 		st = in_turns(a, s, e);

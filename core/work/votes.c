@@ -1,7 +1,7 @@
 /* votes.c - votes to lines, lines to counts. */
 #include "core/work/votes.h"
 
-#include <float.h>
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,8 +37,8 @@ char *votes_path(const char *model_name, const char *model_sha)
 
 	snprintf(name, sizeof name, "%s", model_name);
 	for (char *c = name; *c; c++)
-		if (*c == '/' || (unsigned char)*c < ' ')
-			*c = '_';
+		if (!isalnum((unsigned char)*c) && !strchr("._-", *c))
+			*c = '-';
 	path = xprintf("%s/chats/%s-%.8s/chat.ndjson", data, name, model_sha);
 	xfree(data);
 	return path;
