@@ -45,13 +45,12 @@ TestSuite(ab, .init = set_up, .fini = tear_down, .timeout = 120);
 
 static struct ab_options options(uint64_t seed)
 {
-	return (struct ab_options){ .sampler = { .temperature = 1,
-					    .top_p = 1,
-					    .repeat_penalty = 1,
-					    .seed = seed },
+	return (struct ab_options){
+		.sampler = { .temperature = 1, .top_p = 1, .repeat_penalty = 1, .seed = seed },
 		.max_tokens = 24,
 		.ctx = 512,
-		.turn = (uint32_t)seed };
+		.turn = (uint32_t)seed
+	};
 }
 
 static struct ab *pair_of(const uint8_t *a, const uint8_t *b, const struct ab_options *o)
@@ -306,8 +305,8 @@ Test(ab, kl_agreement_and_perplexities_are_those_of_whole_distributions)
 	}
 	by_hand(&t->side[AB_A], view[0], view[1], kl, nll, &agree);
 	for (size_t i = 0; i < r.n; i++) {
-		cr_assert_float_eq((double)r.kl[i], kl[i], 1e-5 + 1e-4 * kl[i], "token %zu: %g, by hand %g",
-			i, (double)r.kl[i], kl[i]);
+		cr_assert_float_eq((double)r.kl[i], kl[i], 1e-5 + 1e-4 * kl[i],
+			"token %zu: %g, by hand %g", i, (double)r.kl[i], kl[i]);
 		sum += kl[i];
 		most = fmax(most, kl[i]);
 	}
@@ -339,8 +338,8 @@ Test(ab, the_first_differing_token_is_marked_in_both)
 		struct ab *p = pair_of(all[1], all[0], &o);
 
 		o.sampler.temperature = 0.3;
-		ok(ab_set(p, &o, (const uint8_t *const[]){ all[1], all[0] },
-			(double[]){ 4.5, 2.5 }, &e));
+		ok(ab_set(p, &o, (const uint8_t *const[]){ all[1], all[0] }, (double[]){ 4.5, 2.5 },
+			&e));
 		say(p, "hello there");
 		ok(ab_texts(p, &t, &e));
 		n = t->side[0].said < t->side[1].said ? t->side[0].said : t->side[1].said;
@@ -424,7 +423,8 @@ Test(ab, no_memory_for_the_second_cache_or_the_comparison_is_a_sentence)
 		if (!st)
 			break;
 		cr_assert_eq(st, ST_NOMEM);
-		cr_assert_eq(strncmp(e.msg, "a conversation for each of A and B: ", 36), 0, "%s", e.msg);
+		cr_assert_eq(
+			strncmp(e.msg, "a conversation for each of A and B: ", 36), 0, "%s", e.msg);
 	}
 	cr_assert_geq(n, 3, "each side has its own");
 	cr_assert_eq(st, ST_OK);
@@ -458,9 +458,7 @@ Test(ab, hidden_names_leave_no_trace_in_what_is_shown_until_the_vote)
 
 	o.blind = o.swap = true;
 	p = pair_of(all[0], all[1], &o);
-	s = ab_snapshot(p);
 	cr_assert_neq(ab_vote(p, VOTE_LEFT, &v, &e), ST_OK, "nothing to vote on");
-	snap_unref(&s->snap);
 	say(p, "hello");
 	r = compared(p, &t);
 	ab_set_compared(p, o.turn, &r);

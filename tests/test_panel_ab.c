@@ -34,8 +34,8 @@ static struct snap_ab *pair(void)
 	s->state = AB_COMPARED;
 	s->differs = 3;
 	for (int i = 0; i < 2; i++) {
-		s->side[i].chat = side("It is ", i ? "scattered light." : "mostly far away.",
-			i ? 33 : 41);
+		s->side[i].chat =
+			side("It is ", i ? "scattered light." : "mostly far away.", i ? 33 : 41);
 		s->side[i].name = "AB"[i];
 		s->side[i].bpw = i ? 4.25 : 3;
 		snprintf(s->side[i].id, 9, i ? "bbbbbbbb" : "aaaaaaaa");
@@ -177,7 +177,7 @@ Test(panel_ab, while_two_answer_a_message_waits)
 	row(78, 16, 0);
 	cr_assert(strstr(shown, "an answer is streaming: Esc stops it"), "%s", shown);
 	hear_pair(pair());
-	cr_assert_str_eq(key(KEY_ENTER), "say x");
+	cr_assert_str_eq(key(KEY_ENTER), "say \"x\"");
 }
 
 Test(panel_ab, both_answers_are_copied_with_their_names)

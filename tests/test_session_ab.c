@@ -25,10 +25,9 @@ static void settle(void)
 
 static void seed(uint64_t to)
 {
-	session_chat_sampler(s, &(struct sampler_options){ .temperature = 1,
-					.top_p = 1,
-					.repeat_penalty = 1,
-					.seed = to });
+	session_chat_sampler(
+		s, &(struct sampler_options){
+			   .temperature = 1, .top_p = 1, .repeat_penalty = 1, .seed = to });
 }
 
 static void set_up(void)

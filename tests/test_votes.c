@@ -77,13 +77,17 @@ Test(votes, a_damaged_file_loses_only_the_damaged_lines)
 		"{\"v\":2,\"ev\":\"vote\"}\n"
 		"{\"v\":1,\"ev\":\"said\",\"text\":\"of another kind, and welcome\"}\n"
 		"{\"v\":1,\"ev\":\"vote\",\"a\":{\"id\":\"aaaaaaaa\",\"bpw\":3}}\n"
-		"{\"v\":1,\"ev\":\"vote\",\"a\":{\"id\":\"AAAAAAAA\",\"bpw\":3},\"b\":{\"id\":\"bbbbbbbb\","
+		"{\"v\":1,\"ev\":\"vote\",\"a\":{\"id\":\"AAAAAAAA\",\"bpw\":3},\"b\":{\"id\":"
+		"\"bbbbbbbb\","
 		"\"bpw\":4},\"winner\":\"a\",\"blind\":true}\n"
-		"{\"v\":1,\"ev\":\"vote\",\"a\":{\"id\":\"aaaaaaaa\",\"bpw\":-3},\"b\":{\"id\":\"bbbbbbbb\","
+		"{\"v\":1,\"ev\":\"vote\",\"a\":{\"id\":\"aaaaaaaa\",\"bpw\":-3},\"b\":{\"id\":"
+		"\"bbbbbbbb\","
 		"\"bpw\":4},\"winner\":\"a\",\"blind\":true}\n"
-		"{\"v\":1,\"ev\":\"vote\",\"a\":{\"id\":\"aaaaaaaa\",\"bpw\":3},\"b\":{\"id\":\"bbbbbbbb\","
+		"{\"v\":1,\"ev\":\"vote\",\"a\":{\"id\":\"aaaaaaaa\",\"bpw\":3},\"b\":{\"id\":"
+		"\"bbbbbbbb\","
 		"\"bpw\":4},\"winner\":\"c\",\"blind\":true}\n"
-		"{\"v\":1,\"ev\":\"vote\",\"a\":{\"id\":\"aaaaaaaa\",\"bpw\":3},\"b\":{\"id\":\"bbbbbbbb\","
+		"{\"v\":1,\"ev\":\"vote\",\"a\":{\"id\":\"aaaaaaaa\",\"bpw\":3},\"b\":{\"id\":"
+		"\"bbbbbbbb\","
 		"\"bpw\":4},\"winner\":\"a\",\"blind\":true,\"later\":1}\n"
 		"\xff\xfe\n";
 	const char *path = tmp_path("chat.ndjson");
@@ -187,7 +191,8 @@ Test(votes, a_models_file_has_a_name_without_surprises)
 
 Test(votes, a_layout_is_known_by_its_formats)
 {
-	struct format f[3] = { { 2, 64 }, { 4, 128 }, { 8, 128 } }, g[2] = { { 4, 128 }, { 2, 64 } };
+	struct format f[3] = { { 2, 64 }, { 4, 128 }, { 8, 128 } },
+		      g[2] = { { 4, 128 }, { 2, 64 } };
 	uint8_t a[4] = { 0, 1, 1, 0 }, b[4] = { 1, 0, 0, 1 }, c[4] = { 0, 1, 1, 2 };
 	char x[9], y[9];
 

@@ -87,9 +87,8 @@ static void draw_rates(const struct ab_view *v, int i, struct canvas *c, int y)
 	if (v->s->hidden)
 		panel_part(&line, ROLE_DIM, "%zu tokens", s->answer_tokens);
 	if (s->tok_s > 0)
-		panel_part(&line, ROLE_TEXT,
-			s->tok_s < 10 ? "%.1f tok/s%s" : "%.0f tok/s%s", s->tok_s,
-			v->s->shared ? " shared" : "");
+		panel_part(&line, ROLE_TEXT, s->tok_s < 10 ? "%.1f tok/s%s" : "%.0f tok/s%s",
+			s->tok_s, v->s->shared ? " shared" : "");
 	if (s->ttft_ms > 0)
 		panel_part(&line, ROLE_DIM, "ttft %.0f ms", s->ttft_ms);
 	if (s->streaming)
@@ -231,9 +230,9 @@ static void draw_strip(const struct ab_view *v, struct canvas *c)
 
 static int strip_rows(const struct ab_view *v, int h)
 {
-	int want = v->s->state == AB_EMPTY			    ? 0
+	int want = v->s->state == AB_EMPTY                       ? 0
 		   : v->s->state == AB_COMPARED && !v->s->hidden ? STRIP
-								    : 1;
+								 : 1;
 	int most = h >= 13 ? STRIP : h >= 11 ? 3 : h >= 9 ? 2 : h >= 5 ? 1 : 0;
 
 	return want < most ? want : most;
@@ -347,6 +346,6 @@ char *ab_view_copy(const struct ab_view *v)
 	}
 	if (!n[0] && !n[1])
 		return NULL;
-	return xprintf("%s: %.*s\n%s: %.*s\n", name[0], (int)n[0], text[0], name[1], (int)n[1],
-		text[1]);
+	return xprintf(
+		"%s: %.*s\n%s: %.*s\n", name[0], (int)n[0], text[0], name[1], (int)n[1], text[1]);
 }

@@ -14,7 +14,7 @@ struct ab_view;
 struct ab_view *ab_view_new(void);
 void ab_view_free(struct ab_view *v);
 void ab_view_set(struct ab_view *v, const struct snap_ab *s); /* NULL: nothing to show */
-bool ab_view_on(const struct ab_view *v); /* this is what the chat shows now */
+bool ab_view_on(const struct ab_view *v);                     /* this is what the chat shows now */
 bool ab_view_streams(const struct ab_view *v);
 void ab_view_draw(struct ab_view *v, struct canvas *c);
 /* The line between the answers and the input. */

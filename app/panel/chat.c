@@ -131,9 +131,9 @@ static bool on_event(void *self, const struct event *ev)
 static void scroll(struct chat_panel *p, const char *where)
 {
 	bool two = ab_view_on(p->ab), page = !strncmp(where, "page-", 5);
-	long by = !strcmp(where, "up") || !strcmp(where, "page-up")	   ? -1
+	long by = !strcmp(where, "up") || !strcmp(where, "page-up")       ? -1
 		  : !strcmp(where, "down") || !strcmp(where, "page-down") ? 1
-									   : 0;
+									  : 0;
 
 	if (by && page)
 		two ? ab_view_page(p->ab, by) : transcript_page(p->said, by);
@@ -440,7 +440,8 @@ const struct panel_class panel_chat = {
 	.title = "Chat",
 	.min_w = 40,
 	.min_h = 6,
-	.events = 1u << EV_MODEL | 1u << EV_CHAT | 1u << EV_AB | 1u << EV_JOB_BEGAN | 1u << EV_JOB_ENDED,
+	.events = 1u << EV_MODEL | 1u << EV_CHAT | 1u << EV_AB | 1u << EV_JOB_BEGAN |
+		  1u << EV_JOB_ENDED,
 	.keys = keys,
 	.create = create,
 	.destroy = destroy,

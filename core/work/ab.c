@@ -20,9 +20,9 @@ struct ab {
 	struct desk *d;
 	struct side side[2]; /* A, B */
 	struct ab_options o;
-	uint64_t again;   /* added to the seed */
-	bool same_again;  /* the layouts are those of the answers before */
-	size_t differs;   /* as snap_ab has it */
+	uint64_t again;  /* added to the seed */
+	bool same_again; /* the layouts are those of the answers before */
+	size_t differs;  /* as snap_ab has it */
 	bool hidden;
 	enum ab_state state;
 	enum vote_pick vote;
@@ -346,7 +346,8 @@ enum st ab_vote(const struct ab *p, enum vote_pick pick, struct vote *v, struct 
 	if (p->state == AB_EMPTY)
 		return err_set(e, ST_INVALID, "vote: there are no two answers yet (:ab, then ask)");
 	if (p->state == AB_ANSWERING)
-		return err_set(e, ST_INVALID, "vote: the answers are still coming (Esc stops them)");
+		return err_set(
+			e, ST_INVALID, "vote: the answers are still coming (Esc stops them)");
 	if (p->vote)
 		return err_set(e, ST_INVALID, "vote: these answers have your vote already");
 	*v = (struct vote){ .sampler = p->o.sampler, .blind = p->hidden };
@@ -357,8 +358,8 @@ enum st ab_vote(const struct ab *p, enum vote_pick pick, struct vote *v, struct 
 	}
 	sha256_of(p->prompt, strlen(p->prompt), hex);
 	snprintf(v->prompt, sizeof v->prompt, "%.16s", hex);
-	v->winner = pick == VOTE_TIE		      ? VOTED_TIE
-		    : pick == VOTE_BAD		      ? VOTED_BAD
+	v->winner = pick == VOTE_TIE                   ? VOTED_TIE
+		    : pick == VOTE_BAD                 ? VOTED_BAD
 		    : (pick == VOTE_LEFT) == left_is_a ? VOTED_A
 						       : VOTED_B;
 	return ST_OK;

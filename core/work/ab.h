@@ -20,9 +20,9 @@ struct ab_options {
 	size_t max_tokens; /* 0: 512 */
 	size_t ctx;        /* 0: the default */
 	const char *system;
-	bool after; /* one after the other, at full speed; else they alternate tokens */
-	bool blind; /* names are hidden until the vote */
-	bool swap;  /* B stands on the left */
+	bool after;    /* one after the other, at full speed; else they alternate tokens */
+	bool blind;    /* names are hidden until the vote */
+	bool swap;     /* B stands on the left */
 	uint32_t turn; /* another one for each prompt of a sitting */
 };
 
@@ -33,14 +33,14 @@ void ab_clear(struct ab *p);
 
 /* The layouts and all else that holds for the next answers.  choice [n of the desk], stored bits
  * a weight; both by AB_A, AB_B. */
-BD_MUST_USE enum st ab_set(struct ab *p, const struct ab_options *o,
-	const uint8_t *const choice[2], const double bpw[2], struct err *e);
+BD_MUST_USE enum st ab_set(struct ab *p, const struct ab_options *o, const uint8_t *const choice[2],
+	const double bpw[2], struct err *e);
 /* A message to both; NULL: the last one again, with the same seed where a layout is another one
  * than before, with the next where the answers would be the same.  false: there is none. */
 bool ab_say(struct ab *p, const char *text);
 /* Both answers; ST_CANCELLED keeps what was said.  wrote: after each piece of text. */
-BD_MUST_USE enum st ab_answer(struct ab *p, void (*wrote)(void *arg), void *arg,
-	const struct sink *s, struct err *e);
+BD_MUST_USE enum st ab_answer(
+	struct ab *p, void (*wrote)(void *arg), void *arg, const struct sink *s, struct err *e);
 double ab_speed(const struct ab *p, int side); /* tokens a second; 0: not known, or shared */
 
 /* ---- comparing; ab_compare.c */
@@ -85,8 +85,7 @@ void ab_comparing(struct ab *p); /* it is on its way */
 /* ---- voting */
 
 /* v is what is to be kept.  Refused while they answer, and twice. */
-BD_MUST_USE enum st ab_vote(
-	const struct ab *p, enum vote_pick pick, struct vote *v, struct err *e);
+BD_MUST_USE enum st ab_vote(const struct ab *p, enum vote_pick pick, struct vote *v, struct err *e);
 void ab_voted(struct ab *p, enum vote_pick pick); /* it is kept: reveals the names */
 
 /* on and blind of the snapshot are the caller's; p NULL: an empty one. */

@@ -31,8 +31,7 @@ struct force {
 	size_t chunk, agree;
 };
 
-static enum st reader_open(
-	struct reader *r, const struct force *f, size_t n, struct err *e)
+static enum st reader_open(struct reader *r, const struct force *f, size_t n, struct err *e)
 {
 	const struct model *m = f->m;
 	size_t bytes;
@@ -58,19 +57,18 @@ static void reader_close(struct reader *r, const struct backend *be)
 		be->free(r->logits);
 }
 
-static enum st read_rows(struct force *f, struct reader *r, const int32_t *ids, size_t n,
-	struct err *e)
+static enum st read_rows(
+	struct force *f, struct reader *r, const int32_t *ids, size_t n, struct err *e)
 {
 	struct span sp = { r->kv, n };
 	enum st st = fwd_embed(f->f, ids, n, r->h, e);
 
-	return st ? st
-		  : fwd_blocks(f->f, r->view, 0, f->m->hp.layers, r->h, &sp, 1, NULL, f->s, e);
+	return st ? st : fwd_blocks(f->f, r->view, 0, f->m->hp.layers, r->h, &sp, 1, NULL, f->s, e);
 }
 
 /* Rows of r->h, each with the token that followed it. */
-static enum st score(struct force *f, struct reader *r, const int32_t *next, size_t row, size_t n,
-	struct err *e)
+static enum st score(
+	struct force *f, struct reader *r, const int32_t *next, size_t row, size_t n, struct err *e)
 {
 	const struct backend *be = f->m->be;
 	size_t vocab = f->m->hp.vocab;
@@ -87,8 +85,8 @@ static enum st score(struct force *f, struct reader *r, const int32_t *next, siz
 	return sink_poll(f->s) ? err_set(e, ST_CANCELLED, "stopped") : ST_OK;
 }
 
-static enum st both(struct force *f, double *kl, const int32_t *next, size_t row, size_t n,
-	struct err *e)
+static enum st both(
+	struct force *f, double *kl, const int32_t *next, size_t row, size_t n, struct err *e)
 {
 	enum st st = score(f, &f->p, next, row, n, e);
 
@@ -96,15 +94,14 @@ static enum st both(struct force *f, double *kl, const int32_t *next, size_t row
 		st = score(f, &f->q, next, row, n, e);
 	if (st)
 		return st;
-	f->m->be->kl(
-		kl, f->p.logits, f->p.lse, f->q.logits, f->q.lse, n, f->m->hp.vocab);
+	f->m->be->kl(kl, f->p.logits, f->p.lse, f->q.logits, f->q.lse, n, f->m->hp.vocab);
 	for (size_t i = 0; i < n; i++)
 		f->agree += f->p.top[i] == f->q.top[i];
 	return sink_poll(f->s) ? err_set(e, ST_CANCELLED, "stopped") : ST_OK;
 }
 
-static enum st run(struct force *f, double *kl, const int32_t *ids, size_t before, size_t said,
-	struct err *e)
+static enum st run(
+	struct force *f, double *kl, const int32_t *ids, size_t before, size_t said, struct err *e)
 {
 	size_t end = before + said - 1, k, n; /* the last token has none behind it */
 	enum st st = ST_OK;

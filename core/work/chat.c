@@ -31,11 +31,11 @@ struct chat {
 	uint64_t again; /* added to the seed: answers asked for once more */
 	uint32_t first_layout, last_layout; /* of the last answer */
 
-	struct tok_ids fed;  /* what is in the cache */
-	struct tok_ids said; /* the last answer, with its end of turn */
-	size_t *said_at;     /* [cap_at]: where in text a token's begins */
+	struct tok_ids fed;       /* what is in the cache */
+	struct tok_ids said;      /* the last answer, with its end of turn */
+	size_t *said_at;          /* [cap_at]: where in text a token's begins */
 	size_t cap_at, answer_at; /* answer_at: tokens in the cache before it */
-	struct sampler *sampler; /* of the answer under way */
+	struct sampler *sampler;  /* of the answer under way */
 	double asked, first_at;
 	const char *end; /* why it ended; "": it has not */
 
@@ -285,7 +285,8 @@ static enum st feed_prompt(struct chat *c, const struct sink *s, struct err *e)
 	while (!st && c->kv->n + ids.n + 8 > c->kv->cap) {
 		if (!c->in_kv && c->n_msg <= 1) {
 			st = err_set(e, ST_INVALID,
-				"the message has %zu tokens and the context holds %zu: shorten it, or "
+				"the message has %zu tokens and the context holds %zu: shorten it, "
+				"or "
 				":set ctx in the workbench",
 				ids.n, c->kv->cap);
 			break;
@@ -450,8 +451,6 @@ enum st chat_begin(
 	double bpw;
 	enum st st;
 
-	if (!c->n_msg || strcmp(c->msg[c->n_msg - 1].role, "user"))
-		return err_set(e, ST_INVALID, "nothing to answer: say something first");
 	c->asked = clock_now();
 	c->end = "";
 	c->said.n = 0;

@@ -47,7 +47,8 @@ void chat_clear(struct chat *c);
 BD_MUST_USE enum st chat_answer(
 	struct chat *c, const struct chat_source *src, const struct sink *s, struct err *e);
 
-/* The same in steps, for two conversations that take turns: the prompt into the cache, a token
+/* The same in steps, after chat_say or chat_rewind, for two conversations that take turns: the
+ * prompt into the cache, a token
  * at a time while there are more, and the end with what became of it (also after a chat_say
  * that was never begun). */
 BD_MUST_USE enum st chat_begin(

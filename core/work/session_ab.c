@@ -237,8 +237,8 @@ bool session_ab_set(
 	*st = ST_OK;
 	if (!strcmp(name, "ab_order")) {
 		if (strcmp(value, "lockstep") && strcmp(value, "after"))
-			*st = err_set(e, ST_INVALID,
-				"set ab_order %s: expected lockstep or after", value);
+			*st = err_set(e, ST_INVALID, "set ab_order %s: expected lockstep or after",
+				value);
 		else
 			s->ab_after = !strcmp(value, "after");
 		return true;

@@ -124,8 +124,7 @@ static bool is_id(const char *s)
 	return strlen(s) == 8 && strspn(s, "0123456789abcdef") == 8;
 }
 
-static bool read_layout(
-	const struct json *j, const char *key, char id[9], double *bpw)
+static bool read_layout(const struct json *j, const char *key, char id[9], double *bpw)
 {
 	const cJSON *o = json_member(j->root, key);
 	const char *s;
@@ -178,13 +177,13 @@ struct counts {
 
 static void count(struct counts *c, const struct vote *v)
 {
-	int swap = v->bpw[0] > v->bpw[1] ||
-		   (v->bpw[0] == v->bpw[1] && strcmp(v->id[0], v->id[1]) > 0);
+	int swap =
+		v->bpw[0] > v->bpw[1] || (v->bpw[0] == v->bpw[1] && strcmp(v->id[0], v->id[1]) > 0);
 	struct vote_pair *p;
 	size_t i = 0;
 
-	while (i < c->n && (strcmp(c->pair[i].id[0], v->id[swap]) ||
-				   strcmp(c->pair[i].id[1], v->id[!swap])))
+	while (i < c->n &&
+		(strcmp(c->pair[i].id[0], v->id[swap]) || strcmp(c->pair[i].id[1], v->id[!swap])))
 		i++;
 	if (i == c->n) {
 		if (c->n == c->cap) {

@@ -16,8 +16,8 @@
 enum vote_winner { VOTED_A, VOTED_B, VOTED_TIE, VOTED_BAD };
 
 struct vote {
-	char id[2][9]; /* layouts A and B: votes_layout_id */
-	double bpw[2]; /* stored */
+	char id[2][9];   /* layouts A and B: votes_layout_id */
+	double bpw[2];   /* stored */
 	char prompt[17]; /* start of the prompt's SHA-256 */
 	struct sampler_options sampler;
 	enum vote_winner winner;
