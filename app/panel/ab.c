@@ -131,6 +131,12 @@ static const char *quoted(const char *token, char out[64])
 	return out;
 }
 
+static bool as_long(const struct snap_ab *s)
+{
+	return s->side[0].chat && s->side[1].chat &&
+	       s->side[0].chat->stats.answer_tokens == s->side[1].chat->stats.answer_tokens;
+}
+
 static void draw_first(const struct ab_view *v, struct canvas *c, int y)
 {
 	const struct snap_ab *s = v->s;
@@ -140,7 +146,10 @@ static void draw_first(const struct ab_view *v, struct canvas *c, int y)
 	if (s->differs)
 		panel_part(&line, ROLE_WARN, "┆ first token that differs: %zu", s->differs);
 	else
-		panel_part(&line, ROLE_TEXT, over ? "no token differs" : "no token differs so far");
+		panel_part(&line, ROLE_TEXT,
+			!over        ? "no token differs so far"
+			: as_long(s) ? "no token differs"
+				     : "no token differs as far as both went");
 	if (s->state == AB_COMPARING)
 		panel_part(&line, ROLE_DIM, "comparing");
 	else if (s->hidden && over)

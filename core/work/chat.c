@@ -193,6 +193,7 @@ static void await(struct chat *c)
 {
 	c->stats.streaming = true;
 	c->stats.answer_tokens = 0;
+	c->stats.tok_s = c->stats.ttft_ms = 0;
 	c->stats.end[0] = '\0';
 }
 
