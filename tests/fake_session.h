@@ -214,6 +214,23 @@ enum st session_chat_clear(struct session *s, struct err *e)
 {
 	return verb(s, e, "clear", "", 0);
 }
+enum st session_ab(struct session *s, enum switch_verb how, bool *on, struct err *e)
+{
+	static const char *const name[] = { "off", "on", "toggle" };
+
+	*on = how != SWITCH_OFF;
+	return verb(s, e, "ab %s", name[how], 0);
+}
+enum st session_vote(struct session *s, enum vote_pick pick, struct err *e)
+{
+	static const char *const name[] = { "none", "left", "right", "tie", "bad" };
+
+	return verb(s, e, "vote %s", name[pick], 0);
+}
+enum st session_votes(struct session *s, struct err *e)
+{
+	return verb(s, e, "votes", "", 0);
+}
 void session_chat_sampler(struct session *s, const struct sampler_options *o)
 {
 	verb(s, NULL, "sampler%.0s %.2f", "", o->temperature);

@@ -104,6 +104,12 @@ static void hear(struct work_seen *w, struct event *ev)
 		note(w, 'c');
 		set(&w->chat, ev->snap);
 		return;
+	case EV_AB:
+		set(&w->ab, ev->snap);
+		return;
+	case EV_VOTES:
+		set(&w->votes, ev->snap);
+		return;
 	case EV_JOB_BEGAN:
 		w->began++;
 		break;
@@ -142,6 +148,8 @@ void work_unwatch(struct work_seen *w)
 	set(&w->answer, NULL);
 	set(&w->variants, NULL);
 	set(&w->chat, NULL);
+	set(&w->ab, NULL);
+	set(&w->votes, NULL);
 }
 
 static void nap(void)

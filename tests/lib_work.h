@@ -26,6 +26,8 @@ struct work_seen {
 	struct snap_answer *answer;
 	struct snap_variants *variants;
 	struct snap_chat *chat;
+	struct snap_ab *ab;
+	struct snap_votes *votes;
 	int began, ended, stopped, notices;
 	char order[512];  /* a letter an event: M m f a v c, B E, N */
 	char said[16384]; /* notices, a line each */

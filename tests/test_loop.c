@@ -175,6 +175,12 @@ static const struct {
 	{ "3\ntype q?\nEnter", "say q?\n" },
 	{ "3\nM-.\n", "budget 4.30\n" },
 	{ "3\nEsc\nr , t 1 Enter", "again\nbudget 4.20\nsampler 1.00\n" },
+	{ "3\nEsc\na b ( ) = -",
+		"ab toggle\nset blind on\nvote left\nvote right\nvote tie\nvote bad\n" },
+	{ ":ab off; ab; blind off; vote tie; votes",
+		"ab off\nab toggle\nset blind off\nvote tie\nvotes\n" },
+	{ ":ab perhaps", "" },
+	{ ":vote", "" },
 	{ ":stop 3", "stop 3\n" },
 };
 

@@ -142,7 +142,7 @@ Test(desk, help_is_filtered_by_typing)
 
 Test(desk, help_is_what_it_was)
 {
-	char *f = play(100, 100, "l\n?\n"), *golden;
+	char *f = play(100, 110, "l\n?\n"), *golden;
 	struct err e;
 	size_t n;
 

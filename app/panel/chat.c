@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/panel/ab.h"
 #include "app/panel/common.h"
 #include "app/panel/editor.h"
 #include "app/panel/transcript.h"
@@ -17,6 +18,7 @@
 struct chat_panel {
 	struct snap_chat *chat;
 	struct transcript *said;
+	struct ab_view *ab; /* shown in place of the transcript while it is on */
 	struct editor edit;
 	bool away; /* from the input line: letters are commands */
 	bool has_model;
@@ -40,6 +42,7 @@ static void *create(void)
 	struct chat_panel *p = xalloc(sizeof *p);
 
 	p->said = transcript_new();
+	p->ab = ab_view_new();
 	return p;
 }
 
@@ -49,6 +52,7 @@ static void destroy(void *self)
 
 	snap_unref((struct snap *)p->chat);
 	transcript_free(p->said);
+	ab_view_free(p->ab);
 	editor_release(&p->edit);
 	xfree(p->sent);
 	xfree(p->error);
@@ -102,6 +106,10 @@ static bool on_event(void *self, const struct event *ev)
 		if (p->chat)
 			transcript_set(p->said, p->chat);
 		return true;
+	case EV_AB:
+		ab_view_set(p->ab, (const struct snap_ab *)ev->snap);
+		p->waiting &= !ab_view_streams(p->ab);
+		return true;
 	case EV_JOB_BEGAN:
 		if (!is_answering(ev))
 			return false;
@@ -118,11 +126,30 @@ static bool on_event(void *self, const struct event *ev)
 	}
 }
 
+/* ---- scrolling */
+
+static void scroll(struct chat_panel *p, const char *where)
+{
+	bool two = ab_view_on(p->ab), page = !strncmp(where, "page-", 5);
+	long by = !strcmp(where, "up") || !strcmp(where, "page-up")       ? -1
+		  : !strcmp(where, "down") || !strcmp(where, "page-down") ? 1
+									  : 0;
+
+	if (by && page)
+		two ? ab_view_page(p->ab, by) : transcript_page(p->said, by);
+	else if (by)
+		two ? ab_view_scroll(p->ab, by) : transcript_scroll(p->said, by);
+	else if (!strcmp(where, "first"))
+		two ? ab_view_first(p->ab) : transcript_first(p->said);
+	else if (!strcmp(where, "last"))
+		two ? ab_view_last(p->ab) : transcript_last(p->said);
+}
+
 /* ---- typing */
 
 static bool is_streaming(const struct chat_panel *p)
 {
-	return p->chat && p->chat->stats.streaming;
+	return ab_view_streams(p->ab) || (p->chat && p->chat->stats.streaming);
 }
 
 static const char *send(struct chat_panel *p)
@@ -141,7 +168,7 @@ static const char *send(struct chat_panel *p)
 	set_str(&p->error, NULL);
 	editor_sent(&p->edit);
 	p->waiting = true;
-	transcript_last(p->said);
+	scroll(p, "last");
 	return p->command;
 }
 
@@ -159,7 +186,7 @@ static const char *on_text(void *self, uint32_t key)
 		return "";
 	case KEY_PGUP:
 	case KEY_PGDN:
-		transcript_page(p->said, key == KEY_PGUP ? -1 : 1);
+		scroll(p, key == KEY_PGUP ? "page-up" : "page-down");
 		return "";
 	default:
 		return editor_key(&p->edit, key) ? "" : NULL;
@@ -181,22 +208,6 @@ static bool wants_text(const void *self)
 }
 
 /* ---- commands */
-
-static void scroll(struct chat_panel *p, const char *where)
-{
-	if (!strcmp(where, "up"))
-		transcript_scroll(p->said, -1);
-	else if (!strcmp(where, "down"))
-		transcript_scroll(p->said, 1);
-	else if (!strcmp(where, "page-up"))
-		transcript_page(p->said, -1);
-	else if (!strcmp(where, "page-down"))
-		transcript_page(p->said, 1);
-	else if (!strcmp(where, "first"))
-		transcript_first(p->said);
-	else if (!strcmp(where, "last"))
-		transcript_last(p->said);
-}
 
 static bool on_command(void *self, const char *word, const char *arg)
 {
@@ -312,6 +323,8 @@ static void draw_state(const struct chat_panel *p, struct canvas *c, int y)
 		panel_cut(c, 0, y, c->w, ROLE_WARN, "a message holds 64 kB: the rest was left out");
 	else if (p->waiting)
 		panel_cut(c, 0, y, c->w, ROLE_DIM, "sent");
+	else if (ab_view_on(p->ab))
+		ab_view_draw_state(p->ab, c, y);
 	else if (p->chat)
 		draw_stats(p, c, y);
 	else
@@ -348,6 +361,10 @@ static void draw_input(const struct chat_panel *p, struct canvas *c, int y, int 
 
 static void draw_said(const struct chat_panel *p, struct canvas *c)
 {
+	if (ab_view_on(p->ab)) {
+		ab_view_draw(p->ab, c);
+		return;
+	}
 	transcript_lay_out(p->said, c->w, c->h);
 	if (transcript_empty(p->said))
 		panel_cut(c, 0, 0, c->w, ROLE_DIM,
@@ -383,7 +400,8 @@ static const char *on_mouse(void *self, int x, int y, int button, int w, int h)
 
 	(void)x;
 	if (button == MOUSE_WHEEL_UP || button == MOUSE_WHEEL_DOWN) {
-		transcript_scroll(p->said, button == MOUSE_WHEEL_UP ? -3 : 3);
+		for (int i = 0; i < 3; i++)
+			scroll(p, button == MOUSE_WHEEL_UP ? "up" : "down");
 		return "";
 	}
 	wrap_input(&p->edit, w, &l);
@@ -401,6 +419,8 @@ static char *copy(const void *self)
 	const struct snap_chat *c = ((const struct chat_panel *)self)->chat;
 	size_t end, first;
 
+	if (ab_view_on(((const struct chat_panel *)self)->ab))
+		return ab_view_copy(((const struct chat_panel *)self)->ab);
 	if (!c)
 		return NULL;
 	for (end = c->n; end && c->piece[end - 1].who != CHAT_MODEL; end--)
@@ -420,7 +440,8 @@ const struct panel_class panel_chat = {
 	.title = "Chat",
 	.min_w = 40,
 	.min_h = 6,
-	.events = 1u << EV_MODEL | 1u << EV_CHAT | 1u << EV_JOB_BEGAN | 1u << EV_JOB_ENDED,
+	.events = 1u << EV_MODEL | 1u << EV_CHAT | 1u << EV_AB | 1u << EV_JOB_BEGAN |
+		  1u << EV_JOB_ENDED,
 	.keys = keys,
 	.create = create,
 	.destroy = destroy,

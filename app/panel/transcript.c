@@ -1,6 +1,7 @@
 /* transcript.c - from pieces of text to messages, from messages to lines. */
 #include "app/panel/transcript.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -107,7 +108,9 @@ static void append_mark(struct message *m, struct layouts *l, const struct chat_
 	char mark[48];
 	int n;
 
-	if (l->any && l->last == p->layout)
+	if (p->differs)
+		append(m, ROLE_WARN, "┆", strlen("┆"));
+	if (isnan(p->bpw) || (l->any && l->last == p->layout))
 		return;
 	*l = (struct layouts){ true, p->layout };
 	n = snprintf(mark, sizeof mark, "┆%.2f bpw┆ ", p->bpw);

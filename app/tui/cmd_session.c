@@ -148,6 +148,67 @@ enum st cmd_again(struct tui *t, int argc, char **argv, const char *rest, struct
 	return session_again(t->s, e);
 }
 
+/* "on", "off", "toggle" or nothing, which is toggle. */
+static enum st switch_of(int argc, char **argv, enum switch_verb *to, struct err *e)
+{
+	static const char *const name[] = { "off", "on", "toggle" };
+
+	*to = SWITCH_TOGGLE;
+	if (argc < 2)
+		return ST_OK;
+	for (int i = 0; i < 3; i++)
+		if (!strcmp(argv[1], name[i])) {
+			*to = (enum switch_verb)i;
+			return ST_OK;
+		}
+	return err_set(e, ST_INVALID, "%s: expected on, off or toggle, got \"%s\"", argv[0],
+		argv[1]);
+}
+
+enum st cmd_ab(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	enum switch_verb to;
+	bool on = false;
+	enum st st = switch_of(argc, argv, &to, e);
+
+	(void)rest;
+	if (!st)
+		st = session_ab(t->s, to, &on, e);
+	if (!st)
+		tui_notice(t, LOG_INFO,
+			on ? "the next messages are answered twice: by A and by the layout under "
+			     "the dial"
+			   : "one answer a message again");
+	return st;
+}
+
+enum st cmd_blind(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	static char name[] = "blind", toggle[] = "toggle";
+	char *set[] = { argv[0], name, argc > 1 ? argv[1] : toggle };
+	enum switch_verb to;
+	enum st st = switch_of(argc, argv, &to, e);
+
+	return st ? st : cmd_set(t, 3, set, rest, e);
+}
+
+enum st cmd_vote(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	static const char *const name[] = { "left", "right", "tie", "bad" };
+
+	(void)rest;
+	for (int i = 0; i < 4 && argc > 1; i++)
+		if (!strcmp(argv[1], name[i]))
+			return session_vote(t->s, (enum vote_pick)(VOTE_LEFT + i), e);
+	return err_set(e, ST_INVALID, "vote: expected left, right, tie or bad");
+}
+
+enum st cmd_votes(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	(void)argc, (void)argv, (void)rest;
+	return session_votes(t->s, e);
+}
+
 enum st cmd_clear(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
 {
 	(void)argc, (void)argv, (void)rest;

@@ -124,6 +124,8 @@ static void argument(
 		"page-up", "page-down" };
 	static const char *const steps[] = { "next", "prev" };
 	static const char *const marks[] = { "A", "off" };
+	static const char *const switches[] = { "on", "off", "toggle" };
+	static const char *const picks[] = { "left", "right", "tie", "bad" };
 	static const char *const ties[][2] = { { "qkv", "q, k and v of every block" },
 		{ "gateup", "gate and up of every block" }, { "off", "no ties" } };
 	static const char *const budgets[][2] = { { "kl<=0.02", "the smallest predicted at that" },
@@ -147,6 +149,12 @@ static void argument(
 		break;
 	case COMPLETE_MARK:
 		one_of(t, w, marks, nth == 1 ? 2 : 0);
+		break;
+	case COMPLETE_SWITCH:
+		one_of(t, w, switches, nth == 1 ? 3 : 0);
+		break;
+	case COMPLETE_VOTE:
+		one_of(t, w, picks, nth == 1 ? 4 : 0);
 		break;
 	case COMPLETE_LINEAR:
 		if (nth == 1)

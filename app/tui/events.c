@@ -150,6 +150,14 @@ static void hear(struct tui *t, const struct event *ev)
 	case EV_CHAT:
 		t->streaming = ev->snap && ((const struct snap_chat *)ev->snap)->stats.streaming;
 		break;
+	case EV_AB:
+		t->streaming = ev->snap &&
+			       ((const struct snap_ab *)ev->snap)->state == AB_ANSWERING;
+		break;
+	case EV_VOTES:
+		if (ev->snap)
+			list_votes(t, (const struct snap_votes *)ev->snap);
+		break;
 	case EV_CURSOR:
 		if (ev->n >= 0)
 			t->cursor = (size_t)ev->n;

@@ -58,6 +58,10 @@ static const struct binding chat[] = {
 	{ ", .", "budget -0.05 | budget +0.05", "0.05 bit a weight less, more" },
 	{ "< >", "budget -0.5 | budget +0.5", "half a bit less, more" },
 	{ "r", "again", "answer again under the present layout" },
+	{ "a", "ab toggle", "answer twice: by the mark A and by this layout" },
+	{ "b", "blind toggle", "hide whose answer is whose until the vote" },
+	{ "( ) = -", "vote left | vote right | vote tie | vote bad",
+		"vote: left, right, the same, both bad" },
 	{ "s t", "prompt system | prompt temperature", "system prompt, temperature" },
 	{ NULL, NULL, NULL },
 };

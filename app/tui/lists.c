@@ -294,3 +294,39 @@ void list_doctor(struct tui *t)
 	add(t, ROLE_TEXT, "frames     %lu, %.2f ms each; keys %lu, p99 %.1f ms", t->stats.frames,
 		t->stats.draw_ms, t->stats.keys, t->stats.p99_ms);
 }
+
+/* ---- votes */
+
+static void add_pair(struct tui *t, const struct vote_pair *p)
+{
+	size_t decided = p->won[0] + p->won[1];
+
+	add(t, ROLE_STRONG, "%.2f bpw (%s) and %.2f bpw (%s): votes %zu, of them blind %zu",
+		p->bpw[0], p->id[0], p->bpw[1], p->id[1], decided + p->tie + p->bad, p->blind);
+	add(t, ROLE_TEXT, "  %.2f bpw better %zu, %.2f bpw better %zu, the same %zu, both bad %zu",
+		p->bpw[0], p->won[0], p->bpw[1], p->won[1], p->tie, p->bad);
+	if (!decided) {
+		add(t, ROLE_DIM, "  none of them decides");
+		return;
+	}
+	add(t, ROLE_TEXT, "  %.2f bpw wins %.0f %% of %zu decided; 95 %% interval %.0f to %.0f %%: %s",
+		p->bpw[1], 100 * (double)p->won[1] / (double)decided, decided, 100 * p->lo,
+		100 * p->hi,
+		p->lo > 0.5   ? "better than chance"
+		: p->hi < 0.5 ? "worse than chance"
+			      : "may be chance");
+}
+
+void list_votes(struct tui *t, const struct snap_votes *v)
+{
+	list_open(t, "Votes: Esc closes");
+	for (size_t i = 0; i < v->n; i++)
+		add_pair(t, &v->pair[i]);
+	if (!v->n)
+		add(t, ROLE_DIM, "no votes on this model yet: a on the Chat screen, ask, then ( ) = -");
+	else
+		add(t, ROLE_DIM, "interval: Wilson's score interval (1927), ties and bad ones left out");
+	if (v->strange)
+		add(t, ROLE_WARN, "%zu lines of chat.ndjson are no votes and were passed over",
+			v->strange);
+}

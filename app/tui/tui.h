@@ -178,6 +178,7 @@ void list_notices(struct tui *t);
 void list_options(struct tui *t);
 void list_doctor(struct tui *t);
 void list_sources(struct tui *t);
+void list_votes(struct tui *t, const struct snap_votes *v);
 bool list_line_matches(const struct list *l, const struct list_line *line);
 
 /* ---- complete.c */

@@ -73,6 +73,8 @@ struct fs_log;
 BD_MUST_USE enum st fs_log_open(struct fs_log **l, const char *path, struct err *e);
 BD_MUST_USE enum st fs_log_line(struct fs_log *l, const char *line, struct err *e); /* adds \n */
 void fs_log_close(struct fs_log *l); /* fsyncs; NULL is fine */
+/* One line behind a file, made if it is not there, and no wait for the disk. */
+BD_MUST_USE enum st fs_append(const char *path, const char *line, struct err *e);
 
 /* ---- folders, places, locks */
 

@@ -402,3 +402,16 @@ void fs_log_close(struct fs_log *l)
 	xfree(l->line);
 	xfree(l);
 }
+
+enum st fs_append(const char *path, const char *line, struct err *e)
+{
+	struct fs_log *l;
+	enum st st = fs_log_open(&l, path, e);
+
+	if (st)
+		return st;
+	st = fs_log_line(l, line, e);
+	l->dirty = false;
+	fs_log_close(l);
+	return st;
+}

@@ -27,6 +27,8 @@
 	X(ODDS,       STATE) /* snap_odds: how sure the layout under the dial is */ \
 	X(VARIANTS,   STATE) /* snap_variants: which variant each cell has */ \
 	X(CHAT,       STATE) /* snap_chat: the transcript so far */ \
+	X(AB,         STATE) /* snap_ab: two answers side by side */ \
+	X(VOTES,      EDGE)  /* snap_votes: what was asked for */ \
 	X(CURSOR,     STATE) /* n: linear under the crosshair */ \
 	X(JOB_BEGAN,  EDGE)  /* key: job; snap_text: its name */ \
 	X(JOB_PROGRESS, STATE) /* key: job; snap_progress */ \

@@ -31,6 +31,14 @@ struct chat {
 	uint64_t again; /* added to the seed: answers asked for once more */
 	uint32_t first_layout, last_layout; /* of the last answer */
 
+	struct tok_ids fed;       /* what is in the cache */
+	struct tok_ids said;      /* the last answer, with its end of turn */
+	size_t *said_at;          /* [cap_at]: where in text a token's begins */
+	size_t cap_at, answer_at; /* answer_at: tokens in the cache before it */
+	struct sampler *sampler;  /* of the answer under way */
+	double asked, first_at;
+	const char *end; /* why it ended; "": it has not */
+
 	char *text;
 	size_t len, cap;
 	struct chat_piece *piece;
@@ -54,6 +62,7 @@ enum st chat_new(struct chat **out, struct desk *d, size_t ctx, struct err *e)
 	c->options = sampler_default;
 	c->max_tokens = 512;
 	c->unfed = -1;
+	c->end = "";
 	c->view = xarray(d->m->n_linears + 1, sizeof *c->view);
 	st = fwd_new(&c->fwd, d->m, PROMPT_ROWS, e);
 	if (!st)
@@ -77,6 +86,7 @@ static void forget_kv(struct chat *c)
 	c->in_kv = 0;
 	c->unfed = -1;
 	c->kv->n = 0;
+	c->fed.n = 0;
 }
 
 enum st chat_ctx(struct chat *c, size_t ctx, struct err *e)
@@ -116,6 +126,10 @@ void chat_free(struct chat *c)
 	xfree(c->text);
 	xfree(c->piece);
 	xfree(c->view);
+	xfree(c->said_at);
+	tok_ids_release(&c->fed);
+	tok_ids_release(&c->said);
+	sampler_free(c->sampler);
 	big_free(c->logits);
 	kv_free(c->kv);
 	fwd_free(c->fwd);
@@ -179,6 +193,7 @@ static void await(struct chat *c)
 {
 	c->stats.streaming = true;
 	c->stats.answer_tokens = 0;
+	c->stats.tok_s = c->stats.ttft_ms = 0;
 	c->stats.end[0] = '\0';
 }
 
@@ -263,7 +278,7 @@ out:
 
 /* The prompt of this answer into the cache; when it does not fit, the whole conversation is
  * rendered anew without its oldest turns. */
-static enum st feed_prompt(struct chat *c, struct sampler *sm, const struct sink *s, struct err *e)
+static enum st feed_prompt(struct chat *c, const struct sink *s, struct err *e)
 {
 	struct tok_ids ids = { 0 };
 	enum st st = render(c, &ids, e);
@@ -271,7 +286,8 @@ static enum st feed_prompt(struct chat *c, struct sampler *sm, const struct sink
 	while (!st && c->kv->n + ids.n + 8 > c->kv->cap) {
 		if (!c->in_kv && c->n_msg <= 1) {
 			st = err_set(e, ST_INVALID,
-				"the message has %zu tokens and the context holds %zu: shorten it, or "
+				"the message has %zu tokens and the context holds %zu: shorten it, "
+				"or "
 				":set ctx in the workbench",
 				ids.n, c->kv->cap);
 			break;
@@ -289,11 +305,13 @@ static enum st feed_prompt(struct chat *c, struct sampler *sm, const struct sink
 		st = render(c, &ids, e);
 	}
 	for (size_t i = 0; !st && i < ids.n; i++)
-		sampler_seen(sm, ids.id[i]);
+		sampler_seen(c->sampler, ids.id[i]);
 	if (!st)
 		st = fwd_prompt(c->fwd, c->view, c->kv, ids.id, ids.n, c->logits, s, e);
 	if (!st)
 		c->unfed = -1;
+	for (size_t i = 0; !st && i < ids.n; i++)
+		st = tok_ids_push(&c->fed, ids.id[i], e);
 	c->stats.prompt_tokens = ids.n;
 	tok_ids_release(&ids);
 	return st;
@@ -325,55 +343,86 @@ static void write_piece(struct chat *c, const struct chat_source *src, int32_t i
 		src->wrote(src->arg, p, n);
 }
 
-/* Tokens until one ends the answer; returns why it ended. */
-static enum st stream(struct chat *c, const struct chat_source *src, struct sampler *sm,
-	double asked, const char **end, const struct sink *s, struct err *e)
+static enum st remember(struct chat *c, int32_t id, struct err *e)
 {
-	int32_t stop_id = template_end_id(c->d->template, c->d->tok), id;
-	double bpw, first_at = 0;
-	uint32_t layout;
-	enum st st;
-
-	for (size_t count = 1;; count++) {
-		st = src->view(src->arg, c->view, &layout, &bpw, s, e);
-		if (!st && sink_poll(s))
-			st = ST_CANCELLED;
-		if (st)
-			return st;
-		ban_textless(c);
-		id = sampler_next(sm, c->logits);
-		if (count == 1) {
-			first_at = clock_now();
-			c->first_layout = layout;
-			c->stats.ttft_ms = (first_at - asked) * 1e3;
-		}
-		c->last_layout = layout;
-		if (id == stop_id || tokenizer_is_end(c->d->tok, id)) {
-			*end = "end of turn";
-			return ST_OK;
-		}
-		if (count == 1)
-			c->turn++;
-		write_piece(c, src, id, count == 1, layout, bpw, first_at, count);
-		c->unfed = id;
-		sink_progress(s, (double)count, (double)c->max_tokens);
-		if (count == c->max_tokens || c->kv->n + 1 >= c->kv->cap) {
-			*end = count == c->max_tokens ? "token limit" : "context full";
-			return ST_OK;
-		}
-		st = fwd_step(c->fwd, c->view, &c->kv, &id, 1, c->logits, s, e);
-		if (st)
-			return st;
-		c->unfed = -1;
+	if (c->said.n == c->cap_at) {
+		c->cap_at = c->cap_at ? 2 * c->cap_at : 64;
+		c->said_at = xrealloc(c->said_at, c->cap_at * sizeof *c->said_at);
 	}
+	c->said_at[c->said.n] = c->len;
+	return tok_ids_push(&c->said, id, e);
 }
 
-/* Closes the transcript's open piece and keeps the answer as a message. */
-static void finish(struct chat *c, enum st st, const char *end)
+/* What was said last goes into the cache, and the logits after it are there. */
+static enum st feed_last(struct chat *c, const struct sink *s, struct err *e)
+{
+	int32_t id = c->unfed;
+	enum st st = fwd_step(c->fwd, c->view, &c->kv, &id, 1, c->logits, s, e);
+
+	if (st)
+		return st;
+	c->unfed = -1;
+	return tok_ids_push(&c->fed, id, e);
+}
+
+/* The token drawn: the end of the answer, or text. */
+static enum st take(struct chat *c, const struct chat_source *src, int32_t id, uint32_t layout,
+	double bpw, struct err *e)
+{
+	bool first = !c->said.n;
+	size_t count = c->said.n + 1;
+	enum st st = remember(c, id, e);
+
+	if (st)
+		return st;
+	if (id == template_end_id(c->d->template, c->d->tok) || tokenizer_is_end(c->d->tok, id)) {
+		c->end = "end of turn";
+		return ST_OK;
+	}
+	if (first)
+		c->turn++;
+	write_piece(c, src, id, first, layout, bpw, c->first_at, count);
+	c->unfed = id;
+	if (count == c->max_tokens || c->kv->n + 1 >= c->kv->cap)
+		c->end = count == c->max_tokens ? "token limit" : "context full";
+	return ST_OK;
+}
+
+enum st chat_next(struct chat *c, const struct chat_source *src, bool *more, const struct sink *s,
+	struct err *e)
+{
+	uint32_t layout;
+	double bpw;
+	int32_t id;
+	enum st st = src->view(src->arg, c->view, &layout, &bpw, s, e);
+
+	*more = false;
+	if (!st && sink_poll(s))
+		st = ST_CANCELLED;
+	if (!st && c->said.n)
+		st = feed_last(c, s, e);
+	if (st)
+		return st;
+	ban_textless(c);
+	id = sampler_next(c->sampler, c->logits);
+	if (!c->said.n) {
+		c->first_at = clock_now();
+		c->first_layout = layout;
+		c->stats.ttft_ms = (c->first_at - c->asked) * 1e3;
+	}
+	c->last_layout = layout;
+	st = take(c, src, id, layout, bpw, e);
+	*more = !st && !c->end[0];
+	return st;
+}
+
+void chat_end(struct chat *c, enum st st)
 {
 	size_t from, n;
 	char *answer;
 
+	sampler_free(c->sampler);
+	c->sampler = NULL;
 	from = c->len;
 	for (size_t i = c->n; i-- && c->piece[i].who == CHAT_MODEL;)
 		from = c->piece[i].at;
@@ -385,7 +434,7 @@ static void finish(struct chat *c, enum st st, const char *end)
 	snprintf(c->stats.end, sizeof c->stats.end, "%s",
 		st == ST_CANCELLED ? "stopped by you"
 		: st               ? "failed"
-				   : end);
+				   : c->end);
 	if (n) {
 		add_message(c, "assistant", answer, n);
 		c->in_kv = c->n_msg;
@@ -395,29 +444,52 @@ static void finish(struct chat *c, enum st st, const char *end)
 	xfree(answer);
 }
 
-enum st chat_answer(
+enum st chat_begin(
 	struct chat *c, const struct chat_source *src, const struct sink *s, struct err *e)
 {
 	struct sampler_options o = c->options;
-	double asked = clock_now(), bpw;
-	const char *end = "";
 	uint32_t layout;
-	struct sampler *sm;
+	double bpw;
+	enum st st;
+
+	c->asked = clock_now();
+	c->end = "";
+	c->said.n = 0;
+	o.seed += c->again;
+	c->sampler = sampler_new(&o, c->d->m->hp.vocab);
+	await(c);
+	st = src->view(src->arg, c->view, &layout, &bpw, s, e);
+	if (!st)
+		st = feed_prompt(c, s, e);
+	c->answer_at = st ? 0 : c->fed.n;
+	return st;
+}
+
+enum st chat_answer(
+	struct chat *c, const struct chat_source *src, const struct sink *s, struct err *e)
+{
+	bool more = true;
 	enum st st;
 
 	if (!c->n_msg || strcmp(c->msg[c->n_msg - 1].role, "user"))
 		return err_set(e, ST_INVALID, "nothing to answer: say something first");
-	o.seed += c->again;
-	sm = sampler_new(&o, c->d->m->hp.vocab);
-	await(c);
-	st = src->view(src->arg, c->view, &layout, &bpw, s, e);
-	if (!st)
-		st = feed_prompt(c, sm, s, e);
-	if (!st)
-		st = stream(c, src, sm, asked, &end, s, e);
-	sampler_free(sm);
-	finish(c, st, end);
+	st = chat_begin(c, src, s, e);
+	while (!st && more) {
+		st = chat_next(c, src, &more, s, e);
+		sink_progress(s, (double)c->said.n, (double)c->max_tokens);
+	}
+	chat_end(c, st);
 	return st;
+}
+
+struct chat_said chat_said(const struct chat *c)
+{
+	return (struct chat_said){ .before = c->fed.id,
+		.n_before = c->answer_at, /* there, even when the cache forgot it since */
+		.said = c->said.id,
+		.at = c->said_at,
+		.n_said = c->said.n,
+		.ended = !strcmp(c->end, "end of turn") };
 }
 
 void chat_next_seed(struct chat *c, uint32_t layout)

@@ -47,6 +47,27 @@ void chat_clear(struct chat *c);
 BD_MUST_USE enum st chat_answer(
 	struct chat *c, const struct chat_source *src, const struct sink *s, struct err *e);
 
+/* The same in steps, after chat_say or chat_rewind, for two conversations that take turns: the
+ * prompt into the cache, a token
+ * at a time while there are more, and the end with what became of it (also after a chat_say
+ * that was never begun). */
+BD_MUST_USE enum st chat_begin(
+	struct chat *c, const struct chat_source *src, const struct sink *s, struct err *e);
+BD_MUST_USE enum st chat_next(struct chat *c, const struct chat_source *src, bool *more,
+	const struct sink *s, struct err *e);
+void chat_end(struct chat *c, enum st st);
+
+/* The last answer in ids; borrowed until the conversation goes on. */
+struct chat_said {
+	const int32_t *before; /* what stood in the context before it */
+	size_t n_before;
+	const int32_t *said; /* the answer, with its end of turn where it said one */
+	const size_t *at;    /* byte of the transcript where each one's text begins */
+	size_t n_said;
+	bool ended; /* the last of said is the end of turn */
+};
+struct chat_said chat_said(const struct chat *c);
+
 struct snap_chat *chat_snapshot(struct chat *c);
 
 #endif

@@ -77,6 +77,8 @@ enum dial_mark_verb { MARK_HERE, MARK_OFF, MARK_TOGGLE };
 BD_MUST_USE enum st dial_mark(
 	struct dial *d, enum dial_mark_verb verb, bool *marked, struct err *e);
 BD_MUST_USE enum st dial_to_mark(struct dial *d, struct err *e);
+/* What is marked; false: nothing is.  choice [n] may be NULL, with n 0. */
+bool dial_marked(struct dial *d, uint8_t *choice, size_t n, double *bpw);
 
 /* Budget, rules, mark and layouts from files. */
 BD_MUST_USE enum st dial_undo(struct dial *d, bool redo, struct err *e);

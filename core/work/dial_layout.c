@@ -127,3 +127,18 @@ enum st dial_to_mark(struct dial *d, struct err *e)
 	pthread_mutex_unlock(&d->mu);
 	return st;
 }
+
+bool dial_marked(struct dial *d, uint8_t *choice, size_t n, double *bpw)
+{
+	bool has;
+
+	pthread_mutex_lock(&d->mu);
+	has = d->m && d->mark && (!choice || d->m->n == n);
+	if (has) {
+		if (choice)
+			memcpy(choice, d->mark, n);
+		*bpw = dial_bpw_of(d, dial_bytes_of(d, d->mark));
+	}
+	pthread_mutex_unlock(&d->mu);
+	return has;
+}

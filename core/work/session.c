@@ -54,6 +54,9 @@ struct session *session_new(const struct session_options *o, struct bus *b)
 	s->max_tokens = 512;
 	atomic_init(&s->ready, false);
 	atomic_init(&s->exact_again, false);
+	atomic_init(&s->ab_on, false);
+	atomic_init(&s->ab_blind, false);
+	rng_seed(&s->shuffle, (uint64_t)(clock_now() * 1e9));
 	notice_bus = b;
 	log_watch(on_log);
 	pool_start(o->threads);
@@ -69,6 +72,7 @@ void session_free(struct session *s)
 	jobs_free(s->jobs);
 	log_watch(NULL);
 	chat_free(s->chat);
+	ab_free(s->ab);
 	run_end(s->scan_run, ST_CANCELLED, "");
 	desk_close(s->desk);
 	dial_free(s->dial);
@@ -115,6 +119,7 @@ enum st session_open(struct session *s, const char *path, struct err *e)
 	jobs_stop_class(s->jobs, &job_prepare);
 	jobs_stop_class(s->jobs, &job_measure);
 	jobs_stop_class(s->jobs, &job_chat);
+	jobs_stop_class(s->jobs, &job_compare);
 	set_str(&s->path, path);
 	d = deed_new(s, path, s->layout);
 	set_str(&s->layout, NULL); /* it is for the first model */
@@ -408,6 +413,10 @@ static enum st chat_job(struct session *s, const char *text, struct err *e)
 	d->sampler = s->sampler;
 	d->tokens = s->max_tokens;
 	d->ctx = s->ctx;
+	d->pair = atomic_load(&s->ab_on);
+	d->after = s->ab_after;
+	if (d->pair)
+		jobs_stop_class(s->jobs, &job_compare); /* of the answers before */
 	deed_submit(s, &job_chat, d);
 	return ST_OK;
 }
@@ -434,8 +443,16 @@ bool session_chat_stop(struct session *s)
 
 enum st session_chat_clear(struct session *s, struct err *e)
 {
+	struct deed *d;
+	enum st st = need_model(s, "clear", e);
+
 	session_chat_stop(s);
-	return start(s, "clear", &job_chat_clear, NULL, NULL, e);
+	if (st)
+		return st;
+	d = deed_new(s, NULL, NULL);
+	d->pair = atomic_load(&s->ab_on);
+	deed_submit(s, &job_chat_clear, d);
+	return ST_OK;
 }
 
 void session_chat_sampler(struct session *s, const struct sampler_options *o)
@@ -502,5 +519,7 @@ enum st session_set(struct session *s, const char *name, const char *value, stru
 			s->ctx = (size_t)v;
 		return st;
 	}
+	if (session_ab_set(s, name, value, &st, e))
+		return st;
 	return err_set(e, ST_INVALID, "set %s: no such option here", name);
 }

@@ -112,6 +112,16 @@ BD_MUST_USE enum st session_chat_clear(struct session *s, struct err *e);
 void session_chat_sampler(struct session *s, const struct sampler_options *o);
 void session_chat_system(struct session *s, const char *text); /* NULL: the template's own */
 
+/* ---- two answers to each message, by the mark A and by the layout under the dial; EV_AB */
+
+enum switch_verb { SWITCH_OFF, SWITCH_ON, SWITCH_TOGGLE };
+/* From the next message on; refused without a mark.  *on: what it is now. */
+BD_MUST_USE enum st session_ab(
+	struct session *s, enum switch_verb verb, bool *on, struct err *e);
+/* Which of the two answers shown is better: kept in chat.ndjson, names revealed. */
+BD_MUST_USE enum st session_vote(struct session *s, enum vote_pick pick, struct err *e);
+BD_MUST_USE enum st session_votes(struct session *s, struct err *e); /* EV_VOTES */
+
 /* ---- options set with :set that the session holds; app/tui/options.def lists them */
 BD_MUST_USE enum st session_set(
 	struct session *s, const char *name, const char *value, struct err *e);

@@ -69,6 +69,8 @@ static enum st work_chat(struct job *j, struct err *e)
 
 	if (!s->desk)
 		return err_set(e, ST_INVALID, "chat: no model is open");
+	if (d->pair)
+		return work_pair(j, e);
 	if (!s->chat)
 		st = chat_new(&s->chat, s->desk, d->ctx, e);
 	if (!st)
@@ -99,6 +101,12 @@ static enum st work_chat_clear(struct job *j, struct err *e)
 	struct session *s = ((struct deed *)j->arg)->s;
 
 	(void)e;
+	if (((struct deed *)j->arg)->pair) {
+		ab_free(s->ab); /* and the memory of two caches */
+		s->ab = NULL;
+		publish_ab(s, true);
+		return ST_OK;
+	}
 	if (s->chat)
 		chat_clear(s->chat);
 	publish_chat(s, true);

@@ -28,6 +28,7 @@ static void deed_free(struct deed *d)
 	xfree((char *)d->options.formats);
 	sources_release(&d->sources);
 	xfree((char *)d->options.template);
+	ab_texts_free(d->texts);
 	xfree(d);
 }
 
@@ -99,6 +100,10 @@ static void close_model(struct session *s)
 	atomic_store(&s->can_measure, false);
 	chat_free(s->chat);
 	s->chat = NULL;
+	ab_free(s->ab);
+	s->ab = NULL;
+	atomic_store(&s->ab_on, false); /* its mark is gone */
+	publish_ab(s, true);
 	desk_close(s->desk);
 	s->desk = NULL;
 	xfree(s->view_choice);

@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "core/work/ab.h"
 #include "core/work/chat.h"
 #include "core/work/desk.h"
 #include "core/work/dial.h"
@@ -32,15 +33,23 @@ struct session {
 	uint32_t view_layout;                     /* counts the layouts that it found */
 	uint8_t *view_choice;
 	double view_bpw;
+	struct ab *ab;  /* NULL: nothing was asked of two yet */
+	double last_ab; /* published */
+	struct rng shuffle;
+	uint32_t ab_turns; /* prompts so far */
 
 	/* set by the engine, read by the UI */
 	atomic_bool ready;
 	atomic_bool exact_again; /* the front moved while the exact programme ran */
 	atomic_bool can_measure; /* text to measure on is cached, and it does not take long */
 
+	/* set by the UI, read by the engine */
+	atomic_bool ab_on, ab_blind;
+
 	/* UI thread */
 	char *path, *formats, *template, *layout, *system;
 	struct sources sources; /* of the text; none: self-sampled */
+	bool ab_after;
 	size_t scan_tokens, max_tokens, ctx;
 	double turned_at;             /* when the dial was last moved */
 	uint64_t measured_generation; /* of the layout measured last by itself */
@@ -60,13 +69,17 @@ struct deed {
 	struct sources sources; /* job_open, job_change: of the text */
 	struct sampler_options sampler;
 	size_t ctx;
+	bool pair, after; /* job_chat: of A and B, one after the other */
+	enum vote_pick pick;
+	struct ab_texts *texts; /* job_compare */
 };
 
 /* The layout under the dial, xfree, with its bytes and what is predicted; NULL: there is none. */
 uint8_t *session_choice(struct session *s, uint64_t *bytes, double *kl, double *se);
 
 extern const struct job_class job_open, job_change, job_prepare, job_exact, job_odds, job_measure,
-	job_guards, job_refine, job_export, job_keep, job_layout_read, job_layout_write, job_chat, job_chat_clear;
+	job_guards, job_refine, job_export, job_keep, job_layout_read, job_layout_write, job_chat,
+	job_chat_clear, job_compare, job_ab, job_vote, job_votes;
 
 struct deed *deed_new(struct session *s, const char *path, const char *text);
 /* What every job has in common when it ended: a failure is said once. */
@@ -88,6 +101,13 @@ void publish_variants(struct session *s);
 void publish_cells(struct session *s, bool now);
 void publish_points(struct session *s); /* measured layouts */
 void publish_chat(struct session *s, bool now);
+void publish_ab(struct session *s, bool now);
+
+/* job_chat where the message is for A and B. */
+BD_MUST_USE enum st work_pair(struct job *j, struct err *e);
+/* Options of the pair; false: not one of them. */
+bool session_ab_set(
+	struct session *s, const char *name, const char *value, enum st *st, struct err *e);
 void notice(struct session *s, int level, const char *fmt, ...) BD_PRINTF(3, 4);
 
 #endif

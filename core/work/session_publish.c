@@ -226,6 +226,20 @@ void publish_points(struct session *s)
 	dial_points(s->dial, s->desk->point, s->desk->n_points);
 }
 
+void publish_ab(struct session *s, bool now)
+{
+	double t = clock_now();
+	struct snap_ab *a;
+
+	if (!now && t - s->last_ab < 0.05)
+		return;
+	s->last_ab = t;
+	a = ab_snapshot(s->ab);
+	a->on = atomic_load(&s->ab_on);
+	a->blind = atomic_load(&s->ab_blind);
+	bus_publish(s->bus, (struct event){ .kind = EV_AB, .snap = &a->snap });
+}
+
 void publish_chat(struct session *s, bool now)
 {
 	double t = clock_now();

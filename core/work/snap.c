@@ -192,3 +192,39 @@ struct snap_chat *snap_chat_new(
 	c->n = n;
 	return c;
 }
+
+static void ab_free(struct snap *s)
+{
+	struct snap_ab *a = (struct snap_ab *)s;
+
+	for (int i = 0; i < 2; i++)
+		snap_unref((struct snap *)a->side[i].chat);
+	xfree(a->kl);
+	xfree(a);
+}
+
+struct snap_ab *snap_ab_new(size_t n_kl)
+{
+	struct snap_ab *a = start(sizeof *a, ab_free);
+
+	a->kl = n_kl ? xarray(n_kl, sizeof *a->kl) : NULL;
+	a->n_kl = n_kl;
+	for (int i = 0; i < 2; i++)
+		a->side[i].bpw = (double)NAN;
+	return a;
+}
+
+static void votes_free(struct snap *s)
+{
+	xfree(((struct snap_votes *)s)->pair);
+	xfree(s);
+}
+
+struct snap_votes *snap_votes_new(size_t n)
+{
+	struct snap_votes *v = start(sizeof *v, votes_free);
+
+	v->n = n;
+	v->pair = xarray(n + 1, sizeof *v->pair);
+	return v;
+}

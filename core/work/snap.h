@@ -181,6 +181,7 @@ struct chat_piece {
 	uint32_t layout; /* counts layouts in this sitting: changes when the dial turned */
 	size_t at, len;  /* bytes of snap_chat.text */
 	bool open;       /* still streaming */
+	bool differs;    /* begins with the token in which two answers differ first */
 };
 struct chat_stats {
 	size_t prompt_tokens, answer_tokens, ctx_used, ctx;
@@ -201,6 +202,53 @@ struct snap_chat {
 	struct chat_stats stats;
 };
 
+/* Two answers to the same prompt, by the mark A and by the layout under the dial, B. */
+enum ab_state { AB_EMPTY, AB_ANSWERING, AB_COMPARING, AB_COMPARED, AB_NOT_COMPARED };
+enum vote_pick { VOTE_NONE, VOTE_LEFT, VOTE_RIGHT, VOTE_TIE, VOTE_BAD }; /* bad: both are */
+/* By teacher forcing, at temperature 1, each token of an answer given what stood before it in
+ * that answer's own conversation. */
+struct ab_compared {
+	double kl_mean, kl_max; /* KL(A||B) on A's text, nats a token; NAN: nothing to compare */
+	size_t kl_at;           /* the token of the maximum, counted from 1 */
+	char kl_token[24];      /* its text, raw bytes, maybe cut; or "end of turn" */
+	double top1;            /* share of A's tokens where the likeliest of both is the same */
+	double ppl_a, ppl_ref;  /* of B's text under A and under the reference */
+};
+struct ab_side {
+	struct snap_chat *chat; /* its transcript; NULL: nothing was said yet */
+	char name;              /* 'A', 'B'; 0: hidden */
+	double bpw;             /* stored; NAN: not known, hidden */
+	char id[9];             /* of the layout; "": hidden */
+};
+struct snap_ab {
+	struct snap snap;
+	bool on;                /* prompts are answered twice */
+	bool blind;             /* ... and the names of the next ones are hidden */
+	bool hidden;            /* names of these are, until the vote */
+	bool shared;            /* lockstep: rates share the machine */
+	enum ab_state state;
+	struct ab_side side[2]; /* left, right */
+	size_t differs;         /* the first differing token, from 1; 0: none so far */
+	enum vote_pick vote;
+	struct ab_compared compared; /* AB_COMPARED, and not hidden */
+	float *kl;                   /* [n_kl] a token of A's text; or NULL */
+	size_t n_kl;
+};
+
+/* Votes between two layouts, the one of fewer stored bits first. */
+struct vote_pair {
+	char id[2][9];
+	double bpw[2];
+	size_t won[2], tie, bad;
+	size_t blind;  /* of all of them */
+	double lo, hi; /* 95 % interval of the second one's share of won[0] + won[1] */
+};
+struct snap_votes {
+	struct snap snap;
+	size_t n, strange; /* strange: lines that are no votes */
+	struct vote_pair *pair;
+};
+
 /* Shared-by-name helpers: allocate with xalloc, refs 1, the right free. */
 struct snap_text *snap_text_new(const char *text);
 struct snap_progress *snap_progress_new(void);
@@ -213,5 +261,7 @@ struct snap_answer *snap_answer_new(size_t n, bool with_a);
 struct snap_odds *snap_odds_new(size_t n, size_t k);
 struct snap_chat *snap_chat_new(
 	const char *text, size_t len, const struct chat_piece *piece, size_t n);
+struct snap_ab *snap_ab_new(size_t n_kl); /* owns its sides' chats */
+struct snap_votes *snap_votes_new(size_t n);
 
 #endif

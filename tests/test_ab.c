@@ -1,0 +1,499 @@
+/* test_ab.c - two layouts answer the same: each as it would alone, and what is said about both
+ * against sums over whole rows of logits. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/work/ab.h"
+#include "tests/lib_base.h"
+#include "tests/lib_model.h"
+#include "tests/lib_work.h"
+
+static struct desk *d;
+static struct err e;
+static uint8_t *all[2]; /* everything int2g64, int4g64 */
+
+static void ok(enum st st)
+{
+	cr_assert_eq(st, ST_OK, "%s", e.msg);
+}
+
+static void set_up(void)
+{
+	struct desk_options o = {
+		.formats = "int2g64,int4g64,keep", .scan_tokens = 64, .template = "chatml"
+	};
+
+	work_home();
+	ok(desk_open(&d, work_demo(1), &o, NULL, &e));
+	for (int f = 0; f < 2; f++) {
+		all[f] = xarray(d->set.n, 1);
+		memset(all[f], f, d->set.n);
+	}
+}
+
+static void tear_down(void)
+{
+	xfree(all[0]);
+	xfree(all[1]);
+	desk_close(d);
+}
+
+TestSuite(ab, .init = set_up, .fini = tear_down, .timeout = 120);
+
+static struct ab_options options(uint64_t seed)
+{
+	return (struct ab_options){
+		.sampler = { .temperature = 1, .top_p = 1, .repeat_penalty = 1, .seed = seed },
+		.max_tokens = 24,
+		.ctx = 512,
+		.turn = (uint32_t)seed
+	};
+}
+
+static struct ab *pair_of(const uint8_t *a, const uint8_t *b, const struct ab_options *o)
+{
+	struct ab *p;
+
+	ok(ab_new(&p, d, o->ctx, &e));
+	ok(ab_set(p, o, (const uint8_t *const[]){ a, b }, (double[]){ 2.5, 4.5 }, &e));
+	return p;
+}
+
+static void say(struct ab *p, const char *text)
+{
+	cr_assert(ab_say(p, text));
+	ok(ab_answer(p, NULL, NULL, NULL, &e));
+}
+
+/* The answers of a turn, as text; xfree. */
+static char *last_text(const struct snap_chat *c)
+{
+	size_t first = c->n;
+
+	while (first && c->piece[first - 1].who == CHAT_MODEL)
+		first--;
+	return first == c->n ? xstrdup("") : xstrdup(c->text + c->piece[first].at);
+}
+
+/* ---- each as it would alone */
+
+static enum st fixed(void *arg, const struct mat **view, uint32_t *layout, double *bpw,
+	const struct sink *s, struct err *err)
+{
+	*layout = 1;
+	*bpw = 1;
+	return desk_view(d, arg, view, s, err);
+}
+
+static char *alone(uint8_t *choice, const struct ab_options *o, const char *const *text, size_t n)
+{
+	struct chat_source src = { fixed, choice, NULL };
+	struct snap_chat *s;
+	struct chat *c;
+	char *said;
+
+	ok(chat_new(&c, d, o->ctx, &e));
+	chat_sampler(c, &o->sampler, o->max_tokens);
+	for (size_t i = 0; i < n; i++) {
+		chat_say(c, text[i]);
+		ok(chat_answer(c, &src, NULL, &e));
+	}
+	s = chat_snapshot(c);
+	said = last_text(s);
+	snap_unref(&s->snap);
+	chat_free(c);
+	return said;
+}
+
+Test(ab, each_answers_as_it_would_alone_in_either_order_and_with_its_own_history)
+{
+	static const char *const text[] = { "hello there", "and then", "what else" };
+
+	for (int after = 0; after < 2; after++) {
+		struct ab_options o = options(7);
+		struct snap_ab *s;
+		struct ab *p;
+
+		o.after = after;
+		p = pair_of(all[0], all[1], &o);
+		for (size_t n = 1; n <= 3; n++) {
+			say(p, text[n - 1]);
+			s = ab_snapshot(p);
+			cr_assert_eq(s->shared, !after);
+			for (int i = 0; i < 2; i++) {
+				char *got = last_text(s->side[i].chat),
+				     *want = alone(all[i], &o, text, n);
+
+				cr_assert_str_eq(got, want, "turn %zu side %d", n, i);
+				cr_assert_eq(s->side[i].name, "AB"[i]);
+				xfree(got);
+				xfree(want);
+			}
+			cr_assert_gt(s->differs, 0);
+			snap_unref(&s->snap);
+		}
+		ab_free(p);
+	}
+}
+
+struct growth {
+	struct ab *p;
+	size_t seen, both, most_apart;
+};
+
+static void grew(void *arg)
+{
+	struct growth *g = arg;
+	struct snap_ab *s = ab_snapshot(g->p);
+	const struct chat_stats *a = &s->side[0].chat->stats, *b = &s->side[1].chat->stats;
+	size_t apart = a->answer_tokens > b->answer_tokens ? a->answer_tokens - b->answer_tokens
+							   : b->answer_tokens - a->answer_tokens;
+
+	g->seen++;
+	if (a->streaming && b->streaming) {
+		g->both += a->answer_tokens && b->answer_tokens;
+		g->most_apart = apart > g->most_apart ? apart : g->most_apart;
+	}
+	snap_unref(&s->snap);
+}
+
+Test(ab, in_lockstep_both_grow_and_are_never_two_tokens_apart)
+{
+	struct growth g = { 0 };
+
+	for (uint64_t seed = 1; seed < 30 && g.both < 6; seed++) {
+		struct ab_options o = options(seed);
+
+		g = (struct growth){ .p = pair_of(all[0], all[1], &o) };
+		cr_assert(ab_say(g.p, "hello"));
+		ok(ab_answer(g.p, grew, &g, NULL, &e));
+		ab_free(g.p);
+	}
+	cr_assert_geq(g.both, 6, "no answer was long enough");
+	cr_assert_leq(g.most_apart, 1);
+}
+
+/* ---- what is compared */
+
+static struct ab_result compared(struct ab *p, struct ab_texts **t)
+{
+	struct ab_result r;
+
+	ok(ab_texts(p, t, &e));
+	ok(ab_compare(d, *t, &r, NULL, &e));
+	return r;
+}
+
+Test(ab, a_layout_and_itself_differ_nowhere_and_kl_is_0)
+{
+	struct ab_options o = options(3);
+	struct ab *p = pair_of(all[0], all[0], &o);
+	struct ab_texts *t;
+	struct ab_result r;
+	struct snap_ab *s;
+
+	say(p, "hello there");
+	r = compared(p, &t);
+	cr_assert_gt(r.n, 0);
+	cr_assert_eq(r.sums.kl_mean, 0);
+	cr_assert_eq(r.sums.kl_max, 0);
+	cr_assert_eq(r.sums.top1, 1);
+	for (size_t i = 0; i < r.n; i++)
+		cr_assert_eq(r.kl[i], 0);
+	ab_set_compared(p, o.turn, &r);
+	s = ab_snapshot(p);
+	cr_assert_eq(s->differs, 0);
+	cr_assert_eq(s->state, AB_COMPARED);
+	for (int i = 0; i < 2; i++)
+		for (size_t k = 0; k < s->side[i].chat->n; k++)
+			cr_assert_not(s->side[i].chat->piece[k].differs);
+	snap_unref(&s->snap);
+	ab_texts_free(t);
+	ab_free(p);
+}
+
+/* Logits after each token of a text, a token at a time through a cache: [n][vocab]. */
+static float *rows(const struct mat *const *view, const struct ab_text *t)
+{
+	size_t n = t->before + t->said, vocab = d->m->hp.vocab;
+	float *z = xarray(n * vocab, sizeof *z);
+	struct fwd *f;
+	struct kv *kv;
+
+	ok(fwd_new(&f, d->m, 1, &e));
+	ok(kv_new(&kv, d->m, n, &e));
+	for (size_t i = 0; i < n; i++)
+		ok(fwd_step(f, view, &kv, &t->ids[i], 1, z + i * vocab, NULL, &e));
+	kv_free(kv);
+	fwd_free(f);
+	return z;
+}
+
+static double *softmax(const float *z)
+{
+	size_t vocab = d->m->hp.vocab;
+	double *p = xarray(vocab, sizeof *p), most = -INFINITY, sum = 0;
+
+	for (size_t i = 0; i < vocab; i++)
+		most = fmax(most, (double)z[i]);
+	for (size_t i = 0; i < vocab; i++)
+		sum += p[i] = exp((double)z[i] - most);
+	for (size_t i = 0; i < vocab; i++)
+		p[i] /= sum;
+	return p;
+}
+
+static size_t largest(const double *p)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < d->m->hp.vocab; i++)
+		at = p[i] > p[at] ? i : at;
+	return at;
+}
+
+/* One text under two views, from whole distributions. */
+static void by_hand(const struct ab_text *t, const struct mat *const *p_view,
+	const struct mat *const *q_view, double *kl, double nll[2], size_t *agree)
+{
+	size_t vocab = d->m->hp.vocab;
+	float *zp = rows(p_view, t), *zq = rows(q_view, t);
+
+	nll[0] = nll[1] = 0;
+	*agree = 0;
+	for (size_t i = 0; i < t->said; i++) {
+		size_t row = t->before + i - 1, next = (size_t)t->ids[t->before + i];
+		double *p = softmax(zp + row * vocab), *q = softmax(zq + row * vocab);
+
+		kl[i] = 0;
+		for (size_t v = 0; v < vocab; v++)
+			kl[i] += p[v] > 0 ? p[v] * log(p[v] / q[v]) : 0;
+		nll[0] -= log(p[next]) / (double)t->said;
+		nll[1] -= log(q[next]) / (double)t->said;
+		*agree += largest(p) == largest(q);
+		xfree(p);
+		xfree(q);
+	}
+	xfree(zp);
+	xfree(zq);
+}
+
+Test(ab, kl_agreement_and_perplexities_are_those_of_whole_distributions)
+{
+	struct ab_options o = options(11);
+	struct ab *p;
+	struct ab_texts *t;
+	struct ab_result r;
+	const struct mat **view[2];
+	double *kl, nll[2], sum = 0, most = 0;
+	size_t agree;
+
+	o.max_tokens = 150; /* longer than what goes through the blocks together */
+	o.sampler.temperature = 0.8;
+	p = pair_of(all[0], all[1], &o);
+	say(p, "the dial turns, and the map turns with it");
+	say(p, "and then?"); /* a history behind it */
+	r = compared(p, &t);
+	cr_assert_eq(r.n, t->side[AB_A].said);
+	kl = xarray(r.n, sizeof *kl);
+	for (int i = 0; i < 2; i++) {
+		view[i] = xarray(d->set.n, sizeof *view[i]);
+		ok(desk_view(d, all[i], view[i], NULL, &e));
+	}
+	by_hand(&t->side[AB_A], view[0], view[1], kl, nll, &agree);
+	for (size_t i = 0; i < r.n; i++) {
+		cr_assert_float_eq((double)r.kl[i], kl[i], 1e-5 + 1e-4 * kl[i],
+			"token %zu: %g, by hand %g", i, (double)r.kl[i], kl[i]);
+		sum += kl[i];
+		most = fmax(most, kl[i]);
+	}
+	cr_assert_gt(most, 1e-4, "the layouts are different");
+	cr_assert_float_eq(r.sums.kl_mean, sum / (double)r.n, 1e-5);
+	cr_assert_float_eq(r.sums.kl_max, most, 1e-4);
+	cr_assert_float_eq(kl[r.sums.kl_at - 1], most, 1e-4);
+	cr_assert_float_eq(r.sums.top1, (double)agree / (double)r.n, 1.01 / (double)r.n);
+	kl = xrealloc(kl, t->side[AB_B].said * sizeof *kl);
+	by_hand(&t->side[AB_B], view[0], d->m->ref, kl, nll, &agree);
+	cr_assert_float_eq(r.sums.ppl_a, exp(nll[0]), 1e-4 * exp(nll[0]));
+	cr_assert_float_eq(r.sums.ppl_ref, exp(nll[1]), 1e-4 * exp(nll[1]));
+	big_free(r.kl);
+	ab_texts_free(t);
+	for (int i = 0; i < 2; i++)
+		xfree(view[i]);
+	xfree(kl);
+	ab_free(p);
+}
+
+Test(ab, the_first_differing_token_is_marked_in_both)
+{
+	struct snap_ab *s = NULL;
+	struct ab_texts *t;
+	size_t n, same = 0;
+
+	for (uint64_t seed = 1; seed < 30 && same < 1; seed++) { /* one that begins alike */
+		struct ab_options o = options(seed);
+		struct ab *p = pair_of(all[1], all[0], &o);
+
+		o.sampler.temperature = 0.3;
+		ok(ab_set(p, &o, (const uint8_t *const[]){ all[1], all[0] }, (double[]){ 4.5, 2.5 },
+			&e));
+		say(p, "hello there");
+		ok(ab_texts(p, &t, &e));
+		n = t->side[0].said < t->side[1].said ? t->side[0].said : t->side[1].said;
+		same = 0;
+		while (same < n && t->side[0].ids[t->side[0].before + same] ==
+					   t->side[1].ids[t->side[1].before + same])
+			same++;
+		s = ab_snapshot(p);
+		cr_assert_eq(s->differs, same < n ? same + 1 : 0);
+		if (!s->differs)
+			same = 0;
+		for (int i = 0; i < 2 && s->differs; i++) {
+			const struct snap_chat *c = s->side[i].chat;
+			size_t marks = 0, before = 0;
+
+			for (size_t k = 0; k < c->n; k++) {
+				marks += c->piece[k].differs;
+				if (c->piece[k].who == CHAT_MODEL && !c->piece[k].differs)
+					before += c->piece[k].len;
+			}
+			cr_assert_eq(marks, 1);
+			cr_assert(same || before <= 1, "nothing, or a blank");
+		}
+		snap_unref(&s->snap);
+		ab_texts_free(t);
+		ab_free(p);
+	}
+	cr_assert_geq(same, 1, "none began alike");
+}
+
+/* ---- stopping, memory */
+
+Test(ab, stopped_anywhere_both_keep_what_they_said_and_go_on_afterwards)
+{
+	struct ab_options o = options(5);
+	struct lib_stop stop;
+	struct snap_ab *s;
+	size_t said = 0;
+
+	for (unsigned long at = 1; at < 4000; at += at / 2 + 1) {
+		struct ab *p = pair_of(all[0], all[1], &o);
+		enum st st;
+
+		lib_stop_init(&stop, at);
+		cr_assert(ab_say(p, "hello there"));
+		st = ab_answer(p, NULL, NULL, &stop.sink, &e);
+		s = ab_snapshot(p);
+		for (int i = 0; i < 2; i++) {
+			const struct chat_stats *c = &s->side[i].chat->stats;
+
+			cr_assert_not(c->streaming);
+			said += c->answer_tokens;
+			if (st)
+				cr_assert_eq(st, ST_CANCELLED);
+			else
+				cr_assert_str_neq(c->end, "stopped by you");
+		}
+		cr_assert_eq(s->state, AB_NOT_COMPARED);
+		snap_unref(&s->snap);
+		say(p, "go on");
+		ab_free(p);
+		if (!st)
+			break;
+	}
+	cr_assert_gt(said, 0);
+}
+
+Test(ab, no_memory_for_the_second_cache_or_the_comparison_is_a_sentence)
+{
+	struct ab_options o = options(5);
+	struct ab_texts *t;
+	struct ab_result r;
+	struct ab *p;
+	enum st st = ST_NOMEM;
+	unsigned long n;
+
+	for (n = 1; st && n < 100; n++) {
+		alloc_fail_at(n, false);
+		st = ab_new(&p, d, 512, &e);
+		alloc_fail_at(0, false);
+		if (!st)
+			break;
+		cr_assert_eq(st, ST_NOMEM);
+		cr_assert_eq(
+			strncmp(e.msg, "a conversation for each of A and B: ", 36), 0, "%s", e.msg);
+	}
+	cr_assert_geq(n, 3, "each side has its own");
+	cr_assert_eq(st, ST_OK);
+	ok(ab_set(p, &o, (const uint8_t *const[]){ all[0], all[1] }, (double[]){ 2, 4 }, &e));
+	say(p, "hello");
+	ok(ab_texts(p, &t, &e));
+	for (n = 1, st = ST_NOMEM; st && n < 200; n++) {
+		alloc_fail_at(n, false);
+		st = ab_compare(d, t, &r, NULL, &e);
+		alloc_fail_at(0, false);
+		if (st)
+			cr_assert_eq(st, ST_NOMEM, "%s", e.msg);
+	}
+	cr_assert_gt(n, 3);
+	cr_assert_eq(st, ST_OK);
+	big_free(r.kl);
+	ab_texts_free(t);
+	ab_free(p);
+}
+
+/* ---- blind */
+
+Test(ab, hidden_names_leave_no_trace_in_what_is_shown_until_the_vote)
+{
+	struct ab_options o = options(9);
+	struct ab_texts *t;
+	struct ab_result r;
+	struct snap_ab *s;
+	struct vote v;
+	struct ab *p;
+
+	o.blind = o.swap = true;
+	p = pair_of(all[0], all[1], &o);
+	cr_assert_neq(ab_vote(p, VOTE_LEFT, &v, &e), ST_OK, "nothing to vote on");
+	say(p, "hello");
+	r = compared(p, &t);
+	ab_set_compared(p, o.turn, &r);
+	s = ab_snapshot(p);
+	cr_assert(s->hidden);
+	cr_assert_eq(s->n_kl, 0);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(s->side[i].name, 0);
+		cr_assert(isnan(s->side[i].bpw));
+		cr_assert_str_eq(s->side[i].id, "");
+		cr_assert_eq(s->side[i].chat->stats.tok_s, 0);
+		cr_assert_eq(s->side[i].chat->stats.ttft_ms, 0);
+		cr_assert(isnan(s->side[i].chat->stats.bpw));
+	}
+	snap_unref(&s->snap);
+	ok(ab_vote(p, VOTE_LEFT, &v, &e));
+	cr_assert_eq(v.winner, VOTED_B, "B stood on the left");
+	cr_assert(v.blind);
+	cr_assert_eq(v.sampler.seed, 9);
+	ab_voted(p, VOTE_LEFT);
+	s = ab_snapshot(p);
+	cr_assert_not(s->hidden);
+	cr_assert_eq(s->side[0].name, 'B');
+	cr_assert_eq(s->side[0].bpw, 4.5);
+	cr_assert_gt(s->n_kl, 0);
+	snap_unref(&s->snap);
+	cr_assert_neq(ab_vote(p, VOTE_LEFT, &v, &e), ST_OK, "once is enough");
+	/* Of a second turn only that turn is seen: the first one's names are known. */
+	say(p, "and then");
+	s = ab_snapshot(p);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(s->side[i].chat->piece[0].who, CHAT_USER);
+		cr_assert_gt(s->side[i].chat->piece[0].at, 0);
+	}
+	snap_unref(&s->snap);
+	ab_texts_free(t);
+	ab_free(p);
+}
