@@ -61,10 +61,10 @@ Test(panel_sources, the_map_shows_the_mean_or_one_text)
 	shows(&p, 60, 12, 1, " ▸        q 2█k▓4▒");
 	shows(&p, 60, 12, 7, "       down 4▓3▓2");
 	cr_assert_str_eq(
-		p.class->note(p.self), "if one linear alone is int2g64: scan on prose.txt");
+		p.class->note(p.self), "on prose.txt: scan");
 	look_at(&p, 1);
 	shows(&p, 60, 12, 7, "       down 4▒3▓2█");
-	cr_assert_str_eq(p.class->note(p.self), "if one linear alone is int2g64: scan on self");
+	cr_assert_str_eq(p.class->note(p.self), "on self: scan");
 	look_at(&p, 0);
 	cr_assert_str_eq(p.class->note(p.self), "if one linear alone is int2g64: scan");
 	alone_close(&p);

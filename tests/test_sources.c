@@ -527,7 +527,8 @@ Test(mixed_session, the_map_carries_each_text_and_how_far_they_agree)
 	cr_assert_eq(w.map->scanned, w.map->wanted);
 	for (size_t i = 0; i < nk; i++)
 		cr_assert_float_eq(w.map->cell[i].value,
-			0.75 * (double)w.map->part[i].value + 0.25 * (double)w.map->part[nk + i].value,
+			0.75 * (double)w.map->part[i].value +
+				0.25 * (double)w.map->part[nk + i].value,
 			1e-6);
 	cr_assert_eq(w.map->pairs, 1);
 	cr_assert_eq(w.map->pair[0].n, 56);

@@ -83,10 +83,11 @@ static void write_note(struct heatmap *h)
 	h->note[0] = 0;
 	if (map_change_of(of.answer, &d) && (d.up || d.down || h->view == MAP_CHANGE))
 		snprintf(h->note, sizeof h->note, "against A: %zu up, %zu down", d.up, d.down);
+	else if (of.map && of.map == &h->one) /* short: it has to fit where the panel is narrow */
+		snprintf(h->note, sizeof h->note, "on %s: %s", h->one.text, h->one.source);
 	else if (of.map && h->model->k)
-		snprintf(h->note, sizeof h->note, "if one linear alone is %s: %s%s%s",
-			format_name(h->model->format[0], fmt), of.map->source,
-			of.map == &h->one ? " on " : "", of.map == &h->one ? h->one.text : "");
+		snprintf(h->note, sizeof h->note, "if one linear alone is %s: %s",
+			format_name(h->model->format[0], fmt), of.map->source);
 }
 
 static bool on_event(void *self, const struct event *ev)
@@ -101,11 +102,9 @@ static bool on_event(void *self, const struct event *ev)
 		break;
 	case EV_MAP:
 		h->map = panel_hold(h->map, ev);
-		h->shown = map_on(h->map, h->source, &h->one);
 		break;
 	case EV_VIEW:
 		h->source = (size_t)(ev->n & VIEW_SOURCE) >> VIEW_SOURCE_SHIFT;
-		h->shown = map_on(h->map, h->source, &h->one);
 		break;
 	case EV_ANSWER:
 		h->answer = panel_hold(h->answer, ev);
@@ -113,6 +112,7 @@ static bool on_event(void *self, const struct event *ev)
 	default:
 		return false;
 	}
+	h->shown = map_on(h->map, h->source, &h->one);
 	write_note(h);
 	return true;
 }
