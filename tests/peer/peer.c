@@ -1,11 +1,13 @@
 /* peer.c - what tests/peer/llama.sh asks of llama.cpp's own library.
  *
- *   peer f32 IN OUT              every tensor of IN in float32, by ggml's own dequantizer
- *   peer size REF IN             stored bits a weight of the blocks' matrices, and their types;
- *                                fails where anything else of IN differs from REF
- *   peer text MODEL IDS          what the ids spell
- *   peer kl REF IDS WINDOW MODEL...  a line each: tokens scored, mean NLL of REF and MODEL, KL(REF
- * || MODEL) in nats a token, its standard error over windows, share of equal first choices
+ *   peer f32 IN OUT     every tensor of IN in float32, by ggml's own dequantizer
+ *   peer size REF IN    stored bits a weight of the blocks' matrices, and their types;
+ *                       fails where anything else of IN differs from REF
+ *   peer text MODEL IDS what the ids spell
+ *   peer kl REF IDS WINDOW MODEL...
+ *                       a line for each MODEL: tokens scored, mean NLL of REF and of MODEL,
+ *                       KL(REF || MODEL) in nats a token, its standard error over windows,
+ *                       share of equal first choices
  *
  * Windows as `bitdial eval` cuts them: consecutive, each from an empty context, tokens
  * 2 ... WINDOW scored, a last short one dropped.  Attention and its cache are in float32.
