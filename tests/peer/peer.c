@@ -70,6 +70,11 @@ static struct file file_open(const char *path)
 	return f;
 }
 
+static struct ggml_tensor *file_tensor(const struct file *f, int64_t i)
+{
+	return ggml_get_tensor(f->data, gguf_get_tensor_name(f->meta, i));
+}
+
 static void file_close(struct file *f)
 {
 	gguf_free(f->meta);
@@ -95,17 +100,19 @@ static void cmd_f32(const char *in, const char *out)
 	struct gguf_context *g = gguf_init_empty();
 	struct ggml_context *c;
 	struct ggml_tensor *t, *u;
+	int64_t i, n = gguf_get_n_tensors(f.meta);
 	size_t bytes = 0;
 
-	for (t = ggml_get_first_tensor(f.data); t; t = ggml_get_next_tensor(f.data, t))
-		bytes += (size_t)ggml_nelements(t) * sizeof(float) + ggml_tensor_overhead() + 64;
+	for (i = 0; i < n; i++)
+		bytes += (size_t)ggml_nelements(file_tensor(&f, i)) * sizeof(float) +
+			 ggml_tensor_overhead() + 64;
 	c = ggml_init((struct ggml_init_params){ .mem_size = bytes });
 	if (!c)
 		die("no memory for %zu bytes", bytes);
 	gguf_set_kv(g, f.meta);
 	gguf_set_val_u32(g, "general.file_type", LLAMA_FTYPE_ALL_F32);
-	for (int64_t i = 0; i < gguf_get_n_tensors(f.meta); i++) {
-		t = ggml_get_tensor(f.data, gguf_get_tensor_name(f.meta, i));
+	for (i = 0; i < n; i++) {
+		t = file_tensor(&f, i);
 		u = ggml_new_tensor(c, GGML_TYPE_F32, ggml_n_dims(t), t->ne);
 		ggml_set_name(u, t->name);
 		to_float(u->data, t);
@@ -150,7 +157,8 @@ static void cmd_size(const char *ref, const char *in)
 	int64_t weights = 0;
 	const char *sep = "";
 
-	for (t = ggml_get_first_tensor(f.data); t; t = ggml_get_next_tensor(f.data, t)) {
+	for (int64_t i = 0; i < gguf_get_n_tensors(f.meta); i++) {
+		t = file_tensor(&f, i);
 		if (!is_linear(t)) {
 			must_equal(t, ggml_get_tensor(r.data, t->name));
 			continue;
