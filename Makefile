@@ -38,7 +38,7 @@ obj     = $(patsubst %,$B/%.o,$(1))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps model demo unit check stress cli screens asan tsan coverage headers layers fmt tidy bench \
-	quality soak golden install uninstall clean help
+	quality peer soak golden install uninstall clean help
 
 all: $B/bitdial  ## build the program
 
@@ -120,6 +120,9 @@ bench: $(BENCH:%.c=$B/%) $B/bitdial  ## times and ratios as JSON lines
 
 quality: $B/bitdial  ## KL of the dial's layouts beside the guards (TEXT=FILE, minutes)
 	@tests/quality.sh $B/bitdial '$(TEXT)'
+
+peer: $B/bitdial  ## llama.cpp's types beside the dial (TEXT=FILE; fetches and builds llama.cpp)
+	@tests/peer/llama.sh $B/bitdial '$(TEXT)' $(TYPES)
 
 soak: asan tsan  ## what takes too long for check
 	@for i in 1 2 3 4 5 6 7 8; do BITDIAL=$B/bitdial sh tests/tmux/kill_scan.sh || exit 1; done
