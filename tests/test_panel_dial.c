@@ -281,6 +281,27 @@ Test(front, a_measured_point_off_the_line_is_flagged)
 	cr_assert_not(says(79, 10, "not as predicted"), "within two standard errors");
 }
 
+Test(front, the_mark_and_a_refined_layout_have_signs_of_their_own)
+{
+	struct snap_front *f = made_front();
+	struct snap_answer *a = snap_answer_new(21, true);
+
+	begin(&panel_front);
+	cr_assert_not(says(79, 10, "A"));
+	a->has_a = a->in_nats = true;
+	a->stored_bpw = 4.25;
+	a->kl = 0.2;
+	a->a_bpw = 3;
+	a->a_kl = 2;
+	snprintf(f->point[0].what, sizeof f->point[0].what, "refined");
+	f->point[0].kl = 0.3;
+	alone_hear(&p, EV_ANSWER, 0, 0, &a->snap);
+	alone_hear(&p, EV_FRONT, 0, 0, &f->snap);
+	cr_assert(says(79, 10, "A"));
+	cr_assert(says(79, 10, "◆ refined"));
+	cr_assert_not(says(79, 10, "not as predicted"), "it is meant to be below the line");
+}
+
 Test(front, points_in_nats_are_not_drawn_among_first_scores)
 {
 	struct snap_front *f = made_front();

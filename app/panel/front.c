@@ -22,6 +22,7 @@ static const struct {
 	enum role role;
 } marks[] = {
 	{ "measured", "◇", ROLE_STRONG },
+	{ "refined", "◆", ROLE_GOOD },
 	{ "uniform", "△", ROLE_SERIES0 },
 	{ "ends", "□", ROLE_SERIES0 + 1 },
 	{ "random", "×", ROLE_SERIES0 + 2 },
@@ -111,8 +112,8 @@ static bool is_missed(const struct snap_front *f, const struct front_point *p)
 {
 	double line = predicted_at(f, p->bpw);
 
-	return p->missed || (!strcmp(p->what, "measured") && !isnan(line) && p->se > 0 &&
-				    fabs(p->kl - line) > 2 * p->se);
+	return !strcmp(p->what, "measured") &&
+	       (p->missed || (!isnan(line) && p->se > 0 && fabs(p->kl - line) > 2 * p->se));
 }
 
 /* ---- axes */
@@ -288,6 +289,9 @@ static void draw_points(const struct front_panel *fp, struct canvas *c, const st
 				canvas_text(c, p->x0 + column_of(p, q->bpw), cell_of(p, q->kl), r,
 					marks[m].mark);
 		}
+	if (a && a->has_a && !isnan(a->a_kl) && a->in_nats == f->in_nats)
+		canvas_text(c, p->x0 + column_of(p, a->a_bpw), cell_of(p, a->a_kl), ROLE_STRONG,
+			"A");
 	if (a && !isnan(a->kl) && a->in_nats == f->in_nats)
 		canvas_text(c, p->x0 + column_of(p, a->stored_bpw), cell_of(p, a->kl), ROLE_CURSOR,
 			"●");
