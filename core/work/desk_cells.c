@@ -60,16 +60,6 @@ static void cell_done(void *arg, const struct scan_cell *c)
 	desk_tell(d, DESK_CELLS);
 }
 
-/* The same sink without progress, which is told here in cells of the whole. */
-static const struct sink *silent(const struct sink *s, struct sink *quiet)
-{
-	if (!s)
-		return NULL;
-	*quiet = *s;
-	quiet->progress = NULL;
-	return quiet;
-}
-
 struct score_run {
 	struct desk *d;
 	double *err;
@@ -136,7 +126,7 @@ enum st desk_first_score(struct desk *d, const struct sink *s, struct err *e)
 		return ST_OK;
 	t = head_of(&d->scan_text, DESK_SCORE_TOKENS);
 	r.err = xarray(nk, sizeof *r.err);
-	st = scan_first_score(r.err, d->m, &d->set, &t, score_block, &r, silent(s, &quiet), e);
+	st = scan_first_score(r.err, d->m, &d->set, &t, score_block, &r, desk_silent(s, &quiet), e);
 	xfree(r.err);
 	return st;
 }
@@ -237,10 +227,10 @@ static enum st measure_on(struct cells_run *r, unsigned mask, const struct token
 			t.weight[t.n] = desk_mixed(d) ? d->sources.at[s].weight : 1;
 			t.part[t.n++] = text[s];
 		}
-	st = scan_new_parts(&sc, d->m, NULL, &t, silent(r->s, &quiet), e);
+	st = scan_new_parts(&sc, d->m, NULL, &t, desk_silent(r->s, &quiet), e);
 	sink_progress(r->s, (double)r->done, (double)r->total);
 	if (!st)
-		st = scan_cells(sc, &d->set, cells, n, cell_done, r, silent(r->s, &quiet), e);
+		st = scan_cells(sc, &d->set, cells, n, cell_done, r, desk_silent(r->s, &quiet), e);
 	scan_free(sc);
 	return st;
 }

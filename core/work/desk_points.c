@@ -213,10 +213,12 @@ enum st desk_anchors(struct desk *d, const struct sink *s, struct err *e)
 	struct front_input in;
 	struct front_answer a;
 	struct front *f = NULL;
+	struct sink quiet;
 	const char *source;
 	enum st st = ST_OK;
 
 	desk_points_load(d);
+	sink_progress(s, 0, ANCHORS);
 	if (desk_damage(d, damage, se, &source)) {
 		desk_front_input(d, &in, bytes, damage, se);
 		st = front_new(&f, &in, e);
@@ -229,7 +231,8 @@ enum st desk_anchors(struct desk *d, const struct sink *s, struct err *e)
 		if (!budget || !front_answer(f, budget, choice, &a) || !(a.damage > 0) ||
 			near(d, damage, a.damage))
 			continue;
-		st = desk_measure(d, choice, DESK_MEASURE_TOKENS, "measured", &r, s, e);
+		st = desk_measure(d, choice, DESK_MEASURE_TOKENS, "measured", &r,
+			desk_silent(s, &quiet), e);
 		sink_progress(s, (double)i + 1, ANCHORS);
 		if (clock_now() - began > anchor_s)
 			break;

@@ -36,6 +36,16 @@ void desk_points_load(struct desk *d);
 void desk_points_free(struct desk *d);
 BD_MUST_USE enum st desk_anchors(struct desk *d, const struct sink *s, struct err *e);
 
+/* The same sink without progress, for parts of what is counted in other units. */
+static inline const struct sink *desk_silent(const struct sink *s, struct sink *quiet)
+{
+	if (!s)
+		return NULL;
+	*quiet = *s;
+	quiet->progress = NULL;
+	return quiet;
+}
+
 void desk_tell(struct desk *d, enum desk_change what);
 
 /* The stages' work; each skips what is done. */

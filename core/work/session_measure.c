@@ -63,6 +63,7 @@ static enum st work_guards(struct job *j, struct err *e)
 	size_t n = s->desk ? s->desk->set.n : 0;
 	uint8_t *choice = xarray(n + 1, 1);
 	struct eval_result r;
+	struct sink quiet;
 	enum st st = ST_OK;
 
 	for (size_t g = 0; g < GUARDS && !st; g++) {
@@ -72,7 +73,8 @@ static enum st work_guards(struct job *j, struct err *e)
 			desk_point_of(s->desk, choice))
 			continue;
 		st = desk_measure(
-			s->desk, choice, GLANCE_TOKENS, guards[g].what, &r, &j->sink, e);
+			s->desk, choice, GLANCE_TOKENS, guards[g].what, &r,
+			desk_silent(&j->sink, &quiet), e);
 		sink_progress(&j->sink, (double)g + 1, GUARDS);
 	}
 	xfree(choice);
