@@ -195,7 +195,7 @@ int verb_scan(const struct args *a)
 		return st ? verb_fail(&e) : 0;
 	}
 
-	for (int g = 0; g <= STAGE_SCAN && !st; g++) {
+	for (int g = 0; g <= STAGE_ENDS && !st; g++) {
 		verb_note("%s", desk_stage_name((enum stage)g));
 		st = desk_stage(d, (enum stage)g, verb_sink(), &e);
 	}

@@ -16,8 +16,8 @@
  *   calib    4,096 tokens of other text; second moments
  *   gptq     calibrated variants; each cell keeps the quantizer with the lower output error
  *   scan     KL on all of the scan's text, most promising cells first
- *   more     calibration and measuring text up to 16 k tokens
  *   ends     KL of the smallest layout and of a few between, which predictions are anchored at
+ *   more     calibration and measuring text up to 16 k tokens
  */
 #ifndef BD_WORK_DESK_H
 #define BD_WORK_DESK_H
@@ -47,8 +47,8 @@ enum stage {
 	STAGE_CALIB,
 	STAGE_GPTQ,
 	STAGE_SCAN,
-	STAGE_MORE,
 	STAGE_ENDS,
+	STAGE_MORE,
 	STAGES
 };
 

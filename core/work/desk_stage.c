@@ -13,8 +13,8 @@ static const struct {
 	[STAGE_CALIB] = { "moments to calibrate on", "" },
 	[STAGE_GPTQ] = { "gptq variants", "linears" },
 	[STAGE_SCAN] = { "scan", "cells" },
-	[STAGE_MORE] = { "writing more text", "" },
 	[STAGE_ENDS] = { "measuring the ends", "layouts" },
+	[STAGE_MORE] = { "writing more text", "" },
 };
 
 const char *desk_stage_name(enum stage g)
@@ -72,10 +72,10 @@ static enum st run_stage(struct desk *d, enum stage g, const struct sink *s, str
 		return desk_calibrate(d, s, e);
 	case STAGE_SCAN:
 		return desk_measure_cells(d, CELL_SCANNED, s, e);
-	case STAGE_MORE:
-		return more_text(d, s, e);
-	default:
+	case STAGE_ENDS:
 		return desk_anchors(d, s, e);
+	default:
+		return more_text(d, s, e);
 	}
 }
 
