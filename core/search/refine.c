@@ -2,11 +2,12 @@
 #include "core/search/refine.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
 
-enum { ROUNDS = 3, CANDIDATES = 4 /* all moves, a half, a quarter, an eighth of them */ };
+enum { ROUNDS = 3, MOVES_EACH = 64, CANDIDATES = 4 /* all moves, a half, a quarter, an eighth of them */ };
 
 struct refiner {
 	const struct refine_input *in;
@@ -71,18 +72,59 @@ static size_t next_to(const struct refiner *r, size_t i, bool up)
 	return best;
 }
 
+struct worth {
+	double rate; /* damage a byte */
+	struct scan_cell cell;
+};
+
+static int by_rate(const void *a, const void *b)
+{
+	const struct worth *x = a, *y = b;
+
+	if (x->rate != y->rate)
+		return x->rate < y->rate ? -1 : 1;
+	return (x->cell.linear > y->cell.linear) - (x->cell.linear < y->cell.linear);
+}
+
+static int by_linear(const void *a, const void *b)
+{
+	const struct scan_cell *x = a, *y = b;
+
+	return x->linear != y->linear ? (x->linear < y->linear ? -1 : 1)
+				      : (int)x->format - (int)y->format;
+}
+
+/* Those up that save most, or down that cost least, by what each does alone in the reference. */
+static void list_way(struct refiner *r, bool up, size_t most)
+{
+	const struct front_input *in = r->in->front;
+	struct worth *w = xarray(r->n + 1, sizeof *w);
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		size_t now = i * r->k + r->at[i], f = next_to(r, i, up), to = i * r->k + f;
+
+		if (f == r->k)
+			continue;
+		w[n].rate = (in->damage[to] - in->damage[now]) /
+			    fabs((double)in->bytes[to] - (double)in->bytes[now]);
+		w[n++].cell =
+			(struct scan_cell){ .linear = (uint32_t)i, .format = (uint8_t)f };
+	}
+	qsort(w, n, sizeof *w, by_rate);
+	for (size_t i = 0; i < n && i < most; i++)
+		r->cell[r->n_cells++] = w[i].cell;
+	xfree(w);
+}
+
 static void list_moves(struct refiner *r)
 {
-	r->n_cells = 0;
-	for (size_t i = 0; i < r->n; i++)
-		for (int up = 0; up < 2; up++) {
-			size_t f = next_to(r, i, up);
+	size_t most = r->in->moves_each ? r->in->moves_each : MOVES_EACH;
 
-			if (f < r->k)
-				r->cell[r->n_cells++] = (struct scan_cell){
-					.linear = (uint32_t)i, .format = (uint8_t)f
-				};
-		}
+	r->n_cells = 0;
+	list_way(r, true, most);
+	list_way(r, false, most);
+	qsort(r->cell, r->n_cells, sizeof *r->cell, by_linear); /* blocks together */
 }
 
 static void moved(void *arg, const struct scan_cell *c)

@@ -1,8 +1,9 @@
 /* refine.h - a layout made better by moves that are measured, at no more bytes.
  *
  * The front chooses by what each linear does alone in the reference; about a layout other
- * moves are worth it (search-and-quantizers.md A.4).  A round measures every move of one
- * linear to the next format up or down, in the layout as it stands, solves for the best
+ * moves are worth it (search-and-quantizers.md A.4).  A round measures moves of one linear to
+ * the next format up or down, in the layout as it stands (those that the front's damages
+ * find most worth a byte up, and least a byte down), solves for the best
  * exchange under those differences, whole and with fewer and fewer moves, measures these
  * candidates on other text, and stands on the best one that is lower beyond a standard
  * error of the paired difference.  It ends when none is.
@@ -18,12 +19,12 @@
 struct refine_input {
 	const struct model *m;
 	const struct variant_set *v; /* all variants that front has a damage for */
-	/* Sizes, rules, and by a damage that is a number which cells may be used; the damages
-	 * themselves are not read. */
+	/* Sizes and rules; which cells may be used and which moves are looked at first. */
 	const struct front_input *front;
 	uint64_t budget; /* bytes; the layout must be within */
 	const struct scan_text *moves, *judge; /* disjoint, but where there is too little */
 	size_t rounds;                          /* 0: 3 */
+	size_t moves_each;                      /* up, and down, a round; 0: 64 */
 };
 
 struct refine_result {
