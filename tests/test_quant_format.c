@@ -57,7 +57,7 @@ Test(quant_format, names_are_read_or_refused_with_a_sentence)
 	};
 
 	for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
-		struct format f = { 77, 77 };
+		struct format f = format_int(77, 77);
 		struct err e = { 0 };
 		enum st st = format_parse(&f, some[i].name, &e);
 		char back[FORMAT_NAME];
@@ -70,7 +70,7 @@ Test(quant_format, names_are_read_or_refused_with_a_sentence)
 			continue;
 		}
 		cr_expect_eq(st, ST_OK, "%s: %s", some[i].name, e.msg);
-		cr_expect(format_equal(f, (struct format){ some[i].bits, some[i].group }));
+		cr_expect(format_equal(f, format_int(some[i].bits, some[i].group)));
 		cr_expect_str_eq(format_name(f, back), some[i].name);
 	}
 }
@@ -126,10 +126,10 @@ Test(quant_format, a_bad_list_is_refused_with_a_sentence)
 Test(quant_format, stored_bytes_count_codes_and_statistics_of_every_group)
 {
 	/* 576 = 4 * 128 + 64: five groups */
-	cr_assert_eq(format_bytes((struct format){ 4, 128 }, 10, 576), 10 * (288 + 5 * 4));
-	cr_assert_eq(format_bytes((struct format){ 3, 64 }, 7, 65), 7 * (25 + 2 * 4));
-	cr_assert_eq(format_bytes((struct format){ 1, 32 }, 1, 1), 1 + 4);
-	cr_assert_float_eq(format_nominal((struct format){ 2, 64 }), 2.0625, 1e-12);
+	cr_assert_eq(format_bytes(format_int(4, 128), 10, 576), 10 * (288 + 5 * 4));
+	cr_assert_eq(format_bytes(format_int(3, 64), 7, 65), 7 * (25 + 2 * 4));
+	cr_assert_eq(format_bytes(format_int(1, 32), 1, 1), 1 + 4);
+	cr_assert_float_eq(format_nominal(format_int(2, 64)), 2.0625, 1e-12);
 }
 
 Test(quant_format, a_packed_variant_runs_as_its_codes_say)
@@ -175,6 +175,6 @@ Test(quant_format, keep_and_empty_linears_have_no_codes)
 
 	cr_assert_eq(qcodes_alloc(&q, (struct format){ 0 }, 4, 4, &e), ST_INVALID);
 	cr_assert_str_eq(e.msg, "keep has no codes");
-	cr_assert_eq(qcodes_alloc(&q, (struct format){ 4, 64 }, 0, 4, &e), ST_INVALID);
+	cr_assert_eq(qcodes_alloc(&q, format_int(4, 64), 0, 4, &e), ST_INVALID);
 	cr_assert_str_eq(e.msg, "a linear of 0 x 4 has no codes");
 }

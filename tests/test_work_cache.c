@@ -185,7 +185,7 @@ Test(work_cache, cells_come_back_as_they_were_put)
 		cr_assert_float_eq(cells[i].kl, 0.1 * i + 1e-7, 1e-9);
 		cr_assert_str_eq(cells[i].by, "hqq2");
 		cr_assert_str_eq(cells[i].text, "0123456789abcdef");
-		cr_assert(format_equal(cells[i].format, (struct format){ 2, 64 }));
+		cr_assert(format_equal(cells[i].format, format_int(2, 64)));
 		cr_assert_eq(cells[i].tokens, 64);
 	}
 	cr_assert(isnan(cells[4].se));

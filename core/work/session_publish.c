@@ -92,7 +92,7 @@ static float nominal_of(const struct desk *d, size_t i, size_t f)
 	if (f != d->keep)
 		return (float)format_nominal(d->set.format[f]);
 	if (w->type == MAT_INT)
-		return (float)format_nominal((struct format){ w->bits, w->group });
+		return (float)format_nominal(format_int(w->bits, w->group));
 	return w->type == MAT_F32 ? 32 : 16;
 }
 
