@@ -198,15 +198,27 @@ int verb_scan(const struct args *a)
 
 /* ---- search */
 
+/* What the best layout of the same bytes without mixes is predicted at; NAN: there are none, or
+ * nothing is in nats. */
+static void layer_price(const struct desk *d, const struct layout *l, double *kl, double *se)
+{
+	*kl = *se = (double)NAN;
+	if (desk_mixes(d) && isfinite(l->predicted_kl) &&
+		desk_layer_price(d, l->bytes, kl, se, NULL))
+		*kl = *se = (double)NAN;
+}
+
 static void search_result(const struct args *a, const struct desk *d, const struct layout *l,
 	const char *source)
 {
 	size_t count[FORMAT_MAX] = { 0 };
 	char fmt[FORMAT_NAME], bytes[16];
+	double layer_kl, layer_se;
 	struct json_out o;
 
 	for (size_t i = 0; i < l->n; i++)
 		count[l->choice[i]]++;
+	layer_price(d, l, &layer_kl, &layer_se);
 	if (a->json) {
 		begin_json(&o);
 		json_put_f64(&o, "asked_bpw", a->bpw);
@@ -216,6 +228,8 @@ static void search_result(const struct args *a, const struct desk *d, const stru
 		json_put_i64(&o, "file_bytes", (int64_t)layout_file_bytes(l, d->m));
 		json_put_f64(&o, "predicted_kl", l->predicted_kl);
 		json_put_f64(&o, "predicted_se", l->predicted_se);
+		json_put_f64(&o, "layer_mix_kl", layer_kl);
+		json_put_f64(&o, "layer_mix_se", layer_se);
 		json_put_str(&o, "source", source);
 		json_put_str(&o, "text", d->text_name);
 		verb_json(&o);
@@ -230,6 +244,9 @@ static void search_result(const struct args *a, const struct desk *d, const stru
 	else
 		printf("predicted  nothing: made by the %s%s\n", source,
 			a->guard ? "" : ", which is not in nats (bitdial scan)");
+	if (isfinite(layer_kl))
+		printf("layer-mix  %.4f ± %.4f at the same bytes, one format a linear\n", layer_kl,
+			layer_se);
 	for (size_t f = 0; f < l->k; f++)
 		if (count[f])
 			printf("  %-10s %zu linears\n", format_name(l->format[f], fmt), count[f]);
@@ -254,6 +271,7 @@ static enum st guard(struct desk *d, const struct args *a, struct layout *l, str
 	if (a->guard[n])
 		seed = strtoull(a->guard + n + 1, NULL, 10);
 	desk_damage(d, damage, se, &source);
+	desk_layers_only(d, damage); /* a guard is what one would make without a search */
 	desk_front_input(d, &in, bytes, damage, se);
 	if (g == 3)
 		st = err_set(e, ST_INVALID, "--guard %s: expected uniform, ends or random:SEED",
@@ -311,6 +329,7 @@ static void show_layout(const struct args *a, const struct layout *l)
 {
 	char name[32], fmt[FORMAT_NAME], bytes[16], clean[256];
 	struct json_out o;
+	bool mixed = false;
 
 	if (a->json) {
 		begin_json(&o);
@@ -337,13 +356,14 @@ static void show_layout(const struct args *a, const struct layout *l)
 	for (size_t k = 0; k < LINEAR_KINDS && k < l->n; k++) {
 		printf("%10s ", linear_kind_name[k]);
 		for (size_t i = k; i < l->n; i += LINEAR_KINDS) {
-			struct format f = l->format[l->choice[i]];
-
-			putchar(format_is_keep(f) ? 'k' : (char)('0' + f.bits));
+			putchar(format_letter(l->format[l->choice[i]]));
 		}
 		putchar('\n');
 	}
-	printf("           columns are blocks; digits are bits, k: kept as in the file\n");
+	for (size_t i = 0; i < l->n; i++)
+		mixed |= format_is_mix(l->format[l->choice[i]]);
+	printf("           columns are blocks; digits are bits, k: kept as in the file%s\n",
+		mixed ? "; a to g: one to seven eighths high" : "");
 }
 
 int verb_layout(const struct args *a)

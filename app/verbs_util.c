@@ -280,6 +280,9 @@ enum st verb_desk(struct desk **out, const struct args *a, struct err *e)
 	char *path;
 	enum st st;
 
+	if (a->mix && strcmp(a->mix, "layer") && strcmp(a->mix, "channel"))
+		return err_set(e, ST_INVALID, "--mix %s: expected layer or channel", a->mix);
+	o.mix = a->mix && !strcmp(a->mix, "channel");
 	verb_signals();
 	if (verb_log(a)) /* else they come to stderr as they are */
 		log_watch(on_log);

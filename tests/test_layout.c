@@ -224,7 +224,7 @@ Test(layout, bad_fields_are_refused_with_a_sentence)
 		{ "\"keep\"]",
 			"\"int1g32\",\"int2g32\",\"int3g32\",\"int4g32\",\"int5g32\",\"int6g32\","
 			"\"int7g32\",\"keep\"]",
-			"l.json: .formats: more than 8 formats" },
+			"l.json: .formats: more than 16 formats" },
 		{ "\"bytes\":1000", "\"bytes\":-1",
 			"l.json: .bytes: expected an integer from 1 to 1125899906842624, got "
 			"-1" },

@@ -103,10 +103,11 @@ Test(quant_format, a_bad_list_is_refused_with_a_sentence)
 		{ "keep,int2g64,keep", "format keep is named twice" },
 		{ "int2g64,foo", "\"foo\"" NOT },
 		{ "int2g64 int4g64", "\"int2g64 int4g64\"" NOT },
-		{ "int1g32,int2g32,int3g32,int4g32,int5g32,int6g32,int7g32,int8g32,keep",
-			"at most 8 formats, "
+		{ "int1g32,int2g32,int3g32,int4g32,int5g32,int6g32,int7g32,int8g32,"
+		  "int1g64,int2g64,int3g64,int4g64,int5g64,int6g64,int7g64,int8g64,keep",
+			"at most 16 formats, "
 			"\"int1g32,int2g32,int3g32,int4g32,int5g32,int6g32,int7g32,"
-			"int8g32,keep\" names more" },
+			"int8g32,int1g64,int2g64\" names more" },
 		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 		  "aaaaaaaa",
 			"\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\" is not a format" },

@@ -238,9 +238,7 @@ static void draw_row(const struct facts *f, struct canvas *c, int y, size_t k, c
 /* The digit that the map has for a format. */
 static const char *short_name(struct format f, char out[16])
 {
-	if (format_is_keep(f))
-		return "k";
-	snprintf(out, 16, "%d", f.bits);
+	snprintf(out, 16, "%c", format_letter(f));
 	return out;
 }
 

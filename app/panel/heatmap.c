@@ -326,9 +326,7 @@ static void draw_cell(const struct heatmap *h, struct canvas *c, const struct gr
 	char digit[2] = "";
 
 	if (of.answer) {
-		struct format fm = h->model->format[of.answer->choice[i]];
-
-		digit[0] = format_is_keep(fm) ? 'k' : (char)('0' + fm.bits);
+		digit[0] = format_letter(h->model->format[of.answer->choice[i]]);
 		mark = digit;
 	}
 	/* Where there is no column for it, that a cell is being measured or failed comes first. */

@@ -189,6 +189,13 @@ const char *format_name(struct format f, char out[FORMAT_NAME])
 	return out;
 }
 
+char format_letter(struct format f)
+{
+	if (format_is_mix(f))
+		return (char)('a' + f.part - 1);
+	return format_is_keep(f) ? 'k' : (char)('0' + f.bits);
+}
+
 bool format_equal(struct format a, struct format b)
 {
 	return a.bits == b.bits && a.group == b.group && a.part == b.part &&
@@ -255,19 +262,10 @@ double format_nominal(struct format f)
 	return low + (f.hi_bits + 4.0 / (double)f.hi_group - low) * f.part / FORMAT_PARTS;
 }
 
-size_t format_add_mixes(struct format f[FORMAT_MAX], size_t k)
+static size_t add_parts(
+	struct format f[FORMAT_MAX], size_t k, struct format high, struct format low, int parts)
 {
-	struct format low = { 0 }, high = { 0 };
-
-	for (size_t i = 0; i < k; i++) {
-		if (format_is_keep(f[i]) || format_is_mix(f[i]))
-			continue;
-		if (!low.bits)
-			low = f[i];
-		else if (high.bits < 4)
-			high = f[i];
-	}
-	for (int part = 1; part < FORMAT_PARTS && high.bits > low.bits; part++) {
+	for (int part = 1; part <= parts && high.bits > low.bits; part++) {
 		struct format mix = format_mix(high, part, low);
 		size_t at = 0;
 
@@ -277,4 +275,27 @@ size_t format_add_mixes(struct format f[FORMAT_MAX], size_t k)
 			insert(f, k++, mix);
 	}
 	return k;
+}
+
+size_t format_add_mixes(struct format f[FORMAT_MAX], size_t k)
+{
+	struct format low = { 0 }, mid = { 0 }, high = { 0 };
+
+	for (size_t i = 0; i < k && high.bits < 4; i++) {
+		if (format_is_keep(f[i]) || format_is_mix(f[i]))
+			continue;
+		if (!low.bits) {
+			low = f[i];
+		} else {
+			mid = high;
+			high = f[i];
+		}
+	}
+	/* Above the middle of the way the format in between, where there is one, is better than
+	 * what is left of the low one. */
+	if (mid.bits > low.bits && mid.bits < high.bits) {
+		k = add_parts(f, k, high, low, FORMAT_PARTS / 2);
+		return add_parts(f, k, high, mid, FORMAT_PARTS / 2);
+	}
+	return add_parts(f, k, high, low, FORMAT_PARTS - 1);
 }

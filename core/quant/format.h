@@ -33,6 +33,9 @@ BD_MUST_USE enum st format_parse(struct format *f, const char *name, struct err 
  * added by itself. */
 BD_MUST_USE enum st format_list(struct format *f, size_t *n, const char *names, struct err *e);
 const char *format_name(struct format f, char out[FORMAT_NAME]);
+/* One character for a map: the bits of a format, k for keep, a to g for a mix of one to seven
+ * eighths. */
+char format_letter(struct format f);
 bool format_equal(struct format a, struct format b);
 static inline bool format_is_keep(struct format f) { return !f.bits; }
 static inline bool format_is_mix(struct format f) { return f.part != 0; }
@@ -53,9 +56,10 @@ size_t format_high_cols(struct format f, size_t cols);
 uint64_t format_bytes(struct format f, size_t rows, size_t cols); /* not for keep */
 double format_nominal(struct format f); /* b + 4/g, as model names advertise; not for keep */
 
-/* Puts the mixes of the low and the high end of a dial beside its k formats, sorted in: all
- * eighths of its lowest format and of the first with four bits or more (else its highest).  How
- * many formats there are then; as they were where there are no two to mix or no room. */
+/* Puts mixes beside the k formats of a dial, sorted in: of its lowest format and the first with
+ * four bits or more (else its highest), all seven; where one lies between these, one to four
+ * eighths of the lowest and of that one.  How many formats there are then; as they were where
+ * there are no two to mix or no room. */
 size_t format_add_mixes(struct format f[FORMAT_MAX], size_t k);
 
 #endif

@@ -50,6 +50,7 @@ enum desk_change { DESK_FORMATS, DESK_VARIANTS, DESK_CELLS, DESK_TEXT };
 struct desk_options {
 	const char *formats;  /* NULL: the default dial */
 	const char *text;     /* scan and calibrate on this file; NULL: self-sampled */
+	bool mix;             /* channel-mixes of the dial's ends join the formats */
 	const char *template; /* NULL: the model's own */
 	size_t scan_tokens;   /* 0: 512 */
 	bool read_only;
@@ -67,6 +68,7 @@ struct desk {
 	struct cache *cache;
 	struct variant_set set;
 	char *formats;         /* as asked for; NULL: the default dial */
+	bool mix;              /* channel-mixes join them */
 	size_t keep;           /* index of the keep format, or set.k */
 	struct map_cell *cell; /* [n][k]: what is known */
 	char (*cell_by)[12];   /* [n][k]: quantizer and version of the variant measured */
@@ -119,6 +121,25 @@ BD_MUST_USE enum st desk_prepare(
 enum { DESK_MORE_TOKENS = 2048 };
 BD_MUST_USE enum st desk_measure_more(struct desk *d, const struct scan_cell *cell, size_t n,
 	const struct sink *s, struct err *e);
+
+/* Channel-mixes on (:set mix channel) or off (layer), with the formats there are.  Cells of
+ * mixes are not measured by the stages: they lie between their linear's measured ends, by the
+ * output error estimated for each input (quant/mix.h). */
+BD_MUST_USE enum st desk_set_dial(struct desk *d, const char *formats, bool mix,
+	const struct sink *s, struct err *e);
+bool desk_mixes(const struct desk *d); /* is any format one? */
+bool desk_is_mix(const struct desk *d, size_t fmt);
+/* Makes the mixes that a layout chooses, calibrated, and measures those cells on the scan's
+ * text; how many were not yet measured. */
+BD_MUST_USE enum st desk_mix_measure(struct desk *d, const uint8_t *choice, size_t *fresh,
+	const struct sink *s, struct err *e);
+enum { DESK_MIX_ROUNDS = 3 }; /* of choosing and measuring, before what is left stays estimated */
+/* The least damage of a layout of these bytes without mixes: what the choice that hardware
+ * likes costs.  NAN: none fits. */
+BD_MUST_USE enum st desk_layer_price(
+	const struct desk *d, uint64_t bytes, double *kl, double *se, struct err *e);
+/* Takes the mixes out of a solver's damages. */
+void desk_layers_only(const struct desk *d, double *damage);
 
 /* Makes sure of one variant: by NULL takes whatever is there, else the simplest is made. */
 BD_MUST_USE enum st desk_variant(struct desk *d, size_t linear, size_t fmt,

@@ -71,7 +71,7 @@ static void score_block(void *arg, size_t layer)
 				.se = (double)NAN,
 				.top1 = (double)NAN };
 
-			if (f == d->keep || isnan(r->err[i * k + f]))
+			if (f == d->keep || desk_is_mix(d, f) || isnan(r->err[i * k + f]))
 				continue;
 			d->score[i * k + f] = r->err[i * k + f];
 			if (c->state == CELL_UNKNOWN)
@@ -111,7 +111,7 @@ enum st desk_first_score(struct desk *d, const struct sink *s, struct err *e)
 	if (st)
 		return st;
 	for (size_t i = 0; i < nk; i++)
-		missing |= d->useful[i] && i % d->set.k != d->keep && isnan(d->score[i]);
+		missing |= desk_staged(d, i / d->set.k, i % d->set.k) && isnan(d->score[i]);
 	if (!missing)
 		return ST_OK;
 	t = head_of(&d->scan_text, DESK_SCORE_TOKENS);
@@ -179,7 +179,7 @@ static bool cell_wanted(const struct desk *d, size_t i, size_t f, enum cell_stat
 	const struct map_cell *c = &d->cell[i * d->set.k + f];
 	char by[12];
 
-	if (!measurable(d, i, f))
+	if (!measurable(d, i, f) || desk_is_mix(d, f))
 		return false;
 	if (state == CELL_FAST)
 		return c->state < CELL_FAST || c->state > CELL_SCANNED;
@@ -207,7 +207,7 @@ enum st desk_measure_cells(
 	cells = xarray(d->set.n * k + 1, sizeof *cells);
 	for (size_t i = 0; i < d->set.n; i++)
 		for (size_t f = 0; f < k; f++) {
-			total += d->useful[i * k + f] && f != d->keep;
+			total += desk_staged(d, i, f);
 			if (cell_wanted(d, i, f, state))
 				cells[n++] = (struct scan_cell){ .linear = (uint32_t)i,
 					.format = (uint8_t)f };
@@ -224,6 +224,23 @@ enum st desk_measure_cells(
 		scan_free(sc);
 	}
 	xfree(cells);
+	return st;
+}
+
+enum st desk_measure_list(struct desk *d, const struct scan_cell *cell, size_t n,
+	const struct sink *s, struct err *e)
+{
+	struct cells_run r = { .d = d, .state = CELL_SCANNED, .s = s, .stage = "scan", .total = n };
+	struct scan *sc = NULL;
+	struct sink quiet;
+	enum st st = desk_scan_text(d, s, e);
+
+	r.tokens = d->scan_text.n_seq * d->scan_text.len;
+	if (!st)
+		st = scan_new(&sc, d->m, &d->scan_text, silent(s, &quiet), e);
+	if (!st)
+		st = scan_cells(sc, &d->set, cell, n, cell_done, &r, silent(s, &quiet), e);
+	scan_free(sc);
 	return st;
 }
 

@@ -49,6 +49,20 @@ bool desk_any_useful(const struct desk *d, size_t fmt);
 size_t desk_fit_formats(
 	const struct model *m, struct format *f, size_t k, uint64_t room, char *out, size_t cap);
 
+/* How far off the damage of a mix is between its ends, as a share of their distance, over
+ * sqrt(t (1 - t)): measured on 287 cells of the default model, as was that the square of the
+ * estimated share is nearer than the share (CONTRIBUTING, Decisions). */
+#define DESK_MIX_OFF 0.4
+/* Shares of the mixes that have none yet. */
+BD_MUST_USE enum st desk_mix_shares(struct desk *d, const struct sink *s, struct err *e);
+/* Fills the mixes' places of what desk_damage found for all others. */
+void desk_mix_damage(const struct desk *d, double *damage, double *se);
+/* Is it a cell that the stages make a variant for, and measure? */
+bool desk_staged(const struct desk *d, size_t linear, size_t fmt);
+/* These cells, whose variants are there, on the scan's text. */
+BD_MUST_USE enum st desk_measure_list(struct desk *d, const struct scan_cell *cell, size_t n,
+	const struct sink *s, struct err *e);
+
 /* Sequences of the self-sampled text to scan on. */
 size_t desk_scan_seqs(const struct desk *d);
 /* Text of `tokens` tokens for cells that need more than the scan's; n_seq 0: there is none. */

@@ -92,8 +92,8 @@ enum st desk_variant(struct desk *d, size_t linear, size_t fmt, const struct qua
 bool desk_any_useful(const struct desk *d, size_t fmt)
 {
 	for (size_t i = 0; i < d->set.n; i++)
-		if (d->useful[i * d->set.k + fmt])
-			return fmt != d->keep;
+		if (desk_staged(d, i, fmt))
+			return true;
 	return false;
 }
 
@@ -112,7 +112,7 @@ enum st desk_data_free(struct desk *d, const char *name, const struct sink *s, s
 		for (size_t i = 0; i < d->set.n && !st; i++, done++) {
 			struct variant *slot = variant_at(&d->set, i, f);
 
-			if (!d->useful[i * k + f] || f == d->keep ||
+			if (!desk_staged(d, i, f) ||
 				(slot->mat.data && (q == minmax || slot->by != minmax)))
 				continue;
 			if (sink_poll(s))
@@ -284,7 +284,7 @@ static enum st calibrate_linear(
 	enum st st = ST_OK;
 
 	for (size_t f = 0; f < k && !st; f++) {
-		if (!d->useful[i * k + f] || f == d->keep || is_calibrated(d, i, f))
+		if (!desk_staged(d, i, f) || is_calibrated(d, i, f))
 			continue;
 		if (!w)
 			st = model_linear_f32(d->m, i, &w, e);

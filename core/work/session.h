@@ -25,6 +25,7 @@ struct session;
 
 struct session_options {
 	const char *formats;  /* NULL: the default dial */
+	bool mix;             /* channel-mixes join them */
 	const char *text;     /* file to scan and calibrate on; NULL: self-sampled */
 	size_t scan_tokens;   /* 0: 512 */
 	const char *template; /* --template, NULL: the model's own */

@@ -191,7 +191,7 @@ static enum st work_change(struct job *j, struct err *e)
 	if (d->flag)
 		st = desk_set_text(s->desk, d->path, d->tokens, &j->sink, e);
 	else
-		st = desk_set_formats(s->desk, d->text, &j->sink, e);
+		st = desk_set_dial(s->desk, d->text, d->mix, &j->sink, e);
 	return st;
 }
 
@@ -264,6 +264,12 @@ static enum st work_measure(struct job *j, struct err *e)
 	uint8_t *choice;
 	enum st st;
 
+	if (s->desk) {
+		st = mix_settle(j, e);
+		if (st)
+			return st;
+		began = clock_now();
+	}
 	choice = s->desk ? choice_now(s, &bytes, &kl, &se) : NULL;
 	if (!choice)
 		return err_set(e, ST_INVALID, "measure: there is no layout under the dial yet");
