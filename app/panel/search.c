@@ -92,6 +92,8 @@ static void draw_predict(const struct search *s, struct canvas *c, int y)
 	else
 		panel_part(
 			&p, ROLE_STRONG, "%s ± %s nats", panel_kl(a->kl, kl), panel_kl(a->se, se));
+	if (a && a->in_nats && a->layer_kl > 0) /* what one format a linear would do */
+		panel_part(&p, ROLE_DIM, "layer-mix %s", panel_kl(a->layer_kl, kl));
 }
 
 static void draw_measured(const struct search *s, struct canvas *c, int y)

@@ -148,7 +148,9 @@ void desk_layout_of(
 	layout_count(l, d->m);
 }
 
-static enum st solve_budget(struct desk *d, double bpw, struct layout *l, const char **source,
+/* measured: of the mixes only those that are. */
+static enum st solve_budget(struct desk *d, double bpw, bool measured, struct layout *l,
+	const char **source,
 	const struct sink *s, struct err *e)
 {
 	size_t nk = d->set.n * d->set.k;
@@ -171,6 +173,8 @@ static enum st solve_budget(struct desk *d, double bpw, struct layout *l, const 
 		st = desk_mix_shares(d, s, e);
 	if (!st) {
 		nats = desk_damage(d, damage, se, source);
+		if (measured)
+			desk_measured_only(d, damage);
 		desk_front_input(d, &in, bytes, damage, se);
 		st = front_new(&f, &in, e);
 	}
@@ -201,19 +205,21 @@ static enum st solve_budget(struct desk *d, double bpw, struct layout *l, const 
 }
 
 /* A number: the best layout at that many stored bits a weight.  The mixes in it are measured
- * where anything is in nats, and it is solved again, until it holds no other. */
+ * where anything is in nats, and it is solved again, until it holds no other; after a few rounds
+ * no other is let in. */
 static enum st by_budget(struct desk *d, double bpw, struct layout *l, const char **source,
 	const struct sink *s, struct err *e)
 {
 	size_t fresh = 1;
-	enum st st = solve_budget(d, bpw, l, source, s, e);
+	enum st st = solve_budget(d, bpw, false, l, source, s, e);
 
-	for (int round = 0; !st && fresh && isfinite(l->predicted_kl) && round < DESK_MIX_ROUNDS;
+	for (int round = 1; !st && fresh && isfinite(l->predicted_kl) && round <= DESK_MIX_ROUNDS;
 		round++) {
 		st = desk_mix_measure(d, l->choice, &fresh, s, e);
 		if (st || fresh) {
 			layout_release(l);
-			st = st ? st : solve_budget(d, bpw, l, source, s, e);
+			st = st ? st
+				: solve_budget(d, bpw, round == DESK_MIX_ROUNDS, l, source, s, e);
 		}
 	}
 	return st;

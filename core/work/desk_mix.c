@@ -189,6 +189,13 @@ void desk_layers_only(const struct desk *d, double *damage)
 			damage[i] = (double)NAN;
 }
 
+void desk_measured_only(const struct desk *d, double *damage)
+{
+	for (size_t i = 0; i < d->set.n * d->set.k; i++)
+		if (desk_is_mix(d, i % d->set.k) && !measured(&d->cell[i]))
+			damage[i] = (double)NAN;
+}
+
 enum st desk_layer_price(const struct desk *d, uint64_t bytes, double *kl, double *se, struct err *e)
 {
 	size_t nk = d->set.n * d->set.k;

@@ -57,6 +57,8 @@ size_t desk_fit_formats(
 BD_MUST_USE enum st desk_mix_shares(struct desk *d, const struct sink *s, struct err *e);
 /* Fills the mixes' places of what desk_damage found for all others. */
 void desk_mix_damage(const struct desk *d, double *damage, double *se);
+/* Takes those out that were not measured. */
+void desk_measured_only(const struct desk *d, double *damage);
 /* Is it a cell that the stages make a variant for, and measure? */
 bool desk_staged(const struct desk *d, size_t linear, size_t fmt);
 /* These cells, whose variants are there, on the scan's text. */
