@@ -107,7 +107,7 @@ Test(quant_format, a_bad_list_is_refused_with_a_sentence)
 		  "int1g64,int2g64,int3g64,int4g64,int5g64,int6g64,int7g64,int8g64,keep",
 			"at most 16 formats, "
 			"\"int1g32,int2g32,int3g32,int4g32,int5g32,int6g32,int7g32,"
-			"int8g32,int1g64,int2g64\" names more" },
+			"int8g32,int1g64,int2g64,\" names more" },
 		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 		  "aaaaaaaa",
 			"\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\" is not a format" },
@@ -165,7 +165,7 @@ Test(quant_format, a_packed_variant_runs_as_its_codes_say)
 	}
 	variant_set_release(&set);
 	cr_assert_eq(variant_set_alloc(&set, 2, f, 0, &e), ST_INVALID);
-	cr_assert_str_eq(e.msg, "a dial has 1 to 8 formats, not 0");
+	cr_assert_str_eq(e.msg, "a dial has 1 to 16 formats, not 0");
 	big_free(w);
 }
 

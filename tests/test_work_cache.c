@@ -261,7 +261,7 @@ Test(work_cache, a_full_disk_costs_the_journal_and_not_the_scan)
 /* A set of one format on the demo model, every other linear filled. */
 static void fill(struct variant_set *v, const struct model *m, size_t step)
 {
-	struct format f[] = { { 2, 64 } };
+	struct format f[] = { { .bits = 2, .group = 64 } };
 	struct err e;
 	struct rng r;
 
