@@ -372,6 +372,14 @@ static void draw_unit(struct canvas *c, int x, int y, bool nats)
 	canvas_text(c, x, y, ROLE_DIM, unit[nats][i]);
 }
 
+static bool mixes(const struct snap_model *m)
+{
+	for (size_t f = 0; m && f < m->k; f++)
+		if (format_is_mix(m->format[f]))
+			return true;
+	return false;
+}
+
 static void draw_legend(
 	const struct heatmap *h, struct canvas *c, const struct grid *g, const struct map_scale *s)
 {
@@ -389,9 +397,11 @@ static void draw_legend(
 	}
 	if (g->legend > 1)
 		panel_cut(c, x, y++, c->w - x, ROLE_DIM,
-			c->w >= 74 ? "digit: bits at this budget, k: as in the file   "
-				     "shade and colour: damage"
-				   : "digit bits (k: as in file)  shade damage");
+			mixes(h->model) ? "digit: bits, k: as in file, a-g: eighths high   "
+					  "shade: damage"
+			: c->w >= 74    ? "digit: bits at this budget, k: as in the file   "
+					  "shade and colour: damage"
+					: "digit bits (k: as in file)  shade damage");
 	if (!g->legend)
 		return;
 	if (h->filter[0])

@@ -92,8 +92,6 @@ static void draw_predict(const struct search *s, struct canvas *c, int y)
 	else
 		panel_part(
 			&p, ROLE_STRONG, "%s ± %s nats", panel_kl(a->kl, kl), panel_kl(a->se, se));
-	if (a && a->in_nats && a->layer_kl > 0) /* what one format a linear would do */
-		panel_part(&p, ROLE_DIM, "layer-mix %s", panel_kl(a->layer_kl, kl));
 }
 
 static void draw_measured(const struct search *s, struct canvas *c, int y)
@@ -229,6 +227,8 @@ static void draw_guards(const struct search *s, struct canvas *c, int y)
 	struct parts p = begin(c, y, "guards");
 	char text[16];
 
+	if (s->answer && s->answer->in_nats && s->answer->layer_kl > 0) /* predicted */
+		panel_part(&p, ROLE_TEXT, "layer-mix %s", panel_kl(s->answer->layer_kl, text));
 	for (int g = 0; g < N; g++)
 		kl[g] = guard_at(s, name[g]);
 	for (int drawn = 0; drawn < N; drawn++) {
