@@ -23,6 +23,8 @@ static const struct option {
 	{ "bpw", "X", NUMBER, offsetof(struct args, bpw), "budget in stored bits a weight" },
 	{ "formats", "LIST", STRING, offsetof(struct args, formats),
 		"formats of the dial, such as int2g64,int4g128,keep" },
+	{ "mix", "WHAT", STRING, offsetof(struct args, mix),
+		"layer: one format a linear; channel: mixes within linears join the formats" },
 	{ "quantizer", "NAME", STRING, offsetof(struct args, quantizer),
 		"minmax, clip, hqq or gptq for the whole layout; else the best of each linear" },
 	{ "guard", "NAME", STRING, offsetof(struct args, guard),

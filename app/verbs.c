@@ -5,14 +5,14 @@
 
 const struct verb verb_table[] = {
 	{ "open", "[MODEL]", "the workbench: heatmap, dial, chat",
-		"text formats tokens layout once size plain headless keys dump color ascii no-mouse "
+		"text formats mix tokens layout once size plain headless keys dump color ascii no-mouse "
 		"no-sync arrange screen stats json seed temp" COMMON, 1, verb_open },
 	{ "scan", "MODEL", "measure the damage of every linear in every format",
-		"text tokens formats quantizer json" COMMON, 1, verb_scan },
+		"text tokens formats mix quantizer json" COMMON, 1, verb_scan },
 	{ "search", "MODEL --bpw X", "the best layout at a budget",
-		"bpw formats text tokens guard refine o json" COMMON, 1, verb_search },
+		"bpw formats mix text tokens guard refine o json" COMMON, 1, verb_search },
 	{ "eval", "MODEL --text FILE", "perplexity, and with a layout its KL from the reference",
-		"text layout limit window quantizer formats tokens json" COMMON, 1, verb_eval },
+		"text layout limit window quantizer formats mix tokens json" COMMON, 1, verb_eval },
 	{ "tokens", "MODEL --text FILE", "the ids of a text", "text limit json" COMMON, 1, verb_tokens },
 	{ "logits", "MODEL --prompt S", "the largest next-token logits after a raw text",
 		"prompt top layout quantizer formats json" COMMON, 1, verb_logits },

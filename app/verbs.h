@@ -21,7 +21,7 @@ struct args {
 	const char *word[8]; /* positional, after the verb */
 	size_t n_words;
 	const char *text, *layout, *prompt, *formats, *out, *template, *keys, *dump, *quantizer,
-		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard;
+		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard, *mix;
 	const char *texts[SOURCES_MAX]; /* each --text; text is the last */
 	size_t n_texts;
 	double bpw, temp;   /* NAN: not given */
@@ -54,6 +54,7 @@ void verb_signals(void);
 void verb_fault_signals(void);        /* SIGBUS of a mapped file: one sentence and exit 1 */
 int verb_fail(const struct err *e);   /* prints the sentence; the exit code */
 struct json_out;
+void verb_begin(struct json_out *o);   /* an object */
 void verb_json(struct json_out *o);    /* closes the object, prints and releases it */
 void verb_note(const char *fmt, ...) BD_PRINTF(1, 2); /* stderr, sanitised */
 void verb_print(const char *s, size_t n);             /* stdout, sanitised */

@@ -88,6 +88,7 @@ int verb_open(const struct args *a)
 		.dump = a->dump,
 		.stats = a->stats };
 	struct session_options so = { .formats = a->formats,
+		.mix = a->mix && !strcmp(a->mix, "channel"),
 		.scan_tokens = (size_t)a->tokens,
 		.template = a->template,
 		.layout = a->layout,

@@ -1,11 +1,10 @@
-/* verbs_quant.c - scan, search, eval, layout, export. */
+/* verbs_quant.c - eval, layout, export. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/verbs.h"
-#include "app/verbs_sources.h"
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
 #include "core/base/json.h"
@@ -15,12 +14,6 @@
 #include "core/work/desk.h"
 #include "core/work/run.h"
 
-static void begin_json(struct json_out *o)
-{
-	json_out_init(o, false);
-	json_open(o, NULL, '{');
-}
-
 /* ---- eval */
 
 static void print_eval(const struct args *a, const struct eval_result *r, const struct layout *l)
@@ -29,7 +22,7 @@ static void print_eval(const struct args *a, const struct eval_result *r, const 
 	struct json_out o;
 
 	if (a->json) {
-		begin_json(&o);
+		verb_begin(&o);
 		json_put_i64(&o, "tokens", (int64_t)r->tokens);
 		json_put_f64(&o, "nll", r->nll);
 		json_put_f64(&o, "ppl", r->ppl);
@@ -82,291 +75,16 @@ int verb_eval(const struct args *a)
 	return st ? verb_fail(&e) : 0;
 }
 
-/* ---- scan */
-
-static void scan_table(const struct desk *d, const struct args *a)
-{
-	char name[32], fmt[FORMAT_NAME];
-	struct json_out o;
-
-	if (a->json) {
-		begin_json(&o);
-		json_put_str(&o, "text", d->text_name);
-		sources_json(&o, d);
-		json_open(&o, "cells", '[');
-	} else {
-		printf("# linear\tformat\tquantizer\tKL\tse\ttokens");
-		sources_head(d);
-	}
-	for (size_t i = 0; i < d->set.n; i++)
-		for (size_t f = 0; f < d->set.k; f++) {
-			const struct map_cell *c = &d->cell[i * d->set.k + f];
-			const struct quantizer *by = variant_at(&d->set, i, f)->by;
-
-			if (f == d->keep || c->state < CELL_FAST)
-				continue;
-			linear_name(i, name);
-			format_name(d->set.format[f], fmt);
-			if (!a->json) {
-				printf("%s\t%s\t%s\t%.6g\t%.3g\t%u", name, fmt, by ? by->name : "-",
-					(double)c->value, (double)c->se, c->tokens);
-				sources_cell(d, i * d->set.k + f);
-				continue;
-			}
-			json_open(&o, NULL, '{');
-			json_put_str(&o, "linear", name);
-			json_put_str(&o, "format", fmt);
-			json_put_str(&o, "quantizer", by ? by->name : "");
-			json_put_f64(&o, "kl", (double)c->value);
-			json_put_f64(&o, "se", (double)c->se);
-			json_put_i64(&o, "tokens", c->tokens);
-			sources_cell_json(&o, d, i * d->set.k + f);
-			json_close(&o, '}');
-		}
-	if (a->json) {
-		json_close(&o, ']');
-		sources_pairs_json(&o, d);
-		verb_json(&o);
-	} else {
-		sources_pairs(d);
-	}
-}
-
-static void print_cell(void *arg, const struct scan_cell *c)
-{
-	const struct desk *d = arg;
-	char name[32], fmt[FORMAT_NAME];
-
-	printf("%s\t%s\t%s\t%.6g\t%.6g\t%.6g\n", linear_name(c->linear, name),
-		format_name(d->set.format[c->format], fmt),
-		variant_at(&d->set, c->linear, c->format)->by->name, c->kl, c->se,
-		variant_at(&d->set, c->linear, c->format)->error);
-	fflush(stdout);
-}
-
-/* Every cell by one quantizer on the fast pass's 64 tokens, with its output error under the
- * moments beside: does the cheaper measure choose as KL would?  Nothing is kept. */
-static enum st scan_by(struct desk *d, const struct quantizer *by, struct err *e)
-{
-	size_t n = 0, k = d->set.k;
-	struct scan_cell *cells = xarray(d->set.n * k + 1, sizeof *cells);
-	struct token_text t;
-	struct scan *sc = NULL;
-	enum st st = desk_stage(d, STAGE_TEXT, verb_sink(), e);
-
-	for (size_t i = 0; i < d->set.n && !st; i++)
-		for (size_t f = 0; f < k && !st; f++) {
-			if (f == d->keep || !d->useful[i * k + f])
-				continue;
-			st = desk_variant(d, i, f, by, verb_sink(), e);
-			if (!st)
-				st = desk_variant_error(d, i, f, verb_sink(), e);
-			cells[n++] = (struct scan_cell){ .linear = (uint32_t)i,
-				.format = (uint8_t)f };
-		}
-	t = d->scan_text;
-	t.n_seq = 1;
-	if (!st)
-		st = scan_new(&sc, d->m, &t, verb_sink(), e);
-	printf("# linear\tformat\tquantizer\tKL\tse\terror\n");
-	if (!st)
-		st = scan_cells(sc, &d->set, cells, n, print_cell, d, verb_sink(), e);
-	scan_free(sc);
-	xfree(cells);
-	return st;
-}
-
-int verb_scan(const struct args *a)
-{
-	struct desk *d = NULL;
-	struct err e = { 0 };
-	const struct quantizer *by = NULL;
-	enum st st = verb_desk(&d, a, &e);
-
-	if (!st && a->quantizer && a->n_texts > 1)
-		st = err_set(&e, ST_INVALID, "--quantizer measures on one text; name one --text");
-	if (!st && a->quantizer) {
-		by = quantizer_find(a->quantizer);
-		st = by ? scan_by(d, by, &e)
-			: err_set(&e, ST_INVALID,
-				  "--quantizer %s: there are minmax, clip, hqq and gptq",
-				  a->quantizer);
-		desk_close(d);
-		return st ? verb_fail(&e) : 0;
-	}
-
-	for (int g = 0; g <= STAGE_ENDS && !st; g++) {
-		verb_note("%s", desk_stage_name((enum stage)g));
-		st = desk_stage(d, (enum stage)g, verb_sink(), &e);
-	}
-	if (!st)
-		scan_table(d, a);
-	desk_close(d);
-	return st ? verb_fail(&e) : 0;
-}
-
-/* ---- search */
-
-/* On text that neither the search nor the moves were judged by. */
-static void json_refined(struct json_out *o, const struct desk_refined *r)
-{
-	json_put_f64(o, "kl_before", r->kl_from);
-	json_put_f64(o, "kl", r->r.moves ? r->kl_to : r->kl_from);
-	json_put_f64(o, "kl_se", r->r.moves ? r->se_to : r->se_from);
-	json_put_i64(o, "changed", (int64_t)r->r.moves);
-}
-
-static void print_refined(const struct desk_refined *r)
-{
-	if (r->r.moves)
-		printf("refined    KL %.4f to %.4f ± %.4f, measured; %zu linears changed in %zu "
-		       "rounds\n",
-			r->kl_from, r->kl_to, r->se_to, r->r.moves, r->r.rounds);
-	else
-		printf("refined    nothing to gain: KL %.4f ± %.4f, measured\n", r->kl_from,
-			r->se_from);
-}
-
-static void search_result(const struct args *a, const struct desk *d, const struct layout *l,
-	const char *source, const struct desk_refined *r)
-{
-	size_t count[FORMAT_MAX] = { 0 };
-	char fmt[FORMAT_NAME], bytes[16];
-	struct json_out o;
-
-	for (size_t i = 0; i < l->n; i++)
-		count[l->choice[i]]++;
-	if (a->json) {
-		begin_json(&o);
-		json_put_f64(&o, "asked_bpw", a->bpw);
-		json_put_f64(&o, "stored_bpw", layout_stored_bpw(l));
-		json_put_f64(&o, "nominal_bpw", layout_nominal_bpw(l, d->m));
-		json_put_i64(&o, "bytes", (int64_t)l->bytes);
-		json_put_i64(&o, "file_bytes", (int64_t)layout_file_bytes(l, d->m));
-		json_put_f64(&o, "predicted_kl", l->predicted_kl);
-		json_put_f64(&o, "predicted_se", l->predicted_se);
-		if (r->kl_from > 0)
-			json_refined(&o, r);
-		json_put_str(&o, "source", source);
-		json_put_str(&o, "text", d->text_name);
-		verb_json(&o);
-		return;
-	}
-	printf("stored     %.4f bpw (asked %.4g)   nominal %.4f   %s\n", layout_stored_bpw(l), a->bpw,
-		layout_nominal_bpw(l, d->m), text_bytes(l->bytes, bytes));
-	printf("file       %s\n", text_bytes(layout_file_bytes(l, d->m), bytes));
-	if (r->kl_from > 0)
-		print_refined(r);
-	else if (isfinite(l->predicted_kl))
-		printf("predicted  %.4f ± %.4f, from the %s on %s\n", l->predicted_kl,
-			l->predicted_se, source, d->text_name);
-	else
-		printf("predicted  nothing: made by the %s%s\n", source,
-			a->guard ? "" : ", which is not in nats (bitdial scan)");
-	for (size_t f = 0; f < l->k; f++)
-		if (count[f])
-			printf("  %-10s %zu linears\n", format_name(l->format[f], fmt), count[f]);
-}
-
-/* Exchanges bits between the layout's linears, at no more bytes. */
-static enum st refine_layout(
-	struct desk *d, struct layout *l, struct desk_refined *r, struct err *e)
-{
-	uint8_t *choice = xarray(d->set.n + 1, 1);
-	enum st st;
-
-	memcpy(choice, l->choice, d->set.n);
-	st = desk_refine(d, choice, l->bytes, NULL, r, verb_sink(), e);
-	if (!st) {
-		layout_release(l);
-		desk_layout_of(d, choice, (double)NAN, (double)NAN, l);
-	}
-	xfree(choice);
-	return st;
-}
-
-/* A layout nobody searched for, at the same bytes: what the dial has to beat. */
-static enum st guard(struct desk *d, const struct args *a, struct layout *l, struct err *e)
-{
-	static const char *const name[] = { "uniform", "ends", "random" };
-	size_t nk = d->set.n * d->set.k, n = strcspn(a->guard, ":");
-	uint64_t *bytes = xarray(nk, sizeof *bytes), seed = 1, got;
-	double *damage = xarray(nk, sizeof *damage), *se = xarray(nk, sizeof *se);
-	uint8_t *choice = xarray(d->set.n, 1);
-	uint64_t budget = (uint64_t)(a->bpw * (double)d->m->weights / 8 + 1e-3);
-	struct front_input in;
-	const char *source;
-	enum st st = ST_OK;
-	int g = 0;
-
-	while (g < 3 && (strlen(name[g]) != n || strncmp(name[g], a->guard, n)))
-		g++;
-	if (a->guard[n])
-		seed = strtoull(a->guard + n + 1, NULL, 10);
-	desk_damage(d, damage, se, &source);
-	desk_front_input(d, &in, bytes, damage, se);
-	if (g == 3)
-		st = err_set(e, ST_INVALID, "--guard %s: expected uniform, ends or random:SEED",
-			a->guard);
-	else if (!guard_layout((enum guard)g, &in, budget, seed, choice, &got))
-		st = err_set(e, ST_INVALID, "no layout of these formats fits %.4g bits a weight",
-			a->bpw);
-	else
-		desk_layout_of(d, choice, (double)NAN, (double)NAN, l);
-	xfree(bytes);
-	xfree(damage);
-	xfree(se);
-	xfree(choice);
-	return st;
-}
-
-int verb_search(const struct args *a)
-{
-	char budget[32];
-	struct layout l = { 0 };
-	const char *source = NULL;
-	struct desk *d = NULL;
-	struct desk_refined refined = { 0 };
-	struct err e = { 0 };
-	struct fs_id id;
-	enum st st;
-
-	if (isnan(a->bpw))
-		st = err_set(&e, ST_INVALID, "usage: bitdial search MODEL --bpw 3.6 [-o layout.json]");
-	else
-		st = verb_desk(&d, a, &e);
-	snprintf(budget, sizeof budget, "%.9g", a->bpw);
-	if (!st && fs_is_file(budget))
-		st = err_set(&e, ST_INVALID, "a file named %s is in the way", budget);
-	if (!st && a->guard) {
-		source = "guard";
-		st = guard(d, a, &l, &e);
-	} else if (!st) {
-		st = desk_layout(d, budget, &l, &source, verb_sink(), &e);
-	}
-	if (!st && a->refine)
-		st = refine_layout(d, &l, &refined, &e);
-	if (!st && a->out && !fs_identify(a->out, &id, NULL) && id.dev == d->m->ck->id.dev &&
-		id.ino == d->m->ck->id.ino)
-		st = err_set(&e, ST_INVALID, "-o %s: that is the model itself", a->out);
-	if (!st && a->out)
-		st = layout_write(&l, a->out, &e);
-	if (!st)
-		search_result(a, d, &l, source, &refined);
-	layout_release(&l);
-	desk_close(d);
-	return st ? verb_fail(&e) : 0;
-}
-
 /* ---- layout show */
 
 static void show_layout(const struct args *a, const struct layout *l)
 {
 	char name[32], fmt[FORMAT_NAME], bytes[16], clean[256];
 	struct json_out o;
+	bool mixed = false;
 
 	if (a->json) {
-		begin_json(&o);
+		verb_begin(&o);
 		json_put_str(&o, "model", l->model_name);
 		json_put_i64(&o, "bytes", (int64_t)l->bytes);
 		json_put_f64(&o, "stored_bpw", l->weights ? layout_stored_bpw(l) : (double)NAN);
@@ -390,13 +108,14 @@ static void show_layout(const struct args *a, const struct layout *l)
 	for (size_t k = 0; k < LINEAR_KINDS && k < l->n; k++) {
 		printf("%10s ", linear_kind_name[k]);
 		for (size_t i = k; i < l->n; i += LINEAR_KINDS) {
-			struct format f = l->format[l->choice[i]];
-
-			putchar(format_is_keep(f) ? 'k' : (char)('0' + f.bits));
+			putchar(format_letter(l->format[l->choice[i]]));
 		}
 		putchar('\n');
 	}
-	printf("           columns are blocks; digits are bits, k: kept as in the file\n");
+	for (size_t i = 0; i < l->n; i++)
+		mixed |= format_is_mix(l->format[l->choice[i]]);
+	printf("           columns are blocks; digits are bits, k: kept as in the file%s\n",
+		mixed ? "; a to g: one to seven eighths high" : "");
 }
 
 int verb_layout(const struct args *a)

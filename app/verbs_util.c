@@ -105,6 +105,12 @@ static bool is_usage(const struct err *e)
 	return e->st == ST_INVALID && (!strncmp(e->msg, "usage", 5) || !strncmp(e->msg, "--", 2));
 }
 
+void verb_begin(struct json_out *o)
+{
+	json_out_init(o, false);
+	json_open(o, NULL, '{');
+}
+
 void verb_json(struct json_out *o)
 {
 	json_close(o, '}');
@@ -286,6 +292,9 @@ enum st verb_desk(struct desk **out, const struct args *a, struct err *e)
 	char *path;
 	enum st st;
 
+	if (a->mix && strcmp(a->mix, "layer") && strcmp(a->mix, "channel"))
+		return err_set(e, ST_INVALID, "--mix %s: expected layer or channel", a->mix);
+	o.mix = a->mix && !strcmp(a->mix, "channel");
 	verb_signals();
 	if (verb_log(a)) /* else they come to stderr as they are */
 		log_watch(on_log);

@@ -163,6 +163,39 @@ static void int_row(const struct mat *w, size_t row, float *out)
 	}
 }
 
+struct mat mat_part(const struct mat *w, bool high)
+{
+	struct mat p = { .type = MAT_INT, .rows = w->rows };
+
+	p.bits = high ? w->bits : w->low_bits;
+	p.group = high ? w->group : w->low_group;
+	p.cols = high ? w->high : w->cols - w->high;
+	p.data = high ? w->data : w->low_data;
+	p.scale = high ? w->scale : w->low_scale;
+	p.offset = high ? w->offset : w->low_offset;
+	return p;
+}
+
+/* A block of one part, each weight to its input's place. */
+static void mix_row(const struct mat *w, size_t row, float *out)
+{
+	for (int high = 1; high >= 0; high--) {
+		struct mat p = mat_part(w, high);
+		const uint16_t *order = w->order + (high ? 0 : w->high);
+
+		for (size_t c = 0; c < p.cols; c += MAT_BLOCK) {
+			size_t n = p.cols - c < MAT_BLOCK ? p.cols - c : MAT_BLOCK;
+			uint8_t codes[MAT_BLOCK];
+			float scale = f16_to_f32(mat_stat(p.scale, &p, row, c / p.group));
+			float offset = f16_to_f32(mat_stat(p.offset, &p, row, c / p.group));
+
+			codes_at(&p, row, c, codes);
+			for (size_t i = 0; i < n; i++)
+				out[order[c + i]] = scale * (float)codes[i] + offset;
+		}
+	}
+}
+
 void mat_row_f32(const struct mat *w, size_t row, float *out)
 {
 	const unsigned char *data = w->data;
@@ -182,6 +215,9 @@ void mat_row_f32(const struct mat *w, size_t row, float *out)
 	case MAT_INT:
 		int_row(w, row, out);
 		break;
+	case MAT_MIX:
+		mix_row(w, row, out);
+		break;
 	}
 }
 
@@ -191,7 +227,18 @@ struct mat mat_rows(const struct mat *w, size_t first, size_t n)
 	size_t size = w->type == MAT_F32 ? sizeof(float) : sizeof(uint16_t);
 
 	part.rows = n;
-	if (w->type == MAT_INT) {
+	if (w->type == MAT_MIX) {
+		struct mat high = mat_part(w, true), low = mat_part(w, false);
+
+		high = mat_rows(&high, first, n);
+		low = mat_rows(&low, first, n);
+		part.data = high.data;
+		part.scale = high.scale;
+		part.offset = high.offset;
+		part.low_data = low.data;
+		part.low_scale = low.scale;
+		part.low_offset = low.offset;
+	} else if (w->type == MAT_INT) {
 		size_t stats = mat_stat_count(first, w->cols, w->group);
 
 		part.data = (const char *)w->data + mat_code_bytes(w->bits, first, w->cols);

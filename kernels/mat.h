@@ -13,15 +13,19 @@
  * columns to 32, with code 0.  scale and offset are [tile][group][16].
  * The padding is never read back.  group is a multiple of 32.
  *
+ * MAT_MIX is two MAT_INT side by side: the inputs stand in `order`, the first `high` of
+ * them packed with bits and group, the rest with low_bits and low_group.
+ *
  * A mat borrows its memory.  Pure; any thread.
  */
 #ifndef BD_KERNELS_MAT_H
 #define BD_KERNELS_MAT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum mat_type { MAT_F32, MAT_F16, MAT_BF16, MAT_INT };
+enum mat_type { MAT_F32, MAT_F16, MAT_BF16, MAT_INT, MAT_MIX };
 
 enum { MAT_TILE = 16, MAT_BLOCK = 32 };
 
@@ -32,6 +36,13 @@ struct mat {
 	size_t rows, cols;
 	const void *data;                /* dense elements (any alignment) or packed words (64 bytes) */
 	const uint16_t *scale, *offset;  /* MAT_INT: fp16 bits */
+	/* MAT_MIX: the above is the high part's; cols counts both */
+	size_t high; /* inputs in the high part */
+	int low_bits;
+	size_t low_group;
+	const void *low_data;
+	const uint16_t *low_scale, *low_offset;
+	const uint16_t *order; /* [cols]: packed column c holds input order[c] */
 };
 
 size_t mat_groups(size_t cols, size_t group);            /* groups of one row, ragged one included */
@@ -51,7 +62,10 @@ uint16_t mat_stat(const uint16_t *stats, const struct mat *w, size_t row, size_t
 void mat_row_f32(const struct mat *w, size_t row, float *out);
 
 /* Rows first ... first + n of w as a mat of its own.  first is a multiple of 16
- * for MAT_INT. */
+ * for MAT_INT and MAT_MIX. */
 struct mat mat_rows(const struct mat *w, size_t first, size_t n);
+
+/* The high or the low part of a MAT_MIX as a MAT_INT over its own inputs. */
+struct mat mat_part(const struct mat *w, bool high);
 
 #endif

@@ -54,7 +54,14 @@ static struct mat packed(int bits, size_t group, size_t rows, size_t cols)
 	size_t bytes = mat_code_bytes(bits, rows, cols), stats = mat_stat_count(rows, cols, group);
 	uint64_t *words = need(bytes);
 	uint16_t *scale = need(stats * 2), *offset = need(stats * 2);
-	struct mat w = { MAT_INT, bits, group, rows, cols, words, scale, offset };
+	struct mat w = { .type = MAT_INT,
+		.bits = bits,
+		.group = group,
+		.rows = rows,
+		.cols = cols,
+		.data = words,
+		.scale = scale,
+		.offset = offset };
 
 	for (size_t i = 0; i < bytes / 8; i++)
 		words[i] = rng_u64(&rng);

@@ -22,7 +22,8 @@ struct big *front_smollm2(uint64_t seed, bool ragged)
 	static const size_t rows[7] = { 576, 192, 192, 576, 1536, 1536, 576 };
 	static const size_t cols[7] = { 576, 576, 576, 576, 576, 576, 1536 };
 	static const double kl[3] = { 0.04, 0.007, 0.0015 };
-	static const struct format formats[3] = { { 2, 64 }, { 3, 64 }, { 4, 128 } };
+	static const struct format formats[3] = { { .bits = 2, .group = 64 },
+		{ .bits = 3, .group = 64 }, { .bits = 4, .group = 128 } };
 	struct big *b = xalloc(sizeof *b);
 	struct rng r;
 

@@ -106,9 +106,9 @@ struct snap_model *made_model(size_t layers)
 	snprintf(m->name, sizeof m->name, "made-up");
 	snprintf(m->text, sizeof m->text, "self-sampled, seed 1");
 	m->layers = layers;
-	m->format[0] = (struct format){ 2, 64 };
-	m->format[1] = (struct format){ 3, 64 };
-	m->format[2] = (struct format){ 4, 128 };
+	m->format[0] = format_int(2, 64);
+	m->format[1] = format_int(3, 64);
+	m->format[2] = format_int(4, 128);
 	for (size_t i = 0; i < m->n; i++) {
 		m->shape[i].rows = 576;
 		m->shape[i].cols = i % 7 == 6 ? 1536 : 576;

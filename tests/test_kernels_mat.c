@@ -22,7 +22,12 @@ Test(mat, codes_of_any_width_come_back_as_they_went_in)
 				size_t n = rows[i], c = cols[j];
 				uint8_t *codes = guarded(n * c), *back = guarded(c);
 				uint32_t *words = guarded(mat_code_bytes(bits, n, c));
-				struct mat w = { MAT_INT, bits, 32, n, c, words, NULL, NULL };
+				struct mat w = { .type = MAT_INT,
+					.bits = bits,
+					.group = 32,
+					.rows = n,
+					.cols = c,
+					.data = words };
 
 				for (size_t k = 0; k < n * c; k++)
 					codes[k] = (uint8_t)rng_below(&r, 1u << bits);
@@ -69,7 +74,7 @@ Test(mat, statistics_come_back_and_rows_are_scale_times_code_plus_offset)
 	uint8_t codes[R * C];
 	float row[C];
 	struct rng r;
-	struct mat w = { MAT_INT, 5, G, R, C, NULL, NULL, NULL }, part;
+	struct mat w = { .type = MAT_INT, .bits = 5, .group = G, .rows = R, .cols = C }, part;
 	uint32_t *words = guarded(mat_code_bytes(5, R, C));
 	uint16_t *ps = guarded(mat_stat_count(R, C, G) * 2),
 		 *po = guarded(mat_stat_count(R, C, G) * 2);

@@ -14,7 +14,8 @@
 
 static struct layout seeded(const struct model *m)
 {
-	static const struct format f[] = { { 2, 64 }, { 4, 128 }, { 0 } };
+	static const struct format f[] = { { .bits = 2, .group = 64 },
+		{ .bits = 4, .group = 128 }, { 0 } };
 	struct layout l;
 
 	layout_init(&l, m, f, 3);
@@ -223,8 +224,9 @@ Test(layout, bad_fields_are_refused_with_a_sentence)
 			"l.json: .formats[1]: format int9g32: bits go from 1 to 8, not 9" },
 		{ "\"keep\"]",
 			"\"int1g32\",\"int2g32\",\"int3g32\",\"int4g32\",\"int5g32\",\"int6g32\","
-			"\"int7g32\",\"keep\"]",
-			"l.json: .formats: more than 8 formats" },
+			"\"int7g32\",\"int1g64\",\"int3g64\",\"int4g64\",\"int5g64\",\"int6g64\","
+			"\"int7g64\",\"int8g64\",\"int8g32\",\"keep\"]",
+			"l.json: .formats: more than 16 formats" },
 		{ "\"bytes\":1000", "\"bytes\":-1",
 			"l.json: .bytes: expected an integer from 1 to 1125899906842624, got "
 			"-1" },

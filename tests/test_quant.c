@@ -325,7 +325,7 @@ Test(quant, a_long_linear_is_cut_by_polls)
 	struct quant_input in = lib_input(w, 4000, 640, NULL);
 	struct lib_stop s;
 	struct qcodes q;
-	struct format f = { 2, 64 };
+	struct format f = format_int(2, 64);
 	struct err e = { 0 };
 
 	lib_stop_init(&s, 0);
@@ -344,7 +344,7 @@ Test(quant, every_allocation_may_fail)
 	w[5] = INFINITY; /* needs the copy as well */
 	for (size_t k = 0; quantizer_table[k]; k++) {
 		struct err e = { 0 };
-		struct format f = { 4, 64 };
+		struct format f = format_int(4, 64);
 		unsigned long n = 0;
 		enum st st;
 

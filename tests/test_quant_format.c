@@ -57,7 +57,7 @@ Test(quant_format, names_are_read_or_refused_with_a_sentence)
 	};
 
 	for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
-		struct format f = { 77, 77 };
+		struct format f = format_int(77, 77);
 		struct err e = { 0 };
 		enum st st = format_parse(&f, some[i].name, &e);
 		char back[FORMAT_NAME];
@@ -70,7 +70,7 @@ Test(quant_format, names_are_read_or_refused_with_a_sentence)
 			continue;
 		}
 		cr_expect_eq(st, ST_OK, "%s: %s", some[i].name, e.msg);
-		cr_expect(format_equal(f, (struct format){ some[i].bits, some[i].group }));
+		cr_expect(format_equal(f, format_int(some[i].bits, some[i].group)));
 		cr_expect_str_eq(format_name(f, back), some[i].name);
 	}
 }
@@ -103,10 +103,11 @@ Test(quant_format, a_bad_list_is_refused_with_a_sentence)
 		{ "keep,int2g64,keep", "format keep is named twice" },
 		{ "int2g64,foo", "\"foo\"" NOT },
 		{ "int2g64 int4g64", "\"int2g64 int4g64\"" NOT },
-		{ "int1g32,int2g32,int3g32,int4g32,int5g32,int6g32,int7g32,int8g32,keep",
-			"at most 8 formats, "
+		{ "int1g32,int2g32,int3g32,int4g32,int5g32,int6g32,int7g32,int8g32,"
+		  "int1g64,int2g64,int3g64,int4g64,int5g64,int6g64,int7g64,int8g64,keep",
+			"at most 16 formats, "
 			"\"int1g32,int2g32,int3g32,int4g32,int5g32,int6g32,int7g32,"
-			"int8g32,keep\" names more" },
+			"int8g32,int1g64,int2g64,\" names more" },
 		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 		  "aaaaaaaa",
 			"\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\" is not a format" },
@@ -126,10 +127,10 @@ Test(quant_format, a_bad_list_is_refused_with_a_sentence)
 Test(quant_format, stored_bytes_count_codes_and_statistics_of_every_group)
 {
 	/* 576 = 4 * 128 + 64: five groups */
-	cr_assert_eq(format_bytes((struct format){ 4, 128 }, 10, 576), 10 * (288 + 5 * 4));
-	cr_assert_eq(format_bytes((struct format){ 3, 64 }, 7, 65), 7 * (25 + 2 * 4));
-	cr_assert_eq(format_bytes((struct format){ 1, 32 }, 1, 1), 1 + 4);
-	cr_assert_float_eq(format_nominal((struct format){ 2, 64 }), 2.0625, 1e-12);
+	cr_assert_eq(format_bytes(format_int(4, 128), 10, 576), 10 * (288 + 5 * 4));
+	cr_assert_eq(format_bytes(format_int(3, 64), 7, 65), 7 * (25 + 2 * 4));
+	cr_assert_eq(format_bytes(format_int(1, 32), 1, 1), 1 + 4);
+	cr_assert_float_eq(format_nominal(format_int(2, 64)), 2.0625, 1e-12);
 }
 
 Test(quant_format, a_packed_variant_runs_as_its_codes_say)
@@ -164,7 +165,7 @@ Test(quant_format, a_packed_variant_runs_as_its_codes_say)
 	}
 	variant_set_release(&set);
 	cr_assert_eq(variant_set_alloc(&set, 2, f, 0, &e), ST_INVALID);
-	cr_assert_str_eq(e.msg, "a dial has 1 to 8 formats, not 0");
+	cr_assert_str_eq(e.msg, "a dial has 1 to 16 formats, not 0");
 	big_free(w);
 }
 
@@ -175,6 +176,6 @@ Test(quant_format, keep_and_empty_linears_have_no_codes)
 
 	cr_assert_eq(qcodes_alloc(&q, (struct format){ 0 }, 4, 4, &e), ST_INVALID);
 	cr_assert_str_eq(e.msg, "keep has no codes");
-	cr_assert_eq(qcodes_alloc(&q, (struct format){ 4, 64 }, 0, 4, &e), ST_INVALID);
+	cr_assert_eq(qcodes_alloc(&q, format_int(4, 64), 0, 4, &e), ST_INVALID);
 	cr_assert_str_eq(e.msg, "a linear of 0 x 4 has no codes");
 }

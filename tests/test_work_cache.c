@@ -185,7 +185,7 @@ Test(work_cache, cells_come_back_as_they_were_put)
 		cr_assert_float_eq(cells[i].kl, 0.1 * i + 1e-7, 1e-9);
 		cr_assert_str_eq(cells[i].by, "hqq2");
 		cr_assert_str_eq(cells[i].text, "0123456789abcdef");
-		cr_assert(format_equal(cells[i].format, (struct format){ 2, 64 }));
+		cr_assert(format_equal(cells[i].format, format_int(2, 64)));
 		cr_assert_eq(cells[i].tokens, 64);
 	}
 	cr_assert(isnan(cells[4].se));
@@ -261,7 +261,7 @@ Test(work_cache, a_full_disk_costs_the_journal_and_not_the_scan)
 /* A set of one format on the demo model, every other linear filled. */
 static void fill(struct variant_set *v, const struct model *m, size_t step)
 {
-	struct format f[] = { { 2, 64 } };
+	struct format f[] = { { .bits = 2, .group = 64 } };
 	struct err e;
 	struct rng r;
 

@@ -293,7 +293,7 @@ Test(work_desk, a_number_a_format_a_file_and_a_run_are_layouts)
 	l = layout(d, "int3g64", &source); /* joins the dial */
 	cr_assert_eq(d->set.k, 4);
 	for (int i = 0; i < 28; i++)
-		cr_assert(format_equal(d->set.format[l.choice[i]], (struct format){ 3, 64 }));
+		cr_assert(format_equal(d->set.format[l.choice[i]], format_int(3, 64)));
 	cr_assert_eq(desk_layout_view(d, &l, view, NULL, &e), ST_OK, "%s", e.msg);
 	cr_assert_eq(view[0]->bits, 3);
 	layout_release(&l);
@@ -452,7 +452,7 @@ Test(work_desk, formats_that_do_not_fit_the_memory_are_left_out_widest_first)
 	for (size_t i = 0; i < m->n_linears; i++)
 		for (int j = 0; j < 3; j++)
 			need[j] += format_bytes(
-				(struct format){ j + 2, 64 }, m->linear[i].rows, m->linear[i].cols);
+				format_int(j + 2, 64), m->linear[i].rows, m->linear[i].cols);
 	cr_assert_eq(format_list(f, &k, "int2g64,int3g64,int4g64,keep", NULL), ST_OK);
 	cr_assert_eq(desk_fit_formats(m, f, k, need[0] + need[1] + need[2], out, sizeof out), 4);
 	cr_assert_str_empty(out);

@@ -209,6 +209,16 @@ static void draw_head(const struct facts *f, struct canvas *c, int y, const int 
 				i == COL_KL && scores ? "error" : column[i].head);
 }
 
+/* A mix by its letter on the map: "c 3/8 4+2". */
+static const char *row_name(struct format f, char out[FORMAT_NAME])
+{
+	if (!format_is_mix(f))
+		return format_name(f, out);
+	snprintf(out, FORMAT_NAME, "%c %d/%d %d+%d", format_letter(f), f.part, FORMAT_PARTS,
+		f.hi_bits, f.bits);
+	return out;
+}
+
 static void draw_row(const struct facts *f, struct canvas *c, int y, size_t k, const int x[COLS])
 {
 	static const char *const bar[8] = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
@@ -218,16 +228,19 @@ static void draw_row(const struct facts *f, struct canvas *c, int y, size_t k, c
 	enum role r = k == f->chosen ? ROLE_ACCENT : ROLE_TEXT;
 	double value = known ? (double)cell->value : (double)NAN;
 	uint64_t bytes = f->m->bytes[f->at * f->m->k + k];
+	bool guessed = cell && cell->state == CELL_SCORED && format_is_mix(f->m->format[k]);
 	char buf[16], fmt[FORMAT_NAME];
 
 	if (k == f->chosen)
 		canvas_text(c, 0, y, r, "▸");
-	canvas_text(c, 1, y, r, format_name(f->m->format[k], fmt));
+	canvas_text(c, 1, y, r, row_name(f->m->format[k], fmt));
+	if (guessed) /* between the ends: nats, but not measured */
+		value = cell->estimate > 0 ? (double)cell->estimate : (double)NAN;
 	/* A first score is no number of nats: dim, and named in its column. */
 	right_at(c, x, COL_KL, y, nats ? r : ROLE_DIM, panel_kl(value, buf));
 	if (nats && cell->se > 0)
 		right_at(c, x, COL_SE, y, ROLE_DIM, panel_kl((double)cell->se, buf));
-	right_at(c, x, COL_TEXT, y, ROLE_DIM, cell ? how(cell, buf) : "-");
+	right_at(c, x, COL_TEXT, y, ROLE_DIM, guessed ? "est." : cell ? how(cell, buf) : "-");
 	right_at(c, x, COL_BYTES, y, ROLE_TEXT, panel_bytes5(bytes, buf));
 	if (level >= 0)
 		right_at(c, x, COL_BAR, y, panel_ramp(level), bar[level]);
@@ -239,9 +252,7 @@ static void draw_row(const struct facts *f, struct canvas *c, int y, size_t k, c
 /* The digit that the map has for a format. */
 static const char *short_name(struct format f, char out[16])
 {
-	if (format_is_keep(f))
-		return "k";
-	snprintf(out, 16, "%d", f.bits);
+	snprintf(out, 16, "%c", format_letter(f));
 	return out;
 }
 

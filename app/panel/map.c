@@ -215,10 +215,7 @@ static bool word_holds(const char *w, const struct map_of *of, size_t i)
 
 	if (!strncmp(w, "bits=", 5))
 		return of->answer &&
-		       (format_is_keep(of->model->format[of->answer->choice[i]])
-				       ? !strcmp(w + 5, "k")
-				       : of->model->format[of->answer->choice[i]].bits ==
-						 atoi(w + 5));
+		       w[5] == format_letter(of->model->format[of->answer->choice[i]]) && !w[6];
 	if (!strncmp(w, "kl>", 3) || !strncmp(w, "kl<", 3))
 		return c && map_known(c) && map_in_nats(c) &&
 		       (w[2] == '>' ? (double)c->value > strtod(w + 3, NULL)

@@ -221,6 +221,8 @@ static void draw_guards(const struct search *s, struct canvas *c, int y)
 	struct parts p = begin(c, y, "guards");
 	char kl[16];
 
+	if (a && a->in_nats && a->layer_kl > 0) /* predicted */
+		panel_part(&p, ROLE_TEXT, "layer-mix %s", panel_kl(a->layer_kl, kl));
 	if (a && !isnan(a->better.kl))
 		panel_part(&p, ROLE_BAD, "%s %s at %.2f bpw is better", a->better.what,
 			panel_kl(a->better.kl, kl), a->better.bpw);

@@ -97,7 +97,7 @@ static enum st format_of(const struct tui *t, const char *verb, const char *arg,
 		return ST_OK;
 	}
 	for (size_t i = 0; t->model && i < t->model->k; i++)
-		if (t->model->format[i].bits == bits) {
+		if (t->model->format[i].bits == bits && !format_is_mix(t->model->format[i])) {
 			format_name(t->model->format[i], out);
 			return ST_OK;
 		}

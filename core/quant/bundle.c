@@ -152,6 +152,20 @@ static enum st write_folder(const char *dir, const struct model *m, const struct
 	return st;
 }
 
+/* The folder has one array of codes a linear. */
+static enum st no_mixes(const struct model *m, const struct mat *const *view, struct err *e)
+{
+	char name[32];
+
+	for (size_t i = 0; i < m->n_linears; i++)
+		if (view[i]->type == MAT_MIX)
+			return err_set(e, ST_UNSUPPORTED,
+				"%s is a channel-mix, and the folder holds one width a linear: "
+				"export a layout made with mix layer",
+				linear_name(i, name));
+	return ST_OK;
+}
+
 enum st bundle_write(const char *dir, const struct model *m, const struct layout *l,
 	const struct mat *const *view, const struct sink *s, struct err *e)
 {
@@ -172,6 +186,8 @@ enum st bundle_write(const char *dir, const struct model *m, const struct layout
 			"the weights are on the device of backend %s: export with --backend cpu",
 			m->be->name);
 	else
+		st = no_mixes(m, view, e);
+	if (!st)
 		st = checkpoint_unchanged(m->ck, e);
 	if (!st)
 		st = write_folder(plain, m, l, view, s, e);

@@ -23,38 +23,95 @@ static const char *number(const char *s, size_t *out)
 	return n ? s + n : NULL;
 }
 
-enum st format_parse(struct format *f, const char *name, struct err *e)
+static enum st refuse(const char *name, const char *why, struct err *e)
+{
+	return err_set(e, ST_INVALID, "format %.40s: %s", name, why);
+}
+
+/* int4g128 up to `end`; NULL without an error: it is not written that way. */
+static const char *plain(struct format *f, const char *s)
 {
 	size_t bits = 0, group = 0;
-	const char *s = name;
+
+	if (strncmp(s, "int", 3) || !(s = number(s + 3, &bits)) || *s != 'g')
+		return NULL;
+	s = number(s + 1, &group);
+	*f = format_int((int)bits, group);
+	return s;
+}
+
+static enum st check(struct format f, const char *name, struct err *e)
+{
+	if (f.bits > 8)
+		return err_set(e, ST_INVALID, "format %s: bits go from 1 to 8, not %d", name,
+			f.bits);
+	if (f.group % 32 || f.group > GROUP_MAX)
+		return err_set(e, ST_INVALID,
+			"format %s: the group must be a multiple of 32 up to %d, not %zu", name,
+			GROUP_MAX, f.group);
+	return ST_OK;
+}
+
+/* ":3+int2g64" behind the high part. */
+static enum st parse_mix(
+	struct format *f, struct format high, const char *s, const char *name, struct err *e)
+{
+	struct format low = { 0 };
+	const char *end = NULL;
+	enum st st;
+
+	if (s[1] >= '1' && s[1] < '0' + FORMAT_PARTS && s[2] == '+')
+		end = plain(&low, s + 3);
+	if (!end || *end)
+		return refuse(
+			name, "a mix is written as int4g128:3+int2g64, with 1 to 7 eighths", e);
+	st = check(high, name, e);
+	if (!st)
+		st = check(low, name, e);
+	if (!st && low.bits >= high.bits)
+		st = refuse(name, "the part with more bits stands first", e);
+	if (!st)
+		*f = format_mix(high, s[1] - '0', low);
+	return st;
+}
+
+enum st format_parse(struct format *f, const char *name, struct err *e)
+{
+	struct format one = { 0 };
+	const char *s;
+	enum st st;
 
 	if (!strcmp(name, "keep")) {
-		*f = (struct format){ 0 };
+		*f = one;
 		return ST_OK;
 	}
-	if (!strncmp(s, "int", 3) && (s = number(s + 3, &bits)) && *s == 'g')
-		s = number(s + 1, &group);
-	else
-		s = NULL;
+	s = plain(&one, name);
+	if (s && *s == ':')
+		return parse_mix(f, one, s, name, e);
 	if (!s || *s)
 		return err_set(e, ST_INVALID,
 			"\"%.40s\" is not a format: write bits and group as in int4g128, or keep",
 			name);
-	if (bits > 8)
-		return err_set(
-			e, ST_INVALID, "format %s: bits go from 1 to 8, not %zu", name, bits);
-	if (group % 32 || group > GROUP_MAX)
-		return err_set(e, ST_INVALID,
-			"format %s: the group must be a multiple of 32 up to %d, not %zu", name,
-			GROUP_MAX, group);
-	*f = (struct format){ (int)bits, group };
-	return ST_OK;
+	st = check(one, name, e);
+	if (!st)
+		*f = one;
+	return st;
 }
 
-/* Bits a weight with fp16 scale and offset of each group; keep stands last. */
+/* Bits a weight with fp16 scale and offset of each group. */
+static double plain_bits(int bits, size_t group)
+{
+	return bits + 32.0 / (double)group;
+}
+
+/* keep stands last. */
 static double stored_bits(struct format f)
 {
-	return format_is_keep(f) ? 1e9 : f.bits + 32.0 / (double)f.group;
+	double low = format_is_keep(f) ? 1e9 : plain_bits(f.bits, f.group);
+
+	if (!format_is_mix(f))
+		return low;
+	return low + (plain_bits(f.hi_bits, f.hi_group) - low) * f.part / FORMAT_PARTS;
 }
 
 static bool stands_before(struct format a, struct format b)
@@ -124,25 +181,121 @@ const char *format_name(struct format f, char out[FORMAT_NAME])
 {
 	if (format_is_keep(f))
 		snprintf(out, FORMAT_NAME, "keep");
+	else if (format_is_mix(f))
+		snprintf(out, FORMAT_NAME, "int%dg%zu:%d+int%dg%zu", f.hi_bits, f.hi_group, f.part,
+			f.bits, f.group);
 	else
 		snprintf(out, FORMAT_NAME, "int%dg%zu", f.bits, f.group);
 	return out;
 }
 
-bool format_equal(struct format a, struct format b)
+char format_letter(struct format f)
 {
-	return a.bits == b.bits && a.group == b.group;
+	if (format_is_mix(f))
+		return (char)('a' + f.part - 1);
+	return format_is_keep(f) ? 'k' : (char)('0' + f.bits);
 }
 
-uint64_t format_bytes(struct format f, size_t rows, size_t cols)
+bool format_equal(struct format a, struct format b)
 {
-	uint64_t codes = ((uint64_t)cols * (uint64_t)f.bits + 7) / 8;
-	uint64_t groups = (cols + f.group - 1) / f.group;
+	return a.bits == b.bits && a.group == b.group && a.part == b.part &&
+	       a.hi_bits == b.hi_bits && a.hi_group == b.hi_group;
+}
+
+struct format format_low(struct format f)
+{
+	return format_int(f.bits, f.group);
+}
+
+struct format format_high(struct format f)
+{
+	return format_is_mix(f) ? format_int(f.hi_bits, f.hi_group) : f;
+}
+
+struct format format_mix(struct format high, int part, struct format low)
+{
+	low.hi_bits = high.bits;
+	low.hi_group = high.group;
+	low.part = part;
+	return low;
+}
+
+bool format_fits(struct format f, size_t cols)
+{
+	return !format_is_mix(f) || (cols >= 2 * FORMAT_STEP && cols <= (size_t)UINT16_MAX + 1);
+}
+
+size_t format_high_cols(struct format f, size_t cols)
+{
+	size_t most = (cols - FORMAT_STEP) / FORMAT_STEP * FORMAT_STEP;
+	size_t want = (cols * (size_t)f.part / FORMAT_PARTS + FORMAT_STEP / 2) / FORMAT_STEP *
+		      FORMAT_STEP;
+
+	return want < FORMAT_STEP ? FORMAT_STEP : want > most ? most : want;
+}
+
+static uint64_t plain_bytes(int bits, size_t group, size_t rows, size_t cols)
+{
+	uint64_t codes = ((uint64_t)cols * (uint64_t)bits + 7) / 8;
+	uint64_t groups = (cols + group - 1) / group;
 
 	return rows * (codes + 4 * groups);
 }
 
+uint64_t format_bytes(struct format f, size_t rows, size_t cols)
+{
+	size_t high;
+
+	if (!format_is_mix(f) || !format_fits(f, cols))
+		return plain_bytes(f.bits, f.group, rows, cols);
+	high = format_high_cols(f, cols);
+	return plain_bytes(f.hi_bits, f.hi_group, rows, high) +
+	       plain_bytes(f.bits, f.group, rows, cols - high) + 2 * (uint64_t)cols;
+}
+
 double format_nominal(struct format f)
 {
-	return f.bits + 4.0 / (double)f.group;
+	double low = f.bits + 4.0 / (double)f.group;
+
+	if (!format_is_mix(f))
+		return low;
+	return low + (f.hi_bits + 4.0 / (double)f.hi_group - low) * f.part / FORMAT_PARTS;
+}
+
+static size_t add_parts(
+	struct format f[FORMAT_MAX], size_t k, struct format high, struct format low, int parts)
+{
+	for (int part = 1; part <= parts && high.bits > low.bits; part++) {
+		struct format mix = format_mix(high, part, low);
+		size_t at = 0;
+
+		while (at < k && !format_equal(f[at], mix))
+			at++;
+		if (at == k && k < FORMAT_MAX)
+			insert(f, k++, mix);
+	}
+	return k;
+}
+
+size_t format_add_mixes(struct format f[FORMAT_MAX], size_t k)
+{
+	struct format low = { 0 }, mid = { 0 }, high = { 0 };
+
+	for (size_t i = 0; i < k && high.bits < 4; i++) {
+		if (format_is_keep(f[i]) || format_is_mix(f[i]))
+			continue;
+		if (!low.bits) {
+			low = f[i];
+		} else {
+			mid = high;
+			high = f[i];
+		}
+	}
+	/* Above the middle of the way the format in between, where there is one, is better than
+	 * what is left of the low one. */
+	if (mid.bits > low.bits && mid.bits < high.bits) {
+		k = add_parts(f, k, high, low, FORMAT_PARTS / 2);
+		return add_parts(f, k, high, mid, FORMAT_PARTS / 2);
+	}
+	return add_parts(f, k, high, low, FORMAT_PARTS - 1);
 }

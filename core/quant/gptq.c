@@ -19,6 +19,8 @@ enum { BLOCK = 128 };
 
 struct job {
 	struct qcodes *out;
+	struct qcodes *part; /* being filled: out, or one of its two parts */
+	size_t base;         /* the column it begins at */
 	float *w;     /* [rows][cols]: weights with the errors so far fed back */
 	float *error; /* [rows][BLOCK] */
 	float *cost;  /* [cols]: of an error in a column, the dearest 1 */
@@ -62,15 +64,16 @@ static BD_HOT void feed(float *x, const struct run_of *r, const float *tri, cons
 static void do_row(void *arg, size_t row)
 {
 	const struct job *j = arg;
-	const struct qcodes *q = j->out;
+	const struct qcodes *q = j->part;
 	size_t group = q->format.group, groups = rows_groups(q), width = j->to - j->from;
-	const float *w = j->w + row * q->cols;
+	size_t from = j->from - j->base;
+	const float *w = j->w + row * j->out->cols;
 	float x[BLOCK] = { 0 };
 	struct run_of r = { .top = (1 << q->format.bits) - 1 };
 
 	memcpy(x, w + j->from, width * sizeof *x);
 	for (size_t at = 0; at < width; at = r.end) {
-		size_t g = (j->from + at) / group, in_group = (j->from + at) % group;
+		size_t g = (from + at) / group, in_group = (from + at) % group;
 		size_t len = rows_group_len(q, g), stat = row * groups + g;
 
 		/* A group that is wider than a block starts with one, and w is up to date. */
@@ -85,12 +88,12 @@ static void do_row(void *arg, size_t row)
 		r.offset = f16_to_f32(q->offset[stat]);
 		r.j = at;
 		r.end = at + (len - in_group) < width ? at + (len - in_group) : width;
-		feed(x, &r, j->tri, j->inverse, width, q->code + row * q->cols + j->from,
+		feed(x, &r, j->tri, j->inverse, width, q->code + row * q->cols + from,
 			j->error + row * BLOCK);
 	}
 }
 
-/* Blocks hold whole groups or lie within one. */
+/* Blocks hold whole groups or lie within one; from counts within the part. */
 static size_t block_end(const struct qcodes *q, size_t from)
 {
 	size_t group = q->format.group, to;
@@ -139,17 +142,31 @@ static enum st spread(
 
 static enum st columns(struct job *j, const struct backend *be, const struct sink *s, struct err *e)
 {
-	size_t cols = j->out->cols;
+	size_t end = j->base + j->part->cols;
 	enum st st = ST_OK;
 
-	for (j->from = 0; !st && j->from < cols; j->from = j->to) {
-		j->to = block_end(j->out, j->from);
+	for (j->from = j->base; !st && j->from < end; j->from = j->to) {
+		j->to = j->base + block_end(j->part, j->from - j->base);
 		take_block(j);
 		st = rows_run(j->out->rows, j->to - j->from, 40, do_row, j, s, e);
 		if (!st)
 			st = spread(j, be, s, e);
 	}
 	return st;
+}
+
+/* A mix feeds the errors of its high part to the low one. */
+static enum st parts(struct job *j, const struct backend *be, const struct sink *s, struct err *e)
+{
+	enum st st;
+
+	j->part = j->out->part ? &j->out->part[0] : j->out;
+	st = columns(j, be, s, e);
+	if (st || !j->out->part)
+		return st;
+	j->base = j->part->cols;
+	j->part = &j->out->part[1];
+	return columns(j, be, s, e);
 }
 
 /* search-and-quantizers.md D.7: at int3g64 0.1 leaves less than 0.01. */
@@ -194,7 +211,7 @@ static enum st prepared(
 		st = cache_factor(in, damping_of(j->out->format), &j->u, &own, s, e);
 	if (!st) {
 		costs(j);
-		st = columns(j, input_backend(in), s, e);
+		st = parts(j, input_backend(in), s, e);
 		big_free(own);
 	}
 	big_free(j->w);

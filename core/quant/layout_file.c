@@ -134,7 +134,7 @@ static enum st read_formats(const struct reader *r)
 		if (!cJSON_IsString(item))
 			return bad(r, path, "expected a format");
 		if (l->k == FORMAT_MAX)
-			return bad(r, ".formats", "more than 8 formats");
+			return bad(r, ".formats", "more than 16 formats");
 		st = format_parse(&l->format[l->k], item->valuestring, r->e);
 		if (st)
 			return err_at(r->e, ST_FORMAT, "%s: %s", r->j.where, path);

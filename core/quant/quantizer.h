@@ -19,6 +19,10 @@ struct qcodes {
 	size_t rows, cols;
 	uint8_t *code;            /* [rows][cols] */
 	uint16_t *scale, *offset; /* [rows][groups], fp16: W = scale * code + offset */
+	/* Of a mix instead of these: the high and the low part, each with cols of its own, and
+	 * the inputs they hold one after the other. */
+	struct qcodes *part; /* [2]; NULL: no mix */
+	uint16_t *order;     /* [cols] */
 };
 
 BD_MUST_USE enum st qcodes_alloc(struct qcodes *q, struct format f, size_t rows, size_t cols,
@@ -54,7 +58,8 @@ struct quantizer {
 	bool needs_moments;
 	int version; /* raised when codes change: part of cache keys */
 	/* out comes from qcodes_alloc with the format wanted; its content is void unless
-	 * ST_OK.  Weights that are no number count as 0, those beyond fp16 as its largest. */
+	 * ST_OK.  Mixes are made by mix_quantize (mix.h), which gives each part, or, to one
+	 * that needs moments, both in their order.  Weights that are no number count as 0, those beyond fp16 as its largest. */
 	enum st (*run)(const struct quant_input *in, struct qcodes *out, const struct sink *s,
 		struct err *e);
 };

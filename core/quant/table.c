@@ -28,12 +28,36 @@ const struct quantizer *quantizer_find(const char *name)
 	return NULL;
 }
 
+static enum st alloc_parts(struct qcodes *q, struct err *e)
+{
+	char name[FORMAT_NAME];
+	size_t high;
+	enum st st;
+
+	if (!q->rows || !format_fits(q->format, q->cols))
+		return err_set(e, ST_INVALID,
+			"%s needs 128 to 65536 inputs, a linear of %zu x %zu has no such codes",
+			format_name(q->format, name), q->rows, q->cols);
+	high = format_high_cols(q->format, q->cols);
+	q->part = xarray(2, sizeof *q->part);
+	q->order = xarray(q->cols, sizeof *q->order);
+	st = qcodes_alloc(&q->part[0], format_high(q->format), q->rows, high, e);
+	if (!st)
+		st = qcodes_alloc(
+			&q->part[1], format_low(q->format), q->rows, q->cols - high, e);
+	if (st)
+		qcodes_release(q);
+	return st;
+}
+
 enum st qcodes_alloc(struct qcodes *q, struct format f, size_t rows, size_t cols, struct err *e)
 {
 	char name[FORMAT_NAME];
 	size_t groups;
 
 	*q = (struct qcodes){ .format = f, .rows = rows, .cols = cols };
+	if (format_is_mix(f))
+		return alloc_parts(q, e);
 	if (format_is_keep(f) || f.bits < 1 || f.bits > 8 || !f.group || f.group % MAT_BLOCK)
 		return err_set(e, ST_INVALID, "%s has no codes", format_name(f, name));
 	if (!rows || !cols)
@@ -52,6 +76,12 @@ enum st qcodes_alloc(struct qcodes *q, struct format f, size_t rows, size_t cols
 
 void qcodes_release(struct qcodes *q)
 {
+	for (int i = 0; q->part && i < 2; i++)
+		qcodes_release(&q->part[i]);
+	xfree(q->part);
+	xfree(q->order);
+	q->part = NULL;
+	q->order = NULL;
 	big_free(q->code);
 	big_free(q->scale);
 	big_free(q->offset);
@@ -59,11 +89,36 @@ void qcodes_release(struct qcodes *q)
 	q->scale = q->offset = NULL;
 }
 
+/* Each weight to its input's place. */
+static void parts_row(const struct qcodes *q, size_t row, float *out)
+{
+	const uint16_t *order = q->order;
+
+	for (int i = 0; i < 2; i++) {
+		const struct qcodes *p = &q->part[i];
+
+		for (size_t c = 0; c < p->cols; c++) {
+			size_t at = row * mat_groups(p->cols, p->format.group) +
+				    c / p->format.group;
+
+			out[*order++] = f16_to_f32(p->scale[at]) *
+						(float)p->code[row * p->cols + c] +
+					f16_to_f32(p->offset[at]);
+		}
+	}
+}
+
 void qcodes_row(const struct qcodes *q, size_t row, float *out)
 {
-	size_t groups = mat_groups(q->cols, q->format.group);
-	const uint8_t *code = q->code + row * q->cols;
+	const uint8_t *code;
+	size_t groups;
 
+	if (q->part) {
+		parts_row(q, row, out);
+		return;
+	}
+	code = q->code + row * q->cols;
+	groups = mat_groups(q->cols, q->format.group);
 	for (size_t g = 0, c = 0; g < groups; g++) {
 		float scale = f16_to_f32(q->scale[row * groups + g]);
 		float offset = f16_to_f32(q->offset[row * groups + g]);

@@ -1,22 +1,95 @@
 /* variant.c - codes packed to run, and the table of what there is. */
 #include "core/quant/variant.h"
 
+#include <string.h>
+
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
 
-/* words, scales and offsets in one piece of memory, each on 64 bytes. */
+/* words, scales and offsets in one piece of memory, each on 64 bytes; of a mix those of the
+ * high part, of the low part, and the order. */
 struct plan {
-	size_t scale, offset, total;
+	size_t at[7], total;
 };
 
-static bool plan_of(struct plan *p, const struct qcodes *q)
+static bool plan_add(struct plan *p, size_t i, size_t bytes)
 {
-	size_t stats;
+	p->at[i] = p->total;
+	return size_add(&p->total, p->total, bytes) && size_align_up(&p->total, p->total, 64);
+}
 
-	p->scale = mat_code_bytes(q->format.bits, q->rows, q->cols);
-	stats = mat_stat_count(q->rows, q->cols, q->format.group) * sizeof(uint16_t);
-	return size_align_up(&p->scale, p->scale, 64) && size_add(&p->offset, p->scale, stats) &&
-	       size_align_up(&p->offset, p->offset, 64) && size_add(&p->total, p->offset, stats);
+static bool plan_part(struct plan *p, size_t i, struct format f, size_t rows, size_t cols)
+{
+	size_t stats = mat_stat_count(rows, cols, f.group) * sizeof(uint16_t);
+
+	return plan_add(p, i, mat_code_bytes(f.bits, rows, cols)) && plan_add(p, i + 1, stats) &&
+	       plan_add(p, i + 2, stats);
+}
+
+static bool plan_of(struct plan *p, struct format f, size_t rows, size_t cols)
+{
+	size_t high;
+
+	*p = (struct plan){ 0 };
+	if (!format_is_mix(f))
+		return plan_part(p, 0, f, rows, cols);
+	high = format_high_cols(f, cols);
+	return plan_part(p, 0, format_high(f), rows, high) &&
+	       plan_part(p, 3, format_low(f), rows, cols - high) &&
+	       plan_add(p, 6, cols * sizeof(uint16_t));
+}
+
+bool variant_size(size_t *bytes, struct format f, size_t rows, size_t cols)
+{
+	struct plan p;
+	bool good = plan_of(&p, f, rows, cols);
+
+	*bytes = good ? p.total : 0;
+	return good;
+}
+
+static const uint16_t *halves(const unsigned char *memory, size_t at)
+{
+	return (const uint16_t *)(const void *)(memory + at);
+}
+
+struct mat variant_mat(struct format f, size_t rows, size_t cols, const void *memory)
+{
+	const unsigned char *m = memory;
+	struct format high = format_high(f);
+	struct mat w = { .type = MAT_INT,
+		.bits = high.bits,
+		.group = high.group,
+		.rows = rows,
+		.cols = cols,
+		.data = memory };
+	struct plan p;
+
+	(void)plan_of(&p, f, rows, cols); /* it was when the memory was made */
+	w.scale = halves(m, p.at[1]);
+	w.offset = halves(m, p.at[2]);
+	if (!format_is_mix(f))
+		return w;
+	w.type = MAT_MIX;
+	w.high = format_high_cols(f, cols);
+	w.low_bits = f.bits;
+	w.low_group = f.group;
+	w.low_data = m + p.at[3];
+	w.low_scale = halves(m, p.at[4]);
+	w.low_offset = halves(m, p.at[5]);
+	w.order = halves(m, p.at[6]);
+	return w;
+}
+
+static void pack_codes(unsigned char *memory, const size_t at[3], const struct qcodes *q)
+{
+	size_t group = q->format.group;
+
+	mat_pack((uint32_t *)(void *)(memory + at[0]), q->format.bits, q->rows, q->cols, q->code);
+	mat_pack_stats(
+		(uint16_t *)(void *)(memory + at[1]), q->rows, q->cols, group, q->scale);
+	mat_pack_stats(
+		(uint16_t *)(void *)(memory + at[2]), q->rows, q->cols, group, q->offset);
 }
 
 enum st variant_pack(struct variant *v, const struct qcodes *q, const struct quantizer *by,
@@ -24,24 +97,22 @@ enum st variant_pack(struct variant *v, const struct qcodes *q, const struct qua
 {
 	char name[FORMAT_NAME];
 	struct plan p;
-	uint16_t *scale, *offset;
 	unsigned char *memory;
 
 	*v = (struct variant){ 0 };
-	if (!plan_of(&p, q))
+	if (!plan_of(&p, q->format, q->rows, q->cols))
 		return err_set(e, ST_NOMEM, "a linear of %zu x %zu in %s is too large to pack",
 			q->rows, q->cols, format_name(q->format, name));
 	memory = big_alloc(p.total, "a packed linear", e);
 	if (!memory)
 		return ST_NOMEM;
-	scale = (uint16_t *)(void *)(memory + p.scale);
-	offset = (uint16_t *)(void *)(memory + p.offset);
-	mat_pack((uint32_t *)(void *)memory, q->format.bits, q->rows, q->cols, q->code);
-	mat_pack_stats(scale, q->rows, q->cols, q->format.group, q->scale);
-	mat_pack_stats(offset, q->rows, q->cols, q->format.group, q->offset);
+	pack_codes(memory, p.at, q->part ? &q->part[0] : q);
+	if (q->part) {
+		pack_codes(memory, p.at + 3, &q->part[1]);
+		memcpy(memory + p.at[6], q->order, q->cols * sizeof *q->order);
+	}
 	*v = (struct variant){
-		.mat = { MAT_INT, q->format.bits, q->format.group, q->rows, q->cols, memory, scale,
-			offset },
+		.mat = variant_mat(q->format, q->rows, q->cols, memory),
 		.by = by,
 		.error = error,
 		.bytes = format_bytes(q->format, q->rows, q->cols),

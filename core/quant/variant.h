@@ -22,6 +22,11 @@ BD_MUST_USE enum st variant_pack(struct variant *v, const struct qcodes *q,
 	const struct quantizer *by, double error, struct err *e);
 void variant_release(struct variant *v);
 
+/* What a packed variant takes in memory, and the mat over such a piece, which is borrowed.
+ * false: more than there can be. */
+bool variant_size(size_t *bytes, struct format f, size_t rows, size_t cols);
+struct mat variant_mat(struct format f, size_t rows, size_t cols, const void *memory);
+
 /* n linears x k formats of slots, [linear][format]; a slot with mat.data NULL is empty. */
 struct variant_set {
 	size_t n, k;

@@ -20,6 +20,15 @@ static void mark_useful(struct desk *d)
 			d->useful[i * d->set.k + f] =
 				f == d->keep || d->keep == d->set.k ||
 				desk_bytes(d, i, f) < desk_bytes(d, i, d->keep);
+	for (size_t i = 0; i < d->m->n_linears * d->set.k; i++)
+		if (!format_fits(d->set.format[i % d->set.k],
+			    d->m->linear[i / d->set.k].cols))
+			d->useful[i] = false;
+}
+
+bool desk_staged(const struct desk *d, size_t i, size_t f)
+{
+	return d->useful[i * d->set.k + f] && f != d->keep && !desk_is_mix(d, f);
 }
 
 uint64_t desk_bytes(const struct desk *d, size_t linear, size_t fmt)
@@ -77,6 +86,8 @@ static uint64_t format_need(const struct model *m, struct format f, bool keep)
 {
 	uint64_t sum = 0;
 
+	if (format_is_mix(f)) /* made one by one, as they are chosen */
+		return 0;
 	for (size_t i = 0; i < m->n_linears && !format_is_keep(f); i++) {
 		uint64_t bytes = format_bytes(f, m->linear[i].rows, m->linear[i].cols);
 
@@ -99,7 +110,7 @@ size_t desk_fit_formats(
 		keep |= format_is_keep(f[i]);
 	for (size_t i = 0; i < k; i++) {
 		sum += format_need(m, f[i], keep);
-		variants += !format_is_keep(f[i]);
+		variants += !format_is_keep(f[i]) && !format_is_mix(f[i]);
 	}
 	for (size_t i = k; i-- && sum > room && variants > 1;) {
 		uint64_t need = format_need(m, f[i], keep);
@@ -139,6 +150,8 @@ enum st desk_set_formats(
 
 	if (!st)
 		st = fit_formats(d, f, &k, e);
+	if (!st && d->mix)
+		k = format_add_mixes(f, k);
 	if (!st)
 		st = variant_set_alloc(&set, d->m->n_linears, f, k, e);
 	if (st)
@@ -156,6 +169,19 @@ enum st desk_set_formats(
 	desk_tell(d, DESK_FORMATS);
 	desk_points_load(d);
 	return ST_OK;
+}
+
+enum st desk_set_dial(
+	struct desk *d, const char *names, bool mix, const struct sink *s, struct err *e)
+{
+	bool before = d->mix;
+	enum st st;
+
+	d->mix = mix;
+	st = desk_set_formats(d, names, s, e);
+	if (st)
+		d->mix = before;
+	return st;
 }
 
 /* By name of a quantizer and its version, as journals have it. */
@@ -200,9 +226,9 @@ void desk_apply_cells(struct desk *d)
 	d->cells_kept = 0;
 	if (!d->text_hash[0])
 		return;
-	if (desk_mixed(d))
-		desk_mix_cached(d, c, n);
-	for (size_t i = 0; i < n && !desk_mixed(d); i++)
+	if (desk_many_texts(d))
+		desk_texts_cached(d, c, n);
+	for (size_t i = 0; i < n && !desk_many_texts(d); i++)
 		if (!strcmp(c[i].text, d->text_hash))
 			desk_take_cached(d, &c[i], all, d->cell, d->cell_by);
 	for (size_t i = 0; i < d->set.n * d->set.k; i++)
@@ -268,6 +294,7 @@ enum st desk_open(struct desk **out, const char *path, const struct desk_options
 	enum st st;
 
 	d->scan_tokens = o->scan_tokens ? o->scan_tokens : DESK_SCAN_TOKENS;
+	d->mix = o->mix;
 	st = open_model(d, path, o, s, e);
 	if (!st) {
 		if (!d->m->ck->vocab)

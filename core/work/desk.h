@@ -58,6 +58,7 @@ struct desk_options {
 	const char *formats;  /* NULL: the default dial */
 	const char *text;     /* scan and calibrate on this file; NULL: self-sampled */
 	const struct sources *sources; /* or on these; NULL: text */
+	bool mix;             /* channel-mixes of the dial's ends join the formats */
 	const char *template; /* NULL: the model's own */
 	size_t scan_tokens;   /* 0: 512 */
 	bool read_only;
@@ -75,6 +76,7 @@ struct desk {
 	struct cache *cache;
 	struct variant_set set;
 	char *formats;         /* as asked for; NULL: the default dial */
+	bool mix;              /* channel-mixes join them */
 	size_t keep;           /* index of the keep format, or set.k */
 	struct map_cell *cell; /* [n][k]: what is known */
 	char (*cell_by)[12];   /* [n][k]: quantizer and version of the variant measured */
@@ -146,9 +148,28 @@ BD_MUST_USE enum st desk_prepare(
 /* Cells that a layout hangs on, measured on DESK_MORE_TOKENS tokens of the same kind in place of
  * the scan's: those of self-sampled text begin with the scan's own.  A file that is too short
  * for more leaves them as they are.  Cells that already stand on as many are passed over. */
-enum { DESK_MORE_TOKENS = 2048 };
+enum { DESK_MORE_TOKENS = 2048, DESK_FAST_TOKENS = 64 /* of the fast pass */ };
 BD_MUST_USE enum st desk_measure_more(struct desk *d, const struct scan_cell *cell, size_t n,
 	const struct sink *s, struct err *e);
+
+/* Channel-mixes on (:set mix channel) or off (layer), with the formats there are.  Cells of
+ * mixes are not measured by the stages: they lie between their linear's measured ends, by the
+ * output error estimated for each input (quant/mix.h). */
+BD_MUST_USE enum st desk_set_dial(struct desk *d, const char *formats, bool mix,
+	const struct sink *s, struct err *e);
+bool desk_mixes(const struct desk *d); /* is any format one? */
+bool desk_is_mix(const struct desk *d, size_t fmt);
+/* Makes the mixes that a layout chooses, calibrated, and measures those cells on the scan's
+ * text; how many were not yet measured. */
+BD_MUST_USE enum st desk_mix_measure(struct desk *d, const uint8_t *choice, size_t *fresh,
+	const struct sink *s, struct err *e);
+enum { DESK_MIX_ROUNDS = 3 }; /* of choosing and measuring, before what is left stays estimated */
+/* The least damage of a layout of these bytes without mixes: what the choice that hardware
+ * likes costs.  NAN: none fits. */
+BD_MUST_USE enum st desk_layer_price(
+	const struct desk *d, uint64_t bytes, double *kl, double *se, struct err *e);
+/* Takes the mixes out of a solver's damages. */
+void desk_layers_only(const struct desk *d, double *damage);
 
 /* Makes sure of one variant: by NULL takes whatever is there, else the simplest is made. */
 BD_MUST_USE enum st desk_variant(struct desk *d, size_t linear, size_t fmt,

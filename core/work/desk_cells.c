@@ -20,7 +20,7 @@ struct cells_run {
 static void keep_part(const struct cells_run *r, const struct scan_cell *c, size_t p)
 {
 	struct desk *d = r->d;
-	struct desk_source *of = desk_mixed(d) ? &d->source[r->source[p]] : NULL;
+	struct desk_source *of = desk_many_texts(d) ? &d->source[r->source[p]] : NULL;
 	size_t at = c->linear * d->set.k + c->format;
 	char *by = of ? of->cell_by[at] : d->cell_by[at];
 	struct cached_cell cc = { .linear = c->linear,
@@ -49,8 +49,8 @@ static void cell_done(void *arg, const struct scan_cell *c)
 
 	for (size_t p = 0; p < c->parts; p++)
 		keep_part(r, c, p);
-	if (desk_mixed(d)) { /* with the sources that were measured before */
-		desk_mix_cell(d, at);
+	if (desk_many_texts(d)) { /* with the sources that were measured before */
+		desk_texts_cell(d, at);
 		whole.kl = (double)d->cell[at].value;
 		whole.se = (double)d->cell[at].se;
 	}
@@ -81,7 +81,7 @@ static void score_block(void *arg, size_t layer)
 				.se = (double)NAN,
 				.top1 = (double)NAN };
 
-			if (f == d->keep || isnan(r->err[i * k + f]))
+			if (f == d->keep || desk_is_mix(d, f) || isnan(r->err[i * k + f]))
 				continue;
 			d->score[i * k + f] = r->err[i * k + f];
 			if (c->state == CELL_UNKNOWN)
@@ -121,7 +121,7 @@ enum st desk_first_score(struct desk *d, const struct sink *s, struct err *e)
 	if (st)
 		return st;
 	for (size_t i = 0; i < nk; i++)
-		missing |= d->useful[i] && i % d->set.k != d->keep && isnan(d->score[i]);
+		missing |= desk_staged(d, i / d->set.k, i % d->set.k) && isnan(d->score[i]);
 	if (!missing)
 		return ST_OK;
 	t = head_of(&d->scan_text, DESK_SCORE_TOKENS);
@@ -199,10 +199,10 @@ static unsigned wanted_on(const struct desk *d, size_t i, size_t f, enum cell_st
 	unsigned mask = 0;
 	char by[12];
 
-	if (!measurable(d, i, f))
+	if (!measurable(d, i, f) || desk_is_mix(d, f))
 		return 0;
 	desk_by(variant_at(&d->set, i, f)->by, by);
-	if (!desk_mixed(d))
+	if (!desk_many_texts(d))
 		return !known_enough(&d->cell[at], d->cell_by[at], by, state);
 	for (size_t s = 0; s < d->sources.n; s++)
 		if (!known_enough(&d->source[s].cell[at], d->source[s].cell_by[at], by, state))
@@ -224,7 +224,7 @@ static enum st measure_on(struct cells_run *r, unsigned mask, const struct token
 		if (mask >> s & 1) {
 			r->source[t.n] = s;
 			r->tokens[t.n] = text[s].n_seq * text[s].len;
-			t.weight[t.n] = desk_mixed(d) ? d->sources.at[s].weight : 1;
+			t.weight[t.n] = desk_many_texts(d) ? d->sources.at[s].weight : 1;
 			t.part[t.n++] = text[s];
 		}
 	st = scan_new_parts(&sc, d->m, NULL, &t, desk_silent(r->s, &quiet), e);
@@ -255,6 +255,16 @@ static enum st measure_all(struct cells_run *r, const struct token_text *text,
 	return st;
 }
 
+/* The scan's text of each source, borrowed; a bit for each there is. */
+static unsigned whole_texts(const struct desk *d, struct token_text text[SOURCES_MAX])
+{
+	size_t n = desk_many_texts(d) ? d->sources.n : 1;
+
+	for (size_t i = 0; i < n; i++)
+		text[i] = desk_many_texts(d) ? d->source[i].text : d->scan_text;
+	return (1u << n) - 1;
+}
+
 enum st desk_measure_cells(
 	struct desk *d, enum cell_state state, const struct sink *s, struct err *e)
 {
@@ -269,15 +279,14 @@ enum st desk_measure_cells(
 
 	if (st)
 		return st;
-	for (size_t i = 0; i < (desk_mixed(d) ? d->sources.n : 1); i++) {
-		text[i] = desk_mixed(d) ? d->source[i].text : d->scan_text;
-		if (state == CELL_FAST)
+	whole_texts(d, text);
+	for (size_t i = 0; i < SOURCES_MAX && state == CELL_FAST; i++)
+		if (text[i].n_seq)
 			text[i] = head_of(&text[i], DESK_FAST_TOKENS);
-	}
 	cells = xarray(d->set.n * k + 1, sizeof *cells);
 	for (size_t i = 0; i < d->set.n; i++)
 		for (size_t f = 0; f < k; f++) {
-			total += d->useful[i * k + f] && f != d->keep;
+			total += desk_staged(d, i, f);
 			if (wanted_on(d, i, f, state))
 				cells[n++] = (struct scan_cell){ .linear = (uint32_t)i,
 					.format = (uint8_t)f };
@@ -295,13 +304,25 @@ enum st desk_measure_cells(
 	return st;
 }
 
+enum st desk_measure_list(struct desk *d, const struct scan_cell *cell, size_t n,
+	const struct sink *s, struct err *e)
+{
+	struct cells_run r = { .d = d, .state = CELL_SCANNED, .s = s, .stage = "scan", .total = n };
+	struct token_text text[SOURCES_MAX] = { { 0 } };
+	enum st st = desk_scan_text(d, s, e);
+
+	if (!st)
+		st = measure_on(&r, whole_texts(d, text), text, cell, n, e);
+	return st;
+}
+
 /* ---- more tokens for some */
 
 static unsigned short_on(const struct desk *d, size_t at)
 {
 	unsigned mask = 0;
 
-	if (!desk_mixed(d))
+	if (!desk_many_texts(d))
 		return d->cell[at].tokens < DESK_MORE_TOKENS;
 	for (size_t s = 0; s < d->sources.n; s++)
 		if (d->source[s].cell[at].tokens < DESK_MORE_TOKENS)
@@ -319,7 +340,7 @@ static enum st more_texts(struct desk *d, unsigned lacking, struct token_text *t
 	for (size_t i = 0; i < SOURCES_MAX && !st; i++) {
 		if (!(lacking >> i & 1))
 			continue;
-		st = desk_more_text_of(d, desk_mixed(d) ? d->sources.at[i].path : d->text_path,
+		st = desk_more_text_of(d, desk_many_texts(d) ? d->sources.at[i].path : d->text_path,
 			DESK_MORE_TOKENS, &text[i], s, e);
 		if (!st && text[i].n_seq)
 			*have |= 1u << i;

@@ -30,7 +30,7 @@ static struct fit fit_scores(const struct desk *d, size_t only_fmt)
 	for (size_t i = 0; i < d->set.n * k; i++) {
 		double x, y;
 
-		if (i % k == d->keep || (only_fmt < k && i % k != only_fmt) ||
+		if (i % k == d->keep || desk_is_mix(d, i % k) || (only_fmt < k && i % k != only_fmt) ||
 			!in_nats(&d->cell[i]) || !(d->cell[i].value > 0) || !(d->score[i] > 0))
 			continue;
 		x = log(d->score[i]);
@@ -56,7 +56,7 @@ bool desk_damage(const struct desk *d, double *damage, double *se, const char **
 	bool nats;
 
 	for (size_t i = 0; i < n * k; i++)
-		if (d->useful[i] && i % k != d->keep) {
+		if (desk_staged(d, i / k, i % k)) {
 			useful++;
 			count[d->cell[i].state]++;
 		}
@@ -92,6 +92,7 @@ bool desk_damage(const struct desk *d, double *damage, double *se, const char **
 			se[i] = damage[i];
 		}
 	}
+	desk_mix_damage(d, damage, se);
 	return nats;
 }
 
@@ -136,7 +137,10 @@ void desk_layout_of(
 	layout_init(l, d->m, d->set.format, d->set.k);
 	memcpy(l->choice, choice, d->set.n);
 	for (size_t i = 0; i < d->set.n; i++)
-		l->by[i] = choice[i] == d->keep || !d->best[choice[i]]
+		l->by[i] = choice[i] == d->keep ||
+					   !(d->best[choice[i]] ||
+						   (desk_is_mix(d, choice[i]) &&
+							   d->calibrated[i * d->set.k + choice[i]]))
 				   ? NULL /* whichever proves best */
 				   : variant_at(&d->set, i, choice[i])->by;
 	l->predicted_kl = kl;
@@ -144,8 +148,9 @@ void desk_layout_of(
 	layout_count(l, d->m);
 }
 
-/* A number: the best layout at that many stored bits a weight. */
-static enum st by_budget(struct desk *d, double bpw, struct layout *l, const char **source,
+/* measured: of the mixes only those that are. */
+static enum st solve_budget(struct desk *d, double bpw, bool measured, struct layout *l,
+	const char **source,
 	const struct sink *s, struct err *e)
 {
 	size_t nk = d->set.n * d->set.k;
@@ -162,11 +167,15 @@ static enum st by_budget(struct desk *d, double bpw, struct layout *l, const cha
 
 	for (size_t i = 0; i < nk; i++)
 		known |=
-			d->useful[i] && i % d->set.k != d->keep && d->cell[i].state != CELL_UNKNOWN;
+			desk_staged(d, i / d->set.k, i % d->set.k) && d->cell[i].state != CELL_UNKNOWN;
 	if (!known)
 		st = desk_prepare(d, STAGE_SCORE, s, e);
+	if (!st)
+		st = desk_mix_shares(d, s, e);
 	if (!st) {
 		nats = desk_damage(d, damage, se, source);
+		if (measured)
+			desk_measured_only(d, damage);
 		desk_front_input(d, &in, bytes, damage, se);
 		st = front_new(&f, &in, e);
 	}
@@ -195,6 +204,27 @@ static enum st by_budget(struct desk *d, double bpw, struct layout *l, const cha
 	xfree(damage);
 	xfree(se);
 	xfree(choice);
+	return st;
+}
+
+/* A number: the best layout at that many stored bits a weight.  The mixes in it are measured
+ * where anything is in nats, and it is solved again, until it holds no other; after a few rounds
+ * no other is let in. */
+static enum st by_budget(struct desk *d, double bpw, struct layout *l, const char **source,
+	const struct sink *s, struct err *e)
+{
+	size_t fresh = 1;
+	enum st st = solve_budget(d, bpw, false, l, source, s, e);
+
+	for (int round = 1; !st && fresh && isfinite(l->predicted_kl) && round <= DESK_MIX_ROUNDS;
+		round++) {
+		st = desk_mix_measure(d, l->choice, &fresh, s, e);
+		if (st || fresh) {
+			layout_release(l);
+			st = st ? st
+				: solve_budget(d, bpw, round == DESK_MIX_ROUNDS, l, source, s, e);
+		}
+	}
 	return st;
 }
 
@@ -302,6 +332,14 @@ enum st desk_layout(struct desk *d, const char *name, struct layout *l, const ch
 	return st;
 }
 
+/* A mix that is there, calibrated, by the quantizer asked for. */
+static bool made_by(const struct desk *d, size_t i, size_t f, const struct quantizer *by)
+{
+	const struct variant *v = variant_at(&d->set, i, f);
+
+	return v->mat.data && d->calibrated[i * d->set.k + f] && (!by || v->by == by);
+}
+
 enum st desk_layout_view(struct desk *d, const struct layout *l, const struct mat **view,
 	const struct sink *s, struct err *e)
 {
@@ -316,7 +354,8 @@ enum st desk_layout_view(struct desk *d, const struct layout *l, const struct ma
 	for (size_t i = 0; i < d->set.n && !st; i++) {
 		const struct quantizer *by = l->by[i];
 
-		if (l->choice[i] == d->keep || (!by && d->best[l->choice[i]]))
+		if (l->choice[i] == d->keep || (!by && d->best[l->choice[i]]) ||
+			(desk_is_mix(d, l->choice[i]) && made_by(d, i, l->choice[i], by)))
 			continue;
 		if (sink_poll(s))
 			return ST_CANCELLED;
@@ -327,7 +366,7 @@ enum st desk_layout_view(struct desk *d, const struct layout *l, const struct ma
 		if (calibrate)
 			sink_progress(s, (double)i + 1, (double)d->set.n);
 	}
-	if (!st && uniform && calibrate) { /* a whole format: worth keeping */
+	if (!st && uniform && calibrate && !desk_is_mix(d, f)) { /* a whole format: worth keeping */
 		d->best[f] = true;
 		desk_store_best(d, f, s);
 	}

@@ -16,7 +16,7 @@ enum { POINTS_MAX = 256 };
 static bool all_best(const struct desk *d)
 {
 	for (size_t f = 0; f < d->set.k; f++)
-		if (desk_any_useful(d, f) && !d->best[f])
+		if (desk_any_useful(d, f) && !desk_is_mix(d, f) && !d->best[f])
 			return false;
 	return d->set.k > 0;
 }
@@ -31,7 +31,7 @@ static void key_of(const struct desk *d, char key[17])
 		return;
 	desk_best_key(d, best);
 	s = xprintf("%s seed %d", best, SEED_MEASURE);
-	for (size_t i = 0; desk_mixed(d) && i < d->sources.n; i++) { /* beyond what calibrates */
+	for (size_t i = 0; desk_many_texts(d) && i < d->sources.n; i++) { /* beyond what calibrates */
 		more = xprintf("%s %.9g", s, d->sources.at[i].weight);
 		xfree(s);
 		s = more;

@@ -12,7 +12,6 @@ enum {
 	DESK_SCAN_TOKENS = 512,
 	DESK_SCAN_LEN = 64,  /* self-sampled: eight sequences side by side */
 	DESK_FILE_LEN = 128, /* sequences of a file's text */
-	DESK_FAST_TOKENS = 64,
 	DESK_SCORE_TOKENS = 128,
 	DESK_CALIB_LEN = 256,
 	DESK_CALIB_SEQS = 16, /* 4,096 tokens */
@@ -65,6 +64,22 @@ bool desk_any_useful(const struct desk *d, size_t fmt);
 size_t desk_fit_formats(
 	const struct model *m, struct format *f, size_t k, uint64_t room, char *out, size_t cap);
 
+/* How far off the damage of a mix is between its ends, as a share of their distance, over
+ * sqrt(t (1 - t)): measured on 287 cells of the default model, as was that the square of the
+ * estimated share is nearer than the share (CONTRIBUTING, Decisions). */
+#define DESK_MIX_OFF 0.4
+/* Shares of the mixes that have none yet. */
+BD_MUST_USE enum st desk_mix_shares(struct desk *d, const struct sink *s, struct err *e);
+/* Fills the mixes' places of what desk_damage found for all others. */
+void desk_mix_damage(const struct desk *d, double *damage, double *se);
+/* Takes those out that were not measured. */
+void desk_measured_only(const struct desk *d, double *damage);
+/* Is it a cell that the stages make a variant for, and measure? */
+bool desk_staged(const struct desk *d, size_t linear, size_t fmt);
+/* These cells, whose variants are there, on the scan's text. */
+BD_MUST_USE enum st desk_measure_list(struct desk *d, const struct scan_cell *cell, size_t n,
+	const struct sink *s, struct err *e);
+
 /* Sequences of the self-sampled text to scan on. */
 size_t desk_scan_seqs(const struct desk *d);
 /* The pieces of desk_text.c that several sources are made of: path NULL is self-sampled. */
@@ -81,19 +96,19 @@ size_t desk_scan_part(const struct desk *d); /* ids at a file's beginning that t
 void desk_hash_text(const struct token_text *t, char out[17]);
 void desk_begin_text(struct desk *d, const char *path, size_t tokens); /* forgets the former */
 
-/* desk_sources.c; only where there are several, but for desk_mixed. */
-bool desk_mixed(const struct desk *d);
+/* desk_sources.c; only where there are several, but for desk_many_texts. */
+bool desk_many_texts(const struct desk *d);
 void desk_free_source_cells(struct desk *d); /* also where there are none */
 void desk_forget_sources(struct desk *d);    /* there are none from now on */
 void desk_new_source_cells(struct desk *d);
-void desk_mix_cell(struct desk *d, size_t at); /* `cell` from the sources' own */
-void desk_mix_cached(struct desk *d, const struct cached_cell *c, size_t n);
-BD_MUST_USE enum st desk_mix_scan_text(struct desk *d, const struct sink *s, struct err *e);
-BD_MUST_USE enum st desk_mix_calib_text(
+void desk_texts_cell(struct desk *d, size_t at); /* `cell` from the sources' own */
+void desk_texts_cached(struct desk *d, const struct cached_cell *c, size_t n);
+BD_MUST_USE enum st desk_texts_scan(struct desk *d, const struct sink *s, struct err *e);
+BD_MUST_USE enum st desk_texts_calib(
 	struct desk *d, size_t n_seq, const struct sink *s, struct err *e);
-BD_MUST_USE enum st desk_mix_measure_text(
+BD_MUST_USE enum st desk_texts_measure(
 	struct desk *d, size_t tokens, struct token_text *t, const struct sink *s, struct err *e);
-char *desk_mix_key(const struct desk *d); /* what calibrated variants depend on; xfree */
+char *desk_texts_key(const struct desk *d); /* what calibrated variants depend on; xfree */
 /* A cell of the journal into these cells [n][k] of a text of `all` tokens. */
 void desk_take_cached(struct desk *d, const struct cached_cell *c, size_t all,
 	struct map_cell *cell, char (*by)[12]);

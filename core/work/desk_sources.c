@@ -10,7 +10,7 @@
 #include "core/eval/eval.h"
 #include "core/work/desk_private.h"
 
-bool desk_mixed(const struct desk *d)
+bool desk_many_texts(const struct desk *d)
 {
 	return d->sources.n > 1;
 }
@@ -32,7 +32,7 @@ void desk_new_source_cells(struct desk *d)
 	size_t nk = d->set.n * d->set.k;
 
 	desk_free_source_cells(d);
-	for (size_t i = 0; desk_mixed(d) && i < d->sources.n; i++) {
+	for (size_t i = 0; desk_many_texts(d) && i < d->sources.n; i++) {
 		struct desk_source *of = &d->source[i];
 
 		of->cell = xarray(nk + 1, sizeof *of->cell);
@@ -45,7 +45,7 @@ void desk_new_source_cells(struct desk *d)
 }
 
 /* Sources are strata: mean = sum w_i mean_i, se^2 = sum w_i^2 se_i^2. */
-void desk_mix_cell(struct desk *d, size_t at)
+void desk_texts_cell(struct desk *d, size_t at)
 {
 	struct map_cell mix = { .state = CELL_SCANNED };
 	double mean = 0, var = 0;
@@ -69,7 +69,7 @@ void desk_mix_cell(struct desk *d, size_t at)
 	memcpy(d->cell_by[at], d->source[0].cell_by[at], sizeof d->cell_by[at]);
 }
 
-void desk_mix_cached(struct desk *d, const struct cached_cell *c, size_t n)
+void desk_texts_cached(struct desk *d, const struct cached_cell *c, size_t n)
 {
 	if (!d->source[0].cell)
 		return; /* there are no formats yet */
@@ -86,7 +86,7 @@ void desk_mix_cached(struct desk *d, const struct cached_cell *c, size_t n)
 	}
 	for (size_t at = 0; at < d->set.n * d->set.k; at++)
 		if (at % d->set.k != d->keep)
-			desk_mix_cell(d, at);
+			desk_texts_cell(d, at);
 }
 
 /* ---- text to scan on */
@@ -121,7 +121,7 @@ static enum st join_parts(struct desk *d, struct err *e)
 	return ST_OK;
 }
 
-enum st desk_mix_scan_text(struct desk *d, const struct sink *s, struct err *e)
+enum st desk_texts_scan(struct desk *d, const struct sink *s, struct err *e)
 {
 	enum st st = ST_OK;
 
@@ -193,7 +193,7 @@ static enum st put_in_order(const struct token_text *part, const uint8_t *order,
 	return ST_OK;
 }
 
-enum st desk_mix_calib_text(struct desk *d, size_t n_seq, const struct sink *s, struct err *e)
+enum st desk_texts_calib(struct desk *d, size_t n_seq, const struct sink *s, struct err *e)
 {
 	struct token_text part[SOURCES_MAX] = { { 0 } };
 	uint8_t *order;
@@ -227,7 +227,7 @@ static enum st measure_parts(struct desk *d, size_t tokens, struct token_text pa
 		count, part, s, e);
 }
 
-enum st desk_mix_measure_text(
+enum st desk_texts_measure(
 	struct desk *d, size_t tokens, struct token_text *t, const struct sink *s, struct err *e)
 {
 	struct token_text part[SOURCES_MAX] = { { 0 } };
@@ -288,7 +288,7 @@ enum st desk_measure_view(struct desk *d, const struct mat *const *view, size_t 
 	struct token_text t = { 0 };
 	enum st st;
 
-	if (desk_mixed(d))
+	if (desk_many_texts(d))
 		return measure_mixed(d, view, tokens, r, s, e);
 	st = desk_measure_text(d, tokens, &t, s, e);
 	if (!st)
@@ -301,7 +301,7 @@ enum st desk_measure_view(struct desk *d, const struct mat *const *view, size_t 
 
 /* The files and how many sequences of each there are to calibrate on: weights that come to the
  * same are the same. */
-char *desk_mix_key(const struct desk *d)
+char *desk_texts_key(const struct desk *d)
 {
 	uint8_t order[DESK_CALIB_SEQS];
 	size_t count[SOURCES_MAX];
@@ -404,6 +404,6 @@ enum st desk_set_sources(struct desk *d, const struct sources *src, size_t token
 
 enum st desk_text_again(struct desk *d, const struct sink *s, struct err *e)
 {
-	return desk_mixed(d) ? desk_set_sources(d, &d->sources, 0, s, e)
+	return desk_many_texts(d) ? desk_set_sources(d, &d->sources, 0, s, e)
 			     : desk_set_text(d, d->text_path, 0, s, e);
 }

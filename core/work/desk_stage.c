@@ -55,6 +55,8 @@ static enum st more_text(struct desk *d, const struct sink *s, struct err *e)
 
 static enum st run_stage(struct desk *d, enum stage g, const struct sink *s, struct err *e)
 {
+	enum st st;
+
 	switch (g) {
 	case STAGE_MINMAX:
 		return desk_data_free(d, "minmax", s, e);
@@ -68,8 +70,9 @@ static enum st run_stage(struct desk *d, enum stage g, const struct sink *s, str
 		return desk_measure_cells(d, CELL_FAST, s, e);
 	case STAGE_CALIB:
 		return calibration(d, s, e);
-	case STAGE_GPTQ:
-		return desk_calibrate(d, s, e);
+	case STAGE_GPTQ: /* which gives the moments back when it is done */
+		st = desk_mix_shares(d, s, e);
+		return st ? st : desk_calibrate(d, s, e);
 	case STAGE_SCAN:
 		return desk_measure_cells(d, CELL_SCANNED, s, e);
 	case STAGE_ENDS:

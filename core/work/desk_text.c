@@ -189,8 +189,8 @@ enum st desk_scan_text(struct desk *d, const struct sink *s, struct err *e)
 
 	if (d->scan_text.n_seq && d->text_hash[0])
 		return ST_OK;
-	if (desk_mixed(d)) {
-		st = desk_mix_scan_text(d, s, e);
+	if (desk_many_texts(d)) {
+		st = desk_texts_scan(d, s, e);
 	} else {
 		st = desk_scan_text_of(d, d->text_path, &d->scan_text, s, e);
 		if (!st)
@@ -205,8 +205,8 @@ enum st desk_scan_text(struct desk *d, const struct sink *s, struct err *e)
 
 enum st desk_calib_text(struct desk *d, size_t n_seq, const struct sink *s, struct err *e)
 {
-	if (desk_mixed(d))
-		return desk_mix_calib_text(d, n_seq, s, e);
+	if (desk_many_texts(d))
+		return desk_texts_calib(d, n_seq, s, e);
 	if (!d->text_path)
 		return desk_self_text(d, SEED_CALIB, n_seq, DESK_CALIB_LEN, &d->calib_text, s, e);
 	if (d->calib_text.n_seq)
@@ -220,8 +220,8 @@ enum st desk_measure_text(
 {
 	size_t n_seq = (tokens + DESK_CALIB_LEN - 1) / DESK_CALIB_LEN;
 
-	if (desk_mixed(d))
-		return desk_mix_measure_text(d, tokens, t, s, e);
+	if (desk_many_texts(d))
+		return desk_texts_measure(d, tokens, t, s, e);
 	if (!d->text_path)
 		return desk_self_text(d, SEED_MEASURE, n_seq, DESK_CALIB_LEN, t, s, e);
 	return desk_file_text(d, d->text_path, desk_scan_part(d) + DESK_CALIB_SEQS * DESK_CALIB_LEN,
@@ -257,8 +257,8 @@ void desk_best_key(const struct desk *d, char out[16])
 
 	desk_by(quantizer_find(quantizer_data_free), plain);
 	desk_by(quantizer_find(quantizer_calibrated), best);
-	if (desk_mixed(d)) {
-		char *mix = desk_mix_key(d);
+	if (desk_many_texts(d)) {
+		char *mix = desk_texts_key(d);
 
 		s = xprintf("%s %s %s", plain, best, mix);
 		xfree(mix);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/quant/mix.h"
 #include "core/work/desk_private.h"
 
 static enum st quantize(struct desk *d, size_t linear, size_t fmt, const struct quantizer *q,
@@ -22,7 +23,7 @@ static enum st quantize(struct desk *d, size_t linear, size_t fmt, const struct 
 	in->sink = s;
 	st = qcodes_alloc(&codes, d->set.format[fmt], l->rows, l->cols, e);
 	if (!st)
-		st = q->run(in, &codes, s, e);
+		st = codes.part ? mix_quantize(q, in, &codes, s, e) : q->run(in, &codes, s, e);
 	if (!st && moments)
 		st = quant_error(&error, in, &codes, e);
 	if (!st)
@@ -91,8 +92,8 @@ enum st desk_variant(struct desk *d, size_t linear, size_t fmt, const struct qua
 bool desk_any_useful(const struct desk *d, size_t fmt)
 {
 	for (size_t i = 0; i < d->set.n; i++)
-		if (d->useful[i * d->set.k + fmt])
-			return fmt != d->keep;
+		if (desk_staged(d, i, fmt))
+			return true;
 	return false;
 }
 
@@ -111,7 +112,7 @@ enum st desk_data_free(struct desk *d, const char *name, const struct sink *s, s
 		for (size_t i = 0; i < d->set.n && !st; i++, done++) {
 			struct variant *slot = variant_at(&d->set, i, f);
 
-			if (!d->useful[i * k + f] || f == d->keep ||
+			if (!desk_staged(d, i, f) ||
 				(slot->mat.data && (q == minmax || slot->by != minmax)))
 				continue;
 			if (sink_poll(s))
@@ -156,22 +157,34 @@ void desk_load_variants(struct desk *d, const struct sink *s)
 	}
 }
 
-/* Error of the variant in a slot under moments, from its codes. */
-static enum st slot_error(
-	const struct variant *v, const struct quant_input *in, double *out, struct err *e)
+static void unpack(struct qcodes *q, const struct mat *w)
 {
-	struct format f = { v->mat.bits, v->mat.group };
-	size_t groups = mat_groups(v->mat.cols, f.group);
+	size_t groups = mat_groups(w->cols, w->group);
+
+	for (size_t r = 0; r < w->rows; r++) {
+		mat_unpack_row(w, r, q->code + r * q->cols);
+		for (size_t g = 0; g < groups; g++) {
+			q->scale[r * groups + g] = mat_stat(w->scale, w, r, g);
+			q->offset[r * groups + g] = mat_stat(w->offset, w, r, g);
+		}
+	}
+}
+
+/* Error of the variant in a slot of format f under moments, from its codes. */
+static enum st slot_error(const struct variant *v, struct format f, const struct quant_input *in,
+	double *out, struct err *e)
+{
 	struct qcodes q = { 0 };
 	enum st st = qcodes_alloc(&q, f, v->mat.rows, v->mat.cols, e);
 
-	for (size_t r = 0; r < v->mat.rows && !st; r++) {
-		mat_unpack_row(&v->mat, r, q.code + r * q.cols);
-		for (size_t g = 0; g < groups; g++) {
-			q.scale[r * groups + g] = mat_stat(v->mat.scale, &v->mat, r, g);
-			q.offset[r * groups + g] = mat_stat(v->mat.offset, &v->mat, r, g);
-		}
+	for (int i = 0; i < 2 && q.part && !st; i++) {
+		struct mat part = mat_part(&v->mat, i == 0);
+
+		unpack(&q.part[i], &part);
+		memcpy(q.order, v->mat.order, q.cols * sizeof *q.order);
 	}
+	if (!st && !q.part)
+		unpack(&q, &v->mat);
 	if (!st)
 		st = quant_error(out, in, &q, e);
 	qcodes_release(&q);
@@ -194,7 +207,7 @@ enum st desk_variant_error(struct desk *d, size_t i, size_t f, const struct sink
 		return st;
 	in.w = w;
 	in.moments = d->moments.h[l->layer * SITES + linear_site(l->kind)];
-	st = slot_error(slot, &in, &slot->error, e);
+	st = slot_error(slot, d->set.format[f], &in, &slot->error, e);
 	big_free(w);
 	return st;
 }
@@ -212,7 +225,7 @@ static enum st calibrate_cell(struct desk *d, size_t i, size_t f, const float *w
 	if (st)
 		return st;
 	if (slot->mat.data) {
-		st = slot_error(slot, in, &old, e);
+		st = slot_error(slot, d->set.format[f], in, &old, e);
 		slot->error = old;
 	}
 	if (!st && v.error < old)
@@ -271,7 +284,7 @@ static enum st calibrate_linear(
 	enum st st = ST_OK;
 
 	for (size_t f = 0; f < k && !st; f++) {
-		if (!d->useful[i * k + f] || f == d->keep || is_calibrated(d, i, f))
+		if (!desk_staged(d, i, f) || is_calibrated(d, i, f))
 			continue;
 		if (!w)
 			st = model_linear_f32(d->m, i, &w, e);

@@ -30,6 +30,7 @@ void dial_solved_unref(struct solved *s)
 	front_table_free(s->table);
 	front_free(s->front);
 	front_free(s->unruled);
+	front_free(s->layers);
 	xfree(s->bytes);
 	xfree(s->damage);
 	xfree(s->se);
@@ -159,6 +160,7 @@ static void publish_answer(struct dial *d, const struct front_answer *a, double 
 	d->answer_se = s->se;
 	s->in_nats = (d->given && isfinite(d->given_kl)) || d->now->in_nats;
 	s->bound = dial_predicted(d, a->bound, 0, NULL);
+	s->layer_kl = dial_layer_kl(d, s->bytes);
 	s->exact = a->exact;
 	s->solve_ms = ms;
 	dial_publish_rules(d, s);
@@ -243,6 +245,7 @@ static enum st solved_new(struct solved **out, const struct dial *d, const struc
 	st = dial_front_under(&s->front, d, s, r, e);
 	if (!st && rules_any(r, d->m->n))
 		st = dial_front_under(&s->unruled, d, s, NULL, e);
+	s->layers = st ? NULL : dial_layers(d, s);
 	if (st)
 		dial_solved_unref(s);
 	else

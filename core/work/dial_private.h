@@ -21,6 +21,7 @@ struct dial_rules {
 struct solved {
 	int refs; /* under dial.mu */
 	struct front *front;
+	struct front *layers;  /* without mixes and rules; NULL: there are no mixes */
 	struct front *unruled; /* of the same damages without rules; NULL: there are none */
 	struct front_table *table;
 	uint64_t *bytes;
@@ -82,6 +83,10 @@ bool dial_missed(const struct dial *d, const uint8_t *choice, double kl, double 
 /* The front's layout within these bytes, exact where the table is there. */
 void dial_solve_at(const struct dial *d, uint64_t bytes, uint8_t *choice, struct front_answer *a);
 void dial_solve(struct dial *d);
+/* The front of these damages without mixes, NULL where there are none; and what is predicted
+ * for its layout within these bytes, 0: nothing. */
+struct front *dial_layers(const struct dial *d, const struct solved *s);
+double dial_layer_kl(const struct dial *d, uint64_t bytes);
 void dial_solved_unref(struct solved *s);
 /* Within the ends of the dial; solves and publishes. */
 void dial_go(struct dial *d, double bpw);

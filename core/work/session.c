@@ -42,6 +42,7 @@ struct session *session_new(const struct session_options *o, struct bus *b)
 	s->formats = dup(o->formats);
 	if (o->sources)
 		s->sources = sources_copy(o->sources);
+	s->mix = o->mix;
 	s->template = dup(o->template);
 	s->layout = dup(o->layout);
 	s->scan_tokens = o->scan_tokens;
@@ -126,6 +127,7 @@ enum st session_open(struct session *s, const char *path, struct err *e)
 	d->resume = s->auto_scan;
 	d->options = (struct desk_options){ .formats = dup(s->formats),
 		.template = dup(s->template),
+		.mix = s->mix,
 		.scan_tokens = s->scan_tokens,
 		.read_only = s->read_only };
 	d->sources = sources_copy(&s->sources);
@@ -143,6 +145,7 @@ static void change(struct session *s, const char *formats, size_t tokens, bool t
 	d->flag = text;
 	if (text)
 		d->sources = sources_copy(&s->sources);
+	d->mix = s->mix;
 	d->resume = s->auto_scan || jobs_active(s->jobs, &job_prepare);
 	jobs_stop_class(s->jobs, &job_prepare);
 	jobs_stop_class(s->jobs, &job_measure);
@@ -245,7 +248,7 @@ enum st session_format_of(struct session *s, const char *name, int *fmt, struct 
 
 	if (end != name && !*end) {
 		for (size_t i = 0; i < k; i++)
-			if (f[i].bits == bits) {
+			if (f[i].bits == bits && !format_is_mix(f[i])) {
 				*fmt = (int)i;
 				return ST_OK;
 			}
@@ -494,6 +497,15 @@ enum st session_set(struct session *s, const char *name, const char *value, stru
 
 	if (!strcmp(name, "formats"))
 		return session_formats(s, value, e);
+	if (!strcmp(name, "mix")) {
+		if (strcmp(value, "layer") && strcmp(value, "channel"))
+			return err_set(e, ST_INVALID, "set mix %s: expected layer or channel",
+				value);
+		s->mix = !strcmp(value, "channel");
+		if (atomic_load(&s->ready) || jobs_active(s->jobs, &job_open))
+			change(s, s->formats, 0, false);
+		return ST_OK;
+	}
 	if (!strcmp(name, "auto_scan"))
 		return on_off(name, value, &s->auto_scan, e);
 	if (!strcmp(name, "auto_measure"))

@@ -27,6 +27,7 @@ struct session;
 struct session_options {
 	const char *formats;  /* NULL: the default dial */
 	const struct sources *sources; /* to scan and calibrate on; NULL: self-sampled */
+	bool mix;             /* channel-mixes join the formats */
 	size_t scan_tokens;   /* 0: 512 */
 	const char *template; /* --template, NULL: the model's own */
 	const char *layout;   /* start with that layout file; NULL: none */

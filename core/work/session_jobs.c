@@ -196,7 +196,7 @@ static enum st work_change(struct job *j, struct err *e)
 	if (d->flag)
 		st = desk_set_sources(s->desk, &d->sources, d->tokens, &j->sink, e);
 	else
-		st = desk_set_formats(s->desk, d->text, &j->sink, e);
+		st = desk_set_dial(s->desk, d->text, d->mix, &j->sink, e);
 	return st;
 }
 

@@ -29,11 +29,15 @@ static enum st work_measure(struct job *j, struct err *e)
 	struct deed *d = j->arg;
 	struct session *s = d->s;
 	struct eval_result r;
-	double kl, se, began = clock_now();
+	double kl, se, began;
 	uint64_t bytes = 0;
-	uint8_t *choice = s->desk ? session_choice(s, &bytes, &kl, &se) : NULL;
-	enum st st;
+	uint8_t *choice;
+	enum st st = s->desk ? mix_settle(j, e) : ST_OK;
 
+	if (st)
+		return st;
+	began = clock_now();
+	choice = s->desk ? session_choice(s, &bytes, &kl, &se) : NULL;
 	if (!choice)
 		return err_set(e, ST_INVALID, "measure: there is no layout under the dial yet");
 	st = desk_measure(s->desk, choice, d->flag ? GLANCE_TOKENS : DESK_MEASURE_TOKENS,

@@ -54,6 +54,7 @@ struct session {
 	double turned_at;             /* when the dial was last moved */
 	uint64_t measured_generation; /* of the layout measured last by itself */
 	uint64_t odds_generation;     /* of the one whose odds were asked for last */
+	bool mix; /* set mix channel */
 	bool auto_measure, auto_scan, read_only, no_runs, demo;
 	struct sampler_options sampler;
 };
@@ -63,6 +64,7 @@ struct deed {
 	struct session *s;
 	char *path, *text;
 	size_t tokens;
+	bool mix;    /* job_change of formats: with channel-mixes */
 	bool flag;   /* job_change: the text is changed; job_measure: nobody asked for it */
 	bool resume; /* the dial's stages go on when this is done */
 	struct desk_options options;
@@ -92,6 +94,10 @@ uint32_t deed_submit(struct session *s, const struct job_class *c, struct deed *
 BD_MUST_USE enum st session_format_of(struct session *s, const char *name, int *fmt, struct err *e);
 /* Any thread: the exact programme for the front as it is, unless it is there. */
 void session_want_exact(struct session *s);
+
+/* Engine thread: the mixes in the layout under the dial are made and measured, and it is solved
+ * again, a few times at most (session_mix.c). */
+BD_MUST_USE enum st mix_settle(struct job *j, struct err *e);
 
 /* Snapshots; engine thread. */
 void publish_header(struct session *s, const struct checkpoint *ck, const char *formats);

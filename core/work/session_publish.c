@@ -92,7 +92,7 @@ static float nominal_of(const struct desk *d, size_t i, size_t f)
 	if (f != d->keep)
 		return (float)format_nominal(d->set.format[f]);
 	if (w->type == MAT_INT)
-		return (float)format_nominal((struct format){ w->bits, w->group });
+		return (float)format_nominal(format_int(w->bits, w->group));
 	return w->type == MAT_F32 ? 32 : 16;
 }
 
@@ -133,16 +133,17 @@ void publish_variants(struct session *s)
 	for (size_t i = 0; i < n * k; i++) {
 		const struct variant *slot = &d->set.slot[i];
 
-		if (!d->useful[i] || i % k == d->keep)
+		if (!d->useful[i] || i % k == d->keep ||
+			(desk_is_mix(d, i % k) && !slot->mat.data))
 			continue;
 		v->total++;
 		if (!slot->mat.data)
 			continue;
 		v->ready++;
 		snprintf(v->at[i].by, sizeof v->at[i].by, "%s", slot->by->name);
-		v->at[i].best = d->best[i % k];
+		v->at[i].best = d->best[i % k] || (desk_is_mix(d, i % k) && d->calibrated[i]);
 		v->at[i].error = (float)slot->error;
-		v->best += d->best[i % k];
+		v->best += v->at[i].best;
 	}
 	bus_publish(s->bus, (struct event){ .kind = EV_VARIANTS, .snap = &v->snap });
 }
@@ -182,9 +183,11 @@ static void publish_map(struct session *s, const char *source, const double *dam
 	for (size_t i = 0; i < n * k; i++) {
 		if (!d->useful[i] || i % k == d->keep)
 			continue;
-		m->wanted++;
 		if (damage && d->cell[i].state == CELL_SCORED)
 			m->cell[i].estimate = (float)damage[i];
+		if (desk_is_mix(d, i % k)) /* not the stages' to measure */
+			continue;
+		m->wanted++;
 		m->scored += d->cell[i].state >= CELL_SCORED;
 		m->fast += d->cell[i].state >= CELL_FAST;
 		m->scanned += d->cell[i].state == CELL_SCANNED;

@@ -32,7 +32,8 @@ static void open_scan_run(struct session *s)
 static bool anything_to_measure(const struct desk *d)
 {
 	for (size_t i = 0; i < d->set.n * d->set.k; i++)
-		if (d->useful[i] && i % d->set.k != d->keep && d->cell[i].state != CELL_SCANNED)
+		if (desk_staged(d, i / d->set.k, i % d->set.k) &&
+			d->cell[i].state != CELL_SCANNED)
 			return true;
 	return false;
 }
@@ -152,6 +153,8 @@ static enum st work_prepare(struct job *j, struct err *e)
 	if (!st) {
 		atomic_store(&s->can_measure, true);
 		st = settle(j, measuring, e);
+		if (!st)
+			st = mix_settle(j, e);
 	}
 	run_end(s->scan_run, st, st ? "" : "every cell measured");
 	s->scan_run = NULL;

@@ -140,6 +140,7 @@ struct snap_answer {
 	double sum;    /* of single damages: what kl is made of */
 	bool in_nats;  /* false: from first scores only */
 	double bound;
+	double layer_kl; /* predicted of the best without channel-mixes; 0: there are none */
 	bool exact;
 	double solve_ms;
 	double measured_kl, measured_se; /* NAN: not measured */

@@ -3,7 +3,9 @@
 
 #include <cblas.h>
 
+#include "kernels/mix.h"
 #include "kernels/pool.h"
+#include "kernels/ref/ref.h"
 
 enum {
 	PART_WEIGHTS = 96 * 1024, /* read by a part of a product with few rows: some 5 us */
@@ -96,6 +98,10 @@ void cpu_linear(float *y, size_t ldy, const float *x, size_t ldx, size_t m, cons
 
 	if (!m || !w->rows || !w->cols)
 		return;
+	if (w->type == MAT_MIX) {
+		mix_linear(cpu_linear, y, ldy, x, ldx, m, w);
+		return;
+	}
 	if (w->type == MAT_INT && m * mat_groups(w->cols, w->group) > SCRATCH_FLOATS)
 		few = 0;
 	if (m <= few)
@@ -116,7 +122,10 @@ static void rows_part(void *arg, size_t part)
 	const struct rows *r = arg;
 	size_t at = part * r->step, n = least(r->step, r->n - at);
 
-	cpu_leaf()->mm.rows(r->out + at * r->w->cols, r->w, r->first + at, n);
+	if (r->w->type == MAT_MIX)
+		ref_dequant(r->out + at * r->w->cols, r->w, r->first + at, n);
+	else
+		cpu_leaf()->mm.rows(r->out + at * r->w->cols, r->w, r->first + at, n);
 }
 
 void cpu_dequant(float *out, const struct mat *w, size_t first, size_t n)
@@ -136,7 +145,7 @@ static void embed_part(void *arg, size_t part)
 
 	for (size_t i = part * r->step; i < least(r->n, (part + 1) * r->step); i++) {
 		/* a packed row alone is quicker by itself than by its tile of sixteen */
-		if (r->w->type == MAT_INT)
+		if (r->w->type == MAT_INT || r->w->type == MAT_MIX)
 			mat_row_f32(r->w, (size_t)r->ids[i], r->out + i * cols);
 		else
 			cpu_leaf()->mm.rows(r->out + i * cols, r->w, (size_t)r->ids[i], 1);

@@ -1,4 +1,5 @@
 /* ref: products with a weight matrix, and its rows as float. */
+#include "kernels/mix.h"
 #include "kernels/ref/ref.h"
 
 /* Columns c ... c + n of a row as a mat of its own, to need no room for a whole row.
@@ -28,6 +29,10 @@ void ref_linear(float *y, size_t ldy, const float *x, size_t ldx, size_t m, cons
 {
 	enum { TOKENS = 16 };
 
+	if (w->type == MAT_MIX) {
+		mix_linear(ref_linear, y, ldy, x, ldx, m, w);
+		return;
+	}
 	for (size_t first = 0; first < m; first += TOKENS) {
 		size_t tokens = m - first < TOKENS ? m - first : TOKENS;
 

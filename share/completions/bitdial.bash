@@ -6,18 +6,18 @@
 _bitdial_options() {
 	case $1 in
 	open)
-		echo '--text --formats --tokens --layout --once --size --plain --headless
+		echo '--text --formats --mix --tokens --layout --once --size --plain --headless
 			--keys --dump --color --ascii --no-mouse --no-sync --arrange --screen
 			--stats --json --seed --temp --threads --template --read-only --runs
 			--log-level --demo' ;;
 	scan)
-		echo '--text --tokens --formats --quantizer --json --threads --template --read-only
+		echo '--text --tokens --formats --mix --quantizer --json --threads --template --read-only
 			--runs --log-level --demo' ;;
 	search)
-		echo '--bpw --formats --text --tokens --guard --refine -o --json --threads --template
+		echo '--bpw --formats --mix --text --tokens --guard --refine -o --json --threads --template
 			--read-only --runs --log-level --demo' ;;
 	eval)
-		echo '--text --layout --limit --window --quantizer --formats --tokens --json
+		echo '--text --layout --limit --window --quantizer --formats --mix --tokens --json
 			--threads --template --read-only --runs --log-level --demo' ;;
 	tokens)
 		echo '--text --limit --json --threads --template --read-only --runs
@@ -74,6 +74,7 @@ _bitdial_value() {
 	--runs) _bitdial_files '' ;;
 	--layout) _bitdial_words "$formats"; _bitdial_files '*.json' ;;
 	--formats) _bitdial_formats ;;
+	--mix) _bitdial_words 'layer channel' ;;
 	--quantizer) _bitdial_words 'minmax clip hqq gptq' ;;
 	--guard) _bitdial_words 'uniform ends random:1' ;;
 	--template) _bitdial_words 'chatml llama2 llama3 mistral phi3 zephyr' ;;

@@ -1,0 +1,198 @@
+/* verbs_search.c - search: the best layout at a budget, a guard's, or a refined one. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/verbs.h"
+#include "core/base/alloc.h"
+#include "core/base/fs.h"
+#include "core/base/json.h"
+#include "core/base/text.h"
+#include "core/work/desk.h"
+
+/* On text that neither the search nor the moves were judged by. */
+static void json_refined(struct json_out *o, const struct desk_refined *r)
+{
+	json_put_f64(o, "kl_before", r->kl_from);
+	json_put_f64(o, "kl", r->r.moves ? r->kl_to : r->kl_from);
+	json_put_f64(o, "kl_se", r->r.moves ? r->se_to : r->se_from);
+	json_put_i64(o, "changed", (int64_t)r->r.moves);
+}
+
+static void print_refined(const struct desk_refined *r)
+{
+	if (r->r.moves)
+		printf("refined    KL %.4f to %.4f ± %.4f, measured; %zu linears changed in %zu "
+		       "rounds\n",
+			r->kl_from, r->kl_to, r->se_to, r->r.moves, r->r.rounds);
+	else
+		printf("refined    nothing to gain: KL %.4f ± %.4f, measured\n", r->kl_from,
+			r->se_from);
+}
+
+/* What the best layout of the same bytes without mixes is predicted at; NAN: there are none, or
+ * nothing is in nats. */
+static void layer_price(const struct desk *d, const struct layout *l, double *kl, double *se)
+{
+	*kl = *se = (double)NAN;
+	if (desk_mixes(d) && isfinite(l->predicted_kl) &&
+		desk_layer_price(d, l->bytes, kl, se, NULL))
+		*kl = *se = (double)NAN;
+}
+
+/* What the cells of the layout add up to, each alone in the reference; NAN: not in nats. */
+static double sum_of(const struct desk *d, const struct layout *l)
+{
+	size_t nk = d->set.n * d->set.k;
+	double *damage = xarray(nk + 1, sizeof *damage), *se = xarray(nk + 1, sizeof *se), sum = 0;
+	const char *source;
+
+	if (!desk_damage(d, damage, se, &source))
+		sum = (double)NAN;
+	for (size_t i = 0; i < l->n; i++)
+		sum += damage[i * d->set.k + l->choice[i]];
+	xfree(damage);
+	xfree(se);
+	return sum;
+}
+
+static void search_result(const struct args *a, const struct desk *d, const struct layout *l,
+	const char *source, const struct desk_refined *r)
+{
+	size_t count[FORMAT_MAX] = { 0 };
+	char fmt[FORMAT_NAME], bytes[16];
+	double layer_kl, layer_se;
+	struct json_out o;
+
+	for (size_t i = 0; i < l->n; i++)
+		count[l->choice[i]]++;
+	layer_price(d, l, &layer_kl, &layer_se);
+	if (a->json) {
+		verb_begin(&o);
+		json_put_f64(&o, "asked_bpw", a->bpw);
+		json_put_f64(&o, "stored_bpw", layout_stored_bpw(l));
+		json_put_f64(&o, "nominal_bpw", layout_nominal_bpw(l, d->m));
+		json_put_i64(&o, "bytes", (int64_t)l->bytes);
+		json_put_i64(&o, "file_bytes", (int64_t)layout_file_bytes(l, d->m));
+		json_put_f64(&o, "sum_kl", sum_of(d, l));
+		json_put_f64(&o, "predicted_kl", l->predicted_kl);
+		json_put_f64(&o, "predicted_se", l->predicted_se);
+		if (r->kl_from > 0)
+			json_refined(&o, r);
+		json_put_f64(&o, "layer_mix_kl", layer_kl);
+		json_put_f64(&o, "layer_mix_se", layer_se);
+		json_put_str(&o, "source", source);
+		json_put_str(&o, "text", d->text_name);
+		verb_json(&o);
+		return;
+	}
+	printf("stored     %.4f bpw (asked %.4g)   nominal %.4f   %s\n", layout_stored_bpw(l), a->bpw,
+		layout_nominal_bpw(l, d->m), text_bytes(l->bytes, bytes));
+	printf("file       %s\n", text_bytes(layout_file_bytes(l, d->m), bytes));
+	if (r->kl_from > 0)
+		print_refined(r);
+	else if (isfinite(l->predicted_kl))
+		printf("predicted  %.4f ± %.4f, from the %s on %s\n", l->predicted_kl,
+			l->predicted_se, source, d->text_name);
+	else
+		printf("predicted  nothing: made by the %s%s\n", source,
+			a->guard ? "" : ", which is not in nats (bitdial scan)");
+	if (isfinite(layer_kl))
+		printf("layer-mix  %.4f ± %.4f at the same bytes, one format a linear\n", layer_kl,
+			layer_se);
+	for (size_t f = 0; f < l->k; f++)
+		if (count[f])
+			printf("  %-10s %zu linears\n", format_name(l->format[f], fmt), count[f]);
+}
+
+/* Exchanges bits between the layout's linears, at no more bytes. */
+static enum st refine_layout(
+	struct desk *d, struct layout *l, struct desk_refined *r, struct err *e)
+{
+	uint8_t *choice = xarray(d->set.n + 1, 1);
+	enum st st;
+
+	memcpy(choice, l->choice, d->set.n);
+	st = desk_refine(d, choice, l->bytes, NULL, r, verb_sink(), e);
+	if (!st) {
+		layout_release(l);
+		desk_layout_of(d, choice, (double)NAN, (double)NAN, l);
+	}
+	xfree(choice);
+	return st;
+}
+
+/* A layout nobody searched for, at the same bytes: what the dial has to beat. */
+static enum st guard(struct desk *d, const struct args *a, struct layout *l, struct err *e)
+{
+	static const char *const name[] = { "uniform", "ends", "random" };
+	size_t nk = d->set.n * d->set.k, n = strcspn(a->guard, ":");
+	uint64_t *bytes = xarray(nk, sizeof *bytes), seed = 1, got;
+	double *damage = xarray(nk, sizeof *damage), *se = xarray(nk, sizeof *se);
+	uint8_t *choice = xarray(d->set.n, 1);
+	uint64_t budget = (uint64_t)(a->bpw * (double)d->m->weights / 8 + 1e-3);
+	struct front_input in;
+	const char *source;
+	enum st st = ST_OK;
+	int g = 0;
+
+	while (g < 3 && (strlen(name[g]) != n || strncmp(name[g], a->guard, n)))
+		g++;
+	if (a->guard[n])
+		seed = strtoull(a->guard + n + 1, NULL, 10);
+	desk_damage(d, damage, se, &source);
+	desk_layers_only(d, damage); /* a guard is what one would make without a search */
+	desk_front_input(d, &in, bytes, damage, se);
+	if (g == 3)
+		st = err_set(e, ST_INVALID, "--guard %s: expected uniform, ends or random:SEED",
+			a->guard);
+	else if (!guard_layout((enum guard)g, &in, budget, seed, choice, &got))
+		st = err_set(e, ST_INVALID, "no layout of these formats fits %.4g bits a weight",
+			a->bpw);
+	else
+		desk_layout_of(d, choice, (double)NAN, (double)NAN, l);
+	xfree(bytes);
+	xfree(damage);
+	xfree(se);
+	xfree(choice);
+	return st;
+}
+
+int verb_search(const struct args *a)
+{
+	char budget[32];
+	struct layout l = { 0 };
+	const char *source = NULL;
+	struct desk *d = NULL;
+	struct desk_refined refined = { 0 };
+	struct err e = { 0 };
+	struct fs_id id;
+	enum st st;
+
+	if (isnan(a->bpw))
+		st = err_set(&e, ST_INVALID, "usage: bitdial search MODEL --bpw 3.6 [-o layout.json]");
+	else
+		st = verb_desk(&d, a, &e);
+	snprintf(budget, sizeof budget, "%.9g", a->bpw);
+	if (!st && fs_is_file(budget))
+		st = err_set(&e, ST_INVALID, "a file named %s is in the way", budget);
+	if (!st && a->guard) {
+		source = "guard";
+		st = guard(d, a, &l, &e);
+	} else if (!st) {
+		st = desk_layout(d, budget, &l, &source, verb_sink(), &e);
+	}
+	if (!st && a->refine)
+		st = refine_layout(d, &l, &refined, &e);
+	if (!st && a->out && !fs_identify(a->out, &id, NULL) && id.dev == d->m->ck->id.dev &&
+		id.ino == d->m->ck->id.ino)
+		st = err_set(&e, ST_INVALID, "-o %s: that is the model itself", a->out);
+	if (!st && a->out)
+		st = layout_write(&l, a->out, &e);
+	if (!st)
+		search_result(a, d, &l, source, &refined);
+	layout_release(&l);
+	desk_close(d);
+	return st ? verb_fail(&e) : 0;
+}

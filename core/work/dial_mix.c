@@ -1,0 +1,40 @@
+/* dial_mix.c - what channel-mixes buy: the same bytes with one format a linear, beside them. */
+#include <math.h>
+
+#include "core/base/alloc.h"
+#include "core/work/dial_private.h"
+
+struct front *dial_layers(const struct dial *d, const struct solved *s)
+{
+	struct front_input in = dial_input(d->m, s, NULL);
+	size_t nk = d->m->n * d->m->k, mixes = 0;
+	struct front *f = NULL;
+	double *damage;
+
+	for (size_t k = 0; k < d->m->k; k++)
+		mixes += format_is_mix(d->m->format[k]);
+	if (!mixes)
+		return NULL;
+	damage = xarray(nk + 1, sizeof *damage);
+	for (size_t i = 0; i < nk; i++)
+		damage[i] = format_is_mix(d->m->format[i % d->m->k]) ? (double)NAN : s->damage[i];
+	in.damage = damage;
+	if (front_new(&f, &in, NULL)) /* a linear that nothing but mixes is known of */
+		f = NULL;
+	xfree(damage);
+	return f;
+}
+
+double dial_layer_kl(const struct dial *d, uint64_t bytes)
+{
+	struct front_answer a;
+	uint8_t *choice;
+	bool fits;
+
+	if (!d->now->layers || !d->now->in_nats)
+		return 0;
+	choice = xarray(d->m->n + 1, 1);
+	fits = front_answer(d->now->layers, bytes, choice, &a);
+	xfree(choice);
+	return fits ? dial_predicted(d, a.damage, 0, NULL) : 0;
+}
