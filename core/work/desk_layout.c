@@ -228,7 +228,7 @@ static enum st by_budget(struct desk *d, double bpw, struct layout *l, const cha
 	return st;
 }
 
-static size_t format_index(const struct desk *d, struct format f)
+size_t desk_format_index(const struct desk *d, struct format f)
 {
 	size_t i = 0;
 
@@ -250,14 +250,14 @@ static enum st add_formats(struct desk *d, const struct format *f, size_t k, con
 		strcat(names, format_name(d->set.format[i], one));
 	}
 	for (size_t i = 0; i < k; i++)
-		if (format_index(d, f[i]) == d->set.k) {
+		if (desk_format_index(d, f[i]) == d->set.k) {
 			strcat(names, ",");
 			strcat(names, format_name(f[i], one));
 			fresh = true;
 		}
 	st = fresh ? desk_set_formats(d, names, s, e) : ST_OK;
 	for (size_t i = 0; i < k && !st; i++)
-		if (format_index(d, f[i]) == d->set.k)
+		if (desk_format_index(d, f[i]) == d->set.k)
 			st = err_set(e, ST_NOMEM,
 				"there is not enough memory for the variants of %s beside the "
 				"dial's",
@@ -274,7 +274,7 @@ static enum st by_format(
 	if (st)
 		return st;
 	choice = xarray(d->set.n, 1);
-	memset(choice, (int)format_index(d, f), d->set.n);
+	memset(choice, (int)desk_format_index(d, f), d->set.n);
 	desk_layout_of(d, choice, (double)NAN, (double)NAN, l);
 	xfree(choice);
 	return ST_OK;
@@ -292,7 +292,7 @@ static enum st by_file(
 	if (!st) {
 		layout_init(l, d->m, d->set.format, d->set.k);
 		for (size_t i = 0; i < in.n; i++) {
-			l->choice[i] = (uint8_t)format_index(d, in.format[in.choice[i]]);
+			l->choice[i] = (uint8_t)desk_format_index(d, in.format[in.choice[i]]);
 			l->by[i] = in.by[i];
 		}
 		l->predicted_kl = in.predicted_kl;

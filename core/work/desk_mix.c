@@ -21,15 +21,6 @@ bool desk_mixes(const struct desk *d)
 	return false;
 }
 
-static size_t index_of(const struct desk *d, struct format f)
-{
-	size_t i = 0;
-
-	while (i < d->set.k && !format_equal(d->set.format[i], f))
-		i++;
-	return i;
-}
-
 /* ---- shares: how far from its low end to its high one a mix goes (mix.h), kept as the
  * first score of its cell */
 
@@ -154,8 +145,8 @@ void desk_mix_damage(const struct desk *d, double *damage, double *se)
 	size_t n = d->set.n, k = d->set.k;
 
 	for (size_t f = 0; f < k; f++) {
-		size_t lo = index_of(d, format_low(d->set.format[f]));
-		size_t hi = index_of(d, format_high(d->set.format[f]));
+		size_t lo = desk_format_index(d, format_low(d->set.format[f]));
+		size_t hi = desk_format_index(d, format_high(d->set.format[f]));
 
 		for (size_t i = 0; desk_is_mix(d, f) && i < n; i++) {
 			size_t at = i * k + f;

@@ -19,6 +19,7 @@ enum {
 	DESK_MEASURE_SEQS = 16
 };
 
+size_t desk_format_index(const struct desk *d, struct format f); /* set.k: none of the dial's */
 uint64_t desk_bytes(const struct desk *d, size_t linear, size_t fmt);
 void desk_by(const struct quantizer *q, char out[12]);
 /* The calibrated best of one cell, whatever is in its slot. */

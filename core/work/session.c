@@ -137,7 +137,7 @@ enum st session_open(struct session *s, const char *path, struct err *e)
 }
 
 /* Other formats, or another text: that of s->sources. */
-static void change(struct session *s, const char *formats, size_t tokens, bool text)
+void session_change(struct session *s, const char *formats, size_t tokens, bool text)
 {
 	struct deed *d = deed_new(s, NULL, formats);
 
@@ -162,7 +162,7 @@ enum st session_text(struct session *s, const char *path, size_t tokens, struct 
 		return st;
 	sources_release(&s->sources);
 	s->sources = sources_of(path);
-	change(s, NULL, tokens, true);
+	session_change(s, NULL, tokens, true);
 	return ST_OK;
 }
 
@@ -180,7 +180,7 @@ enum st session_sources(struct session *s, const struct sources *src, size_t tok
 		return st;
 	sources_release(&s->sources);
 	s->sources = sources_copy(src);
-	change(s, NULL, tokens, true);
+	session_change(s, NULL, tokens, true);
 	return ST_OK;
 }
 
@@ -197,7 +197,7 @@ enum st session_formats(struct session *s, const char *names, struct err *e)
 		return st;
 	set_str(&s->formats, names);
 	if (atomic_load(&s->ready) || jobs_active(s->jobs, &job_open))
-		change(s, names, 0, false);
+		session_change(s, names, 0, false);
 	return ST_OK;
 }
 
@@ -465,73 +465,4 @@ void session_chat_sampler(struct session *s, const struct sampler_options *o)
 void session_chat_system(struct session *s, const char *text)
 {
 	set_str(&s->system, text);
-}
-
-/* ---- options */
-
-static enum st number(
-	const char *name, const char *value, double lo, double hi, double *out, struct err *e)
-{
-	char *end;
-	double v = strtod(value, &end);
-
-	if (end == value || *end || !isfinite(v) || v < lo || v > hi)
-		return err_set(e, ST_INVALID, "set %s %s: expected a number from %g to %g", name,
-			value, lo, hi);
-	*out = v;
-	return ST_OK;
-}
-
-static enum st on_off(const char *name, const char *value, bool *out, struct err *e)
-{
-	if (strcmp(value, "on") && strcmp(value, "off"))
-		return err_set(e, ST_INVALID, "set %s %s: expected on or off", name, value);
-	*out = !strcmp(value, "on");
-	return ST_OK;
-}
-
-enum st session_set(struct session *s, const char *name, const char *value, struct err *e)
-{
-	double v;
-	enum st st;
-
-	if (!strcmp(name, "formats"))
-		return session_formats(s, value, e);
-	if (!strcmp(name, "mix")) {
-		if (strcmp(value, "layer") && strcmp(value, "channel"))
-			return err_set(e, ST_INVALID, "set mix %s: expected layer or channel",
-				value);
-		s->mix = !strcmp(value, "channel");
-		if (atomic_load(&s->ready) || jobs_active(s->jobs, &job_open))
-			change(s, s->formats, 0, false);
-		return ST_OK;
-	}
-	if (!strcmp(name, "auto_scan"))
-		return on_off(name, value, &s->auto_scan, e);
-	if (!strcmp(name, "auto_measure"))
-		return on_off(name, value, &s->auto_measure, e);
-	if (!strcmp(name, "scan_tokens")) {
-		st = number(name, value, 64, 65536, &v, e);
-		if (st)
-			return st;
-		s->scan_tokens = (size_t)v;
-		if (atomic_load(&s->ready))
-			change(s, NULL, s->scan_tokens, true);
-		return ST_OK;
-	}
-	if (!strcmp(name, "max_tokens")) {
-		st = number(name, value, 1, 131072, &v, e);
-		if (!st)
-			s->max_tokens = (size_t)v;
-		return st;
-	}
-	if (!strcmp(name, "ctx")) {
-		st = number(name, value, 64, 1 << 20, &v, e);
-		if (!st)
-			s->ctx = (size_t)v;
-		return st;
-	}
-	if (session_ab_set(s, name, value, &st, e))
-		return st;
-	return err_set(e, ST_INVALID, "set %s: no such option here", name);
 }
