@@ -133,8 +133,8 @@ static enum st scan_by(struct desk *d, const struct quantizer *by, struct err *e
 			st = desk_variant(d, i, f, by, verb_sink(), e);
 			if (!st)
 				st = desk_variant_error(d, i, f, verb_sink(), e);
-			cells[n++] = (struct scan_cell){ .linear = (uint32_t)i,
-				.format = (uint8_t)f };
+			cells[n++] =
+				(struct scan_cell){ .linear = (uint32_t)i, .format = (uint8_t)f };
 		}
 	t = d->scan_text;
 	t.n_seq = 1;

@@ -87,8 +87,8 @@ static void search_result(const struct args *a, const struct desk *d, const stru
 		verb_json(&o);
 		return;
 	}
-	printf("stored     %.4f bpw (asked %.4g)   nominal %.4f   %s\n", layout_stored_bpw(l), a->bpw,
-		layout_nominal_bpw(l, d->m), text_bytes(l->bytes, bytes));
+	printf("stored     %.4f bpw (asked %.4g)   nominal %.4f   %s\n", layout_stored_bpw(l),
+		a->bpw, layout_nominal_bpw(l, d->m), text_bytes(l->bytes, bytes));
 	printf("file       %s\n", text_bytes(layout_file_bytes(l, d->m), bytes));
 	if (r->kl_from > 0)
 		print_refined(r);
@@ -171,7 +171,8 @@ int verb_search(const struct args *a)
 	enum st st;
 
 	if (isnan(a->bpw))
-		st = err_set(&e, ST_INVALID, "usage: bitdial search MODEL --bpw 3.6 [-o layout.json]");
+		st = err_set(
+			&e, ST_INVALID, "usage: bitdial search MODEL --bpw 3.6 [-o layout.json]");
 	else
 		st = verb_desk(&d, a, &e);
 	snprintf(budget, sizeof budget, "%.9g", a->bpw);

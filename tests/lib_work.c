@@ -192,3 +192,22 @@ bool work_until(struct session *s, struct work_seen *w, bool (*fn)(const struct 
 	} while (clock_now() < until);
 	return false;
 }
+
+const char *work_file(const char *name, size_t n)
+{
+	static char path[4][512];
+	static size_t next;
+	char *to = path[next++ % 4];
+
+	snprintf(to, 512, "%s", work_text(name, n));
+	return to;
+}
+
+struct sources work_sources(const char *const *word, size_t n)
+{
+	struct sources s;
+	struct err e = { 0 };
+
+	cr_assert_eq(sources_parse(&s, word, n, "text", &e), ST_OK, "%s", e.msg);
+	return s;
+}

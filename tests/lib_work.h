@@ -17,6 +17,11 @@ struct desk *work_desk(const char *path, const char *formats, const char *text);
 /* A text file of n letters in tmp_dir(). */
 const char *work_text(const char *name, size_t n);
 
+/* The same, one of four names that stay good. */
+const char *work_file(const char *name, size_t n);
+/* A list of texts from words as a person types them. */
+struct sources work_sources(const char *const *word, size_t n);
+
 /* The latest of each kind of snapshot, and what was said. */
 struct work_seen {
 	struct sub *sub;

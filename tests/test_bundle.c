@@ -23,7 +23,8 @@ struct stage {
 	const struct mat **view;
 };
 
-static const struct format formats[] = { { .bits = 1, .group = 32 }, { .bits = 2, .group = 64 }, { .bits = 3, .group = 96 }, { .bits = 5, .group = 32 }, { .bits = 8, .group = 128 },
+static const struct format formats[] = { { .bits = 1, .group = 32 }, { .bits = 2, .group = 64 },
+	{ .bits = 3, .group = 96 }, { .bits = 5, .group = 32 }, { .bits = 8, .group = 128 },
 	{ 0 } };
 enum { FORMATS = 6 };
 

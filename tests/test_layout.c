@@ -14,8 +14,8 @@
 
 static struct layout seeded(const struct model *m)
 {
-	static const struct format f[] = { { .bits = 2, .group = 64 },
-		{ .bits = 4, .group = 128 }, { 0 } };
+	static const struct format f[] = { { .bits = 2, .group = 64 }, { .bits = 4, .group = 128 },
+		{ 0 } };
 	struct layout l;
 
 	layout_init(&l, m, f, 3);

@@ -43,8 +43,7 @@ Test(mix, names_of_mixes_are_read_and_written_or_refused_with_a_sentence)
 			"format int2g64:3+int4g128: the part with more bits stands first" },
 		{ "int4g64:3+int4g128",
 			"format int4g64:3+int4g128: the part with more bits stands first" },
-		{ "int9g64:3+int4g128",
-			"format int9g64:3+int4g128: bits go from 1 to 8, not 9" },
+		{ "int9g64:3+int4g128", "format int9g64:3+int4g128: bits go from 1 to 8, not 9" },
 		{ "int4g64:3+int2g33", "format int4g64:3+int2g33: the group must be a multiple "
 				       "of 32 up to 1048576, not 33" },
 		{ "keep:3+int2g64", "\"keep:3+int2g64\" is not a format: write bits and group as "
@@ -180,8 +179,8 @@ Test(mix, error_falls_from_the_low_end_to_the_high_one)
 			struct qcodes q = mixed(by[b], names[i], &in);
 			double error = lib_error(&in, &q);
 
-			cr_expect_lt(error, last, "%s %s: %g after %g", by[b], names[i], error,
-				last);
+			cr_expect_lt(
+				error, last, "%s %s: %g after %g", by[b], names[i], error, last);
 			last = error;
 			qcodes_release(&q);
 		}

@@ -59,8 +59,8 @@ static double kl_of(const uint8_t *choice)
 
 	cr_assert_eq(desk_measure_text(d, DESK_MEASURE_TOKENS, &t, NULL, &e), ST_OK);
 	cr_assert_eq(desk_view(d, choice, view, NULL, &e), ST_OK);
-	cr_assert_eq(
-		eval_run(&r, d->m, view, t.id, t.n_seq * t.len, t.len, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(eval_run(&r, d->m, view, t.id, t.n_seq * t.len, t.len, NULL, &e), ST_OK, "%s",
+		e.msg);
 	token_text_release(&t);
 	xfree(view);
 	return r.kl;
@@ -116,8 +116,8 @@ Test(refine, pinned_linears_stay_and_floors_hold)
 		pin[i] = i % 3 ? -1 : (int8_t)choice[i];
 		floor[i] = choice[i] ? 1 : 0;
 	}
-	cr_assert_eq(desk_refine(d, choice, bytes_of(choice), &rules, &r, NULL, &e), ST_OK, "%s",
-		e.msg);
+	cr_assert_eq(
+		desk_refine(d, choice, bytes_of(choice), &rules, &r, NULL, &e), ST_OK, "%s", e.msg);
 	for (size_t i = 0; i < n; i++) {
 		if (!(i % 3))
 			cr_assert_eq(choice[i], start[i]);
@@ -136,8 +136,8 @@ Test(refine, a_layout_above_its_budget_is_refused_and_a_stop_leaves_it_as_it_was
 	memcpy(start, choice, n);
 	cr_assert_eq(desk_refine(d, choice, bytes_of(choice) - 1, NULL, &r, NULL, &e), ST_INVALID);
 	cr_assert(strstr(e.msg, "above its budget"), "%s", e.msg);
-	cr_assert_eq(desk_refine(d, choice, bytes_of(choice), NULL, &r, &stop.sink, &e),
-		ST_CANCELLED);
+	cr_assert_eq(
+		desk_refine(d, choice, bytes_of(choice), NULL, &r, &stop.sink, &e), ST_CANCELLED);
 	cr_assert_arr_eq(choice, start, n);
 }
 

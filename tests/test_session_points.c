@@ -17,9 +17,10 @@ static struct err e;
 
 static void open_demo(bool scan)
 {
-	struct session_options o = {
-		.scan_tokens = 64, .formats = "int2g64,int4g64,keep", .threads = 1, .auto_scan = scan
-	};
+	struct session_options o = { .scan_tokens = 64,
+		.formats = "int2g64,int4g64,keep",
+		.threads = 1,
+		.auto_scan = scan };
 
 	bus = bus_new();
 	work_watch(&w, bus);

@@ -191,7 +191,8 @@ Test(votes, a_models_file_has_a_name_without_surprises)
 
 Test(votes, a_layout_is_known_by_its_formats)
 {
-	struct format f[3] = { { .bits = 2, .group = 64 }, { .bits = 4, .group = 128 }, { .bits = 8, .group = 128 } },
+	struct format f[3] = { { .bits = 2, .group = 64 }, { .bits = 4, .group = 128 },
+		{ .bits = 8, .group = 128 } },
 		      g[2] = { { .bits = 4, .group = 128 }, { .bits = 2, .group = 64 } };
 	uint8_t a[4] = { 0, 1, 1, 0 }, b[4] = { 1, 0, 0, 1 }, c[4] = { 0, 1, 1, 2 };
 	char x[9], y[9];

@@ -70,8 +70,8 @@ Test(work_mix, the_stages_measure_the_ends_and_mixes_lie_between_them)
 			}
 			wide++;
 			cr_expect_neq(d->cell[i * k + f].state, CELL_SCANNED);
-			cr_expect(a[f] >= lo && a[f] <= hi, "linear %zu: %g, %g, %g", i, a[0],
-				a[f], a[8]);
+			cr_expect(a[f] >= lo && a[f] <= hi, "linear %zu: %g, %g, %g", i, a[0], a[f],
+				a[8]);
 			cr_expect_geq(d->score[i * k + f], 0);
 			cr_expect_leq(d->score[i * k + f], 1);
 			if (f > 1)
@@ -104,8 +104,7 @@ Test(work_mix, a_budget_is_kept_and_its_mixes_are_measured)
 		if (!format_is_mix(l.format[l.choice[i]]))
 			continue;
 		cr_expect_eq(c->state, CELL_SCANNED, "linear %zu", i);
-		cr_expect_str_eq(l.by[i]->name,
-			variant_at(&d->set, i, l.choice[i])->by->name);
+		cr_expect_str_eq(l.by[i]->name, variant_at(&d->set, i, l.choice[i])->by->name);
 	}
 	k = d->set.k;
 	for (size_t i = 0; i < l.n * k; i++)
@@ -128,13 +127,13 @@ Test(work_mix, a_budget_is_kept_and_its_mixes_are_measured)
 
 	/* On a dial without mixes, what the file names joins; the measured cells are known. */
 	d = work_desk(work_demo(1), "int2g64,int4g64", NULL);
-	cr_assert_eq(desk_layout(d, tmp_path("m.json"), &back, &source, NULL, &e), ST_OK, "%s",
-		e.msg);
+	cr_assert_eq(
+		desk_layout(d, tmp_path("m.json"), &back, &source, NULL, &e), ST_OK, "%s", e.msg);
 	cr_assert_eq(back.bytes, l.bytes);
 	cr_assert_eq(desk_layout_view(d, &back, view, NULL, &e), ST_OK, "%s", e.msg);
 	for (size_t i = 0; i < back.n; i++)
-		cr_expect_eq(view[i]->type == MAT_MIX,
-			format_is_mix(back.format[back.choice[i]]), "linear %zu", i);
+		cr_expect_eq(view[i]->type == MAT_MIX, format_is_mix(back.format[back.choice[i]]),
+			"linear %zu", i);
 	cr_assert_eq(bundle_write(tmp_path("out"), d->m, &back, view, NULL, &e), ST_UNSUPPORTED);
 	cr_assert(strstr(e.msg, "is a channel-mix, and the folder holds one width a linear: export "
 				"a layout made with mix layer"),
@@ -200,12 +199,14 @@ Test(work_mix, the_solver_stays_within_the_budget_with_thirteen_formats)
 	cr_assert_eq(format_add_mixes(f, k), (size_t)K);
 	for (size_t i = 0; i < LINEARS; i++) {
 		size_t cols = i % 7 == 6 ? 1536 : 576;
-		size_t rows = i % 7 == 1 || i % 7 == 2 ? 192 : i % 7 == 4 || i % 7 == 5 ? 1536 : 576;
+		size_t rows = i % 7 == 1 || i % 7 == 2   ? 192
+			      : i % 7 == 4 || i % 7 == 5 ? 1536
+							 : 576;
 		double d2 = base->damage[i * FORMATS];
 
 		for (size_t j = 0; j < K; j++) {
-			bytes[i * K + j] = j == K - 1 ? rows * cols * 5 / 8
-						      : format_bytes(f[j], rows, cols);
+			bytes[i * K + j] =
+				j == K - 1 ? rows * cols * 5 / 8 : format_bytes(f[j], rows, cols);
 			damage[i * K + j] = j == K - 1 ? 0 : d2 * pow(0.8, (double)j);
 		}
 	}

@@ -43,8 +43,8 @@ static const char *plain(struct format *f, const char *s)
 static enum st check(struct format f, const char *name, struct err *e)
 {
 	if (f.bits > 8)
-		return err_set(e, ST_INVALID, "format %s: bits go from 1 to 8, not %d", name,
-			f.bits);
+		return err_set(
+			e, ST_INVALID, "format %s: bits go from 1 to 8, not %d", name, f.bits);
 	if (f.group % 32 || f.group > GROUP_MAX)
 		return err_set(e, ST_INVALID,
 			"format %s: the group must be a multiple of 32 up to %d, not %zu", name,

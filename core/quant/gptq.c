@@ -21,9 +21,9 @@ struct job {
 	struct qcodes *out;
 	struct qcodes *part; /* being filled: out, or one of its two parts */
 	size_t base;         /* the column it begins at */
-	float *w;     /* [rows][cols]: weights with the errors so far fed back */
-	float *error; /* [rows][BLOCK] */
-	float *cost;  /* [cols]: of an error in a column, the dearest 1 */
+	float *w;            /* [rows][cols]: weights with the errors so far fed back */
+	float *error;        /* [rows][BLOCK] */
+	float *cost;         /* [cols]: of an error in a column, the dearest 1 */
 	const float *u;
 	size_t from, to;          /* the block: columns */
 	float tri[BLOCK * BLOCK]; /* rows of U in the block, zeros elsewhere */

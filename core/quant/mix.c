@@ -76,8 +76,8 @@ void mix_order(uint16_t *order, const double *cost, size_t cols)
 	xfree(r);
 }
 
-double mix_share(const uint16_t *order, const double *low, const double *high, size_t cols,
-	size_t raised)
+double mix_share(
+	const uint16_t *order, const double *low, const double *high, size_t cols, size_t raised)
 {
 	double all_low = 0, all_high = 0, mix = 0;
 
@@ -96,8 +96,8 @@ double mix_share(const uint16_t *order, const double *low, const double *high, s
 /* ---- codes */
 
 /* out[r][c] = w[r][order[c]] */
-static void columns(float *out, const float *w, size_t rows, size_t ld, const uint16_t *order,
-	size_t cols)
+static void columns(
+	float *out, const float *w, size_t rows, size_t ld, const uint16_t *order, size_t cols)
 {
 	for (size_t r = 0; r < rows; r++)
 		for (size_t c = 0; c < cols; c++)

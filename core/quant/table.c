@@ -43,8 +43,7 @@ static enum st alloc_parts(struct qcodes *q, struct err *e)
 	q->order = xarray(q->cols, sizeof *q->order);
 	st = qcodes_alloc(&q->part[0], format_high(q->format), q->rows, high, e);
 	if (!st)
-		st = qcodes_alloc(
-			&q->part[1], format_low(q->format), q->rows, q->cols - high, e);
+		st = qcodes_alloc(&q->part[1], format_low(q->format), q->rows, q->cols - high, e);
 	if (st)
 		qcodes_release(q);
 	return st;
@@ -98,12 +97,12 @@ static void parts_row(const struct qcodes *q, size_t row, float *out)
 		const struct qcodes *p = &q->part[i];
 
 		for (size_t c = 0; c < p->cols; c++) {
-			size_t at = row * mat_groups(p->cols, p->format.group) +
-				    c / p->format.group;
+			size_t at =
+				row * mat_groups(p->cols, p->format.group) + c / p->format.group;
 
-			out[*order++] = f16_to_f32(p->scale[at]) *
-						(float)p->code[row * p->cols + c] +
-					f16_to_f32(p->offset[at]);
+			out[*order++] =
+				f16_to_f32(p->scale[at]) * (float)p->code[row * p->cols + c] +
+				f16_to_f32(p->offset[at]);
 		}
 	}
 }

@@ -86,10 +86,8 @@ static void pack_codes(unsigned char *memory, const size_t at[3], const struct q
 	size_t group = q->format.group;
 
 	mat_pack((uint32_t *)(void *)(memory + at[0]), q->format.bits, q->rows, q->cols, q->code);
-	mat_pack_stats(
-		(uint16_t *)(void *)(memory + at[1]), q->rows, q->cols, group, q->scale);
-	mat_pack_stats(
-		(uint16_t *)(void *)(memory + at[2]), q->rows, q->cols, group, q->offset);
+	mat_pack_stats((uint16_t *)(void *)(memory + at[1]), q->rows, q->cols, group, q->scale);
+	mat_pack_stats((uint16_t *)(void *)(memory + at[2]), q->rows, q->cols, group, q->offset);
 }
 
 enum st variant_pack(struct variant *v, const struct qcodes *q, const struct quantizer *by,

@@ -7,14 +7,18 @@
 
 #include "core/base/alloc.h"
 
-enum { ROUNDS = 3, MOVES_EACH = 64, CANDIDATES = 4 /* all moves, a half, a quarter, an eighth of them */ };
+enum {
+	ROUNDS = 3,
+	MOVES_EACH = 64,
+	CANDIDATES = 4 /* all moves, a half, a quarter, an eighth of them */
+};
 
 struct refiner {
 	const struct refine_input *in;
 	size_t n, k;
-	uint8_t *at;          /* [n]: the layout of this round */
-	double *delta;        /* [n][k]: what a move does; NAN: not measured */
-	double *priced;       /* [n][k]: the same and a price for each move */
+	uint8_t *at;    /* [n]: the layout of this round */
+	double *delta;  /* [n][k]: what a move does; NAN: not measured */
+	double *priced; /* [n][k]: the same and a price for each move */
 	uint8_t *try[CANDIDATES];
 	size_t n_try;
 	struct scan_cell *cell;
@@ -108,8 +112,7 @@ static void list_way(struct refiner *r, bool up, size_t most)
 			continue;
 		w[n].rate = (in->damage[to] - in->damage[now]) /
 			    fabs((double)in->bytes[to] - (double)in->bytes[now]);
-		w[n++].cell =
-			(struct scan_cell){ .linear = (uint32_t)i, .format = (uint8_t)f };
+		w[n++].cell = (struct scan_cell){ .linear = (uint32_t)i, .format = (uint8_t)f };
 	}
 	qsort(w, n, sizeof *w, by_rate);
 	for (size_t i = 0; i < n && i < most; i++)
@@ -239,8 +242,7 @@ static enum st judge(struct refiner *r, struct refine_result *out, size_t *best)
 		st = scan_view(sc, other, &c, r->s, r->e);
 		xfree(other);
 		out->judged += !st;
-		if (!st && c.delta < least &&
-			c.delta + (isnan(c.delta_se) ? 0 : c.delta_se) < 0) {
+		if (!st && c.delta < least && c.delta + (isnan(c.delta_se) ? 0 : c.delta_se) < 0) {
 			least = c.delta;
 			*best = t;
 		}

@@ -21,10 +21,10 @@ struct refine_input {
 	const struct variant_set *v; /* all variants that front has a damage for */
 	/* Sizes and rules; which cells may be used and which moves are looked at first. */
 	const struct front_input *front;
-	uint64_t budget; /* bytes; the layout must be within */
+	uint64_t budget;                       /* bytes; the layout must be within */
 	const struct scan_text *moves, *judge; /* disjoint, but where there is too little */
-	size_t rounds;                          /* 0: 3 */
-	size_t moves_each;                      /* up, and down, a round; 0: 64 */
+	size_t rounds;                         /* 0: 3 */
+	size_t moves_each;                     /* up, and down, a round; 0: 64 */
 };
 
 struct refine_result {

@@ -90,8 +90,8 @@ void cache_put_point(struct cache *c, const struct cached_point *p)
 	letters = xalloc(p->n + 1);
 	for (size_t i = 0; i < p->n; i++)
 		letters[i] = (char)('a' + p->choice[i]);
-	line = xprintf("%s\t%s\t%u\t%.9g\t%.9g\t%s", p->key, p->what, p->tokens, p->kl, p->se,
-		letters);
+	line = xprintf(
+		"%s\t%s\t%u\t%.9g\t%.9g\t%s", p->key, p->what, p->tokens, p->kl, p->se, letters);
 	whole = xprintf("%s\t%08x", line, cache_line_sum(line, strlen(line)));
 	path = xprintf("%s/points.tsv", c->path);
 	if (!c->points && !c->points_failed && fs_log_open(&l, path, &e))

@@ -26,7 +26,8 @@ bool desk_mixes(const struct desk *d)
 
 static bool share_wanted(const struct desk *d, size_t i, size_t f)
 {
-	return desk_is_mix(d, f) && d->useful[i * d->set.k + f] && isnan(d->score[i * d->set.k + f]);
+	return desk_is_mix(d, f) && d->useful[i * d->set.k + f] &&
+	       isnan(d->score[i * d->set.k + f]);
 }
 
 static void keep_share(struct desk *d, size_t i, size_t f, double share)
@@ -54,8 +55,8 @@ struct costs {
 	size_t n;
 };
 
-static enum st cost_of(double **out, struct costs *c, struct format f, const struct sink *s,
-	struct err *e)
+static enum st cost_of(
+	double **out, struct costs *c, struct format f, const struct sink *s, struct err *e)
 {
 	size_t i = 0;
 
@@ -71,8 +72,8 @@ static enum st cost_of(double **out, struct costs *c, struct format f, const str
 	return ST_OK;
 }
 
-static enum st shares_of(struct desk *d, size_t i, const float *w, const struct sink *s,
-	struct err *e)
+static enum st shares_of(
+	struct desk *d, size_t i, const float *w, const struct sink *s, struct err *e)
 {
 	const struct linear *l = &d->m->linear[i];
 	struct quant_input in = {
@@ -187,7 +188,8 @@ void desk_measured_only(const struct desk *d, double *damage)
 			damage[i] = (double)NAN;
 }
 
-enum st desk_layer_price(const struct desk *d, uint64_t bytes, double *kl, double *se, struct err *e)
+enum st desk_layer_price(
+	const struct desk *d, uint64_t bytes, double *kl, double *se, struct err *e)
 {
 	size_t nk = d->set.n * d->set.k;
 	uint64_t *size = xarray(nk, sizeof *size);
@@ -237,21 +239,19 @@ enum st desk_mix_measure(
 
 	*fresh = 0;
 	for (size_t i = 0; i < d->set.n; i++)
-		want += desk_is_mix(d, choice[i]) &&
-			variant_wanted(d, i * d->set.k + choice[i]);
+		want += desk_is_mix(d, choice[i]) && variant_wanted(d, i * d->set.k + choice[i]);
 	for (size_t i = 0; i < d->set.n && !st; i++) {
 		size_t at = i * d->set.k + choice[i];
 
 		if (!desk_is_mix(d, choice[i]))
 			continue;
 		if (variant_wanted(d, at)) {
-			st = sink_poll(s) ? ST_CANCELLED
-					  : desk_best_variant(d, i, choice[i], s, e);
+			st = sink_poll(s) ? ST_CANCELLED : desk_best_variant(d, i, choice[i], s, e);
 			sink_progress(s, (double)++done, (double)want);
 		}
 		if (d->cell[at].state != CELL_SCANNED)
-			cell[n++] = (struct scan_cell){ .linear = (uint32_t)i,
-				.format = choice[i] };
+			cell[n++] =
+				(struct scan_cell){ .linear = (uint32_t)i, .format = choice[i] };
 	}
 	if (done)
 		desk_tell(d, DESK_VARIANTS);

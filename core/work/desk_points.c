@@ -31,7 +31,8 @@ static void key_of(const struct desk *d, char key[17])
 		return;
 	desk_best_key(d, best);
 	s = xprintf("%s seed %d", best, SEED_MEASURE);
-	for (size_t i = 0; desk_many_texts(d) && i < d->sources.n; i++) { /* beyond what calibrates */
+	for (size_t i = 0; desk_many_texts(d) && i < d->sources.n;
+		i++) { /* beyond what calibrates */
 		more = xprintf("%s %.9g", s, d->sources.at[i].weight);
 		xfree(s);
 		s = more;
@@ -166,8 +167,8 @@ void desk_prediction(const struct desk *d, const double *damage, struct predict 
 {
 	*p = (struct predict){ 0 };
 	for (size_t i = 0; i < d->n_points; i++)
-		predict_add(p, sum_of(d, damage, d->point[i].choice), d->point[i].kl,
-			d->point[i].se);
+		predict_add(
+			p, sum_of(d, damage, d->point[i].choice), d->point[i].kl, d->point[i].se);
 	predict_fit(p);
 }
 
@@ -231,8 +232,8 @@ enum st desk_anchors(struct desk *d, const struct sink *s, struct err *e)
 		if (!budget || !front_answer(f, budget, choice, &a) || !(a.damage > 0) ||
 			near(d, damage, a.damage))
 			continue;
-		st = desk_measure(d, choice, DESK_MEASURE_TOKENS, "measured", &r,
-			desk_silent(s, &quiet), e);
+		st = desk_measure(
+			d, choice, DESK_MEASURE_TOKENS, "measured", &r, desk_silent(s, &quiet), e);
 		sink_progress(s, (double)i + 1, ANCHORS);
 		if (clock_now() - began > anchor_s)
 			break;

@@ -14,15 +14,17 @@ static enum st texts(struct desk *d, struct scan_text *moves, struct scan_text *
 
 	moves->n = judge->n = desk_many_texts(d) ? d->sources.n : 1;
 	for (size_t i = 0; i < judge->n && !st; i++) {
-		const struct token_text *scan = desk_many_texts(d) ? &d->source[i].text : &d->scan_text;
+		const struct token_text *scan =
+			desk_many_texts(d) ? &d->source[i].text : &d->scan_text;
 		const char *path = desk_many_texts(d) ? d->sources.at[i].path : d->text_path;
 		size_t used = path ? 0 : scan->n_seq; /* begins with the scan's own */
 
-		st = desk_more_text_of(d, path, DESK_MORE_TOKENS / judge->n + used * scan->len,
-			&more[i], s, e);
+		st = desk_more_text_of(
+			d, path, DESK_MORE_TOKENS / judge->n + used * scan->len, &more[i], s, e);
 		moves->part[i] = *scan;
 		judge->part[i] = more[i].n_seq > used ? more[i] : *scan;
-		moves->weight[i] = judge->weight[i] = desk_many_texts(d) ? d->sources.at[i].weight : 1;
+		moves->weight[i] = judge->weight[i] =
+			desk_many_texts(d) ? d->sources.at[i].weight : 1;
 		if (more[i].n_seq > used) {
 			judge->part[i].id += used * more[i].len;
 			judge->part[i].n_seq -= used;

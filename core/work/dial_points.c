@@ -107,8 +107,8 @@ void dial_publish_measured(const struct dial *d, struct snap_answer *s)
 		se = s->measured_se = d->point[own].se;
 	}
 	better = better_point(d, s->bytes, kl, se);
-	s->better = better < d->n_points ? d->point[better]
-					 : (struct front_point){ .kl = (double)NAN };
+	s->better =
+		better < d->n_points ? d->point[better] : (struct front_point){ .kl = (double)NAN };
 }
 
 enum st dial_better(struct dial *d, struct err *e)
@@ -122,7 +122,8 @@ enum st dial_better(struct dial *d, struct err *e)
 	} else {
 		own = own_point(d);
 		better = own < d->n_points
-				 ? better_point(d, d->answer_bytes, d->point[own].kl, d->point[own].se)
+				 ? better_point(
+					   d, d->answer_bytes, d->point[own].kl, d->point[own].se)
 				 : better_point(d, d->answer_bytes, d->answer_kl, d->answer_se);
 		if (better == d->n_points)
 			st = err_set(e, ST_INVALID,

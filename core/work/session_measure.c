@@ -76,8 +76,7 @@ static enum st work_guards(struct job *j, struct err *e)
 		if (!dial_guard(s->dial, guards[g].guard, 1, choice, n) ||
 			desk_point_of(s->desk, choice))
 			continue;
-		st = desk_measure(
-			s->desk, choice, GLANCE_TOKENS, guards[g].what, &r,
+		st = desk_measure(s->desk, choice, GLANCE_TOKENS, guards[g].what, &r,
 			desk_silent(&j->sink, &quiet), e);
 		sink_progress(&j->sink, (double)g + 1, GUARDS);
 	}
@@ -101,7 +100,8 @@ static void tell_refined(struct session *s, const struct desk_refined *r, uint64
 			bpw, r->kl_from, r->se_from);
 	else
 		notice(s, LOG_INFO,
-			"refined %.2f bpw: KL %.4f to %.4f (± %.4f) on text that had no part in it; "
+			"refined %.2f bpw: KL %.4f to %.4f (± %.4f) on text that had no part in "
+			"it; "
 			"%zu linears changed%s",
 			bpw, r->kl_from, r->kl_to, r->se_to, r->r.moves,
 			put ? " (u: back)" : "; the dial was turned: it is a point of the front");

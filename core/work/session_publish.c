@@ -133,8 +133,7 @@ void publish_variants(struct session *s)
 	for (size_t i = 0; i < n * k; i++) {
 		const struct variant *slot = &d->set.slot[i];
 
-		if (!d->useful[i] || i % k == d->keep ||
-			(desk_is_mix(d, i % k) && !slot->mat.data))
+		if (!d->useful[i] || i % k == d->keep || (desk_is_mix(d, i % k) && !slot->mat.data))
 			continue;
 		v->total++;
 		if (!slot->mat.data)

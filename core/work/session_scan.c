@@ -32,8 +32,7 @@ static void open_scan_run(struct session *s)
 static bool anything_to_measure(const struct desk *d)
 {
 	for (size_t i = 0; i < d->set.n * d->set.k; i++)
-		if (desk_staged(d, i / d->set.k, i % d->set.k) &&
-			d->cell[i].state != CELL_SCANNED)
+		if (desk_staged(d, i / d->set.k, i % d->set.k) && d->cell[i].state != CELL_SCANNED)
 			return true;
 	return false;
 }

@@ -35,8 +35,8 @@ enum st session_set(struct session *s, const char *name, const char *value, stru
 		return session_formats(s, value, e);
 	if (!strcmp(name, "mix")) {
 		if (strcmp(value, "layer") && strcmp(value, "channel"))
-			return err_set(e, ST_INVALID, "set mix %s: expected layer or channel",
-				value);
+			return err_set(
+				e, ST_INVALID, "set mix %s: expected layer or channel", value);
 		s->mix = !strcmp(value, "channel");
 		if (atomic_load(&s->ready) || jobs_active(s->jobs, &job_open))
 			session_change(s, s->formats, 0, false);
