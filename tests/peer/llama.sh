@@ -120,7 +120,7 @@ one() { # type
 	dial=$(field kl < "$work/e")
 	printf '%-8s %-7.4f %.4f ± %-7.4f %-7.4f %-7.4f %.4f ± %-7.4f %-6s %s\n' "$1" "$bpw" "$kl" "$se" \
 		"$run" "$(field stored_bpw < "$work/e")" "$dial" "$(field kl_se < "$work/e")" \
-		"$(awk -v a="$dial" -v b="$kl" 'BEGIN { print a < b ? "dial" : a > b ? "type" : "equal" }')" \
+		"$(awk -v a="$dial" -v b="$kl" 'BEGIN { print (a < b ? "dial" : "type") }')" \
 		"$what"
 }
 
