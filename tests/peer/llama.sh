@@ -13,7 +13,7 @@
 #   as run    the same of the file itself, whose products round activations to 8 bits
 #   dial      the dial at no more than those bytes, by `bitdial search` and `bitdial eval`
 #
-#   TOKENS=2048  IMATRIX_TEXT=FILE  SCAN="--text FILE"  JOBS=N
+#   TOKENS=2048  IMATRIX_TEXT=FILE  CHUNKS=128 (of it)  SCAN="--text FILE"  JOBS=N
 # TEXT must be neither scanned nor calibrated on.  Without IMATRIX_TEXT the importance
 # matrix is made of the text the model wrote itself to calibrate the dial on.
 # Exit status 2: this machine lacks what it needs (network, cmake, a compiler, pip).
@@ -98,7 +98,7 @@ for l in open(sys.argv[1], encoding="utf-8"): print(json.loads(l)["text"] + "\n"
 		"$root/peer" text "$model" "$work/own" > "$work/calibration"
 	fi
 	"$root/build/bin/llama-imatrix" -m "$work/ref.gguf" -f "$work/calibration" -o "$work/im.gguf" \
-		-c $window --chunks 128 -t "$JOBS" --no-ppl > "$work/im.log" 2>&1 ||
+		-c $window --chunks "${CHUNKS:-128}" -t "$JOBS" --no-ppl > "$work/im.log" 2>&1 ||
 		fail "llama-imatrix: $(tail -1 "$work/im.log")"
 }
 
@@ -120,7 +120,7 @@ one() { # type
 	dial=$(field kl < "$work/e")
 	printf '%-8s %-7.4f %.4f ± %-7.4f %-7.4f %-7.4f %.4f ± %-7.4f %-6s %s\n' "$1" "$bpw" "$kl" "$se" \
 		"$run" "$(field stored_bpw < "$work/e")" "$dial" "$(field kl_se < "$work/e")" \
-		"$(awk -v a="$dial" -v b="$kl" 'BEGIN { print a < b ? "dial" : a > b ? "type" : "equal" }')" \
+		"$(awk -v a="$dial" -v b="$kl" 'BEGIN { print (a < b ? "dial" : "type") }')" \
 		"$what"
 }
 
