@@ -128,6 +128,19 @@ Test(session_points, a_layout_that_rests_is_measured_by_itself_and_then_the_guar
 	end();
 }
 
+Test(session_points, guards_that_were_all_measured_before_are_asked_for_once)
+{
+	int began;
+
+	open_demo(true);
+	ok(session_budget(s, 0.1, &e)); /* uniform, ends and random are this one layout */
+	rest();
+	began = w.began;
+	rest();
+	cr_assert_eq(w.began, began);
+	end();
+}
+
 Test(session_points, they_are_kept_for_the_next_sitting_under_the_same_formats)
 {
 	size_t n;

@@ -120,3 +120,37 @@ Test(work_predict, odds_are_told_for_the_layout_under_the_dial)
 	snap_unref(&odds->snap);
 	boot_free(b);
 }
+
+Test(work_predict, a_measured_layout_of_no_more_bytes_that_does_better_is_named_and_taken)
+{
+	uint8_t choice[N], best[N];
+	struct err e;
+	uint64_t b;
+	double kl, error;
+	size_t matched;
+
+	budget(4);
+	cr_assert(isnan(last->better.kl));
+	cr_assert_neq(dial_better(dial, &e), ST_OK);
+	cr_assert(dial_answered(dial, choice, N, &b, &kl, &error));
+	memcpy(best, choice, N);
+	for (size_t i = 0; i < N; i++) /* fewer bytes than the layout has */
+		best[i] = best[i] ? best[i] - 1 : 0;
+	measured(choice, b, 1, 0.01, "measured");
+	measured(best, b - 100, 0.9, 0.01, "ends");
+	read_all();
+	cr_assert_float_eq(last->better.kl, 0.9, 0);
+	cr_assert_str_eq(last->better.what, "ends");
+	cr_assert_eq(dial_pin(dial, "layers.0.q", choice[0] ? choice[0] : 1, &matched, &e), ST_OK);
+	budget(4);
+	cr_assert(isnan(last->better.kl), "it does not keep to the pin");
+	cr_assert_eq(dial_pin(dial, "layers.0.q", -1, &matched, &e), ST_OK);
+	budget(4);
+	cr_assert_eq(dial_better(dial, &e), ST_OK, "%s", e.msg);
+	read_all();
+	cr_assert_arr_eq(last->choice, best, N);
+	cr_assert(isnan(last->better.kl));
+	cr_assert_eq(dial_undo(dial, false, &e), ST_OK);
+	read_all();
+	cr_assert_arr_eq(last->choice, choice, N);
+}

@@ -91,6 +91,7 @@ static size_t better_point(const struct dial *d, uint64_t bytes, double kl, doub
 
 	for (size_t i = 0; i < d->n_points; i++)
 		if (i != own && d->point[i].bytes <= bytes && is_better(d, i, own, kl, se) &&
+			rules_hold(&d->rules, d->point_choice[i], d->m->n) &&
 			(best == d->n_points || d->point[i].kl < d->point[best].kl))
 			best = i;
 	return best;

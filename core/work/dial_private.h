@@ -102,6 +102,8 @@ struct dial_rules rules_copy(const struct dial_rules *r, size_t n);
 void rules_free(struct dial_rules *r);
 bool rules_equal(const struct dial_rules *a, const struct dial_rules *b, size_t n);
 bool rules_any(const struct dial_rules *r, size_t n);
+/* Does a layout keep to them? */
+bool rules_hold(const struct dial_rules *r, const uint8_t *choice, size_t n);
 bool rules_tied(const struct dial_rules *r, size_t n);
 /* The rules in place of the present ones, solved and published; nothing changes where they
  * cannot be.  Takes r over in any case. */

@@ -64,6 +64,19 @@ bool rules_tied(const struct dial_rules *r, size_t n)
 	return false;
 }
 
+bool rules_hold(const struct dial_rules *r, const uint8_t *choice, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool pinned = r->pin[i] >= 0;
+
+		if (pinned ? choice[i] != (uint8_t)r->pin[i] : (int)choice[i] < r->floor[i])
+			return false;
+		if (choice[i] != choice[r->tie[i]])
+			return false;
+	}
+	return true;
+}
+
 bool rules_any(const struct dial_rules *r, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

@@ -340,8 +340,11 @@ double session_tick(struct session *s)
 		jobs_active(s->jobs, &job_measure))
 		return -1;
 	if (generation == s->measured_generation) {
-		if (!jobs_active(s->jobs, &job_guards) && dial_wants_guards(s->dial))
+		/* Once, whatever comes of it: they may all be layouts that were measured. */
+		if (generation != s->guards_generation && dial_wants_guards(s->dial)) {
+			s->guards_generation = generation;
 			deed_submit(s, &job_guards, deed_new(s, NULL, NULL));
+		}
 		return -1;
 	}
 	if (still < rest)

@@ -53,6 +53,7 @@ struct session {
 	size_t scan_tokens, max_tokens, ctx;
 	double turned_at;             /* when the dial was last moved */
 	uint64_t measured_generation; /* of the layout measured last by itself */
+	uint64_t guards_generation;   /* of the one whose guards were asked for last */
 	uint64_t odds_generation;     /* of the one whose odds were asked for last */
 	bool mix; /* set mix channel */
 	bool auto_measure, auto_scan, read_only, no_runs, demo;

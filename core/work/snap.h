@@ -144,7 +144,7 @@ struct snap_answer {
 	bool exact;
 	double solve_ms;
 	double measured_kl, measured_se; /* NAN: not measured */
-	/* Of at most as many bytes, and measured to do less damage than this one (or than is
+	/* Within the rules, of at most as many bytes, and measured to do less damage than this one (or than is
 	 * predicted for it, beyond doubt).  NAN: there is none such. */
 	struct front_point better; /* .kl */
 	size_t n;
