@@ -17,6 +17,7 @@ struct refiner {
 	const struct refine_input *in;
 	size_t n, k;
 	uint8_t *at;    /* [n]: the layout of this round */
+	double scale;   /* KL of the layout over the sum of its damages */
 	double *delta;  /* [n][k]: what a move does; NAN: not measured */
 	double *priced; /* [n][k]: the same and a price for each move */
 	uint8_t *try[CANDIDATES];
@@ -133,8 +134,22 @@ static void list_moves(struct refiner *r)
 static void moved(void *arg, const struct scan_cell *c)
 {
 	struct refiner *r = arg;
+	const double *damage = r->in->front->damage + c->linear * r->k;
+	double expected = r->scale * (damage[c->format] - damage[r->at[c->linear]]);
 
-	r->delta[c->linear * r->k + c->format] = c->delta;
+	r->delta[c->linear * r->k + c->format] = (c->delta + expected) / 2;
+}
+
+/* Damages do not quite add up, and not the same at every size. */
+static void find_scale(struct refiner *r, const struct scan *sc)
+{
+	struct scan_cell base;
+	double sum = 0;
+
+	scan_base(sc, &base);
+	for (size_t i = 0; i < r->n; i++)
+		sum += r->in->front->damage[i * r->k + r->at[i]];
+	r->scale = sum > 0 && base.kl > 0 ? fmin(fmax(base.kl / sum, 0.25), 4) : 1;
 }
 
 static enum st measure_moves(struct refiner *r)
@@ -148,6 +163,8 @@ static enum st measure_moves(struct refiner *r)
 		r->delta[i] = (double)NAN;
 	for (size_t i = 0; i < r->n; i++)
 		r->delta[i * r->k + r->at[i]] = 0;
+	if (!st)
+		find_scale(r, sc);
 	if (!st)
 		st = scan_cells(sc, r->in->v, r->cell, r->n_cells, moved, r, r->s, r->e);
 	scan_free(sc);

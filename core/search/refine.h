@@ -3,7 +3,9 @@
  * The front chooses by what each linear does alone in the reference; about a layout other
  * moves are worth it (search-and-quantizers.md A.4).  A round measures moves of one linear to
  * the next format up or down, in the layout as it stands (those that the front's damages
- * find most worth a byte up, and least a byte down), solves for the best
+ * find most worth a byte up, and least a byte down), takes the mean of that and of what the
+ * front expects of the move (which alone chose the layout, and is less noisy), solves for the
+ * best
  * exchange under those differences, whole and with fewer and fewer moves, measures these
  * candidates on other text, and stands on the best one that is lower beyond a standard
  * error of the paired difference.  It ends when none is.
@@ -19,7 +21,8 @@
 struct refine_input {
 	const struct model *m;
 	const struct variant_set *v; /* all variants that front has a damage for */
-	/* Sizes and rules; which cells may be used and which moves are looked at first. */
+	/* Sizes, rules, damages in nats: which cells may be used, which moves are looked at first,
+	 * and half of what a move counts. */
 	const struct front_input *front;
 	uint64_t budget;                       /* bytes; the layout must be within */
 	const struct scan_text *moves, *judge; /* disjoint, but where there is too little */
