@@ -1,4 +1,4 @@
-/* predict.c - a monotone correction of additive damages, and the blend of two ends. */
+/* predict.c - a monotone correction of additive damages. */
 #include "core/search/predict.h"
 
 #include <math.h>
@@ -311,44 +311,4 @@ bool predict_missed(double kl, double se, double predicted, double predicted_se)
 	if (isnan(se) && isnan(predicted_se))
 		return false;
 	return fabs(kl - predicted) > 2 * sqrt(a * a + b * b);
-}
-
-/* ---- two ends */
-
-double predict_blend_weight(uint64_t budget, uint64_t least, uint64_t most)
-{
-	if (most <= least || budget >= most)
-		return 1;
-	return budget <= least ? 0 : (double)(budget - least) / (double)(most - least);
-}
-
-/* An error without weight need not be known. */
-static double part(double w, double se)
-{
-	return w > 0 ? w * se : 0;
-}
-
-static double low_error(const struct predict_ends *b, size_t c, size_t top)
-{
-	if (c == top) /* nothing moves */
-		return 0;
-	return b->low_se ? hypot(b->low_se[top], b->low_se[c]) : (double)NAN;
-}
-
-void predict_blend(const struct predict_ends *b, double w, double *damage, double *se)
-{
-	for (size_t i = 0; i < b->n; i++) {
-		size_t top = i * b->k + b->top[i];
-
-		for (size_t c = i * b->k; c < (i + 1) * b->k; c++) {
-			bool both = b->low && !isnan(b->low[c]) && !isnan(b->low[top]);
-			double share = both ? w : 1;
-
-			damage[c] = share * b->high[c] +
-				    (both ? (1 - w) * (b->low[top] - b->low[c]) : 0);
-			if (se)
-				se[c] = hypot(part(share, b->high_se ? b->high_se[c] : (double)NAN),
-					both ? part(1 - w, low_error(b, c, top)) : 0);
-		}
-	}
 }

@@ -23,7 +23,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 enum { PREDICT_MAX = 128 };
 
@@ -63,33 +62,5 @@ double predict_kl(const struct predict *p, double sum, double sum_se, double *se
  * errors of the difference.  An unknown (NAN) error counts as 0; false when both are, or
  * when a KL is NAN. */
 bool predict_missed(double kl, double se, double predicted, double predicted_se);
-
-/* Damages to choose by at a budget, from both ends (A.4, A.5).  Relative to each end:
- *   high[i][f]: KL of the high model with linear i in f, less KL of the high model
- *               (demoted; 0 at top[i], and so is its error);
- *   low[i][f]:  KL of the low model less KL of the low model with linear i in f
- *               (promoted: what raising saves; 0 at the format it has there, error too).
- * top[i] is the format of linear i in the high model.  With t = top[i],
- *   damage[i][f] = w * high[i][f] + (1 - w) * (low[i][t] - low[i][f]),
- * so that moving i from one format to another gains the mean of what both ends measured for
- * that move, weighted by the budget: w = predict_blend_weight, 1 at the high end.  Where
- * low[i][f] or low[i][t] is NAN the cell is high[i][f] alone; where high[i][f] is NAN it
- * is NAN.
- * The two ends have scales of their own, so give a low end only where it is complete, and
- * predict from the sum of high, not from the sum of these. */
-struct predict_ends {
-	size_t n, k;
-	const double *high, *high_se; /* [n][k] */
-	const double *low, *low_se;   /* [n][k]; low NULL: high alone */
-	const uint8_t *top;           /* [n] */
-};
-
-/* (budget - least) / (most - least), kept within [0, 1]; 1 where most <= least. */
-double predict_blend_weight(uint64_t budget, uint64_t least, uint64_t most);
-
-/* damage [n][k]; se [n][k] or NULL, NAN where an error it needs is unknown (a table that is
- * NULL, too); errors are taken as independent.  damage may be b->high itself, se
- * b->high_se.  w within [0, 1]. */
-void predict_blend(const struct predict_ends *b, double w, double *damage, double *se);
 
 #endif
