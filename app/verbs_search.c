@@ -78,7 +78,7 @@ static void search_result(const struct args *a, const struct desk *d, const stru
 		json_put_f64(&o, "sum_kl", sum_of(d, l));
 		json_put_f64(&o, "predicted_kl", l->predicted_kl);
 		json_put_f64(&o, "predicted_se", l->predicted_se);
-		if (r->kl_from > 0)
+		if (a->refine)
 			json_refined(&o, r);
 		json_put_f64(&o, "layer_mix_kl", layer_kl);
 		json_put_f64(&o, "layer_mix_se", layer_se);
@@ -90,7 +90,7 @@ static void search_result(const struct args *a, const struct desk *d, const stru
 	printf("stored     %.4f bpw (asked %.4g)   nominal %.4f   %s\n", layout_stored_bpw(l),
 		a->bpw, layout_nominal_bpw(l, d->m), text_bytes(l->bytes, bytes));
 	printf("file       %s\n", text_bytes(layout_file_bytes(l, d->m), bytes));
-	if (r->kl_from > 0)
+	if (a->refine)
 		print_refined(r);
 	else if (isfinite(l->predicted_kl))
 		printf("predicted  %.4f ± %.4f, from the %s on %s\n", l->predicted_kl,

@@ -378,7 +378,7 @@ Test(search, a_measured_layout_that_is_better_is_named_first)
 	begin(&panel_search);
 	a->better = (struct front_point){ .bpw = 4.2, .kl = 0.3, .what = "random" };
 	alone_hear(&p, EV_ANSWER, 0, 0, &a->snap);
-	cr_assert_str_eq(row(50, 10, 7), " guards   random .3000 at 4.20 bpw is better");
+	cr_assert_str_eq(row(50, 10, 7), " guards   random .3000 is better  uniform .4000");
 	hear_answer(3.0, 3.0, 0.35, 0.01, true);
 	cr_assert_str_eq(row(50, 10, 7), " guards   none near this size");
 }

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/base/alloc.h"
 #include "core/quant/bundle.h"
@@ -233,4 +234,97 @@ Test(work_mix, the_solver_stays_within_the_budget_with_thirteen_formats)
 	xfree(damage);
 	xfree(choice);
 	xfree(base);
+}
+
+/* The best layout at a budget, as the front has it with all that is estimated. */
+static void choose(struct desk *d, double bpw, uint8_t *choice)
+{
+	size_t nk = d->set.n * d->set.k;
+	uint64_t *bytes = xarray(nk, sizeof *bytes);
+	struct known w = known(d);
+	struct front_input in;
+	struct front_answer a;
+	struct front *f;
+	struct err e = { 0 };
+
+	desk_front_input(d, &in, bytes, w.damage, w.se);
+	cr_assert_eq(front_new(&f, &in, &e), ST_OK, "%s", e.msg);
+	cr_assert(front_answer(f, (uint64_t)(bpw * (double)d->m->weights / 8), choice, &a));
+	front_free(f);
+	forget(&w);
+	xfree(bytes);
+}
+
+Test(work_mix, a_layout_is_measured_with_its_mixes_at_their_best)
+{
+	struct desk *d = mixing("int2g64,int4g64,keep");
+	const struct mat **view = xarray(d->set.n + 1, sizeof *view);
+	uint8_t *choice = xarray(d->set.n + 1, 1);
+	struct eval_result r, again;
+	struct err e = { 0 };
+	size_t mixes = 0;
+
+	cr_assert_eq(desk_prepare(d, STAGE_SCAN, NULL, &e), ST_OK, "%s", e.msg);
+	choose(d, 3, choice);
+	for (size_t i = 0; i < d->set.n; i++)
+		mixes += desk_is_mix(d, choice[i]);
+	cr_assert_gt(mixes, 0);
+	cr_assert_eq(desk_measure(d, choice, 1024, "measured", &r, NULL, &e), ST_OK, "%s", e.msg);
+	for (size_t i = 0; i < d->set.n; i++)
+		if (desk_is_mix(d, choice[i]))
+			cr_assert_eq(desk_best_variant(d, i, choice[i], NULL, &e), ST_OK);
+	cr_assert_eq(desk_view(d, choice, view, NULL, &e), ST_OK);
+	cr_assert_eq(desk_measure_view(d, view, 1024, &again, NULL, &e), ST_OK);
+	cr_assert_float_eq(r.kl, again.kl, 1e-12);
+	xfree(choice);
+	xfree(view);
+	desk_close(d);
+}
+
+static struct work_seen seen;
+
+Test(work_mix, a_dial_with_mixes_comes_to_rest)
+{
+	static const double at[] = { 2.6, 4.2, 4.5, 5.5 };
+	struct session_options o = { .scan_tokens = 64,
+		.formats = "int2g64,int4g128,keep",
+		.mix = true,
+		.threads = 1,
+		.auto_scan = true };
+	const struct timespec pause = { 0, 850000000 };
+	struct bus *bus = bus_new();
+	struct session *s;
+	struct err e = { 0 };
+
+	work_watch(&seen, bus);
+	s = session_new(&o, bus);
+	cr_assert_eq(session_open(s, work_demo(1), &e), ST_OK, "%s", e.msg);
+	cr_assert(work_settle(s, &seen));
+	for (size_t b = 0; b < sizeof at / sizeof at[0]; b++) {
+		int began = -1;
+
+		cr_assert_eq(session_budget(s, at[b], &e), ST_OK);
+		nanosleep(&pause, NULL);
+		for (int i = 0; i < 12 && began != seen.began; i++) {
+			began = seen.began;
+			session_tick(s);
+			cr_assert(work_settle(s, &seen));
+		}
+		cr_assert_eq(began, seen.began, "jobs go on at %g bpw", at[b]);
+	}
+	session_free(s);
+	work_unwatch(&seen);
+	bus_free(bus);
+}
+
+Test(work_mix, a_mix_without_its_ends_is_refused_and_the_dial_stays)
+{
+	struct desk *d = mixing("int2g64,int4g64,keep");
+	size_t k = d->set.k;
+	struct err e = { 0 };
+
+	cr_assert_eq(desk_set_formats(d, "int4g128:3+int2g64,keep", NULL, &e), ST_INVALID);
+	cr_assert(strstr(e.msg, "int2g64 and int4g128"), "%s", e.msg);
+	cr_assert_eq(d->set.k, k);
+	desk_close(d);
 }

@@ -361,9 +361,9 @@ static void draw(const void *self, struct canvas *c, bool focus)
 		return;
 	}
 	draw_axes(c, &plot);
-	draw_legend(p->front, c, &plot);
 	draw_curve(p, c, &plot);
 	draw_points(p, c, &plot);
+	draw_legend(p->front, c, &plot);
 }
 
 static const char *note(const void *self)

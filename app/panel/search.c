@@ -224,8 +224,8 @@ static void draw_guards(const struct search *s, struct canvas *c, int y)
 	if (a && a->in_nats && a->layer_kl > 0) /* predicted */
 		panel_part(&p, ROLE_TEXT, "layer-mix %s", panel_kl(a->layer_kl, kl));
 	if (a && !isnan(a->better.kl))
-		panel_part(&p, ROLE_BAD, "%s %s at %.2f bpw is better", a->better.what,
-			panel_kl(a->better.kl, kl), a->better.bpw);
+		panel_part(&p, ROLE_BAD, "%s %s is better", a->better.what,
+			panel_kl(a->better.kl, kl));
 	for (size_t g = 0; g < sizeof name / sizeof name[0]; g++) {
 		const struct front_point *q = guard_near(s, name[g]);
 

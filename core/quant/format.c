@@ -277,6 +277,28 @@ static size_t add_parts(
 	return k;
 }
 
+static bool listed(const struct format *f, size_t k, struct format one)
+{
+	for (size_t i = 0; i < k; i++)
+		if (format_equal(f[i], one))
+			return true;
+	return false;
+}
+
+enum st format_check_mixes(const struct format *f, size_t k, struct err *e)
+{
+	char mix[FORMAT_NAME], lo[FORMAT_NAME], hi[FORMAT_NAME];
+
+	for (size_t i = 0; i < k; i++)
+		if (format_is_mix(f[i]) && !(listed(f, k, format_low(f[i])) &&
+						   listed(f, k, format_high(f[i]))))
+			return err_set(e, ST_INVALID,
+				"%s stands between %s and %s: name them in the list, too",
+				format_name(f[i], mix), format_name(format_low(f[i]), lo),
+				format_name(format_high(f[i]), hi));
+	return ST_OK;
+}
+
 size_t format_add_mixes(struct format f[FORMAT_MAX], size_t k)
 {
 	struct format low = { 0 }, mid = { 0 }, high = { 0 };

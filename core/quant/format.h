@@ -56,6 +56,9 @@ size_t format_high_cols(struct format f, size_t cols);
 uint64_t format_bytes(struct format f, size_t rows, size_t cols); /* not for keep */
 double format_nominal(struct format f); /* b + 4/g, as model names advertise; not for keep */
 
+/* A mix stands between its two formats: they must be in the list, too. */
+BD_MUST_USE enum st format_check_mixes(const struct format *f, size_t k, struct err *e);
+
 /* Puts mixes beside the k formats of a dial, sorted in: of its lowest format and the first with
  * four bits or more (else its highest), all seven; where one lies between these, one to four
  * eighths of the lowest and of that one.  How many formats there are then; as they were where

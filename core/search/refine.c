@@ -310,9 +310,13 @@ static enum st round_of(struct refiner *r, struct refine_result *out, bool *bett
 
 static enum st check(const struct refiner *r, const uint8_t *choice, struct err *e)
 {
+	char name[32];
+
 	for (size_t i = 0; i < r->n; i++)
 		if (choice[i] >= r->k || !mat_of(r, i, choice[i])->data)
-			return err_set(e, ST_INVALID, "refine: linear %zu has no variant yet", i);
+			return err_set(e, ST_INVALID,
+				"refine: %s has no variant yet; measure the layout first",
+				linear_name(i, name));
 	if (bytes_of(r, choice) > r->in->budget)
 		return err_set(e, ST_INVALID, "refine: the layout is above its budget");
 	return ST_OK;

@@ -350,6 +350,9 @@ enum st ab_vote(const struct ab *p, enum vote_pick pick, struct vote *v, struct 
 			e, ST_INVALID, "vote: the answers are still coming (Esc stops them)");
 	if (p->vote)
 		return err_set(e, ST_INVALID, "vote: these answers have your vote already");
+	if (!strcmp(p->side[AB_A].id, p->side[AB_B].id))
+		return err_set(e, ST_INVALID,
+			"vote: A and B are the same layout; turn the dial and ask again");
 	*v = (struct vote){ .sampler = p->o.sampler, .blind = p->hidden };
 	v->sampler.seed += p->again;
 	for (int i = 0; i < 2; i++) {

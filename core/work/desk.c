@@ -149,6 +149,8 @@ enum st desk_set_formats(
 	enum st st = format_list(f, &k, names ? names : desk_formats_default, e);
 
 	if (!st)
+		st = format_check_mixes(f, k, e);
+	if (!st)
 		st = fit_formats(d, f, &k, e);
 	if (!st && d->mix)
 		k = format_add_mixes(f, k);

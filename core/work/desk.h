@@ -159,7 +159,10 @@ BD_MUST_USE enum st desk_set_dial(struct desk *d, const char *formats, bool mix,
 	const struct sink *s, struct err *e);
 bool desk_mixes(const struct desk *d); /* is any format one? */
 bool desk_is_mix(const struct desk *d, size_t fmt);
-/* Makes the mixes that a layout chooses, calibrated, and measures those cells on the scan's
+/* Makes the mixes that a layout chooses, calibrated. */
+BD_MUST_USE enum st desk_mix_make(
+	struct desk *d, const uint8_t *choice, const struct sink *s, struct err *e);
+/* ... and measures those cells on the scan's
  * text; how many were not yet measured. */
 BD_MUST_USE enum st desk_mix_measure(struct desk *d, const uint8_t *choice, size_t *fresh,
 	const struct sink *s, struct err *e);
@@ -206,7 +209,8 @@ void desk_prediction(const struct desk *d, const double *damage, struct predict 
 
 /* A layout within `budget` bytes made better by measured moves (refine.h), under the pins, floors
  * and ties of rules (NULL: none), and measured before and after on text that had no part in it.
- * Makes the best variants first where they are missing.  A stop leaves choice as it was. */
+ * Makes the best variants first where they are missing.  Without a gain on that text, too, and
+ * after a stop, choice is as it was. */
 struct desk_refined {
 	struct refine_result r;
 	double kl_from, se_from, kl_to, se_to; /* on the measuring text; to: where it changed */

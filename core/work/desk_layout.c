@@ -237,11 +237,29 @@ size_t desk_format_index(const struct desk *d, struct format f)
 	return i;
 }
 
+/* false: the dial or the list has it. */
+static bool add_name(const struct desk *d, char *names, struct format f)
+{
+	char one[FORMAT_NAME + 2] = ",";
+	char *at;
+	size_t n;
+
+	format_name(f, one + 1);
+	n = strlen(one);
+	for (at = names; (at = strstr(at, one)); at += n)
+		if (!at[n] || at[n] == ',')
+			return false;
+	if (desk_format_index(d, f) < d->set.k)
+		return false;
+	strcat(names, one);
+	return true;
+}
+
 /* Makes the dial hold these formats, too. */
 static enum st add_formats(struct desk *d, const struct format *f, size_t k, const struct sink *s,
 	struct err *e)
 {
-	char names[FORMAT_MAX * 2 * FORMAT_NAME] = "", one[FORMAT_NAME];
+	char names[FORMAT_MAX * 4 * (FORMAT_NAME + 1)] = "", one[FORMAT_NAME];
 	bool fresh = false;
 	enum st st;
 
@@ -249,12 +267,13 @@ static enum st add_formats(struct desk *d, const struct format *f, size_t k, con
 		strcat(names, i ? "," : "");
 		strcat(names, format_name(d->set.format[i], one));
 	}
-	for (size_t i = 0; i < k; i++)
-		if (desk_format_index(d, f[i]) == d->set.k) {
-			strcat(names, ",");
-			strcat(names, format_name(f[i], one));
-			fresh = true;
-		}
+	for (size_t i = 0; i < k; i++) {
+		bool mix = format_is_mix(f[i]);
+
+		fresh |= add_name(d, names, f[i]);
+		fresh |= mix && add_name(d, names, format_low(f[i])); /* its ends come along */
+		fresh |= mix && add_name(d, names, format_high(f[i]));
+	}
 	st = fresh ? desk_set_formats(d, names, s, e) : ST_OK;
 	for (size_t i = 0; i < k && !st; i++)
 		if (desk_format_index(d, f[i]) == d->set.k)

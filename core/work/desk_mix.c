@@ -230,31 +230,37 @@ static bool variant_wanted(const struct desk *d, size_t at)
 	return !d->calibrated[at] || !d->set.slot[at].mat.data;
 }
 
+enum st desk_mix_make(struct desk *d, const uint8_t *choice, const struct sink *s, struct err *e)
+{
+	size_t want = 0, done = 0;
+	enum st st = ST_OK;
+
+	for (size_t i = 0; i < d->set.n; i++)
+		want += desk_is_mix(d, choice[i]) && variant_wanted(d, i * d->set.k + choice[i]);
+	for (size_t i = 0; i < d->set.n && done < want && !st; i++) {
+		if (!desk_is_mix(d, choice[i]) || !variant_wanted(d, i * d->set.k + choice[i]))
+			continue;
+		st = sink_poll(s) ? ST_CANCELLED : desk_best_variant(d, i, choice[i], s, e);
+		sink_progress(s, (double)++done, (double)want);
+	}
+	if (done)
+		desk_tell(d, DESK_VARIANTS);
+	return st;
+}
+
 enum st desk_mix_measure(
 	struct desk *d, const uint8_t *choice, size_t *fresh, const struct sink *s, struct err *e)
 {
 	struct scan_cell *cell = xarray(d->set.n + 1, sizeof *cell);
-	size_t n = 0, want = 0, done = 0;
-	enum st st = ST_OK;
+	size_t n = 0;
+	enum st st = desk_mix_make(d, choice, s, e);
 
 	*fresh = 0;
 	for (size_t i = 0; i < d->set.n; i++)
-		want += desk_is_mix(d, choice[i]) && variant_wanted(d, i * d->set.k + choice[i]);
-	for (size_t i = 0; i < d->set.n && !st; i++) {
-		size_t at = i * d->set.k + choice[i];
-
-		if (!desk_is_mix(d, choice[i]))
-			continue;
-		if (variant_wanted(d, at)) {
-			st = sink_poll(s) ? ST_CANCELLED : desk_best_variant(d, i, choice[i], s, e);
-			sink_progress(s, (double)++done, (double)want);
-		}
-		if (d->cell[at].state != CELL_SCANNED)
+		if (desk_is_mix(d, choice[i]) &&
+			d->cell[i * d->set.k + choice[i]].state != CELL_SCANNED)
 			cell[n++] =
 				(struct scan_cell){ .linear = (uint32_t)i, .format = choice[i] };
-	}
-	if (done)
-		desk_tell(d, DESK_VARIANTS);
 	if (!st && n)
 		st = desk_measure_list(d, cell, n, s, e);
 	if (!st)

@@ -129,8 +129,11 @@ enum st desk_measure(struct desk *d, const uint8_t *choice, size_t tokens, const
 {
 	const struct mat **view = xarray(d->set.n + 1, sizeof *view);
 	struct cached_point p = { .n = d->set.n };
-	enum st st = desk_view(d, choice, view, s, e);
+	struct sink quiet;
+	enum st st = desk_mix_make(d, choice, desk_silent(s, &quiet), e);
 
+	if (!st)
+		st = desk_view(d, choice, view, s, e);
 	if (!st)
 		st = desk_measure_view(d, view, tokens, r, s, e);
 	if (!st) {
@@ -167,8 +170,9 @@ void desk_prediction(const struct desk *d, const double *damage, struct predict 
 {
 	*p = (struct predict){ 0 };
 	for (size_t i = 0; i < d->n_points; i++)
-		predict_add(
-			p, sum_of(d, damage, d->point[i].choice), d->point[i].kl, d->point[i].se);
+		if (point_predicts(d->point[i].what))
+			predict_add(p, sum_of(d, damage, d->point[i].choice), d->point[i].kl,
+				d->point[i].se);
 	predict_fit(p);
 }
 

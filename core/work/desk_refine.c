@@ -1,4 +1,5 @@
 /* desk_refine.c - a layout refined on the desk's texts, and measured before and after. */
+#include <math.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
@@ -69,7 +70,12 @@ enum st desk_refine(struct desk *d, uint8_t *choice, uint64_t budget,
 
 	memset(out, 0, sizeof *out);
 	memcpy(to, choice, n);
+	if (!st)
+		st = desk_mix_make(d, choice, s, e);
 	desk_damage(d, damage, se, &source);
+	for (size_t i = 0; i < nk; i++) /* mixes that were not made are no moves */
+		if (desk_is_mix(d, i % d->set.k) && !d->calibrated[i])
+			damage[i] = (double)NAN;
 	desk_front_input(d, &in, bytes, damage, se);
 	if (rules) {
 		in.pin = rules->pin;
@@ -90,8 +96,10 @@ enum st desk_refine(struct desk *d, uint8_t *choice, uint64_t budget,
 		st = measured(d, choice, "measured", &out->kl_from, &out->se_from, s, e);
 	if (!st && out->r.moves)
 		st = measured(d, to, "refined", &out->kl_to, &out->se_to, s, e);
-	if (!st)
+	if (!st && out->r.moves && out->kl_to < out->kl_from)
 		memcpy(choice, to, n);
+	else if (!st) /* what the judge's text showed, a third one does not */
+		out->r.moves = 0;
 	for (size_t i = 0; i < SOURCES_MAX; i++)
 		token_text_release(&more[i]);
 	xfree(bytes);

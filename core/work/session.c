@@ -193,6 +193,8 @@ enum st session_formats(struct session *s, const char *names, struct err *e)
 	if (names && !*names)
 		names = NULL;
 	st = names ? format_list(f, &k, names, e) : ST_OK;
+	if (!st && names)
+		st = format_check_mixes(f, k, e);
 	if (st)
 		return st;
 	set_str(&s->formats, names);

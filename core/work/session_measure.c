@@ -24,6 +24,18 @@ static void too_slow(struct session *s, double took)
 		"a measurement takes %.0f s here: layouts are measured when you ask (m)", took);
 }
 
+/* By itself a layout is measured once. */
+static bool is_measured(struct session *s)
+{
+	double kl, se;
+	uint64_t bytes;
+	uint8_t *choice = session_choice(s, &bytes, &kl, &se);
+	bool has = choice && desk_point_of(s->desk, choice);
+
+	xfree(choice);
+	return has;
+}
+
 static enum st work_measure(struct job *j, struct err *e)
 {
 	struct deed *d = j->arg;
@@ -32,8 +44,12 @@ static enum st work_measure(struct job *j, struct err *e)
 	double kl, se, began;
 	uint64_t bytes = 0;
 	uint8_t *choice;
-	enum st st = s->desk ? mix_settle(j, e) : ST_OK;
+	enum st st = ST_OK;
 
+	if (s->desk && d->flag && is_measured(s))
+		return ST_OK;
+	if (s->desk)
+		st = mix_settle(j, e);
 	if (st)
 		return st;
 	began = clock_now();

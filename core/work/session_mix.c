@@ -21,7 +21,8 @@ enum st mix_settle(struct job *j, struct err *e)
 			break;
 		job_stage(j, "mixes of the layout", "linears");
 		st = desk_mix_measure(d, choice, &fresh, &j->sink, e);
-		publish_cells(s, true);
+		if (fresh) /* to solve again on what is the same would only move the dial to and fro */
+			publish_cells(s, true);
 	}
 	xfree(choice);
 	return st;
