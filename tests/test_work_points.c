@@ -66,13 +66,14 @@ Test(work_points, come_back_with_every_digit_and_go_with_the_formats)
 
 Test(work_points, torn_and_strange_lines_are_left_out)
 {
+	static const char odd[] = "\n\t\t\n\0\0x\nzzz\tmeasured\t1\t2\t3\tabc\t00000000\n";
 	struct desk *d = scanned();
 	size_t n = d->n_points, size;
 	char *path = journal(), *text;
 
 	desk_close(d);
 	cr_assert_eq(fs_read(path, 1 << 20, &text, &size, &e), ST_OK);
-	append(path, "\n\t\t\n\0\0x\nzzz\tmeasured\t1\t2\t3\tabc\t00000000\n", 43);
+	append(path, odd, sizeof odd - 1);
 	append(path, text + 3, size / 2);
 	d = work_desk(work_demo(1), "int2g64,int4g64,keep", NULL);
 	cr_assert_eq(d->n_points, n);
