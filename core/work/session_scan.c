@@ -121,6 +121,7 @@ static enum st settle(struct job *j, bool tell, struct err *e)
 			break;
 		job_stage(j, "undecided cells", "cells");
 		st = desk_measure_more(s->desk, cell, n, &j->sink, e);
+		tell = true; /* what came of it */
 		publish_cells(s, true);
 	}
 	return st;
