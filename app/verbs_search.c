@@ -50,8 +50,7 @@ static double sum_of(const struct desk *d, const struct layout *l)
 
 	if (!desk_damage(d, damage, se, &source))
 		sum = (double)NAN;
-	for (size_t i = 0; i < l->n; i++)
-		sum += damage[i * d->set.k + l->choice[i]];
+	sum += desk_sum(d, damage, l->choice);
 	xfree(damage);
 	xfree(se);
 	return sum;
@@ -126,7 +125,6 @@ static enum st refine_layout(
 /* A layout nobody searched for, at the same bytes: what the dial has to beat. */
 static enum st guard(struct desk *d, const struct args *a, struct layout *l, struct err *e)
 {
-	static const char *const name[] = { "uniform", "ends", "random" };
 	size_t nk = d->set.n * d->set.k, n = strcspn(a->guard, ":");
 	uint64_t *bytes = xarray(nk, sizeof *bytes), seed = 1, got;
 	double *damage = xarray(nk, sizeof *damage), *se = xarray(nk, sizeof *se);
@@ -137,14 +135,14 @@ static enum st guard(struct desk *d, const struct args *a, struct layout *l, str
 	enum st st = ST_OK;
 	int g = 0;
 
-	while (g < 3 && (strlen(name[g]) != n || strncmp(name[g], a->guard, n)))
+	while (g < GUARDS && (strlen(guard_name[g]) != n || strncmp(guard_name[g], a->guard, n)))
 		g++;
 	if (a->guard[n])
 		seed = strtoull(a->guard + n + 1, NULL, 10);
 	desk_damage(d, damage, se, &source);
 	desk_layers_only(d, damage); /* a guard is what one would make without a search */
 	desk_front_input(d, &in, bytes, damage, se);
-	if (g == 3)
+	if (g == GUARDS)
 		st = err_set(e, ST_INVALID, "--guard %s: expected uniform, ends or random:SEED",
 			a->guard);
 	else if (!guard_layout((enum guard)g, &in, budget, seed, choice, &got))

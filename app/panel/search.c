@@ -8,6 +8,7 @@
 #include "app/panel/common.h"
 #include "app/panel/map.h"
 #include "core/base/alloc.h"
+#include "core/search/front.h"
 
 struct search {
 	struct snap_model *model;
@@ -216,7 +217,6 @@ static const struct front_point *guard_near(const struct search *s, const char *
 /* Any measured layout of no more bytes that does better is said first, guard or not. */
 static void draw_guards(const struct search *s, struct canvas *c, int y)
 {
-	static const char *const name[] = { "uniform", "ends", "random" };
 	const struct snap_answer *a = s->answer;
 	struct parts p = begin(c, y, "guards");
 	char kl[16];
@@ -226,11 +226,11 @@ static void draw_guards(const struct search *s, struct canvas *c, int y)
 	if (a && !isnan(a->better.kl))
 		panel_part(&p, ROLE_BAD, "%s %s is better", a->better.what,
 			panel_kl(a->better.kl, kl));
-	for (size_t g = 0; g < sizeof name / sizeof name[0]; g++) {
-		const struct front_point *q = guard_near(s, name[g]);
+	for (size_t g = 0; g < GUARDS; g++) {
+		const struct front_point *q = guard_near(s, guard_name[g]);
 
-		if (q && !(a->better.kl == q->kl && !strcmp(a->better.what, name[g])))
-			panel_part(&p, ROLE_TEXT, "%s %s", name[g], panel_kl(q->kl, kl));
+		if (q && !(a->better.kl == q->kl && !strcmp(a->better.what, guard_name[g])))
+			panel_part(&p, ROLE_TEXT, "%s %s", guard_name[g], panel_kl(q->kl, kl));
 	}
 	if (!p.n)
 		panel_part(&p, ROLE_DIM, "none near this size");

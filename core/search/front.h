@@ -66,7 +66,8 @@ bool front_table_answer(const struct front_table *t, uint64_t budget, uint8_t *c
  * order: linears by block (index order).  The largest format that fits everywhere, the
  * rest of the bytes one format up from block 0 on; the same from both ends inward;
  * uniform-random formats repaired to the budget.  false: nothing fits. */
-enum guard { GUARD_UNIFORM, GUARD_ENDS, GUARD_RANDOM };
+enum guard { GUARD_UNIFORM, GUARD_ENDS, GUARD_RANDOM, GUARDS };
+extern const char *const guard_name[GUARDS];
 bool guard_layout(enum guard g, const struct front_input *in, uint64_t budget, uint64_t seed,
 	uint8_t *choice, uint64_t *bytes);
 

@@ -12,6 +12,10 @@
 #include "core/model/model.h"
 #include "core/search/units.h"
 
+const char *const guard_name[GUARDS] = { [GUARD_UNIFORM] = "uniform",
+	[GUARD_ENDS] = "ends",
+	[GUARD_RANDOM] = "random" };
+
 struct guarded {
 	struct units u;
 	size_t rungs;

@@ -157,7 +157,7 @@ enum st desk_measure(struct desk *d, const uint8_t *choice, size_t tokens, const
 
 /* ---- what they say of others */
 
-static double sum_of(const struct desk *d, const double *damage, const uint8_t *choice)
+double desk_sum(const struct desk *d, const double *damage, const uint8_t *choice)
 {
 	double sum = 0;
 
@@ -171,7 +171,7 @@ void desk_prediction(const struct desk *d, const double *damage, struct predict 
 	*p = (struct predict){ 0 };
 	for (size_t i = 0; i < d->n_points; i++)
 		if (point_predicts(d->point[i].what))
-			predict_add(p, sum_of(d, damage, d->point[i].choice), d->point[i].kl,
+			predict_add(p, desk_sum(d, damage, d->point[i].choice), d->point[i].kl,
 				d->point[i].se);
 	predict_fit(p);
 }
@@ -187,7 +187,7 @@ static const double anchor_s = 20;
 static bool near(const struct desk *d, const double *damage, double sum)
 {
 	for (size_t i = 0; i < d->n_points; i++)
-		if (fabs(log(sum_of(d, damage, d->point[i].choice) / sum)) < 0.15)
+		if (fabs(log(desk_sum(d, damage, d->point[i].choice) / sum)) < 0.15)
 			return true;
 	return false;
 }

@@ -60,8 +60,10 @@ void dial_points(struct dial *d, const struct point *p, size_t n)
 
 static bool is_guard(const struct front_point *p)
 {
-	return !strcmp(p->what, "uniform") || !strcmp(p->what, "ends") ||
-	       !strcmp(p->what, "random");
+	for (int g = 0; g < GUARDS; g++)
+		if (!strcmp(p->what, guard_name[g]))
+			return true;
+	return false;
 }
 
 /* Index of the point that the layout under the dial is; n_points: it was not measured. */

@@ -68,12 +68,6 @@ static enum st work_measure(struct job *j, struct err *e)
 
 const struct job_class job_measure = { "measure", "tokens", LANE_MEASURE, work_measure, deed_done };
 
-static const struct {
-	const char *what;
-	enum guard guard;
-} guards[] = { { "uniform", GUARD_UNIFORM }, { "ends", GUARD_ENDS }, { "random", GUARD_RANDOM } };
-enum { GUARDS = sizeof guards / sizeof guards[0] };
-
 /* What the bytes under the dial do when given out by a plain rule, once for a band of sizes;
  * another turn of the dial comes first. */
 static enum st work_guards(struct job *j, struct err *e)
@@ -89,10 +83,10 @@ static enum st work_guards(struct job *j, struct err *e)
 	for (size_t g = 0; g < GUARDS && !st; g++) {
 		if (!n || dial_generation(s->dial) != generation)
 			break;
-		if (!dial_guard(s->dial, guards[g].guard, 1, choice, n) ||
+		if (!dial_guard(s->dial, (enum guard)g, 1, choice, n) ||
 			desk_point_of(s->desk, choice))
 			continue;
-		st = desk_measure(s->desk, choice, GLANCE_TOKENS, guards[g].what, &r,
+		st = desk_measure(s->desk, choice, GLANCE_TOKENS, guard_name[g], &r,
 			desk_silent(&j->sink, &quiet), e);
 		sink_progress(&j->sink, (double)g + 1, GUARDS);
 	}
