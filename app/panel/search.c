@@ -8,7 +8,6 @@
 #include "app/panel/common.h"
 #include "app/panel/map.h"
 #include "core/base/alloc.h"
-#include "core/search/front.h"
 
 struct search {
 	struct snap_model *model;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/quant/format.h"
+#include "core/search/front.h" /* names of guards */
 #include "core/work/bus.h"
 
 struct snap_text {
