@@ -172,14 +172,14 @@ Test(mixed, undecided_cells_get_more_of_each_text_that_has_more)
 	struct err e = { 0 };
 
 	measured = 0;
-	cr_assert_eq(desk_measure_more(d, asked, 1, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(desk_measure_more(d, asked, 1, NULL, NULL, &e), ST_OK, "%s", e.msg);
 	cr_assert_eq(measured, 1);
 	cr_assert_eq(d->source[0].cell[at].tokens, DESK_MORE_TOKENS);
 	cr_assert_eq(d->source[1].cell[at].tokens, was.tokens, "too short for more");
 	cr_assert_eq(d->cell[at].tokens, DESK_MORE_TOKENS + was.tokens);
 	cr_assert_float_eq(d->cell[at].value,
 		((double)d->source[0].cell[at].value + (double)was.value) / 2, 1e-7);
-	cr_assert_eq(desk_measure_more(d, asked, 1, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(desk_measure_more(d, asked, 1, NULL, NULL, &e), ST_OK, "%s", e.msg);
 	cr_assert_eq(measured, 1, "once is enough");
 	desk_close(d);
 }

@@ -147,10 +147,11 @@ BD_MUST_USE enum st desk_prepare(
 
 /* Cells that a layout hangs on, measured on DESK_MORE_TOKENS tokens of the same kind in place of
  * the scan's: those of self-sampled text begin with the scan's own.  A file that is too short
- * for more leaves them as they are.  Cells that already stand on as many are passed over. */
+ * for more leaves them as they are.  Cells that already stand on as many are passed over;
+ * measured, where given, is how many were not, also after a stop. */
 enum { DESK_MORE_TOKENS = 2048, DESK_FAST_TOKENS = 64 /* of the fast pass */ };
 BD_MUST_USE enum st desk_measure_more(struct desk *d, const struct scan_cell *cell, size_t n,
-	const struct sink *s, struct err *e);
+	size_t *measured, const struct sink *s, struct err *e);
 
 /* Channel-mixes on (:set mix channel) or off (layer), with the formats there are.  Cells of
  * mixes are not measured by the stages: they lie between their linear's measured ends, by the

@@ -348,7 +348,7 @@ static enum st more_texts(struct desk *d, unsigned lacking, struct token_text *t
 	return st;
 }
 
-enum st desk_measure_more(struct desk *d, const struct scan_cell *cell, size_t n,
+enum st desk_measure_more(struct desk *d, const struct scan_cell *cell, size_t n, size_t *measured,
 	const struct sink *s, struct err *e)
 {
 	struct cells_run r = { .d = d, .state = CELL_SCANNED, .s = s, .stage = "more" };
@@ -375,6 +375,8 @@ enum st desk_measure_more(struct desk *d, const struct scan_cell *cell, size_t n
 	}
 	if (!st)
 		st = measure_all(&r, text, wanted, mask, lack, e);
+	if (measured)
+		*measured = r.done;
 	for (size_t i = 0; i < SOURCES_MAX; i++)
 		token_text_release(&text[i]);
 	xfree(mask);

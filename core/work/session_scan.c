@@ -107,20 +107,22 @@ static enum st settle(struct job *j, bool tell, struct err *e)
 
 	for (int round = 0; round <= ROUNDS && !st; round++) {
 		struct boot *b = NULL;
-		size_t n = 0;
+		size_t n = 0, more = 0;
 
 		st = dial_odds(s->dial, &b, &j->sink, e);
 		if (!b)
 			break;
 		if (!st && round < ROUNDS)
 			n = undecided_cells(b, cell);
-		if (!st && !n && tell)
+		if (n) {
+			job_stage(j, "undecided cells", "cells");
+			st = desk_measure_more(s->desk, cell, n, &more, &j->sink, e);
+		}
+		if (!st && !more && tell)
 			tell_stability(s, b);
 		boot_free(b);
-		if (!n)
+		if (!more)
 			break;
-		job_stage(j, "undecided cells", "cells");
-		st = desk_measure_more(s->desk, cell, n, &j->sink, e);
 		tell = true; /* what came of it */
 		publish_cells(s, true);
 	}
