@@ -44,6 +44,18 @@ struct attn_shape {
 	float scale;   /* 1 / sqrt(head_dim) */
 };
 
+/* How a product may be computed. */
+enum math {
+	MATH_F32 /* in float, whatever the types of x and W: the exact one */
+};
+
+/* One of the products that share x: y[m][ldy] = x * W^T; y's row has w->rows values. */
+struct product {
+	float *y;
+	size_t ldy;
+	const struct mat *w;
+};
+
 struct backend {
 	int abi;          /* BD_BACKEND_ABI it was built with */
 	const char *name; /* "ref", "cpu", "cuda" */
@@ -61,9 +73,9 @@ struct backend {
 	void (*get)(void *host, const void *src, size_t bytes);
 	void (*copy)(void *dst, const void *src, size_t bytes);
 
-	/* y[m][ldy] = x[m][ldx] * W^T; y's row has w->rows values, x's w->cols. */
-	void (*linear)(float *y, size_t ldy, const float *x, size_t ldx, size_t m,
-		const struct mat *w);
+	/* Each product of x[m][ldx], whose rows have w->cols values, the same number for all. */
+	void (*products)(const struct product *p, size_t n, const float *x, size_t ldx, size_t m,
+		enum math math);
 	/* out[n][w->cols] = rows first ... first + n of W as float. */
 	void (*dequant)(float *out, const struct mat *w, size_t first, size_t n);
 	/* y[m][w->cols] = rows ids[i] of W (embedding); ids are host. */
@@ -99,6 +111,15 @@ struct backend {
 	/* sums over all: num = |a - b|^2, den = |b|^2; host outputs */
 	void (*sq_diff)(double *num, double *den, const float *a, const float *b, size_t count);
 };
+
+/* One product, exact. */
+static inline void backend_linear(const struct backend *b, float *y, size_t ldy, const float *x,
+	size_t ldx, size_t m, const struct mat *w)
+{
+	const struct product p = { y, ldy, w };
+
+	b->products(&p, 1, x, ldx, m, MATH_F32);
+}
 
 const struct backend *const *backends(void); /* NULL-terminated, as built */
 

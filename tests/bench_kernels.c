@@ -116,7 +116,7 @@ static void measure(const char *name, const char *unit, double work, void (*fn)(
 	fflush(stdout);
 }
 
-struct product {
+struct walk {
 	float *y;
 	const float *x;
 	size_t m;
@@ -126,10 +126,10 @@ struct product {
 
 static void run_product(void *arg)
 {
-	const struct product *p = arg;
+	const struct walk *p = arg;
 
 	for (size_t i = 0; i < p->n; i++)
-		be->linear(p->y, p->w[i].rows, p->x, p->w[i].cols, p->m, &p->w[i]);
+		backend_linear(be, p->y, p->w[i].rows, p->x, p->w[i].cols, p->m, &p->w[i]);
 }
 
 static const struct format {
@@ -149,7 +149,7 @@ static void bench_few(float *y, const float *x)
 		for (size_t s = 0; s < 4; s++) {
 			size_t rows = shapes[s][0], cols = shapes[s][1];
 			struct mat w = packed(formats[f].bits, formats[f].group, rows, cols);
-			struct product p = { y, x, 1, &w, 1 };
+			struct walk p = { y, x, 1, &w, 1 };
 
 			snprintf(name, sizeof name, "gemv %s %zux%zu", formats[f].name, rows, cols);
 			measure(name, "gweights_s", 1e-9 * (double)(rows * cols), run_product, &p);
@@ -169,7 +169,7 @@ static void bench_stack(float *y, const float *x)
 
 	for (size_t f = 0; f < 3; f++) {
 		struct mat w[7 * BLOCKS];
-		struct product p = { y, x, 1, w, 7 * BLOCKS };
+		struct walk p = { y, x, 1, w, 7 * BLOCKS };
 		double bytes = 0;
 
 		for (size_t i = 0; i < 7 * BLOCKS; i++) {
@@ -199,7 +199,7 @@ static void bench_many(float *y, const float *x)
 		dense.type = MAT_F32;
 		dense.data = floats(w.rows * w.cols);
 		for (size_t i = 0; i < sizeof ms / sizeof *ms; i++) {
-			struct product p = { y, x, ms[i], &w, 1 };
+			struct walk p = { y, x, ms[i], &w, 1 };
 			double work = 2e-9 * (double)(ms[i] * w.rows * w.cols);
 
 			snprintf(name, sizeof name, "linear int4g128 %zux%zu m=%zu", w.rows, w.cols,
@@ -269,21 +269,21 @@ static void run_kl(void *arg)
 
 static void run_gemm(void *arg)
 {
-	struct product *p = arg;
+	struct walk *p = arg;
 
 	be->gemm(true, false, 576, 576, 1024, 1, p->x, 576, p->x, 576, 1, p->y, 576);
 }
 
 static void run_swiglu(void *arg)
 {
-	struct product *p = arg;
+	struct walk *p = arg;
 
 	be->swiglu(p->y, p->x, p->x + 7, 512 * 1536);
 }
 
 static void run_rms(void *arg)
 {
-	struct product *p = arg;
+	struct walk *p = arg;
 
 	be->rmsnorm(p->y, p->x, p->x, 512, 576, 1e-5f);
 }
@@ -292,7 +292,7 @@ static void run_rope(void *arg)
 {
 	static int32_t pos[512];
 	static float freq[32];
-	struct product *p = arg;
+	struct walk *p = arg;
 
 	for (int i = 0; i < 512; i++)
 		pos[i] = i;
@@ -304,7 +304,7 @@ static void run_rope(void *arg)
 int main(int argc, char **argv)
 {
 	struct logits l;
-	struct product p = { 0 };
+	struct walk p = { 0 };
 	float *x, *y;
 
 	rng_seed(&rng, 1);

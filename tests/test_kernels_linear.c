@@ -21,7 +21,7 @@ static void check(const struct mat *w, struct rng *r, size_t most)
 	double *mag = malloc(most * w->rows * sizeof *mag);
 	const char *name;
 
-	ref->linear(want, w->rows, x, ldx, most, w);
+	backend_linear(ref, want, w->rows, x, ldx, most, w);
 	magnitudes(mag, x, ldx, most, w);
 	for (size_t i = 0; (b = way(i, &name)); i++)
 		for (size_t t = 0; t < sizeof tokens / sizeof *tokens && tokens[t] <= most; t++) {
@@ -29,7 +29,7 @@ static void check(const struct mat *w, struct rng *r, size_t most)
 			float *y = guarded(((m - 1) * ldy + w->rows) * sizeof *y), gap;
 			double e;
 
-			b->linear(y, ldy, x, ldx, m, w);
+			backend_linear(b, y, ldy, x, ldx, m, w);
 			for (size_t k = 0; k < m; k++)
 				memcpy(got + k * w->rows, y + k * ldy, w->rows * sizeof *y);
 			e = worst(got, want, mag, m * w->rows);
@@ -124,12 +124,12 @@ Test(kernels_linear, many_rows_of_x_are_cut_into_parts_that_meet, .timeout = 120
 	x = guarded_floats(&r, m * w.cols, 1);
 	want = malloc(m * w.rows * sizeof *want);
 	mag = malloc(m * w.rows * sizeof *mag);
-	ref->linear(want, w.rows, x, w.cols, m, &w);
+	backend_linear(ref, want, w.rows, x, w.cols, m, &w);
 	magnitudes(mag, x, w.cols, m, &w);
 	for (size_t i = 0; (b = way(i, &name)); i++) {
 		float *y = guarded(m * w.rows * sizeof *y);
 
-		b->linear(y, w.rows, x, w.cols, m, &w);
+		backend_linear(b, y, w.rows, x, w.cols, m, &w);
 		cr_expect(worst(y, want, mag, m * w.rows) < 1e-5, "%s", name);
 	}
 	free(want);
@@ -161,8 +161,8 @@ Test(kernels_linear, values_of_a_file_may_begin_at_any_byte, .timeout = 60)
 				      *z = guarded(m * 40 * sizeof *z);
 				float *d = guarded(bytes * 4), *e = guarded(bytes * 4);
 
-				b->linear(y, 40, x, w.cols, m, &w);
-				b->linear(z, 40, x, w.cols, m, &odd);
+				backend_linear(b, y, 40, x, w.cols, m, &w);
+				backend_linear(b, z, 40, x, w.cols, m, &odd);
 				cr_expect(
 					!memcmp(y, z, m * 40 * sizeof *y), "%s type %zu", name, t);
 				b->dequant(d, &w, 0, 40);
@@ -267,7 +267,7 @@ static void all_products(
 {
 	for (size_t i = 0; i < n; i++)
 		for (size_t m = 1; m <= 40; m += 13, y += 40 * w[i].rows)
-			b->linear(y, w[i].rows, x, w[i].cols, m, &w[i]);
+			backend_linear(b, y, w[i].rows, x, w[i].cols, m, &w[i]);
 	b->gemm(true, false, 300, 300, 40, 1, x, 300, x, 300, 0, y, 300);
 }
 

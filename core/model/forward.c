@@ -89,6 +89,11 @@ const struct model *fwd_model(const struct fwd *f)
 	return f->m;
 }
 
+void fwd_set_math(struct fwd *f, enum math math)
+{
+	f->math = math;
+}
+
 enum st fwd_embed(struct fwd *f, const int32_t *ids, size_t rows, float *h, struct err *e)
 {
 	const struct model *m = f->m;
@@ -105,15 +110,19 @@ enum st fwd_embed(struct fwd *f, const int32_t *ids, size_t rows, float *h, stru
 
 /* ---- pieces of a block */
 
-static enum st linear(
-	struct pass *p, size_t layer, enum linear_kind k, float *y, const float *x, struct err *e)
+/* n linears from k on, which share x. */
+static enum st linears(struct pass *p, size_t layer, enum linear_kind k, size_t n, float *const *y,
+	const float *x, struct err *e)
 {
-	const struct mat *w = p->view[layer * LINEAR_KINDS + k];
+	size_t first = layer * LINEAR_KINDS + k;
+	struct product set[FWD_SET];
 	enum st st;
 
-	st = fwd_product(p->f->m, y, w->rows, x, w->cols, p->rows, w, p->s, e);
-	if (!st && p->tap)
-		p->tap->fn(p->tap->arg, layer * LINEAR_KINDS + k, x, y, p->rows);
+	for (size_t i = 0; i < n; i++)
+		set[i] = (struct product){ y[i], p->view[first + i]->rows, p->view[first + i] };
+	st = fwd_products(p->f, set, n, x, set[0].w->cols, p->rows, p->s, e);
+	for (size_t i = 0; !st && p->tap && i < n; i++)
+		p->tap->fn(p->tap->arg, first + i, x, y[i], p->rows);
 	return st;
 }
 
@@ -199,18 +208,14 @@ static enum st attention_half(struct pass *p, size_t layer, struct err *e)
 	enum st st;
 
 	normalise(p, f->m->attn_norm[layer]);
-	st = linear(p, layer, LINEAR_Q, f->q, f->norm, e);
-	if (!st)
-		st = linear(p, layer, LINEAR_K, f->k, f->norm, e);
-	if (!st)
-		st = linear(p, layer, LINEAR_V, f->v, f->norm, e);
+	st = linears(p, layer, LINEAR_Q, 3, (float *const[]){ f->q, f->k, f->v }, f->norm, e);
 	if (st)
 		return st;
 	rotate(p);
 	store(p, layer);
 	st = attend(p, layer, e);
 	if (!st)
-		st = linear(p, layer, LINEAR_O, f->norm, f->att, e);
+		st = linears(p, layer, LINEAR_O, 1, &f->norm, f->att, e);
 	if (!st)
 		f->m->be->add(p->h, f->norm, p->rows * f->m->hp.hidden);
 	return st;
@@ -223,16 +228,14 @@ static enum st feed_forward_half(struct pass *p, size_t layer, struct err *e)
 	enum st st;
 
 	normalise(p, f->m->mlp_norm[layer]);
-	st = linear(p, layer, LINEAR_GATE, f->gate, f->norm, e);
-	if (!st)
-		st = linear(p, layer, LINEAR_UP, f->up, f->norm, e);
+	st = linears(p, layer, LINEAR_GATE, 2, (float *const[]){ f->gate, f->up }, f->norm, e);
 	for (at = 0; !st && at < all; at += n) {
 		n = all - at < CALL_VALUES ? all - at : CALL_VALUES;
 		f->m->be->swiglu(f->act + at, f->gate + at, f->up + at, n);
 		st = fwd_stop(p->s, e);
 	}
 	if (!st)
-		st = linear(p, layer, LINEAR_DOWN, f->norm, f->act, e);
+		st = linears(p, layer, LINEAR_DOWN, 1, &f->norm, f->act, e);
 	if (!st)
 		f->m->be->add(p->h, f->norm, p->rows * f->m->hp.hidden);
 	return st;
@@ -301,7 +304,8 @@ enum st fwd_logits(struct fwd *f, const float *h, size_t rows, float *logits, co
 		n = rows - at < f->max_rows ? rows - at : f->max_rows;
 		m->be->rmsnorm(
 			f->norm, h + at * hidden, m->final_norm, n, hidden, (float)m->hp.eps);
-		st = fwd_product(m, logits + at * vocab, vocab, f->norm, hidden, n, &m->head, s, e);
+		st = fwd_products(f, &(struct product){ logits + at * vocab, vocab, &m->head }, 1,
+			f->norm, hidden, n, s, e);
 	}
 	return st;
 }

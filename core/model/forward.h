@@ -20,6 +20,8 @@ BD_MUST_USE enum st fwd_new(struct fwd **out, const struct model *m, size_t max_
 	struct err *e);
 void fwd_free(struct fwd *f);
 const struct model *fwd_model(const struct fwd *f);
+/* How products with the linears and the head are computed from now on; MATH_F32 at first. */
+void fwd_set_math(struct fwd *f, enum math math);
 
 /* Keys and values of one sequence, all layers, float. */
 struct kv {

@@ -10,6 +10,7 @@ enum { FWD_SEQS = 64 };
 struct fwd {
 	const struct model *m;
 	size_t max_rows;
+	enum math math;
 	/* [max_rows] rows each; k, v and act share memory with nothing that is alive when
 	 * they are (see fwd_new) */
 	float *norm, *q, *k, *v, *att, *gate, *up, *act, *h;
@@ -21,9 +22,11 @@ struct fwd {
 
 enum { FWD_HEAD_ROWS = 64 };
 
-/* y = x W^T in calls of bounded length, polling between them. */
-BD_MUST_USE enum st fwd_product(const struct model *m, float *y, size_t ldy, const float *x,
-	size_t ldx, size_t rows, const struct mat *w, const struct sink *s, struct err *e);
+/* The n <= FWD_SET products of x[rows][ldx] in calls of bounded length, polling between them:
+ * one call for all where they are short. */
+enum { FWD_SET = 4 };
+BD_MUST_USE enum st fwd_products(const struct fwd *f, const struct product *p, size_t n,
+	const float *x, size_t ldx, size_t rows, const struct sink *s, struct err *e);
 BD_MUST_USE enum st fwd_stop(const struct sink *s, struct err *e); /* ST_CANCELLED or ST_OK */
 
 #endif

@@ -1,4 +1,4 @@
-/* product.c - one matrix product, cut so that nobody waits for it. */
+/* product.c - matrix products, cut so that nobody waits for them. */
 #include "core/model/fwd.h"
 
 /* Two slow cores do about 30 GFLOP/s: 35 ms a call.  Rows of activations are cut
@@ -20,9 +20,10 @@ static size_t rows_of_w(const struct mat *w, size_t m)
 	return (tiles + calls - 1) / calls * MAT_TILE;
 }
 
-enum st fwd_product(const struct model *m, float *y, size_t ldy, const float *x, size_t ldx,
-	size_t rows, const struct mat *w, const struct sink *s, struct err *e)
+static enum st one_product(const struct fwd *f, const struct product *p, const float *x, size_t ldx,
+	size_t rows, const struct sink *s, struct err *e)
 {
+	const struct mat *w = p->w;
 	size_t r, n, at, step, wn;
 
 	for (r = 0; r < rows; r += n) {
@@ -33,10 +34,28 @@ enum st fwd_product(const struct model *m, float *y, size_t ldy, const float *x,
 
 			wn = w->rows - at < step ? w->rows - at : step;
 			part = wn == w->rows ? *w : mat_rows(w, at, wn);
-			m->be->linear(y + r * ldy + at, ldy, x + r * ldx, ldx, n, &part);
+			f->m->be->products(&(struct product){ p->y + r * p->ldy + at, p->ldy, &part },
+				1, x + r * ldx, ldx, n, f->math);
 			if (fwd_stop(s, e))
 				return ST_CANCELLED;
 		}
 	}
 	return ST_OK;
+}
+
+enum st fwd_products(const struct fwd *f, const struct product *p, size_t n, const float *x,
+	size_t ldx, size_t rows, const struct sink *s, struct err *e)
+{
+	double flop = 0;
+	enum st st = ST_OK;
+
+	for (size_t i = 0; i < n; i++)
+		flop += 2.0 * (double)rows * (double)p[i].w->cols * (double)p[i].w->rows;
+	if (flop < CALL_FLOP && rows <= CALL_ROWS) {
+		f->m->be->products(p, n, x, ldx, rows, f->math);
+		return fwd_stop(s, e);
+	}
+	for (size_t i = 0; !st && i < n; i++)
+		st = one_product(f, &p[i], x, ldx, rows, s, e);
+	return st;
 }

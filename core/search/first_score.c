@@ -35,7 +35,7 @@ static void compare(struct walk *w, const struct mat *q, size_t fmt, size_t kind
 		double num, den;
 
 		n = rows - r < step ? rows - r : step;
-		be->linear(sc->y, q->rows, x + r * q->cols, q->cols, n, q);
+		backend_linear(be, sc->y, q->rows, x + r * q->cols, q->cols, n, q);
 		be->sq_diff(&num, &den, sc->y, y + r * q->rows, n * q->rows);
 		sc->sum[kind][fmt] += num;
 		if (sink_poll(w->s)) {

@@ -10,10 +10,43 @@
 
 #include "kernels/ref/ref.h"
 
-enum { LEAVES = 3 };
+static bool have_plain(void)
+{
+	return true;
+}
+
+#if defined(__x86_64__)
+static bool have_avx2(void)
+{
+	/* every processor with AVX2 and FMA has F16C, too */
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static bool have_avx512(void)
+{
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+#endif
+
+/* Slowest first; each needs the ones before it, and takes from them what it lacks.  A new
+ * one is one line. */
+static const struct level {
+	const struct leaf *leaf;
+	bool (*have)(void);
+} levels[] = {
+	{ &leaf_plain, have_plain },
+#if defined(__x86_64__)
+	{ &leaf_avx2, have_avx2 },
+	{ &leaf_avx512, have_avx512 },
+#endif
+};
+
+enum { LEVELS = sizeof levels / sizeof *levels };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static const struct leaf *leaves[LEAVES + 1]; /* what the processor can run, slowest first */
+static struct leaf leaves[LEVELS]; /* what the processor can run, slowest first */
+static size_t n_leaves;
 static const struct leaf *in_use;
 static const char *unknown; /* what BITDIAL_CPU asked for in vain */
 
@@ -30,30 +63,35 @@ static void quiet_blas(void)
 		end();
 }
 
+/* A leaf with what it lacks from the one below. */
+static struct leaf over(struct leaf below, const struct leaf *l)
+{
+	below.name = l->name;
+	if (l->mm.mul)
+		below.mm = l->mm;
+	if (l->v.rmsnorm)
+		below.v = l->v;
+	return below;
+}
+
 static void choose(void)
 {
 	const char *want = getenv("BITDIAL_CPU");
-	size_t n = 0;
 
 	quiet_blas();
-	leaves[n++] = &leaf_plain;
 #if defined(__x86_64__)
 	__builtin_cpu_init();
-	/* every processor with AVX2 and FMA has F16C, too */
-	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-		leaves[n++] = &leaf_avx2;
-		if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-			__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-			leaves[n++] = &leaf_avx512;
-	}
 #endif
-	in_use = leaves[n - 1];
+	for (; n_leaves < LEVELS && levels[n_leaves].have(); n_leaves++)
+		leaves[n_leaves] = n_leaves ? over(leaves[n_leaves - 1], levels[n_leaves].leaf)
+					    : *levels[0].leaf;
+	in_use = &leaves[n_leaves - 1];
 	if (!want || !*want)
 		return;
 	unknown = want;
-	for (size_t i = 0; leaves[i]; i++)
-		if (!strcmp(leaves[i]->name, want)) {
-			in_use = leaves[i];
+	for (size_t i = 0; i < n_leaves; i++)
+		if (!strcmp(leaves[i].name, want)) {
+			in_use = &leaves[i];
 			unknown = NULL;
 		}
 }
@@ -67,7 +105,7 @@ const struct leaf *cpu_leaf(void)
 const struct leaf *cpu_leaf_at(size_t i)
 {
 	pthread_once(&once, choose);
-	return leaves[i];
+	return i < n_leaves ? &leaves[i] : NULL;
 }
 
 void cpu_use(const struct leaf *l)
@@ -79,7 +117,7 @@ void cpu_use(const struct leaf *l)
 static int score(void)
 {
 	/* without AVX2 it still has OpenBLAS and threads */
-	return cpu_leaf() == &leaf_plain ? 10 : 100;
+	return cpu_leaf() == leaves ? 10 : 100;
 }
 
 static const char *path(void)
@@ -87,9 +125,9 @@ static const char *path(void)
 	static char text[128];
 	size_t at = (size_t)snprintf(text, sizeof text, "%s (of", cpu_leaf()->name);
 
-	for (size_t i = 0; leaves[i] && at < sizeof text; i++)
+	for (size_t i = 0; i < n_leaves && at < sizeof text; i++)
 		at += (size_t)snprintf(
-			text + at, sizeof text - at, "%s %s", i ? "," : "", leaves[i]->name);
+			text + at, sizeof text - at, "%s %s", i ? "," : "", leaves[i].name);
 	if (at < sizeof text)
 		at += (size_t)snprintf(text + at, sizeof text - at, ")");
 	if (unknown && at < sizeof text)
@@ -109,7 +147,7 @@ const struct backend bd_backend_cpu = {
 	.put = ref_copy,
 	.get = ref_copy,
 	.copy = ref_copy,
-	.linear = cpu_linear,
+	.products = cpu_products,
 	.dequant = cpu_dequant,
 	.embed = cpu_embed,
 	.gemm = cpu_gemm,

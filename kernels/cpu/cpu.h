@@ -19,7 +19,8 @@ const struct leaf *cpu_leaf(void);
 const struct leaf *cpu_leaf_at(size_t i);
 void cpu_use(const struct leaf *l);
 
-void cpu_linear(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const struct mat *w);
+void cpu_products(const struct product *p, size_t n, const float *x, size_t ldx, size_t m,
+	enum math math);
 void cpu_dequant(float *out, const struct mat *w, size_t first, size_t n);
 void cpu_embed(float *y, const struct mat *w, const int32_t *ids, size_t m);
 void cpu_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,

@@ -1,8 +1,9 @@
 /* leaf.h - what the cpu backend computes on one thread, once for each instruction set.
  *
- * A leaf knows no threads and allocates nothing; scratch comes from its caller.  All
- * three are the same source (*.inc) over the lanes of lanes.h.  Which one runs is
- * chosen in cpu.c.
+ * A leaf knows no threads and allocates nothing; scratch comes from its caller.  Most are
+ * the same source (*.inc) over the lanes of lanes.h; one with instructions for some of it
+ * only leaves the other members empty and gets those of the leaf below it.  Which one runs
+ * is chosen in cpu.c.
  */
 #ifndef BD_KERNELS_CPU_LEAF_H
 #define BD_KERNELS_CPU_LEAF_H

@@ -91,23 +91,31 @@ static void linear_panels(struct linear *l)
 	pool_run(panel_part, l, pieces(l->w->rows, l->step) * l->columns);
 }
 
-void cpu_linear(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const struct mat *w)
+static void in_float(
+	float *y, size_t ldy, const float *x, size_t ldx, size_t m, const struct mat *w)
 {
 	struct linear l = { .y = y, .x = x, .ldy = ldy, .ldx = ldx, .m = m, .w = w };
 	size_t few = 2 * LEAF_FEW;
 
 	if (!m || !w->rows || !w->cols)
 		return;
-	if (w->type == MAT_MIX) {
-		mix_linear(cpu_linear, y, ldy, x, ldx, m, w);
-		return;
-	}
 	if (w->type == MAT_INT && m * mat_groups(w->cols, w->group) > SCRATCH_FLOATS)
 		few = 0;
 	if (m <= few)
 		linear_few(&l);
 	else
 		linear_panels(&l);
+}
+
+void cpu_products(const struct product *p, size_t n, const float *x, size_t ldx, size_t m,
+	enum math math)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (p[i].w->type == MAT_MIX)
+			mix_product(cpu_products, &p[i], x, ldx, m, math);
+		else
+			in_float(p[i].y, p[i].ldy, x, ldx, m, p[i].w);
+	}
 }
 
 struct rows {

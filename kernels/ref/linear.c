@@ -25,14 +25,11 @@ static void piece(const struct mat *w, size_t row, size_t c, size_t n, float *ou
 	mat_row_f32(&part, lane, out);
 }
 
-void ref_linear(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const struct mat *w)
+static void in_float(
+	float *y, size_t ldy, const float *x, size_t ldx, size_t m, const struct mat *w)
 {
 	enum { TOKENS = 16 };
 
-	if (w->type == MAT_MIX) {
-		mix_linear(ref_linear, y, ldy, x, ldx, m, w);
-		return;
-	}
 	for (size_t first = 0; first < m; first += TOKENS) {
 		size_t tokens = m - first < TOKENS ? m - first : TOKENS;
 
@@ -52,6 +49,17 @@ void ref_linear(float *y, size_t ldy, const float *x, size_t ldx, size_t m, cons
 			for (size_t t = 0; t < tokens; t++)
 				y[(first + t) * ldy + r] = (float)sum[t];
 		}
+	}
+}
+
+void ref_products(const struct product *p, size_t n, const float *x, size_t ldx, size_t m,
+	enum math math)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (p[i].w->type == MAT_MIX)
+			mix_product(ref_products, &p[i], x, ldx, m, math);
+		else
+			in_float(p[i].y, p[i].ldy, x, ldx, m, p[i].w);
 	}
 }
 
