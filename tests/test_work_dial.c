@@ -284,3 +284,22 @@ Test(work_dial, another_model_forgets_pins_and_points_but_not_the_budget)
 	cr_assert_not(last->in_nats);
 	cr_assert_neq(dial_undo(dial, false, &e), ST_OK);
 }
+
+Test(work_dial, a_guard_is_made_of_formats_and_never_of_mixes)
+{
+	struct snap_model *m = model(1);
+	uint8_t choice[N];
+	struct err e;
+
+	cr_assert_eq(format_parse(&m->format[1], "int4g64:1+int2g64", &e), ST_OK, "%s", e.msg);
+	dial_model(dial, m);
+	snap_unref(&m->snap);
+	cr_assert_eq(dial_damage(dial, damage, se, true, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(dial_budget(dial, 6, &e), ST_OK, "%s", e.msg);
+	for (int g = 0; g < GUARDS; g++) {
+		cr_assert(dial_guard(dial, (enum guard)g, 1, choice, N), "%s", guard_name[g]);
+		for (size_t i = 0; i < N; i++)
+			cr_assert_neq(choice[i], 1, "%s takes a mix", guard_name[g]);
+	}
+	read_all();
+}

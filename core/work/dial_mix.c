@@ -4,21 +4,28 @@
 #include "core/base/alloc.h"
 #include "core/work/dial_private.h"
 
+double *dial_layers_only(const struct dial *d, const struct solved *s)
+{
+	size_t nk = d->m->n * d->m->k;
+	double *damage = xarray(nk + 1, sizeof *damage);
+
+	for (size_t i = 0; i < nk; i++)
+		damage[i] = format_is_mix(d->m->format[i % d->m->k]) ? (double)NAN : s->damage[i];
+	return damage;
+}
+
 struct front *dial_layers(const struct dial *d, const struct solved *s)
 {
 	struct front_input in = dial_input(d->m, s, NULL);
-	size_t nk = d->m->n * d->m->k, mixes = 0;
 	struct front *f = NULL;
+	size_t mixes = 0;
 	double *damage;
 
 	for (size_t k = 0; k < d->m->k; k++)
 		mixes += format_is_mix(d->m->format[k]);
 	if (!mixes)
 		return NULL;
-	damage = xarray(nk + 1, sizeof *damage);
-	for (size_t i = 0; i < nk; i++)
-		damage[i] = format_is_mix(d->m->format[i % d->m->k]) ? (double)NAN : s->damage[i];
-	in.damage = damage;
+	in.damage = damage = dial_layers_only(d, s);
 	if (front_new(&f, &in, NULL)) /* a linear that nothing but mixes is known of */
 		f = NULL;
 	xfree(damage);

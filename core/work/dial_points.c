@@ -146,8 +146,11 @@ bool dial_guard(struct dial *d, enum guard g, uint64_t seed, uint8_t *choice, si
 	pthread_mutex_lock(&d->mu);
 	if (d->m && d->now && d->has_choice && d->m->n == n) {
 		struct front_input in = dial_input(d->m, d->now, &d->rules);
+		double *layers = dial_layers_only(d, d->now);
 
+		in.damage = layers; /* a guard is what one would make without a search */
 		has = guard_layout(g, &in, d->answer_bytes, seed, choice, &bytes);
+		xfree(layers);
 	}
 	pthread_mutex_unlock(&d->mu);
 	return has;

@@ -85,6 +85,8 @@ void dial_solve_at(const struct dial *d, uint64_t bytes, uint8_t *choice, struct
 void dial_solve(struct dial *d);
 /* The front of these damages without mixes, NULL where there are none; and what is predicted
  * for its layout within these bytes, 0: nothing. */
+/* Its damages, those of mixes not to be used; xfree. */
+double *dial_layers_only(const struct dial *d, const struct solved *s);
 struct front *dial_layers(const struct dial *d, const struct solved *s);
 double dial_layer_kl(const struct dial *d, uint64_t bytes);
 void dial_solved_unref(struct solved *s);

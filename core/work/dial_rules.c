@@ -202,7 +202,10 @@ static enum st lay_down(struct dial *d, struct dial_rules *r, struct err *e)
 	return st;
 }
 
-enum st dial_pin(struct dial *d, const char *pattern, int fmt, size_t *matched, struct err *e)
+/* Pins or floors: what of each linear the pattern names becomes fmt, or where that is -2 the
+ * format it has now.  `least` is the lowest fmt there can be. */
+static enum st rule(struct dial *d, const char *name, bool floor, const char *pattern, int fmt,
+	int least, size_t *matched, struct err *e)
 {
 	struct dial_rules r;
 	enum st st;
@@ -211,43 +214,30 @@ enum st dial_pin(struct dial *d, const char *pattern, int fmt, size_t *matched, 
 	pthread_mutex_lock(&d->mu);
 	if (!d->m || !d->now)
 		st = dial_no_model(e);
-	else if (fmt < -2 || fmt >= (int)d->m->k)
-		st = err_set(e, ST_INVALID, "pin: the dial has no format %d", fmt);
+	else if (fmt < least || fmt >= (int)d->m->k)
+		st = err_set(e, ST_INVALID, "%s: the dial has no format %d", name, fmt);
 	else
 		st = match(d, pattern, matched, e);
 	if (!st) {
 		r = rules_copy(&d->rules, d->m->n);
 		for (size_t i = 0; i < d->m->n; i++)
 			if (is(pattern, i))
-				r.pin[i] = (int8_t)(fmt == -2 ? d->choice[i] : fmt);
+				(floor ? r.floor : r.pin)[i] =
+					(int8_t)(fmt == -2 ? d->choice[i] : fmt);
 		st = lay_down(d, &r, e);
 	}
 	pthread_mutex_unlock(&d->mu);
 	return st;
 }
 
+enum st dial_pin(struct dial *d, const char *pattern, int fmt, size_t *matched, struct err *e)
+{
+	return rule(d, "pin", false, pattern, fmt, -2, matched, e);
+}
+
 enum st dial_floor(struct dial *d, const char *pattern, int fmt, size_t *matched, struct err *e)
 {
-	struct dial_rules r;
-	enum st st;
-
-	*matched = 0;
-	pthread_mutex_lock(&d->mu);
-	if (!d->m || !d->now)
-		st = dial_no_model(e);
-	else if (fmt < 0 || fmt >= (int)d->m->k)
-		st = err_set(e, ST_INVALID, "floor: the dial has no format %d", fmt);
-	else
-		st = match(d, pattern, matched, e);
-	if (!st) {
-		r = rules_copy(&d->rules, d->m->n);
-		for (size_t i = 0; i < d->m->n; i++)
-			if (is(pattern, i))
-				r.floor[i] = (int8_t)fmt;
-		st = lay_down(d, &r, e);
-	}
-	pthread_mutex_unlock(&d->mu);
-	return st;
+	return rule(d, "floor", true, pattern, fmt, 0, matched, e);
 }
 
 /* ---- ties */

@@ -215,7 +215,7 @@ void session_want_exact(struct session *s)
 		deed_submit(s, &job_exact, deed_new(s, NULL, NULL));
 }
 
-static enum st turned(struct session *s, enum st st)
+enum st session_turned(struct session *s, enum st st)
 {
 	if (!st) {
 		session_want_exact(s);
@@ -226,12 +226,12 @@ static enum st turned(struct session *s, enum st st)
 
 enum st session_budget(struct session *s, double bpw, struct err *e)
 {
-	return turned(s, dial_budget(s->dial, bpw, e));
+	return session_turned(s, dial_budget(s->dial, bpw, e));
 }
 
 enum st session_budget_bytes(struct session *s, uint64_t bytes, struct err *e)
 {
-	return turned(s, dial_bytes(s->dial, bytes, e));
+	return session_turned(s, dial_bytes(s->dial, bytes, e));
 }
 
 double session_budget_now(const struct session *s)
@@ -276,24 +276,24 @@ enum st session_pin(
 
 	if (!st && format)
 		st = session_format_of(s, format, &fmt, e);
-	return turned(s, st ? st : dial_pin(s->dial, pattern, fmt, matched, e));
+	return session_turned(s, st ? st : dial_pin(s->dial, pattern, fmt, matched, e));
 }
 
 enum st session_free_pin(struct session *s, const char *pattern, size_t *matched, struct err *e)
 {
 	enum st st = need_model(s, "free", e);
 
-	return turned(s, st ? st : dial_pin(s->dial, pattern, -1, matched, e));
+	return session_turned(s, st ? st : dial_pin(s->dial, pattern, -1, matched, e));
 }
 
 enum st session_undo(struct session *s, struct err *e)
 {
-	return turned(s, dial_undo(s->dial, false, e));
+	return session_turned(s, dial_undo(s->dial, false, e));
 }
 
 enum st session_redo(struct session *s, struct err *e)
 {
-	return turned(s, dial_undo(s->dial, true, e));
+	return session_turned(s, dial_undo(s->dial, true, e));
 }
 
 /* ---- jobs */

@@ -3,16 +3,9 @@
 
 #include "core/work/session_private.h"
 
-static enum st turned(struct session *s, enum st st)
-{
-	if (!st)
-		session_want_exact(s);
-	return st;
-}
-
 enum st session_ask(struct session *s, const struct ask *a, struct dial_reached *r, struct err *e)
 {
-	return turned(s, dial_ask(s->dial, a, r, e));
+	return session_turned(s, dial_ask(s->dial, a, r, e));
 }
 
 enum st session_floor(
@@ -23,12 +16,12 @@ enum st session_floor(
 
 	if (strcmp(format, "any"))
 		st = session_format_of(s, format, &fmt, e);
-	return turned(s, st ? st : dial_floor(s->dial, pattern, fmt, matched, e));
+	return session_turned(s, st ? st : dial_floor(s->dial, pattern, fmt, matched, e));
 }
 
 enum st session_tie(struct session *s, const char *what, size_t *units, struct err *e)
 {
-	return turned(s, dial_tie(s->dial, what, units, e));
+	return session_turned(s, dial_tie(s->dial, what, units, e));
 }
 
 enum st session_price(
@@ -44,7 +37,7 @@ enum st session_mark(struct session *s, enum dial_mark_verb verb, bool *marked, 
 
 enum st session_to_mark(struct session *s, struct err *e)
 {
-	return turned(s, dial_to_mark(s->dial, e));
+	return session_turned(s, dial_to_mark(s->dial, e));
 }
 
 enum st session_better(struct session *s, struct err *e)

@@ -95,6 +95,9 @@ void session_change(struct session *s, const char *formats, size_t tokens, bool 
 uint32_t deed_submit(struct session *s, const struct job_class *c, struct deed *d);
 /* The index of a format of the dial by name, or by its bits alone ("4"). */
 BD_MUST_USE enum st session_format_of(struct session *s, const char *name, int *fmt, struct err *e);
+/* The dial was moved, unless st says that it could not be: the layout is measured when it has
+ * rested, and the exact programme follows.  Gives st back. */
+enum st session_turned(struct session *s, enum st st);
 /* Any thread: the exact programme for the front as it is, unless it is there. */
 void session_want_exact(struct session *s);
 
