@@ -40,7 +40,7 @@ static const struct option {
 	{ "max-tokens", "N", COUNT, offsetof(struct args, max_tokens), "longest answer (512)" },
 	{ "temp", "X", NUMBER, offsetof(struct args, temp), "temperature; 0 is the likeliest token" },
 	{ "seed", "N", SIGNED, offsetof(struct args, seed), "of the sampler" },
-	{ "stats", NULL, FLAG, offsetof(struct args, stats), "speed of the answer on stderr" },
+	{ "stats", NULL, FLAG, offsetof(struct args, stats), "speed of the answer, and where its time went, on stderr" },
 	{ "template", "NAME", STRING, offsetof(struct args, template),
 		"chat template: chatml llama2 llama3 mistral phi3 zephyr" },
 	{ "o", "PATH", STRING, offsetof(struct args, out), "where to write" },

@@ -250,6 +250,16 @@ static void chat_json(const struct snap_chat *c)
 	json_put_f64(&o, "stored_bpw", c->stats.bpw);
 	json_put_f64(&o, "ttft_ms", c->stats.ttft_ms);
 	json_put_f64(&o, "tok_s", c->stats.tok_s);
+	json_open(&o, "shares", '{');
+	json_put_f64(&o, "linears", c->stats.shares.linears);
+	json_put_f64(&o, "head", c->stats.shares.head);
+	json_put_f64(&o, "attention", c->stats.shares.attention);
+	json_put_f64(&o, "sampling", c->stats.shares.sampling);
+	json_put_f64(&o, "other", c->stats.shares.other);
+	json_put_f64(&o, "waiting", c->stats.shares.waiting);
+	json_close(&o, '}');
+	json_put_f64(&o, "read_gb_s", c->stats.read_rate * 1e-9);
+	json_put_f64(&o, "wall_gb_s", c->stats.wall_rate * 1e-9);
 	json_put_str(&o, "end", c->stats.end);
 	verb_json(&o);
 }
@@ -257,6 +267,7 @@ static void chat_json(const struct snap_chat *c)
 int verb_chat(const struct args *a)
 {
 	struct answer an = { .quiet = a->json };
+	char shares[SHARES_TEXT];
 	struct chat_source src = { answer_view, &an, answer_wrote };
 	struct sampler_options so = sampler_default;
 	struct layout l = { 0 };
@@ -285,6 +296,8 @@ int verb_chat(const struct args *a)
 		chat_system(c, a->system);
 		chat_say(c, a->prompt);
 		st = chat_answer(c, &src, verb_sink(), &e);
+		if (a->stats && !st)
+			chat_measure_wall(c);
 		snap = chat_snapshot(c);
 		if (!a->json)
 			putchar('\n');
@@ -294,6 +307,8 @@ int verb_chat(const struct args *a)
 			verb_note("%zu tokens, %.1f tok/s, first after %.0f ms, %s",
 				snap->stats.answer_tokens, snap->stats.tok_s, snap->stats.ttft_ms,
 				snap->stats.end);
+		if (a->stats && !st && *chat_shares_text(&snap->stats, shares))
+			verb_note("%s", shares);
 		snap_unref(&snap->snap);
 	}
 	chat_free(c);

@@ -73,6 +73,10 @@ struct backend {
 	void (*get)(void *host, const void *src, size_t bytes);
 	void (*copy)(void *dst, const void *src, size_t bytes);
 
+	/* Bytes a second that it reads from its memory at best, measured now (a tenth of a
+	 * second); 0: it cannot be told.  No result hangs on it. */
+	double (*read_rate)(void);
+
 	/* Each product of x[m][ldx], whose rows have w->cols values, the same number for all. */
 	void (*products)(const struct product *p, size_t n, const float *x, size_t ldx, size_t m,
 		enum math math);

@@ -100,6 +100,27 @@ size_t mat_stat_count(size_t rows, size_t cols, size_t group)
 	return tiles_of(rows) * MAT_TILE * mat_groups(cols, group);
 }
 
+uint64_t mat_bytes(const struct mat *w)
+{
+	struct mat high, low;
+
+	switch (w->type) {
+	case MAT_F32:
+		return (uint64_t)w->rows * w->cols * sizeof(float);
+	case MAT_F16:
+	case MAT_BF16:
+		return (uint64_t)w->rows * w->cols * sizeof(uint16_t);
+	case MAT_INT:
+		return mat_code_bytes(w->bits, w->rows, w->cols) +
+		       2 * sizeof *w->scale * mat_stat_count(w->rows, w->cols, w->group);
+	case MAT_MIX:
+		break;
+	}
+	high = mat_part(w, true);
+	low = mat_part(w, false);
+	return mat_bytes(&high) + mat_bytes(&low);
+}
+
 void mat_pack(uint32_t *words, int bits, size_t rows, size_t cols, const uint8_t *codes)
 {
 	memset(words, 0, mat_code_bytes(bits, rows, cols));

@@ -49,6 +49,8 @@ size_t mat_groups(size_t cols, size_t group);            /* groups of one row, r
 size_t mat_code_bytes(int bits, size_t rows, size_t cols);  /* packed words, padding included */
 size_t mat_stat_count(size_t rows, size_t cols, size_t group); /* fp16 values in scale (and in offset) */
 
+uint64_t mat_bytes(const struct mat *w); /* of all its elements or codes and stats, padding included */
+
 /* Pack codes [rows][cols] (one a byte, each below 2^bits) and stats [rows][groups]
  * into memory of the sizes above. */
 void mat_pack(uint32_t *words, int bits, size_t rows, size_t cols, const uint8_t *codes);

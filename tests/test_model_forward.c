@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/clock.h"
 #include "core/model/forward.h"
 #include "tests/lib_model.h"
 
@@ -198,6 +199,44 @@ Test(forward, a_tap_sees_each_linear_of_the_blocks_once_with_its_input_and_outpu
 	cr_assert(s.right);
 	fwd_free(f);
 	m->be->free(h);
+	xfree(ids);
+	model_free(m);
+}
+
+/* ---- where the time goes */
+
+Test(forward, a_step_reads_every_weight_once_and_its_parts_are_no_more_than_it)
+{
+	struct model *m = lib_demo("cpu", 1);
+	int32_t *ids = lib_ids(2, m->hp.vocab, 9);
+	float *logits = xarray(m->hp.vocab, sizeof *logits);
+	struct fwd_times t = { { 0 }, 0 };
+	struct fwd *f = NULL;
+	struct kv *kv = NULL;
+	uint64_t bytes = mat_bytes(&m->head);
+	double began, sum = 0;
+
+	for (size_t i = 0; i < m->n_linears; i++)
+		bytes += mat_bytes(m->ref[i]);
+	cr_assert_eq(fwd_new(&f, m, 8, NULL), ST_OK);
+	cr_assert_eq(kv_new(&kv, m, 8, NULL), ST_OK);
+	cr_assert_eq(fwd_prompt(f, m->ref, kv, ids, 1, logits, NULL, NULL), ST_OK);
+	fwd_time(f, &t);
+	began = clock_now();
+	cr_assert_eq(fwd_step(f, m->ref, &kv, ids + 1, 1, logits, NULL, NULL), ST_OK);
+	began = clock_now() - began;
+	cr_assert_eq(t.bytes, bytes);
+	for (int i = 0; i < FWD_PARTS; i++) {
+		cr_assert_gt(t.seconds[i], 0);
+		sum += t.seconds[i];
+	}
+	cr_assert_leq(sum, began);
+	fwd_time(f, NULL);
+	cr_assert_eq(fwd_step(f, m->ref, &kv, ids + 1, 1, logits, NULL, NULL), ST_OK);
+	cr_assert_eq(t.bytes, bytes);
+	kv_free(kv);
+	fwd_free(f);
+	xfree(logits);
 	xfree(ids);
 	model_free(m);
 }

@@ -280,3 +280,27 @@ Test(session_chat, it_answers_while_the_scan_goes_on)
 	settle();
 	cr_assert_geq(w.chat->n, 4);
 }
+
+Test(session_chat, the_shares_of_a_token_make_up_its_time)
+{
+	const struct chat_shares *p;
+	char text[SHARES_TEXT];
+
+	ok(session_say(s, "hello", &e));
+	settle();
+	p = &w.chat->stats.shares;
+	cr_assert_gt(w.chat->stats.answer_tokens, 1);
+	cr_assert_gt(p->linears, 0);
+	cr_assert_gt(p->head, 0);
+	cr_assert_gt(p->sampling, 0);
+	cr_assert_geq(p->other, 0);
+	cr_assert_geq(p->waiting, 0);
+	cr_assert_float_eq(p->linears + p->head + p->attention + p->sampling + p->other +
+				   p->waiting,
+		1, 1e-9);
+	cr_assert_gt(w.chat->stats.read_rate, 0);
+	cr_assert_gt(w.chat->stats.wall_rate, 0);
+	chat_shares_text(&w.chat->stats, text);
+	cr_assert(strstr(text, " GB/s  linears "), "%s", text);
+	cr_assert_str_empty(chat_shares_text(&(struct chat_stats){ .tok_s = 1 }, text));
+}

@@ -116,13 +116,19 @@ static void draw_hint(const struct canvas *all)
 static void draw_hud(const struct tui *t, struct canvas *all)
 {
 	double seconds = t->now - t->started;
-	char buf[128];
+	char buf[SHARES_TEXT + 16], shares[SHARES_TEXT];
 
 	snprintf(buf, sizeof buf,
 		" %lu frames %.2f ms  key p50 %.1f p99 %.1f worst %.1f ms  %.1f kB/s ",
 		t->stats.frames, t->stats.draw_ms, t->stats.p50_ms, t->stats.p99_ms,
 		t->stats.worst_ms, seconds > 0 ? (double)t->stats.bytes / seconds / 1000 : 0);
 	canvas_right(all, all->w, 1, ROLE_SEL, buf);
+	if (*chat_shares_text(&t->chat, shares)) {
+		int n = snprintf(buf, sizeof buf, " a token: %s ", shares);
+
+		/* wider than the screen: the beginning says most */
+		canvas_text(all, all->w > n ? all->w - n : 0, 2, ROLE_SEL, buf);
+	}
 }
 
 /* Too small for panels: what runs, in as many lines as there are. */

@@ -148,7 +148,9 @@ static void hear(struct tui *t, const struct event *ev)
 		hold((const void **)&t->map, ev->snap);
 		break;
 	case EV_CHAT:
-		t->streaming = ev->snap && ((const struct snap_chat *)ev->snap)->stats.streaming;
+		if (ev->snap)
+			t->chat = ((const struct snap_chat *)ev->snap)->stats;
+		t->streaming = ev->snap && t->chat.streaming;
 		break;
 	case EV_AB:
 		t->streaming = ev->snap &&

@@ -104,6 +104,7 @@ struct tui {
 	const struct snap_front *front;
 	const struct snap_map *map;
 	bool streaming;
+	struct chat_stats chat; /* of the last conversation event */
 	size_t cursor; /* linear under the crosshair */
 	int64_t view;  /* enum view_bits */
 

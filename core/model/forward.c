@@ -89,6 +89,11 @@ const struct model *fwd_model(const struct fwd *f)
 	return f->m;
 }
 
+void fwd_time(struct fwd *f, struct fwd_times *t)
+{
+	f->times = t;
+}
+
 void fwd_set_math(struct fwd *f, enum math math)
 {
 	f->math = math;
@@ -120,7 +125,7 @@ static enum st linears(struct pass *p, size_t layer, enum linear_kind k, size_t 
 
 	for (size_t i = 0; i < n; i++)
 		set[i] = (struct product){ y[i], p->view[first + i]->rows, p->view[first + i] };
-	st = fwd_products(p->f, set, n, x, set[0].w->cols, p->rows, p->s, e);
+	st = fwd_products(p->f, FWD_LINEARS, set, n, x, set[0].w->cols, p->rows, p->s, e);
 	for (size_t i = 0; !st && p->tap && i < n; i++)
 		p->tap->fn(p->tap->arg, first + i, x, y[i], p->rows);
 	return st;
@@ -166,6 +171,14 @@ static void store(const struct pass *p, size_t layer)
 	}
 }
 
+static void run_attention(const struct fwd *f, size_t n, const struct attn_shape *shape)
+{
+	double began = fwd_clock(f);
+
+	f->m->be->attention(f->att, f->q, f->seq, n, shape);
+	fwd_spent(f, FWD_ATTENTION, began);
+}
+
 static enum st attend(const struct pass *p, size_t layer, struct err *e)
 {
 	const struct model *m = p->f->m;
@@ -190,16 +203,16 @@ static enum st attend(const struct pass *p, size_t layer, struct err *e)
 			flop += per_key * (double)step * (double)(past + r + step);
 			if (n < FWD_SEQS && flop < ATTN_FLOP)
 				continue;
-			m->be->attention(p->f->att, p->f->q, p->f->seq, n, &shape);
+			run_attention(p->f, n, &shape);
 			n = 0;
 			flop = 0;
-			if (fwd_stop(p->s, e))
+			if (fwd_stop(p->f, p->s, e))
 				return ST_CANCELLED;
 		}
 	}
 	if (n)
-		m->be->attention(p->f->att, p->f->q, p->f->seq, n, &shape);
-	return fwd_stop(p->s, e);
+		run_attention(p->f, n, &shape);
+	return fwd_stop(p->f, p->s, e);
 }
 
 static enum st attention_half(struct pass *p, size_t layer, struct err *e)
@@ -232,7 +245,7 @@ static enum st feed_forward_half(struct pass *p, size_t layer, struct err *e)
 	for (at = 0; !st && at < all; at += n) {
 		n = all - at < CALL_VALUES ? all - at : CALL_VALUES;
 		f->m->be->swiglu(f->act + at, f->gate + at, f->up + at, n);
-		st = fwd_stop(p->s, e);
+		st = fwd_stop(p->f, p->s, e);
 	}
 	if (!st)
 		st = linears(p, layer, LINEAR_DOWN, 1, &f->norm, f->act, e);
@@ -304,7 +317,7 @@ enum st fwd_logits(struct fwd *f, const float *h, size_t rows, float *logits, co
 		n = rows - at < f->max_rows ? rows - at : f->max_rows;
 		m->be->rmsnorm(
 			f->norm, h + at * hidden, m->final_norm, n, hidden, (float)m->hp.eps);
-		st = fwd_products(f, &(struct product){ logits + at * vocab, vocab, &m->head }, 1,
+		st = fwd_products(f, FWD_HEAD, &(struct product){ logits + at * vocab, vocab, &m->head }, 1,
 			f->norm, hidden, n, s, e);
 	}
 	return st;

@@ -20,6 +20,14 @@ BD_MUST_USE enum st fwd_new(struct fwd **out, const struct model *m, size_t max_
 	struct err *e);
 void fwd_free(struct fwd *f);
 const struct model *fwd_model(const struct fwd *f);
+/* Where the time goes, in seconds, and what the products read.  Adds to t from now on; NULL: not
+ * measured.  Waiting is what others did at polls. */
+enum fwd_part { FWD_LINEARS, FWD_ATTENTION, FWD_HEAD, FWD_WAITING, FWD_PARTS };
+struct fwd_times {
+	double seconds[FWD_PARTS];
+	uint64_t bytes; /* of weights, each time they were read */
+};
+void fwd_time(struct fwd *f, struct fwd_times *t);
 /* How products with the linears and the head are computed from now on; MATH_F32 at first. */
 void fwd_set_math(struct fwd *f, enum math math);
 

@@ -11,6 +11,7 @@ struct fwd {
 	const struct model *m;
 	size_t max_rows;
 	enum math math;
+	struct fwd_times *times; /* NULL: not measured */
 	/* [max_rows] rows each; k, v and act share memory with nothing that is alive when
 	 * they are (see fwd_new) */
 	float *norm, *q, *k, *v, *att, *gate, *up, *act, *h;
@@ -25,8 +26,12 @@ enum { FWD_HEAD_ROWS = 64 };
 /* The n <= FWD_SET products of x[rows][ldx] in calls of bounded length, polling between them:
  * one call for all where they are short. */
 enum { FWD_SET = 4 };
-BD_MUST_USE enum st fwd_products(const struct fwd *f, const struct product *p, size_t n,
-	const float *x, size_t ldx, size_t rows, const struct sink *s, struct err *e);
-BD_MUST_USE enum st fwd_stop(const struct sink *s, struct err *e); /* ST_CANCELLED or ST_OK */
+BD_MUST_USE enum st fwd_products(const struct fwd *f, enum fwd_part part, const struct product *p,
+	size_t n, const float *x, size_t ldx, size_t rows, const struct sink *s, struct err *e);
+/* The time since fwd_clock is of the part. */
+double fwd_clock(const struct fwd *f);
+void fwd_spent(const struct fwd *f, enum fwd_part part, double began);
+/* ST_CANCELLED or ST_OK */
+BD_MUST_USE enum st fwd_stop(const struct fwd *f, const struct sink *s, struct err *e);
 
 #endif

@@ -37,6 +37,8 @@ struct chat {
 	size_t cap_at, answer_at; /* answer_at: tokens in the cache before it */
 	struct sampler *sampler;  /* of the answer under way */
 	double asked, first_at;
+	struct fwd_times times; /* since the first token, as these: */
+	double in_forward, in_sampler;
 	const char *end; /* why it ended; "": it has not */
 
 	char *text;
@@ -65,6 +67,8 @@ enum st chat_new(struct chat **out, struct desk *d, size_t ctx, struct err *e)
 	c->end = "";
 	c->view = xarray(d->m->n_linears + 1, sizeof *c->view);
 	st = fwd_new(&c->fwd, d->m, PROMPT_ROWS, e);
+	if (!st)
+		fwd_time(c->fwd, &c->times);
 	if (!st)
 		st = chat_ctx(c, ctx, e);
 	if (!st) {
@@ -193,7 +197,8 @@ static void await(struct chat *c)
 {
 	c->stats.streaming = true;
 	c->stats.answer_tokens = 0;
-	c->stats.tok_s = c->stats.ttft_ms = 0;
+	c->stats.tok_s = c->stats.ttft_ms = c->stats.read_rate = 0;
+	c->stats.shares = (struct chat_shares){ 0 };
 	c->stats.end[0] = '\0';
 }
 
@@ -235,6 +240,12 @@ void chat_clear(struct chat *c)
 	c->turn = 0;
 	c->n = c->len = 0;
 	c->stats.ctx_used = 0;
+}
+
+void chat_measure_wall(struct chat *c)
+{
+	if (!(c->stats.wall_rate > 0))
+		c->stats.wall_rate = c->d->m->be->read_rate();
 }
 
 struct snap_chat *chat_snapshot(struct chat *c)
@@ -325,6 +336,22 @@ static void ban_textless(const struct chat *c)
 		c->logits[i] = -INFINITY;
 }
 
+static void share_out(struct chat *c, double seconds)
+{
+	const double *part = c->times.seconds;
+	struct chat_shares *s = &c->stats.shares;
+
+	*s = (struct chat_shares){ .linears = part[FWD_LINEARS] / seconds,
+		.attention = part[FWD_ATTENTION] / seconds,
+		.head = part[FWD_HEAD] / seconds,
+		.sampling = c->in_sampler / seconds };
+	s->other = (c->in_forward - part[FWD_LINEARS] - part[FWD_ATTENTION] - part[FWD_HEAD] -
+			   part[FWD_WAITING]) /
+		   seconds;
+	s->waiting = 1 - s->linears - s->attention - s->head - s->sampling - s->other;
+	c->stats.read_rate = (double)c->times.bytes / seconds;
+}
+
 static void write_piece(struct chat *c, const struct chat_source *src, int32_t id, bool first,
 	uint32_t layout, double bpw, double began, size_t count)
 {
@@ -339,6 +366,8 @@ static void write_piece(struct chat *c, const struct chat_source *src, int32_t i
 	c->stats.ctx_used = c->kv->n;
 	c->stats.tok_s = now > began ? (double)(count - 1) / (now - began) : 0;
 	c->stats.bpw = bpw;
+	if (count > 1 && now > began)
+		share_out(c, now - began);
 	if (src->wrote)
 		src->wrote(src->arg, p, n);
 }
@@ -357,8 +386,10 @@ static enum st remember(struct chat *c, int32_t id, struct err *e)
 static enum st feed_last(struct chat *c, const struct sink *s, struct err *e)
 {
 	int32_t id = c->unfed;
+	double began = clock_now();
 	enum st st = fwd_step(c->fwd, c->view, &c->kv, &id, 1, c->logits, s, e);
 
+	c->in_forward += clock_now() - began;
 	if (st)
 		return st;
 	c->unfed = -1;
@@ -392,7 +423,7 @@ enum st chat_next(struct chat *c, const struct chat_source *src, bool *more, con
 	struct err *e)
 {
 	uint32_t layout;
-	double bpw;
+	double bpw, began;
 	int32_t id;
 	enum st st = src->view(src->arg, c->view, &layout, &bpw, s, e);
 
@@ -403,10 +434,14 @@ enum st chat_next(struct chat *c, const struct chat_source *src, bool *more, con
 		st = feed_last(c, s, e);
 	if (st)
 		return st;
+	began = clock_now();
 	ban_textless(c);
 	id = sampler_next(c->sampler, c->logits);
+	c->in_sampler += clock_now() - began;
 	if (!c->said.n) {
 		c->first_at = clock_now();
+		c->times = (struct fwd_times){ { 0 }, 0 };
+		c->in_forward = c->in_sampler = 0;
 		c->first_layout = layout;
 		c->stats.ttft_ms = (c->first_at - c->asked) * 1e3;
 	}

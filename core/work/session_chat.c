@@ -91,6 +91,9 @@ static enum st work_chat(struct job *j, struct err *e)
 	st = chat_answer(s->chat, &src, &j->sink, e);
 	tell_speed(s);
 	publish_chat(s, true);
+	if (!st)
+		chat_measure_wall(s->chat);
+	publish_chat(s, true);
 	return st;
 }
 

@@ -2,6 +2,7 @@
 #include "core/work/snap.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
@@ -175,6 +176,25 @@ static void chat_free(struct snap *s)
 	xfree(c->text);
 	xfree(c->piece);
 	xfree(c);
+}
+
+const char *chat_shares_text(const struct chat_stats *s, char out[SHARES_TEXT])
+{
+	const struct chat_shares *p = &s->shares;
+	int n;
+
+	out[0] = '\0';
+	if (!(p->linears > 0))
+		return out;
+	n = snprintf(out, SHARES_TEXT, "%.1f", s->read_rate * 1e-9);
+	if (s->wall_rate > 0)
+		n += snprintf(out + n, (size_t)(SHARES_TEXT - n), " of %.1f", s->wall_rate * 1e-9);
+	snprintf(out + n, (size_t)(SHARES_TEXT - n),
+		" GB/s  linears %.0f %%  head %.0f %%  attention %.0f %%  sampling %.0f %%  "
+		"other %.0f %%  waiting %.0f %%",
+		100 * p->linears, 100 * p->head, 100 * p->attention, 100 * p->sampling,
+		100 * p->other, 100 * p->waiting);
+	return out;
 }
 
 struct snap_chat *snap_chat_new(

@@ -185,9 +185,18 @@ struct chat_piece {
 	bool open;       /* still streaming */
 	bool differs;    /* begins with the token in which two answers differ first */
 };
+/* Where the time between two tokens of an answer goes, as shares of 1. */
+struct chat_shares {
+	double linears, attention, head, sampling;
+	double other;   /* norms, RoPE, activations, embedding */
+	double waiting; /* what else the engine did meanwhile, and writing the text down */
+};
 struct chat_stats {
 	size_t prompt_tokens, answer_tokens, ctx_used, ctx;
 	double ttft_ms, tok_s; /* of the last answer */
+	struct chat_shares shares; /* of its time after the first token; all 0: there is none */
+	double read_rate; /* bytes of weights read a second in that time */
+	double wall_rate; /* that this machine reads at best; 0: not measured */
 	bool streaming;
 	char end[24];      /* "end of turn", "stopped by you", "context full", "token limit" */
 	char template[16]; /* "chatml" */
@@ -261,6 +270,9 @@ struct snap_variants *snap_variants_new(size_t n, size_t k);
 struct snap_front *snap_front_new(size_t n, size_t n_points);
 struct snap_answer *snap_answer_new(size_t n, bool with_a);
 struct snap_odds *snap_odds_new(size_t n, size_t k);
+/* "31.0 of 34.1 GB/s  linears 71 %  head 18 % ..."; empty: there was no answer of two tokens. */
+enum { SHARES_TEXT = 160 };
+const char *chat_shares_text(const struct chat_stats *s, char out[SHARES_TEXT]);
 struct snap_chat *snap_chat_new(
 	const char *text, size_t len, const struct chat_piece *piece, size_t n);
 struct snap_ab *snap_ab_new(size_t n_kl); /* owns its sides' chats */

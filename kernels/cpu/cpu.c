@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "kernels/ref/ref.h"
+#include "kernels/stream.h"
 
 static bool have_plain(void)
 {
@@ -147,6 +148,7 @@ const struct backend bd_backend_cpu = {
 	.put = ref_copy,
 	.get = ref_copy,
 	.copy = ref_copy,
+	.read_rate = stream_rate,
 	.products = cpu_products,
 	.dequant = cpu_dequant,
 	.embed = cpu_embed,

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/stream.h"
+
 enum { ALIGN = 64 };
 
 void *ref_alloc(size_t bytes)
@@ -52,6 +54,7 @@ const struct backend bd_backend_ref = {
 	.put = ref_copy,
 	.get = ref_copy,
 	.copy = ref_copy,
+	.read_rate = stream_rate,
 	.products = ref_products,
 	.dequant = ref_dequant,
 	.embed = ref_embed,
