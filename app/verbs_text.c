@@ -178,7 +178,7 @@ int verb_logits(const struct args *a)
 	if (!st)
 		st = fwd_new(&f, d->m, ids.n < 256 ? ids.n : 256, &e);
 	if (!st)
-		st = kv_new(&kv, d->m, ids.n, &e);
+		st = kv_new(&kv, d->m, ids.n, KV_F32, &e);
 	if (!st && !(z = big_array(d->m->hp.vocab, sizeof *z, "logits", &e)))
 		st = ST_NOMEM;
 	if (!st)
@@ -264,53 +264,72 @@ static void chat_json(const struct snap_chat *c)
 	verb_json(&o);
 }
 
+static enum st chat_how_of(struct chat_how *how, const struct args *a, struct err *e)
+{
+	struct err inner;
+	enum st st = ST_OK;
+
+	if (a->kv)
+		chat_how_set(how, "kv", a->kv, &st, &inner);
+	return st ? err_set(e, st, "--%s", inner.msg) : ST_OK;
+}
+
+/* The prompt said, its answer written down. */
+static enum st converse(struct chat *c, const struct args *a, struct answer *an, struct err *e)
+{
+	const struct chat_source src = { answer_view, an, answer_wrote };
+	struct sampler_options so = sampler_default;
+	char shares[SHARES_TEXT];
+	struct snap_chat *snap;
+	enum st st;
+
+	so.temperature = isnan(a->temp) ? so.temperature : a->temp;
+	so.seed = a->seed >= 0 ? (uint64_t)a->seed : so.seed;
+	chat_sampler(c, &so, (size_t)a->max_tokens);
+	chat_system(c, a->system);
+	chat_say(c, a->prompt);
+	st = chat_answer(c, &src, verb_sink(), e);
+	if (a->stats && !st)
+		chat_measure_wall(c);
+	snap = chat_snapshot(c);
+	if (!a->json)
+		putchar('\n');
+	else if (!st)
+		chat_json(snap);
+	if (a->stats && !st)
+		verb_note("%zu tokens, %.1f tok/s, first after %.0f ms, %s",
+			snap->stats.answer_tokens, snap->stats.tok_s, snap->stats.ttft_ms,
+			snap->stats.end);
+	if (a->stats && !st && *chat_shares_text(&snap->stats, shares))
+		verb_note("%s", shares);
+	snap_unref(&snap->snap);
+	return st;
+}
+
 int verb_chat(const struct args *a)
 {
 	struct answer an = { .quiet = a->json };
-	char shares[SHARES_TEXT];
-	struct chat_source src = { answer_view, &an, answer_wrote };
-	struct sampler_options so = sampler_default;
+	struct chat_how how = { 0 };
 	struct layout l = { 0 };
 	struct desk *d = NULL;
 	struct chat *c = NULL;
-	struct snap_chat *snap;
 	struct err e = { 0 };
-	enum st st;
+	enum st st = chat_how_of(&how, a, &e);
 
-	if (!a->prompt || !*a->prompt)
+	if (!st && (!a->prompt || !*a->prompt))
 		st = err_set(&e, ST_INVALID, "usage: bitdial chat MODEL --prompt TEXT");
-	else
+	if (!st)
 		st = verb_desk(&d, a, &e);
 	if (!st)
-		st = chat_new(&c, d, 0, &e);
+		st = chat_new(&c, d, &how, &e);
 	if (!st) {
 		an.n = d->m->n_linears;
 		an.view = xarray(an.n + 1, sizeof *an.view);
 		st = verb_view(d, a, &l, an.view, &e);
 		an.bpw = a->layout && !st ? layout_stored_bpw(&l) : (double)NAN;
 	}
-	if (!st) {
-		so.temperature = isnan(a->temp) ? so.temperature : a->temp;
-		so.seed = a->seed >= 0 ? (uint64_t)a->seed : so.seed;
-		chat_sampler(c, &so, (size_t)a->max_tokens);
-		chat_system(c, a->system);
-		chat_say(c, a->prompt);
-		st = chat_answer(c, &src, verb_sink(), &e);
-		if (a->stats && !st)
-			chat_measure_wall(c);
-		snap = chat_snapshot(c);
-		if (!a->json)
-			putchar('\n');
-		else if (!st)
-			chat_json(snap);
-		if (a->stats && !st)
-			verb_note("%zu tokens, %.1f tok/s, first after %.0f ms, %s",
-				snap->stats.answer_tokens, snap->stats.tok_s, snap->stats.ttft_ms,
-				snap->stats.end);
-		if (a->stats && !st && *chat_shares_text(&snap->stats, shares))
-			verb_note("%s", shares);
-		snap_unref(&snap->snap);
-	}
+	if (!st)
+		st = converse(c, a, &an, &e);
 	chat_free(c);
 	layout_release(&l);
 	xfree(an.view);

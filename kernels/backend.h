@@ -35,7 +35,9 @@ enum rope_style {
  * at position pos + i and sees keys 0 ... pos + i of k and v. */
 struct attn_seq {
 	size_t q0, m, pos;
-	const float *k, *v; /* [pos + m][kv_heads * head_dim] */
+	const float *k, *v; /* [pos + m][kv_heads * head_dim], or NULL and rounded by round_kv: */
+	const int8_t *k8, *v8;
+	const float *k_scale, *v_scale; /* [pos + m][kv_heads] */
 };
 
 struct attn_shape {
@@ -96,6 +98,11 @@ struct backend {
 	 * are host. */
 	void (*rope)(float *x, size_t ld, size_t m, size_t heads, size_t dim, const int32_t *pos,
 		const float *inv_freq, enum rope_style style);
+	/* Keys or values for the cache: q = nearest of x / scale in -127 ... 127, scale = max |x|
+	 * / 127 of each row's head; x and q [rows][heads * dim], scale [rows][heads].  x is
+	 * finite. */
+	void (*round_kv)(int8_t *q, float *scale, const float *x, size_t rows, size_t heads,
+		size_t dim);
 	/* Causal attention, softmax over keys, heads share kv heads in order.
 	 * q, out: [rows][heads * head_dim]; seqs is host. */
 	void (*attention)(float *out, const float *q, const struct attn_seq *seqs, size_t n,

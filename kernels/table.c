@@ -11,7 +11,7 @@
 /* What a backend may leave to ref. */
 /* clang-format off */
 #define OPS(X) \
-	X(read_rate) X(products) X(dequant) X(embed) X(gemm) X(rmsnorm) X(rope) X(attention) X(swiglu) X(add) \
+	X(read_rate) X(products) X(dequant) X(embed) X(gemm) X(rmsnorm) X(rope) X(round_kv) X(attention) X(swiglu) X(add) \
 	X(row_stats) X(kl) X(sq_diff)
 /* clang-format on */
 

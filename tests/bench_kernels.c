@@ -235,15 +235,17 @@ static void bench_attention(float *y, const float *x)
 	struct attend a = { y, x, { { 0 } }, 21, { 9, 3, 64, 0, 0.125f } };
 
 	for (size_t i = 0; i < 21; i++)
-		a.seqs[i] = (struct attn_seq){ 64 * i, 64, 0, x + 64 * 192 * i,
-			x + 64 * 192 * (i + 1) };
+		a.seqs[i] = (struct attn_seq){ .q0 = 64 * i,
+			.m = 64,
+			.k = x + 64 * 192 * i,
+			.v = x + 64 * 192 * (i + 1) };
 	measure("attention 21 x 64 rows, 9 heads", "gflop_s", 1e-9 * 21 * 9 * 64 * 64 * 128,
 		run_attend, &a);
 	a.n = 1;
-	a.seqs[0] = (struct attn_seq){ 0, 512, 0, x, x + 512 * 192 };
+	a.seqs[0] = (struct attn_seq){ .m = 512, .k = x, .v = x + 512 * 192 };
 	measure("attention 512 rows, 9 heads", "gflop_s", 1e-9 * 9 * 512 * 512 * 128, run_attend,
 		&a);
-	a.seqs[0] = (struct attn_seq){ 0, 1, 1023, x, x + 1024 * 192 };
+	a.seqs[0] = (struct attn_seq){ .m = 1, .pos = 1023, .k = x, .v = x + 1024 * 192 };
 	measure("attention 1 row of 1024 keys, 9 heads", "gflop_s", 1e-9 * 9 * 1024 * 256,
 		run_attend, &a);
 }

@@ -184,6 +184,8 @@ holds "the same seed, the same answer" cmp -s first second
 works chat --demo --prompt 'hello you' --seed 6 --max-tokens 30 --json
 sed 's/"ttft_ms.*//' out > second
 holds "another seed, another answer" eval '! cmp -s first second'
+works chat --demo --prompt 'hello you' --max-tokens 10 --kv int8
+fails 2 'kv int4: expected float or int8' chat --demo --prompt hi --kv int4
 works chat --demo --prompt 'hello you' --max-tokens 10 --layout int3g64 --temp 0 --stats
 holds "its speed" has 'tok/s' err
 

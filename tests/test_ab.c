@@ -48,7 +48,7 @@ static struct ab_options options(uint64_t seed)
 	return (struct ab_options){
 		.sampler = { .temperature = 1, .top_p = 1, .repeat_penalty = 1, .seed = seed },
 		.max_tokens = 24,
-		.ctx = 512,
+		.how = { .ctx = 512 },
 		.turn = (uint32_t)seed
 	};
 }
@@ -57,7 +57,7 @@ static struct ab *pair_of(const uint8_t *a, const uint8_t *b, const struct ab_op
 {
 	struct ab *p;
 
-	ok(ab_new(&p, d, o->ctx, &e));
+	ok(ab_new(&p, d, &o->how, &e));
 	ok(ab_set(p, o, (const uint8_t *const[]){ a, b }, (double[]){ 2.5, 4.5 }, &e));
 	return p;
 }
@@ -95,7 +95,7 @@ static char *alone(uint8_t *choice, const struct ab_options *o, const char *cons
 	struct chat *c;
 	char *said;
 
-	ok(chat_new(&c, d, o->ctx, &e));
+	ok(chat_new(&c, d, &o->how, &e));
 	chat_sampler(c, &o->sampler, o->max_tokens);
 	for (size_t i = 0; i < n; i++) {
 		chat_say(c, text[i]);
@@ -224,7 +224,7 @@ static float *rows(const struct mat *const *view, const struct ab_text *t)
 	struct kv *kv;
 
 	ok(fwd_new(&f, d->m, 1, &e));
-	ok(kv_new(&kv, d->m, n, &e));
+	ok(kv_new(&kv, d->m, n, KV_F32, &e));
 	for (size_t i = 0; i < n; i++)
 		ok(fwd_step(f, view, &kv, &t->ids[i], 1, z + i * vocab, NULL, &e));
 	kv_free(kv);
@@ -418,7 +418,7 @@ Test(ab, no_memory_for_the_second_cache_or_the_comparison_is_a_sentence)
 
 	for (n = 1; st && n < 100; n++) {
 		alloc_fail_at(n, false);
-		st = ab_new(&p, d, 512, &e);
+		st = ab_new(&p, d, &(struct chat_how){ .ctx = 512 }, &e);
 		alloc_fail_at(0, false);
 		if (!st)
 			break;

@@ -97,20 +97,43 @@ struct attn_case {
 	size_t m[4], pos[4];
 };
 
-static void check_attention(const struct attn_case *c, struct rng *r)
+/* Keys and values of a sequence, behind guards; rounded: in int8. */
+static void keys_and_values(struct attn_seq *s, const struct attn_case *c, bool rounded, struct rng *r)
+{
+	size_t n = s->m + s->pos, count = n * c->kv_heads * c->dim;
+	int8_t *k8, *v8;
+	float *ks, *vs;
+
+	s->k = guarded_floats(r, count, 2);
+	s->v = guarded_floats(r, count, 1);
+	if (!rounded)
+		return;
+	k8 = guarded(count);
+	v8 = guarded(count);
+	ks = guarded(n * c->kv_heads * sizeof *ks);
+	vs = guarded(n * c->kv_heads * sizeof *vs);
+	backend_find("ref")->round_kv(k8, ks, s->k, n, c->kv_heads, c->dim);
+	backend_find("ref")->round_kv(v8, vs, s->v, n, c->kv_heads, c->dim);
+	s->k = s->v = NULL;
+	s->k8 = k8;
+	s->v8 = v8;
+	s->k_scale = ks;
+	s->v_scale = vs;
+}
+
+static void check_attention(const struct attn_case *c, bool rounded, struct rng *r)
 {
 	const struct backend *ref = backend_find("ref"), *b;
 	struct attn_shape shape = { c->heads, c->kv_heads, c->dim, c->window,
 		(float)(1 / sqrt((double)c->dim)) };
 	struct attn_seq seqs[4];
-	size_t n = 0, rows = 0, step = c->kv_heads * c->dim, ld = c->heads * c->dim;
+	size_t n = 0, rows = 0, ld = c->heads * c->dim;
 	float *q, *want;
 	const char *name;
 
 	for (; n < 4 && c->m[n]; n++) {
 		seqs[n] = (struct attn_seq){ .q0 = rows, .m = c->m[n], .pos = c->pos[n] };
-		seqs[n].k = guarded_floats(r, (c->m[n] + c->pos[n]) * step, 2);
-		seqs[n].v = guarded_floats(r, (c->m[n] + c->pos[n]) * step, 1);
+		keys_and_values(&seqs[n], c, rounded, r);
 		rows += c->m[n];
 	}
 	q = guarded_floats(r, rows * ld, 2);
@@ -123,8 +146,9 @@ static void check_attention(const struct attn_case *c, struct rng *r)
 		b->attention(out, q, seqs, n, &shape);
 		e = relative(out, want, rows * ld, 1);
 		cr_expect(e < 1e-5,
-			"%s: %zu/%zu heads of %zu, window %zu, first %zu rows at %zu: %g", name,
-			c->heads, c->kv_heads, c->dim, c->window, c->m[0], c->pos[0], e);
+			"%s: %zu/%zu heads of %zu, window %zu, first %zu rows at %zu%s: %g", name,
+			c->heads, c->kv_heads, c->dim, c->window, c->m[0], c->pos[0],
+			rounded ? ", int8" : "", e);
 	}
 	guarded_free_all();
 }
@@ -147,14 +171,45 @@ Test(kernels_layer, attention_agrees_with_ref, .timeout = 60)
 		{ 2, 1, 64, 32, { 120, 1, 3 }, { 0, 300, 31 } },
 		{ 2, 1, 64, 100, { 300, 1 }, { 400, 700 } },
 		{ 2, 1, 64, 700, { 20 }, { 600 } },
+		/* new rows alone: heads that share keys go together where those are rounded */
+		{ 9, 3, 64, 0, { 1, 1, 1 }, { 900, 0, 256 } },
+		{ 16, 2, 40, 50, { 1, 1 }, { 300, 7 } },
 	};
 	struct rng r;
 
 	rng_seed(&r, 3);
 	pool_start(2);
 	for (size_t i = 0; i < COUNT(cases); i++)
-		check_attention(&cases[i], &r);
+		for (int rounded = 0; rounded < 2; rounded++)
+			check_attention(&cases[i], rounded, &r);
 	pool_stop();
+}
+
+Test(kernels_layer, keys_are_rounded_to_half_a_step_and_small_ones_to_nothing)
+{
+	enum { ROWS = 3, HEADS = 2, DIM = 24, N = ROWS * HEADS * DIM };
+	const struct backend *b;
+	const char *name;
+	struct rng r;
+	float *x;
+
+	rng_seed(&r, 5);
+	x = guarded_floats(&r, N, 3);
+	for (int d = 0; d < DIM; d++)
+		x[DIM + d] = d ? 0 : 1e-38f; /* 127 / max is beyond float */
+	for (size_t i = 0; (b = way(i, &name)); i++) {
+		float *scale = guarded(ROWS * HEADS * sizeof *scale);
+		int8_t *q = guarded(N);
+
+		b->round_kv(q, scale, x, ROWS, HEADS, DIM);
+		for (int k = 0; k < N; k++) {
+			float back = scale[k / DIM] * (float)q[k];
+
+			cr_expect(fabsf(back - x[k]) <= 0.5001f * scale[k / DIM] + 1e-37f,
+				"%s: %g of %g", name, (double)back, (double)x[k]);
+		}
+	}
+	guarded_free_all();
 }
 
 Test(kernels_layer, attention_survives_scores_beyond_the_range_of_exp, .timeout = 30)
@@ -162,7 +217,7 @@ Test(kernels_layer, attention_survives_scores_beyond_the_range_of_exp, .timeout 
 	enum { M = 40, DIM = 64, KEYS = 340 };
 	const struct backend *ref = backend_find("ref"), *b;
 	struct attn_shape shape = { 1, 1, DIM, 0, 1 };
-	struct attn_seq s = { 0, M, KEYS - M, NULL, NULL };
+	struct attn_seq s = { .m = M, .pos = KEYS - M };
 	const char *name;
 	struct rng r;
 	float *q, *k, *want;
@@ -238,8 +293,9 @@ static size_t everything(const struct backend *b, const float *x, float *y)
 {
 	enum { M = 130, HEADS = 6, DIM = 64, LD = HEADS * DIM };
 	struct attn_shape shape = { HEADS, 2, DIM, 0, 0.125f };
-	struct attn_seq seqs[3] = { { 0, 100, 0, x, x + 40000 }, { 100, 1, 200, x + 100, x + 3000 },
-		{ 101, 29, 3, x + 7, x + 9 } };
+	struct attn_seq seqs[3] = { { .m = 100, .k = x, .v = x + 40000 },
+		{ .q0 = 100, .m = 1, .pos = 200, .k = x + 100, .v = x + 3000 },
+		{ .q0 = 101, .m = 29, .pos = 3, .k = x + 7, .v = x + 9 } };
 	int32_t pos[M];
 	float freq[DIM / 2];
 	float *at = y;

@@ -1,5 +1,6 @@
 /* test_model_forward.c - the forward pass on the demo model: pieces, batches, caches. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +42,7 @@ Test(forward, a_cache_filled_token_by_token_gives_the_whole_pass)
 		size_t i;
 
 		cr_assert_eq(fwd_new(&f, m, 8, NULL), ST_OK);
-		cr_assert_eq(kv_new(&kv, m, 40, NULL), ST_OK);
+		cr_assert_eq(kv_new(&kv, m, 40, KV_F32, NULL), ST_OK);
 		/* a prompt in pieces of eight rows, then steps */
 		cr_assert_eq(fwd_prompt(f, m->ref, kv, ids, 20, one, NULL, NULL), ST_OK);
 		cr_assert_lt(lib_distance(one, z + 19 * m->hp.vocab, m->hp.vocab), 1e-4);
@@ -77,7 +78,7 @@ Test(forward, sequences_side_by_side_give_what_each_gives_alone)
 		cr_assert_eq(fwd_new(&f, m, 27, NULL), ST_OK);
 		for (i = 0; i < 4; i++) {
 			if (i % 2) /* with and without a cache in one batch */
-				cr_assert_eq(kv_new(&kv[i], m, len[i], NULL), ST_OK);
+				cr_assert_eq(kv_new(&kv[i], m, len[i], KV_F32, NULL), ST_OK);
 			sp[i] = (struct span){ kv[i], len[i] };
 		}
 		cr_assert_eq(fwd_embed(f, ids, 27, h, NULL), ST_OK);
@@ -136,7 +137,7 @@ Test(forward, another_linear_in_the_view_changes_the_answer)
 
 	memcpy(view, m->ref, m->n_linears * sizeof *view);
 	cr_assert_eq(fwd_new(&f, m, 4, NULL), ST_OK);
-	cr_assert_eq(kv_new(&kv, m, 4, NULL), ST_OK);
+	cr_assert_eq(kv_new(&kv, m, 4, KV_F32, NULL), ST_OK);
 	cr_assert_eq(fwd_prompt(f, m->ref, kv, ids, 3, z[0], NULL, NULL), ST_OK);
 	for (i = 0; i < m->n_linears; i++) {
 		view[i] = other->ref[i];
@@ -203,6 +204,44 @@ Test(forward, a_tap_sees_each_linear_of_the_blocks_once_with_its_input_and_outpu
 	model_free(m);
 }
 
+Test(forward, a_rounded_cache_changes_logits_little)
+{
+	enum { N = 60, MORE = 4 };
+	struct model *m = lib_demo("cpu", 1);
+	size_t vocab = m->hp.vocab;
+	int32_t *ids = lib_ids(N + MORE, vocab, 9);
+	float *want = xarray(vocab, sizeof *want), *got = xarray(vocab, sizeof *got);
+	struct kv *plain = NULL, *rounded = NULL;
+	struct fwd *f = NULL;
+
+	cr_assert_eq(fwd_new(&f, m, 32, NULL), ST_OK);
+	cr_assert_eq(kv_new(&plain, m, N + MORE, KV_F32, NULL), ST_OK);
+	cr_assert_eq(kv_new(&rounded, m, N + MORE, KV_INT8, NULL), ST_OK);
+	cr_assert_null(rounded->k);
+	cr_assert_eq(fwd_prompt(f, m->ref, plain, ids, N, want, NULL, NULL), ST_OK);
+	cr_assert_eq(fwd_prompt(f, m->ref, rounded, ids, N, got, NULL, NULL), ST_OK);
+	for (int i = 0; i < MORE; i++) {
+		double diff = 0, norm = 0;
+
+		for (size_t k = 0; k < vocab; k++) {
+			diff += pow((double)got[k] - (double)want[k], 2);
+			norm += pow((double)want[k], 2);
+		}
+		cr_assert_gt(diff, 0, "it is rounded");
+		cr_assert_lt(sqrt(diff / norm), 0.02);
+		cr_assert_eq(fwd_step(f, m->ref, &plain, ids + N + i, 1, want, NULL, NULL), ST_OK);
+		cr_assert_eq(fwd_step(f, m->ref, &rounded, ids + N + i, 1, got, NULL, NULL), ST_OK);
+	}
+	cr_assert_eq(rounded->n, N + MORE);
+	kv_free(plain);
+	kv_free(rounded);
+	fwd_free(f);
+	xfree(want);
+	xfree(got);
+	xfree(ids);
+	model_free(m);
+}
+
 /* ---- where the time goes */
 
 Test(forward, a_step_reads_every_weight_once_and_its_parts_are_no_more_than_it)
@@ -219,7 +258,7 @@ Test(forward, a_step_reads_every_weight_once_and_its_parts_are_no_more_than_it)
 	for (size_t i = 0; i < m->n_linears; i++)
 		bytes += mat_bytes(m->ref[i]);
 	cr_assert_eq(fwd_new(&f, m, 8, NULL), ST_OK);
-	cr_assert_eq(kv_new(&kv, m, 8, NULL), ST_OK);
+	cr_assert_eq(kv_new(&kv, m, 8, KV_F32, NULL), ST_OK);
 	cr_assert_eq(fwd_prompt(f, m->ref, kv, ids, 1, logits, NULL, NULL), ST_OK);
 	fwd_time(f, &t);
 	began = clock_now();
@@ -254,7 +293,7 @@ Test(forward, a_stop_at_any_poll_leaves_the_cache_as_it_was)
 	unsigned long at, polls, step_polls;
 
 	cr_assert_eq(fwd_new(&f, m, 8, NULL), ST_OK);
-	cr_assert_eq(kv_new(&kv, m, 24, NULL), ST_OK);
+	cr_assert_eq(kv_new(&kv, m, 24, KV_F32, NULL), ST_OK);
 	lib_stop_init(&s, 0);
 	cr_assert_eq(fwd_prompt(f, m->ref, kv, ids, 23, want, &s.sink, NULL), ST_OK);
 	polls = s.polls;
@@ -294,7 +333,7 @@ Test(forward, what_cannot_be_run_is_refused_with_the_numbers)
 	struct err e = { 0 };
 
 	cr_assert_eq(fwd_new(&f, m, 4, NULL), ST_OK);
-	cr_assert_eq(kv_new(&kv, m, 12, NULL), ST_OK);
+	cr_assert_eq(kv_new(&kv, m, 12, KV_F32, NULL), ST_OK);
 	cr_assert_eq(fwd_prompt(f, m->ref, kv, bad, 2, z, NULL, &e), ST_INVALID);
 	cr_assert_str_eq(e.msg, "token id 259 is outside the vocabulary of 259");
 	bad[1] = -1;
@@ -308,9 +347,9 @@ Test(forward, what_cannot_be_run_is_refused_with_the_numbers)
 	cr_assert_eq(fwd_step(f, m->ref, &kv, ids, 1, z, NULL, &e), ST_INVALID);
 	cr_assert_str_eq(e.msg, "1 more tokens do not fit: the KV cache holds 12 of 12");
 	cr_assert_eq(kv->n, 12);
-	cr_assert_eq(kv_new(&huge, m, (size_t)1 << 40, &e), ST_NOMEM);
+	cr_assert_eq(kv_new(&huge, m, (size_t)1 << 40, KV_F32, &e), ST_NOMEM);
 	cr_assert(strstr(e.msg, "KV cache of "), "%s", e.msg);
-	cr_assert_eq(kv_new(&huge, m, SIZE_MAX, &e), ST_INVALID);
+	cr_assert_eq(kv_new(&huge, m, SIZE_MAX, KV_F32, &e), ST_INVALID);
 	cr_assert_eq(fwd_new(&g, m, (size_t)1 << 36, &e), ST_NOMEM);
 	cr_assert_eq(fwd_new(&g, m, 0, &e), ST_INVALID);
 	cr_assert_null(huge);
@@ -334,7 +373,7 @@ Test(forward, a_long_batch_that_is_cut_equals_its_pieces)
 	size_t at;
 
 	cr_assert_eq(fwd_new(&f, m, PIECE, NULL), ST_OK);
-	cr_assert_eq(kv_new(&kv, m, N, NULL), ST_OK);
+	cr_assert_eq(kv_new(&kv, m, N, KV_F32, NULL), ST_OK);
 	for (at = 0; at < N; at += PIECE) {
 		cr_assert_eq(fwd_prompt(f, m->ref, kv, ids + at, PIECE, one, NULL, NULL), ST_OK);
 		cr_assert_lt(

@@ -61,7 +61,7 @@ static void check_prompt(const struct model *m, struct fwd *f, const cJSON *row)
 	const cJSON *top;
 	struct kv *kv = NULL;
 
-	cr_assert_eq(kv_new(&kv, m, n, NULL), ST_OK);
+	cr_assert_eq(kv_new(&kv, m, n, KV_F32, NULL), ST_OK);
 	cr_assert_eq(fwd_prompt(f, m->ref, kv, ids, n, z, NULL, NULL), ST_OK);
 	cr_expect_float_eq(log_sum_exp(z, m->hp.vocab),
 		cJSON_GetObjectItem(row, "logsumexp")->valuedouble, 2e-3, "%s", text);
@@ -246,7 +246,7 @@ Test(golden, tinystories_656K_has_the_reference_logits)
 		cr_assert_eq(ids.n, 6);
 		cr_assert_arr_eq(ids.id, want_ids, sizeof want_ids);
 		cr_assert_eq(fwd_new(&f, s.m, 8, NULL), ST_OK);
-		cr_assert_eq(kv_new(&kv, s.m, 8, NULL), ST_OK);
+		cr_assert_eq(kv_new(&kv, s.m, 8, KV_F32, NULL), ST_OK);
 		cr_assert_eq(fwd_prompt(f, s.m->ref, kv, ids.id, ids.n, z, NULL, NULL), ST_OK);
 		cr_assert_lt(lib_distance(z, want, 8), 1e-4);
 		kv_free(kv);

@@ -335,7 +335,7 @@ static float *logits(const char *path, const struct mat *const *view_of_layout, 
 	*out = m;
 	z = xarray(m->hp.vocab, sizeof *z);
 	ok(fwd_new(&f, m, 16, &e));
-	ok(kv_new(&kv, m, 16, &e));
+	ok(kv_new(&kv, m, 16, KV_F32, &e));
 	ok(fwd_prompt(f, view_of_layout ? view_of_layout : m->ref, kv, ids, 7, z, NULL, &e));
 	fwd_free(f);
 	kv_free(kv);

@@ -304,3 +304,22 @@ Test(session_chat, the_shares_of_a_token_make_up_its_time)
 	cr_assert(strstr(text, " GB/s  linears "), "%s", text);
 	cr_assert_str_empty(chat_shares_text(&(struct chat_stats){ .tok_s = 1 }, text));
 }
+
+Test(session_chat, keys_in_int8_take_effect_with_the_next_message)
+{
+	session_chat_sampler(s, &(struct sampler_options){ .temperature = 0,
+					.top_p = 1,
+					.repeat_penalty = 1,
+					.seed = 1 });
+	ok(session_set(s, "kv", "int8", &e));
+	ok(session_say(s, "hello", &e));
+	settle();
+	cr_assert_gt(w.chat->stats.answer_tokens, 1);
+	ok(session_set(s, "kv", "float", &e));
+	ok(session_say(s, "and you", &e));
+	settle();
+	cr_assert_gt(w.chat->stats.answer_tokens, 1);
+	cr_assert_gt(w.chat->stats.ctx_used, 40, "the conversation went on");
+	cr_assert_eq(session_set(s, "kv", "int9", &e), ST_INVALID);
+	cr_assert(strstr(e.msg, "float or int8"), "%s", e.msg);
+}

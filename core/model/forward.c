@@ -154,21 +154,41 @@ static void rotate(const struct pass *p)
 static void store(const struct pass *p, size_t layer)
 {
 	const struct backend *be = p->f->m->be;
-	size_t row = p->f->m->hp.kv_heads * p->f->m->hp.head_dim, at = 0, i;
+	size_t heads = p->f->m->hp.kv_heads, dim = p->f->m->hp.head_dim, at = 0;
 
-	for (i = 0; i < p->n_spans; i++) {
-		const struct span *sp = &p->spans[i];
+	for (size_t i = 0; i < p->n_spans; at += p->spans[i++].rows) {
+		const struct kv *kv = p->spans[i].kv;
+		size_t rows = p->spans[i].rows, to, count = rows * heads * dim;
+		const float *k = p->f->k + at * heads * dim, *v = p->f->v + at * heads * dim;
 
-		if (sp->kv) {
-			size_t to = (layer * sp->kv->cap + sp->kv->n) * row;
-
-			be->copy(
-				sp->kv->k + to, p->f->k + at * row, sp->rows * row * sizeof(float));
-			be->copy(
-				sp->kv->v + to, p->f->v + at * row, sp->rows * row * sizeof(float));
+		if (!kv)
+			continue;
+		to = (layer * kv->cap + kv->n) * heads;
+		if (kv->k) {
+			be->copy(kv->k + to * dim, k, count * sizeof *k);
+			be->copy(kv->v + to * dim, v, count * sizeof *v);
+		} else {
+			be->round_kv(kv->k8 + to * dim, kv->k_scale + to, k, rows, heads, dim);
+			be->round_kv(kv->v8 + to * dim, kv->v_scale + to, v, rows, heads, dim);
 		}
-		at += sp->rows;
 	}
+}
+
+/* The keys and values that a span's rows see: its cache, or its own rows from `at` on. */
+static struct attn_seq seen_by(const struct pass *p, const struct span *sp, size_t layer, size_t at)
+{
+	size_t heads = p->f->m->hp.kv_heads, dim = p->f->m->hp.head_dim, to;
+
+	if (!sp->kv)
+		return (struct attn_seq){ .k = p->f->k + at * heads * dim,
+			.v = p->f->v + at * heads * dim };
+	to = layer * sp->kv->cap * heads;
+	if (sp->kv->k)
+		return (struct attn_seq){ .k = sp->kv->k + to * dim, .v = sp->kv->v + to * dim };
+	return (struct attn_seq){ .k8 = sp->kv->k8 + to * dim,
+		.v8 = sp->kv->v8 + to * dim,
+		.k_scale = sp->kv->k_scale + to,
+		.v_scale = sp->kv->v_scale + to };
 }
 
 static void run_attention(const struct fwd *f, size_t n, const struct attn_shape *shape)
@@ -183,23 +203,23 @@ static enum st attend(const struct pass *p, size_t layer, struct err *e)
 {
 	const struct model *m = p->f->m;
 	const struct hparams *hp = &m->hp;
-	size_t row = hp->kv_heads * hp->head_dim, at = 0, n = 0, i, r, step;
+	size_t at = 0, n = 0, i, r, step;
 	double per_key = 4.0 * (double)(hp->heads * hp->head_dim), flop = 0;
 	const struct attn_shape shape = { hp->heads, hp->kv_heads, hp->head_dim, hp->window,
 		(float)(1 / sqrt((double)hp->head_dim)) };
 
 	for (i = 0; i < p->n_spans; at += p->spans[i++].rows) {
 		const struct span *sp = &p->spans[i];
+		struct attn_seq seq = seen_by(p, sp, layer, at);
 		size_t past = sp->kv ? sp->kv->n : 0;
-		const float *k =
-			sp->kv ? sp->kv->k + layer * sp->kv->cap * row : p->f->k + at * row;
-		const float *v =
-			sp->kv ? sp->kv->v + layer * sp->kv->cap * row : p->f->v + at * row;
 
 		for (r = 0; r < sp->rows; r += step) {
 			step = (size_t)(ATTN_FLOP / per_key / (double)(past + sp->rows)) + 1;
 			step = sp->rows - r < step ? sp->rows - r : step;
-			p->f->seq[n++] = (struct attn_seq){ at + r, step, past + r, k, v };
+			seq.q0 = at + r;
+			seq.m = step;
+			seq.pos = past + r;
+			p->f->seq[n++] = seq;
 			flop += per_key * (double)step * (double)(past + r + step);
 			if (n < FWD_SEQS && flop < ATTN_FLOP)
 				continue;

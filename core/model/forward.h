@@ -31,13 +31,20 @@ void fwd_time(struct fwd *f, struct fwd_times *t);
 /* How products with the linears and the head are computed from now on; MATH_F32 at first. */
 void fwd_set_math(struct fwd *f, enum math math);
 
-/* Keys and values of one sequence, all layers, float. */
+/* Keys and values of one sequence, all layers: as they are, or rounded to int8 with a scale a
+ * head and position (backend.round_kv), a quarter of the bytes. */
+enum kv_type { KV_F32, KV_INT8 };
 struct kv {
 	size_t cap, n; /* positions there is room for; positions filled */
-	float *k, *v;  /* [layers][cap][kv_heads * head_dim], backend memory */
+	float *k, *v;  /* [layers][cap][kv_heads * head_dim], backend memory; NULL with KV_INT8: */
+	int8_t *k8, *v8;
+	float *k_scale, *v_scale; /* [layers][cap][kv_heads] */
 	const struct model *m;
 };
-BD_MUST_USE enum st kv_new(struct kv **out, const struct model *m, size_t cap, struct err *e);
+/* KV_INT8 takes heads of at most KV_INT8_DIM. */
+enum { KV_INT8_DIM = 768 };
+BD_MUST_USE enum st kv_new(
+	struct kv **out, const struct model *m, size_t cap, enum kv_type type, struct err *e);
 void kv_free(struct kv *kv);
 
 /* One sequence of a batch: `rows` consecutive rows.  With a kv they stand at positions

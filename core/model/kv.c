@@ -14,23 +14,42 @@ static enum st no_room(size_t cap, size_t bytes, struct err *e)
 		text_bytes(bytes, need), cap, text_bytes(mem_available(), have));
 }
 
-enum st kv_new(struct kv **out, const struct model *m, size_t cap, struct err *e)
+static bool take(struct kv *kv, enum kv_type type, size_t values, size_t scales)
 {
-	size_t bytes;
+	const struct backend *be = kv->m->be;
+
+	if (type == KV_F32) {
+		kv->k = be->alloc(values * sizeof *kv->k);
+		kv->v = be->alloc(values * sizeof *kv->v);
+		return kv->k && kv->v;
+	}
+	kv->k8 = be->alloc(values);
+	kv->v8 = be->alloc(values);
+	kv->k_scale = be->alloc(scales * sizeof *kv->k_scale);
+	kv->v_scale = be->alloc(scales * sizeof *kv->v_scale);
+	return kv->k8 && kv->v8 && kv->k_scale && kv->v_scale;
+}
+
+enum st kv_new(
+	struct kv **out, const struct model *m, size_t cap, enum kv_type type, struct err *e)
+{
+	size_t values, scales, bytes;
 	struct kv *kv;
 
-	if (!cap || !size_mul(&bytes, m->hp.layers * sizeof(float), cap) ||
-		!size_mul(&bytes, bytes, m->hp.kv_heads * m->hp.head_dim) ||
-		!size_mul(&bytes, bytes, 2))
+	if (type == KV_INT8 && m->hp.head_dim > KV_INT8_DIM)
+		return err_set(e, ST_UNSUPPORTED,
+			"the int8 KV cache takes heads of at most %d, the model's have %zu: use float",
+			KV_INT8_DIM, m->hp.head_dim);
+	if (!cap || !size_mul(&scales, m->hp.layers * m->hp.kv_heads, cap) ||
+		!size_mul(&values, scales, m->hp.head_dim) || values > SIZE_MAX / 16)
 		return err_set(e, ST_INVALID, "a KV cache of %zu tokens cannot be made", cap);
+	bytes = 2 * (type == KV_F32 ? values * sizeof(float) : values + scales * sizeof(float));
 	if (m->be->host_memory && bytes > mem_available())
 		return no_room(cap, bytes, e);
 	kv = xalloc(sizeof *kv);
 	kv->m = m;
 	kv->cap = cap;
-	kv->k = m->be->alloc(bytes / 2);
-	kv->v = m->be->alloc(bytes / 2);
-	if (!kv->k || !kv->v) {
+	if (!take(kv, type, values, scales)) {
 		kv_free(kv);
 		return no_room(cap, bytes, e);
 	}
@@ -42,9 +61,10 @@ void kv_free(struct kv *kv)
 {
 	if (!kv)
 		return;
-	if (kv->k)
-		kv->m->be->free(kv->k);
-	if (kv->v)
-		kv->m->be->free(kv->v);
+	void *const held[] = { kv->k, kv->v, kv->k8, kv->v8, kv->k_scale, kv->v_scale };
+
+	for (size_t i = 0; i < sizeof held / sizeof *held; i++)
+		if (held[i])
+			kv->m->be->free(held[i]);
 	xfree(kv);
 }

@@ -47,7 +47,7 @@ static enum st round_open(struct round *r, const struct model *m, size_t len, co
 	st = fwd_new(&r->f, m, rows < 512 ? rows : 512, e);
 	for (i = 0; !st && i < SIDE; i++)
 		st = sink_poll(s) ? err_set(e, ST_CANCELLED, "stopped")
-				  : kv_new(&r->kv[i], m, cap, e);
+				  : kv_new(&r->kv[i], m, cap, KV_F32, e);
 	if (st)
 		return st;
 	r->logits = big_array(SIDE * sizeof *r->logits, m->hp.vocab, "logits of eight texts", e);

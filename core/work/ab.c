@@ -32,7 +32,7 @@ struct ab {
 
 /* ---- making */
 
-enum st ab_new(struct ab **out, struct desk *d, size_t ctx, struct err *e)
+enum st ab_new(struct ab **out, struct desk *d, const struct chat_how *how, struct err *e)
 {
 	struct ab *p = xalloc(sizeof *p);
 	enum st st = ST_OK;
@@ -41,7 +41,7 @@ enum st ab_new(struct ab **out, struct desk *d, size_t ctx, struct err *e)
 	for (int i = 0; i < 2 && !st; i++) {
 		p->side[i].choice = xarray(d->set.n + 1, 1);
 		p->side[i].bpw = (double)NAN;
-		st = chat_new(&p->side[i].chat, d, ctx, e);
+		st = chat_new(&p->side[i].chat, d, how, e);
 	}
 	if (st) {
 		ab_free(p);
@@ -90,7 +90,7 @@ enum st ab_set(struct ab *p, const struct ab_options *o, const uint8_t *const ch
 
 	p->same_again = true;
 	for (int i = 0; i < 2 && !st; i++)
-		st = chat_ctx(p->side[i].chat, o->ctx, e);
+		st = chat_set(p->side[i].chat, &o->how, e);
 	if (st)
 		return err_at(e, st, "a conversation for each of A and B");
 	for (int i = 0; i < 2; i++) {

@@ -18,7 +18,7 @@ enum { AB_A, AB_B };
 struct ab_options {
 	struct sampler_options sampler;
 	size_t max_tokens; /* 0: 512 */
-	size_t ctx;        /* 0: the default */
+	struct chat_how how;
 	const char *system;
 	bool after;    /* one after the other, at full speed; else they alternate tokens */
 	bool blind;    /* names are hidden until the vote */
@@ -27,7 +27,7 @@ struct ab_options {
 };
 
 /* Two conversations' caches; refused with a sentence where there is no memory for both. */
-BD_MUST_USE enum st ab_new(struct ab **out, struct desk *d, size_t ctx, struct err *e);
+BD_MUST_USE enum st ab_new(struct ab **out, struct desk *d, const struct chat_how *how, struct err *e);
 void ab_free(struct ab *p); /* NULL is fine; no answer may be under way */
 void ab_clear(struct ab *p);
 

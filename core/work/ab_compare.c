@@ -35,7 +35,7 @@ static enum st reader_open(struct reader *r, const struct force *f, size_t n, st
 {
 	const struct model *m = f->m;
 	size_t bytes;
-	enum st st = kv_new(&r->kv, m, n, e);
+	enum st st = kv_new(&r->kv, m, n, KV_F32, e);
 
 	if (st)
 		return st;

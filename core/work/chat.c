@@ -50,7 +50,7 @@ struct chat {
 
 enum { CHAT_CTX = 2048, PROMPT_ROWS = 256 };
 
-enum st chat_new(struct chat **out, struct desk *d, size_t ctx, struct err *e)
+enum st chat_new(struct chat **out, struct desk *d, const struct chat_how *how, struct err *e)
 {
 	struct chat *c;
 	enum st st;
@@ -70,7 +70,7 @@ enum st chat_new(struct chat **out, struct desk *d, size_t ctx, struct err *e)
 	if (!st)
 		fwd_time(c->fwd, &c->times);
 	if (!st)
-		st = chat_ctx(c, ctx, e);
+		st = chat_set(c, how, e);
 	if (!st) {
 		c->logits = big_array(d->m->hp.vocab, sizeof *c->logits, "logits", e);
 		st = c->logits ? ST_OK : ST_NOMEM;
@@ -93,18 +93,17 @@ static void forget_kv(struct chat *c)
 	c->fed.n = 0;
 }
 
-enum st chat_ctx(struct chat *c, size_t ctx, struct err *e)
+enum st chat_set(struct chat *c, const struct chat_how *how, struct err *e)
 {
+	size_t ctx = how->ctx ? how->ctx : CHAT_CTX;
 	struct kv *kv;
 	enum st st;
 
-	if (!ctx)
-		ctx = CHAT_CTX;
 	if (c->d->m->hp.ctx && ctx > c->d->m->hp.ctx)
 		ctx = c->d->m->hp.ctx;
-	if (c->kv && c->kv->cap == ctx)
+	if (c->kv && c->kv->cap == ctx && !c->kv->k == (how->kv == KV_INT8))
 		return ST_OK;
-	st = kv_new(&kv, c->d->m, ctx, e);
+	st = kv_new(&kv, c->d->m, ctx, how->kv, e);
 	if (st)
 		return st;
 	kv_free(c->kv);

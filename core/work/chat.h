@@ -23,14 +23,24 @@ struct chat_source {
 	void (*wrote)(void *arg, const char *text, size_t n);
 };
 
-/* ctx: positions kept; the model's own at most.  Refused, with what to do, when there is
+/* How answers are computed; all 0: the default. */
+struct chat_how {
+	size_t ctx;        /* positions kept; the model's own at most */
+	enum kv_type kv;   /* how they are */
+};
+/* One of its words by name, as :set has them; false: there is no such word. */
+bool chat_how_set(
+	struct chat_how *how, const char *name, const char *value, enum st *st, struct err *e);
+
+/* Refused, with what to do, when there is
  * no tokenizer or no known chat template. */
-BD_MUST_USE enum st chat_new(struct chat **out, struct desk *d, size_t ctx, struct err *e);
+BD_MUST_USE enum st chat_new(
+	struct chat **out, struct desk *d, const struct chat_how *how, struct err *e);
 void chat_free(struct chat *c); /* no answer may be under way */
 
 void chat_sampler(struct chat *c, const struct sampler_options *o, size_t max_tokens);
-/* Another number of positions, 0: the default; the conversation goes on. */
-BD_MUST_USE enum st chat_ctx(struct chat *c, size_t ctx, struct err *e);
+/* Otherwise from now on; the conversation goes on. */
+BD_MUST_USE enum st chat_set(struct chat *c, const struct chat_how *how, struct err *e);
 void chat_system(struct chat *c, const char *text); /* from the next conversation on */
 
 /* A user's message into the transcript; answered by chat_answer. */

@@ -420,7 +420,7 @@ static enum st chat_job(struct session *s, const char *text, struct err *e)
 	d = deed_new(s, s->system, text);
 	d->sampler = s->sampler;
 	d->tokens = s->max_tokens;
-	d->ctx = s->ctx;
+	d->how = s->chat_how;
 	d->pair = atomic_load(&s->ab_on);
 	d->after = s->ab_after;
 	if (d->pair)

@@ -42,7 +42,7 @@ static enum st set_up(struct session *s, const struct deed *d, struct err *e)
 {
 	struct ab_options o = { .sampler = d->sampler,
 		.max_tokens = d->tokens,
-		.ctx = d->ctx,
+		.how = d->how,
 		.system = d->path,
 		.after = d->after,
 		.blind = atomic_load(&s->ab_blind) };
@@ -57,7 +57,7 @@ static enum st set_up(struct session *s, const struct deed *d, struct err *e)
 	else if (!dial_choice(s->dial, choice[AB_B], n, &bpw[AB_B], &generation))
 		st = err_set(e, ST_INVALID, "A/B: there is no layout under the dial yet");
 	if (!st && !s->ab)
-		st = ab_new(&s->ab, s->desk, d->ctx, e);
+		st = ab_new(&s->ab, s->desk, &d->how, e);
 	o.swap = o.blind && rng_below(&s->shuffle, 2);
 	o.turn = ++s->ab_turns;
 	if (!st)

@@ -72,9 +72,9 @@ static enum st work_chat(struct job *j, struct err *e)
 	if (d->pair)
 		return work_pair(j, e);
 	if (!s->chat)
-		st = chat_new(&s->chat, s->desk, d->ctx, e);
+		st = chat_new(&s->chat, s->desk, &d->how, e);
 	if (!st)
-		st = chat_ctx(s->chat, d->ctx, e);
+		st = chat_set(s->chat, &d->how, e);
 	if (st)
 		return st;
 	chat_sampler(s->chat, &d->sampler, d->tokens);

@@ -50,7 +50,8 @@ struct session {
 	char *path, *formats, *template, *layout, *system;
 	struct sources sources; /* of the text; none: self-sampled */
 	bool ab_after;
-	size_t scan_tokens, max_tokens, ctx;
+	size_t scan_tokens, max_tokens;
+	struct chat_how chat_how;
 	double turned_at;             /* when the dial was last moved */
 	uint64_t measured_generation; /* of the layout measured last by itself */
 	uint64_t guards_generation;   /* of the one whose guards were asked for last */
@@ -71,7 +72,7 @@ struct deed {
 	struct desk_options options;
 	struct sources sources; /* job_open, job_change: of the text */
 	struct sampler_options sampler;
-	size_t ctx;
+	struct chat_how how;
 	bool pair, after; /* job_chat: of A and B, one after the other */
 	enum vote_pick pick;
 	struct ab_texts *texts; /* job_compare */

@@ -61,12 +61,8 @@ enum st session_set(struct session *s, const char *name, const char *value, stru
 			s->max_tokens = (size_t)v;
 		return st;
 	}
-	if (!strcmp(name, "ctx")) {
-		st = number(name, value, 64, 1 << 20, &v, e);
-		if (!st)
-			s->ctx = (size_t)v;
+	if (chat_how_set(&s->chat_how, name, value, &st, e))
 		return st;
-	}
 	if (session_ab_set(s, name, value, &st, e))
 		return st;
 	return err_set(e, ST_INVALID, "set %s: no such option here", name);

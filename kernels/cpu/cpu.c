@@ -155,6 +155,7 @@ const struct backend bd_backend_cpu = {
 	.gemm = cpu_gemm,
 	.rmsnorm = cpu_rmsnorm,
 	.rope = cpu_rope,
+	.round_kv = ref_round_kv, /* of new rows only: no time is spent in it */
 	.attention = cpu_attention,
 	.swiglu = cpu_swiglu,
 	.add = cpu_add,

@@ -8,7 +8,7 @@
  *   vf_where_small(d, x, a, b) a where |d| < x, else (also where d is NaN) b
  *   vf_ldexp(a, n)             a * 2^n for whole n
  *   vf_equal(a, b)             bit i: lanes i are equal
- *   vf_half, vf_bf16           16 of those, any alignment
+ *   vf_half, vf_bf16, vf_byte  16 of those (vf_byte: int8), any alignment
  *   lane_words(&w, block, bits, e)  loads columns 8 * e ... 8 * e + 7 of a packed block
  *   lane_code(&w, bits, c)     codes of the c-th of those, for the block's 16 rows; bits
  *                              and c must be constants once inlined

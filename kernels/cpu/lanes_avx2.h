@@ -189,6 +189,17 @@ ALWAYS_INLINE __m256 lane_bf16(__m128i h)
 	return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
 }
 
+ALWAYS_INLINE __m256 lane_byte(const int8_t *p)
+{
+	return _mm256_cvtepi32_ps(
+		_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)));
+}
+
+ALWAYS_INLINE vf vf_byte(const int8_t *p)
+{
+	return VF(lane_byte(p), lane_byte(p + 8));
+}
+
 ALWAYS_INLINE vf vf_bf16(const uint16_t *p)
 {
 	return VF(lane_bf16(lane_load8(p)), lane_bf16(lane_load8(p + 8)));

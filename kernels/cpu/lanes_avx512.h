@@ -120,6 +120,13 @@ ALWAYS_INLINE vf vf_half(const uint16_t *p)
 	return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
 }
 
+ALWAYS_INLINE vf vf_byte(const int8_t *p)
+{
+	__m128i b = _mm_loadu_si128((const __m128i *)(const void *)p);
+
+	return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(b));
+}
+
 ALWAYS_INLINE vf vf_bf16(const uint16_t *p)
 {
 	__m256i h = _mm256_loadu_si256((const __m256i *)(const void *)p);

@@ -140,6 +140,14 @@ ALWAYS_INLINE vf vf_bf16(const uint16_t *p)
 	return lane_widen(p, bf16_to_f32);
 }
 
+ALWAYS_INLINE vf vf_byte(const int8_t *p)
+{
+	vf r;
+
+	EACH r.v[i] = (float)p[i];
+	return r;
+}
+
 /* double */
 
 ALWAYS_INLINE vd vd_set(double x)

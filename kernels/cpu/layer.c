@@ -185,42 +185,67 @@ struct attention {
 	float *out;
 	const float *q;
 	const struct attn_seq *seqs;
+	size_t n;
 	const struct attn_shape *shape;
+	bool level; /* a part is the heads that share keys */
 };
+
+/* Rounded keys of one new row are widened once for all heads that share them. */
+static bool shares(const struct attention *t)
+{
+	size_t share = t->shape->heads / t->shape->kv_heads;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (t->seqs[i].k || t->seqs[i].m != 1)
+			return false;
+	return share <= ATTN_ROWS;
+}
 
 static void attention_part(void *arg, size_t part)
 {
 	const struct attention *t = arg;
 	const struct attn_shape *sh = t->shape;
-	size_t block = part / sh->heads, h = part % sh->heads, row;
-	size_t dim = sh->head_dim, kv = h / (sh->heads / sh->kv_heads) * dim;
+	size_t parts = t->level ? sh->kv_heads : sh->heads, share = sh->heads / sh->kv_heads;
+	size_t block = part / parts, h = part % parts * (t->level ? share : 1), row;
+	size_t dim = sh->head_dim, kv_head = h / share, kv = kv_head * dim;
 	const struct attn_seq *s = t->seqs;
-	struct leaf_attn a;
+	struct leaf_attn a = { .dim = dim, .window = sh->window, .scale = sh->scale };
 
 	for (; block >= pieces(s->m, ATTN_ROWS); s++)
 		block -= pieces(s->m, ATTN_ROWS);
 	row = block * ATTN_ROWS;
 	a.ld = sh->heads * dim;
 	a.step = sh->kv_heads * dim;
+	a.scale_step = sh->kv_heads;
 	a.out = t->out + (s->q0 + row) * a.ld + h * dim;
 	a.q = t->q + (s->q0 + row) * a.ld + h * dim;
-	a.k = s->k + kv;
-	a.v = s->v + kv;
+	if (s->k) {
+		a.k = s->k + kv;
+		a.v = s->v + kv;
+	} else {
+		a.k8 = s->k8 + kv;
+		a.v8 = s->v8 + kv;
+		a.k_scale = s->k_scale + kv_head;
+		a.v_scale = s->v_scale + kv_head;
+	}
 	a.m = least(ATTN_ROWS, s->m - row);
 	a.pos = s->pos + row;
-	a.dim = dim;
-	a.window = sh->window;
-	a.scale = sh->scale;
+	if (t->level) {
+		a.level = true;
+		a.m = share;
+		a.ld = dim;
+	}
 	cpu_leaf()->v.attention(&a, pool_scratch());
 }
 
 void cpu_attention(float *out, const float *q, const struct attn_seq *seqs, size_t n,
 	const struct attn_shape *shape)
 {
-	struct attention t = { out, q, seqs, shape };
+	struct attention t = { out, q, seqs, n, shape, false };
 	size_t blocks = 0;
 
+	t.level = shares(&t);
 	for (size_t i = 0; i < n; i++)
 		blocks += pieces(seqs[i].m, ATTN_ROWS);
-	pool_run(attention_part, &t, blocks * shape->heads);
+	pool_run(attention_part, &t, blocks * (t.level ? shape->kv_heads : shape->heads));
 }

@@ -42,8 +42,12 @@ struct leaf_matmul {
 struct leaf_attn {
 	float *out;
 	const float *q, *k, *v; /* of this head: element 0 of the first row, of key 0 */
-	size_t ld, step;        /* floats from row to row of q and out, from key to key */
+	const int8_t *k8, *v8;  /* in place of k and v, where those are NULL */
+	const float *k_scale, *v_scale;
+	size_t ld, step;   /* values from row to row of q and out, from key to key */
+	size_t scale_step; /* from key to key of the scales */
 	size_t m, pos, dim, window;
+	bool level; /* the rows are heads that share keys, all at pos */
 	float scale;
 };
 
@@ -51,7 +55,7 @@ enum {
 	ATTN_ROWS = 48,  /* rows of one call at most */
 	ATTN_KEYS = 256, /* keys whose scores are held at once */
 	ATTN_PANEL = 32, /* keys transposed at once */
-	/* floats of scratch beside a panel of dim */
+	/* floats of scratch beside a panel of dim, and for k8 and v8 two of ATTN_KEYS of dim */
 	ATTN_SCRATCH = ATTN_ROWS * ATTN_KEYS
 };
 
@@ -68,7 +72,7 @@ struct leaf_vector {
 	void (*stats)(double *lse, int32_t *argmax, const float *z, size_t n);
 	double (*kl)(const float *zp, double lse_p, const float *zq, double lse_q, size_t n);
 	void (*sq_diff)(double *num, double *den, const float *a, const float *b, size_t n);
-	/* scratch: ATTN_SCRATCH + ATTN_PANEL * dim floats */
+	/* scratch: ATTN_SCRATCH + ATTN_PANEL * dim floats, and 2 * ATTN_KEYS * dim for k8 */
 	void (*attention)(const struct leaf_attn *a, float *scratch);
 };
 

@@ -61,6 +61,7 @@ const struct backend bd_backend_ref = {
 	.gemm = ref_gemm,
 	.rmsnorm = ref_rmsnorm,
 	.rope = ref_rope,
+	.round_kv = ref_round_kv,
 	.attention = ref_attention,
 	.swiglu = ref_swiglu,
 	.add = ref_add,

@@ -19,6 +19,7 @@ void ref_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const
 void ref_rmsnorm(float *y, const float *x, const float *gain, size_t m, size_t n, float eps);
 void ref_rope(float *x, size_t ld, size_t m, size_t heads, size_t dim, const int32_t *pos,
 	const float *inv_freq, enum rope_style style);
+void ref_round_kv(int8_t *q, float *scale, const float *x, size_t rows, size_t heads, size_t dim);
 void ref_attention(float *out, const float *q, const struct attn_seq *seqs, size_t n,
 	const struct attn_shape *shape);
 void ref_swiglu(float *y, const float *gate, const float *up, size_t count);
