@@ -40,6 +40,8 @@ static const struct option {
 	{ "max-tokens", "N", COUNT, offsetof(struct args, max_tokens), "longest answer (512)" },
 	{ "temp", "X", NUMBER, offsetof(struct args, temp), "temperature; 0 is the likeliest token" },
 	{ "seed", "N", SIGNED, offsetof(struct args, seed), "of the sampler" },
+	{ "head", "FORMAT", STRING, offsetof(struct args, head),
+		"the head in another format while it answers, such as int8g128; else as in the file" },
 	{ "kv", "WHAT", STRING, offsetof(struct args, kv),
 		"keys and values kept as they are (float), or int8 in a quarter of the memory" },
 	{ "stats", NULL, FLAG, offsetof(struct args, stats),

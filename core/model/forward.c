@@ -44,6 +44,7 @@ enum st fwd_new(struct fwd **out, const struct model *m, size_t max_rows, struct
 	f = xalloc(sizeof *f);
 	f->m = m;
 	f->max_rows = max_rows;
+	f->head = &m->head;
 	f->pos = big_array(max_rows, sizeof *f->pos, "positions of a batch", e);
 	if (!f->pos) {
 		fwd_free(f);
@@ -92,6 +93,11 @@ const struct model *fwd_model(const struct fwd *f)
 void fwd_time(struct fwd *f, struct fwd_times *t)
 {
 	f->times = t;
+}
+
+void fwd_set_head(struct fwd *f, const struct mat *head)
+{
+	f->head = head ? head : &f->m->head;
 }
 
 void fwd_set_math(struct fwd *f, enum math math)
@@ -337,7 +343,7 @@ enum st fwd_logits(struct fwd *f, const float *h, size_t rows, float *logits, co
 		n = rows - at < f->max_rows ? rows - at : f->max_rows;
 		m->be->rmsnorm(
 			f->norm, h + at * hidden, m->final_norm, n, hidden, (float)m->hp.eps);
-		st = fwd_products(f, FWD_HEAD, &(struct product){ logits + at * vocab, vocab, &m->head }, 1,
+		st = fwd_products(f, FWD_HEAD, &(struct product){ logits + at * vocab, vocab, f->head }, 1,
 			f->norm, hidden, n, s, e);
 	}
 	return st;

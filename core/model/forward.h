@@ -28,6 +28,8 @@ struct fwd_times {
 	uint64_t bytes; /* of weights, each time they were read */
 };
 void fwd_time(struct fwd *f, struct fwd_times *t);
+/* Another head in place of the model's, of its shape; NULL: the model's. */
+void fwd_set_head(struct fwd *f, const struct mat *head);
 /* How products with the linears and the head are computed from now on; MATH_F32 at first. */
 void fwd_set_math(struct fwd *f, enum math math);
 

@@ -11,6 +11,7 @@ struct fwd {
 	const struct model *m;
 	size_t max_rows;
 	enum math math;
+	const struct mat *head;
 	struct fwd_times *times; /* NULL: not measured */
 	/* [max_rows] rows each; k, v and act share memory with nothing that is alive when
 	 * they are (see fwd_new) */

@@ -20,6 +20,7 @@ struct chat {
 	struct kv *kv;
 	float *logits; /* [vocab], host */
 	const struct mat **view;
+	struct chat_how how;
 	struct sampler_options options;
 	size_t max_tokens;
 	char *system;
@@ -99,6 +100,7 @@ enum st chat_set(struct chat *c, const struct chat_how *how, struct err *e)
 	struct kv *kv;
 	enum st st;
 
+	c->how = *how;
 	if (c->d->m->hp.ctx && ctx > c->d->m->hp.ctx)
 		ctx = c->d->m->hp.ctx;
 	if (c->kv && c->kv->cap == ctx && !c->kv->k == (how->kv == KV_INT8))
@@ -482,6 +484,7 @@ enum st chat_begin(
 	struct chat *c, const struct chat_source *src, const struct sink *s, struct err *e)
 {
 	struct sampler_options o = c->options;
+	const struct mat *head;
 	uint32_t layout;
 	double bpw;
 	enum st st;
@@ -492,7 +495,11 @@ enum st chat_begin(
 	o.seed += c->again;
 	c->sampler = sampler_new(&o, c->d->m->hp.vocab);
 	await(c);
-	st = src->view(src->arg, c->view, &layout, &bpw, s, e);
+	st = desk_head(c->d, c->how.head, &head, s, e);
+	if (!st) {
+		fwd_set_head(c->fwd, head);
+		st = src->view(src->arg, c->view, &layout, &bpw, s, e);
+	}
 	if (!st)
 		st = feed_prompt(c, s, e);
 	c->answer_at = st ? 0 : c->fed.n;

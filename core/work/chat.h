@@ -25,8 +25,9 @@ struct chat_source {
 
 /* How answers are computed; all 0: the default. */
 struct chat_how {
-	size_t ctx;        /* positions kept; the model's own at most */
-	enum kv_type kv;   /* how they are */
+	size_t ctx; /* positions kept; the model's own at most */
+	enum kv_type kv; /* how they are */
+	char head[FORMAT_NAME]; /* format of the head; "": as in the file */
 };
 /* One of its words by name, as :set has them; false: there is no such word. */
 bool chat_how_set(

@@ -24,10 +24,22 @@ static enum st set_kv(struct chat_how *how, const char *value, struct err *e)
 	return ST_OK;
 }
 
+static enum st set_head(struct chat_how *how, const char *value, struct err *e)
+{
+	struct format f;
+	enum st st = format_parse(&f, value, e);
+
+	if (!st && format_is_mix(f))
+		st = err_set(e, ST_INVALID, "head %s: a head has one format", value);
+	if (!st)
+		format_name(f, how->head);
+	return st;
+}
+
 static const struct word {
 	const char *name;
 	enum st (*set)(struct chat_how *how, const char *value, struct err *e);
-} words[] = { { "ctx", set_ctx }, { "kv", set_kv } };
+} words[] = { { "ctx", set_ctx }, { "kv", set_kv }, { "head", set_head } };
 
 bool chat_how_set(
 	struct chat_how *how, const char *name, const char *value, enum st *st, struct err *e)

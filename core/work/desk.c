@@ -328,6 +328,7 @@ void desk_close(struct desk *d)
 	model_free(d->m);
 	cache_close(d->cache); /* after the variants: it holds their maps */
 	desk_forget_sources(d);
+	desk_forget_heads(d);
 	xfree(d->text_path);
 	xfree(d->text_told);
 	xfree(d->formats);

@@ -98,6 +98,12 @@ struct desk {
 		char (*cell_by)[12];   /* [n][k] */
 	} source[SOURCES_MAX];         /* [sources.n] where that is 2 or more, else not used */
 	struct moments moments;
+	struct desk_head { /* those that were asked for */
+		struct format format;
+		struct mat mat;
+		void *memory;
+		struct desk_head *next;
+	} *head;
 	size_t scan_tokens;
 	bool *calibrated;           /* [n][k]: gptq was tried against what is in the slot */
 	bool best[FORMAT_MAX];      /* every slot of this format is the calibrated best */
@@ -152,6 +158,11 @@ BD_MUST_USE enum st desk_prepare(
 enum { DESK_MORE_TOKENS = 2048, DESK_FAST_TOKENS = 64 /* of the fast pass */ };
 BD_MUST_USE enum st desk_measure_more(struct desk *d, const struct scan_cell *cell, size_t n,
 	size_t *measured, const struct sink *s, struct err *e);
+
+/* The head in a packed format, by the best quantizer that needs no data: made when first asked
+ * for, the desk's until it closes.  "keep" or "": *out is NULL, the model's own. */
+BD_MUST_USE enum st desk_head(struct desk *d, const char *format, const struct mat **out,
+	const struct sink *s, struct err *e);
 
 /* Channel-mixes on (:set mix channel) or off (layer), with the formats there are.  Cells of
  * mixes are not measured by the stages: they lie between their linear's measured ends, by the

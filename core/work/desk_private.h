@@ -100,6 +100,7 @@ void desk_begin_text(struct desk *d, const char *path, size_t tokens); /* forget
 /* desk_sources.c; only where there are several, but for desk_many_texts. */
 bool desk_many_texts(const struct desk *d);
 void desk_free_source_cells(struct desk *d); /* also where there are none */
+void desk_forget_heads(struct desk *d);
 void desk_forget_sources(struct desk *d);    /* there are none from now on */
 void desk_new_source_cells(struct desk *d);
 void desk_texts_cell(struct desk *d, size_t at); /* `cell` from the sources' own */

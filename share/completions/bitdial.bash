@@ -27,7 +27,7 @@ _bitdial_options() {
 			--template --read-only --runs --log-level --demo' ;;
 	chat)
 		echo '--prompt --system --layout --quantizer --formats --seed --temp
-			--max-tokens --kv --stats --json --threads --template --read-only --runs
+			--max-tokens --head --kv --stats --json --threads --template --read-only --runs
 			--log-level --demo' ;;
 	layout)
 		echo '--json' ;;
@@ -77,6 +77,7 @@ _bitdial_value() {
 	--mix) _bitdial_words 'layer channel' ;;
 	--quantizer) _bitdial_words 'minmax clip hqq gptq' ;;
 	--guard) _bitdial_words 'uniform ends random:1' ;;
+	--head) _bitdial_words 'keep int8g128 int4g128' ;;
 	--kv) _bitdial_words 'float int8' ;;
 	--template) _bitdial_words 'chatml llama2 llama3 mistral phi3 zephyr' ;;
 	--color) _bitdial_words 'auto always never' ;;
