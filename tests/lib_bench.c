@@ -1,0 +1,143 @@
+/* lib_bench.c - see lib_bench.h. */
+#include "tests/lib_bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "kernels/pool.h"
+
+static const double shortest = 500e-6, noisy = 0.06;
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double bench_median(double *v, size_t n)
+{
+	qsort(v, n, sizeof *v, by_value);
+	return v[n / 2];
+}
+
+/* ---- who else was busy */
+
+struct load {
+	double all, busy, own; /* seconds, over all cores */
+};
+
+static double seconds(struct timeval t)
+{
+	return (double)t.tv_sec + 1e-6 * (double)t.tv_usec;
+}
+
+static struct load load_now(void)
+{
+	struct load l = { 0 };
+	struct rusage u;
+	double v[8] = { 0 };
+	FILE *f = fopen("/proc/stat", "r");
+
+	if (f) {
+		if (fscanf(f, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", v, v + 1, v + 2, v + 3, v + 4,
+			    v + 5, v + 6, v + 7) == 8)
+			for (int i = 0; i < 8; i++) {
+				l.all += v[i];
+				l.busy += i == 3 || i == 4 ? 0 : v[i]; /* idle and waiting */
+			}
+		fclose(f);
+	}
+	l.all /= (double)sysconf(_SC_CLK_TCK);
+	l.busy /= (double)sysconf(_SC_CLK_TCK);
+	getrusage(RUSAGE_SELF, &u);
+	l.own = seconds(u.ru_utime) + seconds(u.ru_stime);
+	return l;
+}
+
+static double foreign_since(struct load from)
+{
+	struct load to = load_now();
+	double all = to.all - from.all, others = to.busy - from.busy - (to.own - from.own);
+
+	return all > 0.05 && others > 0 ? others / all : 0; /* ticks are a hundredth of a second */
+}
+
+/* ---- runs */
+
+static double once(bench_fn *fn, void *arg, size_t repeat)
+{
+	double began = clock_now();
+
+	for (size_t i = 0; i < repeat; i++)
+		fn(arg);
+	return (clock_now() - began) / (double)repeat;
+}
+
+static size_t repeats(bench_fn *fn, void *arg)
+{
+	double t = once(fn, arg, 1);
+
+	return t < shortest ? (size_t)(shortest / (t + 1e-7)) + 1 : 1;
+}
+
+static struct bench_time sum_up(const double *v, int n, double foreign)
+{
+	double sorted[BENCH_RUNS];
+	struct bench_time t = { .foreign = foreign };
+
+	for (int i = 0; i < n; i++)
+		sorted[i] = v[i];
+	t.median = bench_median(sorted, (size_t)n);
+	t.least = sorted[0];
+	t.q1 = sorted[n / 4];
+	t.q3 = sorted[n * 3 / 4];
+	return t;
+}
+
+struct bench_time bench_run(bench_fn *fn, void *arg, int runs)
+{
+	int n = runs < 1 ? 1 : runs > BENCH_RUNS ? BENCH_RUNS : runs;
+	size_t repeat = repeats(fn, arg);
+	struct load before = load_now();
+	double t[BENCH_RUNS];
+
+	for (int i = 0; i < n; i++)
+		t[i] = once(fn, arg, repeat);
+	return sum_up(t, n, foreign_since(before));
+}
+
+double bench_pair(struct bench_time *a, struct bench_time *b, bench_fn *fa, void *xa, bench_fn *fb,
+	void *xb, int pairs)
+{
+	int n = pairs < 1 ? 1 : pairs > BENCH_RUNS ? BENCH_RUNS : pairs;
+	size_t ra = repeats(fa, xa), rb = repeats(fb, xb);
+	struct load before = load_now();
+	double ta[BENCH_RUNS], tb[BENCH_RUNS], ratio[BENCH_RUNS], foreign;
+
+	for (int i = 0; i < n; i++) {
+		ta[i] = once(fa, xa, ra);
+		tb[i] = once(fb, xb, rb);
+		ratio[i] = tb[i] / ta[i];
+	}
+	foreign = foreign_since(before);
+	*a = sum_up(ta, n, foreign);
+	*b = sum_up(tb, n, foreign);
+	return bench_median(ratio, (size_t)n);
+}
+
+void bench_print(const char *name, const char *unit, double work, const struct bench_time *t)
+{
+	printf("{\"bench\":\"%s\",\"threads\":%d,\"us\":%.2f,\"min_us\":%.2f,\"%s\":%.4g", name,
+		pool_threads(), t->median * 1e6, t->least * 1e6, unit, work / t->median);
+	if (t->foreign > noisy)
+		printf(",\"note\":\"noisy: others took %.0f %% of the machine\"",
+			100 * t->foreign);
+	else if (t->q3 > 1.2 * t->q1)
+		printf(",\"note\":\"large spread: a busy machine\"");
+	printf("}\n");
+	fflush(stdout);
+}
