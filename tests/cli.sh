@@ -318,6 +318,11 @@ rc=$? last='--read-only'
 holds "status 0" [ $rc = 0 ]
 holds "writes nothing" [ -z "$(find ro -mindepth 1)" ]
 holds "no temporary demo is left" [ -z "$(ls tmp)" ]
+works scan demo.gguf --tokens 64 --formats int2g64,keep
+find "$XDG_CACHE_HOME" "$XDG_STATE_HOME" -printf '%p %s %T@\n' | sort > before
+works scan demo.gguf --tokens 64 --formats int2g64,keep --read-only
+find "$XDG_CACHE_HOME" "$XDG_STATE_HOME" -printf '%p %s %T@\n' | sort > after
+holds "changes no file" cmp -s before after
 
 # ---- a screen without a terminal
 works --demo --once --size 100x30
