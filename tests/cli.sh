@@ -115,6 +115,8 @@ holds "no ids" [ "$(cat out)" = '{"ids":[]}' ]
 works tokens --demo --text latin
 holds "the bad byte named once" [ "$(grep -c 'not UTF-8 from byte 2' err)" = 1 ]
 fails 1 'cannot open nosuch: No such file' tokens --demo --text nosuch
+fails 1 'folder is a folder; name a text file in it' scan --demo --text folder
+fails 1 'folder is a folder; name a text file in it' scan --demo --text folder --text self
 fails 1 'folder is a folder' tokens --demo --text folder
 fails 1 'null is a device' tokens --demo --text /dev/null
 

@@ -215,6 +215,9 @@ Test(session, formats_and_text_change_while_it_scans)
 	cr_assert_eq(w.map->scanned, 28);
 	cr_assert_str_eq(w.map->text, "a.txt");
 	cr_assert_neq(session_text(s, tmp_path("absent"), 0, &e), ST_OK);
+	cr_assert(strstr(e.msg, "there is no such file"), "%s", e.msg);
+	cr_assert_neq(session_text(s, tmp_dir(), 0, &e), ST_OK);
+	cr_assert(strstr(e.msg, "is a folder; name a text file in it"), "%s", e.msg);
 	ok(session_text(s, NULL, 64, &e));
 	settle();
 	cr_assert(strstr(w.map->text, "self-sampled"), "%s", w.map->text);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/alloc.h"
@@ -58,6 +59,10 @@ Test(sources, what_is_no_list_of_texts_is_refused_in_one_sentence)
 		const char *says;
 	} bad[] = {
 		{ { "a.txt", "nosuch.txt" }, "there is no such file" },
+		{ { "a.d", "self" }, "text a.d is a folder; name a text file in it" },
+		{ { "a.d" }, "text a.d is a folder; name a text file in it" },
+		{ { "pipe=2", "self" }, "pipe is not a regular file; copy what it holds" },
+		{ { "/dev/null", "self" }, "/dev/null is not a regular file; copy what it" },
 		{ { "a.txt=", "self" }, "\"\" is no weight" },
 		{ { "a.txt=much", "self" }, "\"much\" is no weight" },
 		{ { "a.txt=nan", "self" }, "\"nan\" is no weight" },
@@ -77,6 +82,8 @@ Test(sources, what_is_no_list_of_texts_is_refused_in_one_sentence)
 	work_file("a.txt", 10);
 	work_file("b.txt", 10);
 	cr_assert_eq(chdir(tmp_dir()), 0);
+	cr_assert_eq(mkdir("a.d", 0700), 0);
+	cr_assert_eq(mkfifo("pipe", 0600), 0);
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		struct sources s = { .n = 9 };
 		struct err e = { 0 };

@@ -156,8 +156,8 @@ enum st session_text(struct session *s, const char *path, size_t tokens, struct 
 {
 	enum st st = need_model(s, "text", e);
 
-	if (!st && path && !fs_is_file(path))
-		st = err_set(e, ST_IO, "text %s: there is no such file", path);
+	if (!st && path)
+		st = source_check("text", path, e);
 	if (st)
 		return st;
 	sources_release(&s->sources);
@@ -174,8 +174,8 @@ enum st session_sources(struct session *s, const struct sources *src, size_t tok
 		return session_text(s, src->n ? src->at[0].path : NULL, tokens, e);
 	st = need_model(s, "text", e);
 	for (size_t i = 0; i < src->n && !st; i++)
-		if (src->at[i].path && !fs_is_file(src->at[i].path))
-			st = err_set(e, ST_IO, "text %s: there is no such file", src->at[i].path);
+		if (src->at[i].path)
+			st = source_check("text", src->at[i].path, e);
 	if (st)
 		return st;
 	sources_release(&s->sources);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
@@ -24,6 +25,19 @@ static bool is_number(const char *s, double *v)
 		return false;
 	*v = strtod(s, &end);
 	return end != s && !*end;
+}
+
+enum st source_check(const char *what, const char *path, struct err *e)
+{
+	if (fs_is_file(path))
+		return ST_OK;
+	if (fs_is_dir(path))
+		return err_set(e, ST_IO, "%s %s is a folder; name a text file in it", what, path);
+	if (access(path, F_OK))
+		return err_set(e, ST_IO, "%s %s: there is no such file", what, path);
+	return err_set(e, ST_IO,
+		"%s %s is not a regular file; copy what it holds into one and name that", what,
+		path);
 }
 
 static enum st take(
@@ -53,9 +67,9 @@ static enum st take(
 			*word ? word : "its weight");
 	if (n != sizeof self - 1 || memcmp(word, self, n))
 		to->path = xstrndup(word, n);
-	if (!alone && to->path && !fs_is_file(to->path))
-		return err_set(e, ST_IO, "%s %s: there is no such file", what, to->path);
-	return ST_OK;
+	/* One that is not there is told by who reads it. */
+	return to->path && (!alone || !access(to->path, F_OK)) ? source_check(what, to->path, e)
+							       : ST_OK;
 }
 
 static bool same_source(const struct source *a, const struct source *b)

@@ -32,6 +32,9 @@ struct sources sources_of(const char *path);
 struct sources sources_copy(const struct sources *s);
 void sources_release(struct sources *s);
 
+/* A file that can be read as a text, else a sentence: what it is, and what to do. */
+BD_MUST_USE enum st source_check(const char *what, const char *path, struct err *e);
+
 /* "self" or the file's name, cleaned and cut. */
 const char *source_name(const struct source *s, char out[SOURCE_NAME]);
 
