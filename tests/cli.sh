@@ -245,6 +245,9 @@ holds "a header and a line a cell" [ "$(grep -c '^layers' out)" -ge 84 ]
 works search --demo --tokens 256 --bpw 3.6 --json
 holds "which score" has '"source":"scan"'
 fails 1 'at least 2' scan --demo --text one
+works scan --demo --text short --formats default
+holds "all four" [ "$(cut -f 2 out | grep -c '^int2g64$')" = 28 ]
+holds "and the widest" has '	int8g128	'
 printf abc > three
 works scan --demo --text three
 holds "no error bar is a dash" has 'layers.0.q	int2g64	gptq	[-0-9.e]*	-	3$'

@@ -117,6 +117,10 @@ Test(desk, candidates_stand_above_the_line)
 	f = play(80, 24, ":\ntype set the\nTab\n");
 	cr_assert_str_eq(row(f, 23), ":set theme");
 	big_free(f);
+	f = play(80, 24, ":\ntype set formats de\nTab\nEnter\n");
+	cr_assert(strstr(row(f, 22), "formats = default"), "%s", row(f, 22));
+	big_free(f);
+	fake.log[0] = 0;
 	f = play(80, 24, ":\ntype set theme hi\nTab\nEnter\n");
 	cr_assert(strstr(row(f, 22), "theme = high-contrast"));
 	big_free(f);

@@ -233,6 +233,15 @@ Test(session, formats_asked_for_while_it_opens_are_taken)
 	settle();
 	cr_assert_eq(w.model->k, 2);
 	cr_assert_eq(w.model->format[1].bits, 8);
+	ok(session_set(s, "formats", "default", &e));
+	settle();
+	cr_assert_eq(w.model->k, 5, "the dial's own again");
+	cr_assert_neq(session_formats(s, "default,keep", &e), ST_OK);
+	end();
+	begin((struct session_options){ .formats = "default" });
+	ok(session_open(s, work_demo(1), &e));
+	settle();
+	cr_assert_eq(w.model->k, 5);
 	end();
 }
 

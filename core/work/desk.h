@@ -114,6 +114,8 @@ struct desk {
 
 /* The dial's default formats. */
 extern const char desk_formats_default[];
+/* NULL where "default" asks for them. */
+const char *desk_formats(const char *names);
 
 BD_MUST_USE enum st desk_open(struct desk **out, const char *path, const struct desk_options *o,
 	const struct sink *s, struct err *e);

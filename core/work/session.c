@@ -39,7 +39,7 @@ struct session *session_new(const struct session_options *o, struct bus *b)
 	struct session *s = xalloc(sizeof *s);
 
 	s->bus = b;
-	s->formats = dup(o->formats);
+	s->formats = dup(desk_formats(o->formats));
 	if (o->sources)
 		s->sources = sources_copy(o->sources);
 	s->mix = o->mix;
@@ -190,8 +190,7 @@ enum st session_formats(struct session *s, const char *names, struct err *e)
 	size_t k;
 	enum st st;
 
-	if (names && !*names)
-		names = NULL;
+	names = names && !*names ? NULL : desk_formats(names);
 	st = names ? format_list(f, &k, names, e) : ST_OK;
 	if (!st && names)
 		st = format_check_mixes(f, k, e);
