@@ -170,6 +170,15 @@ Test(desk, set_lists_shows_and_refuses)
 	f = play(120, 36, ":set top_k\n");
 	cr_assert(strstr(row(f, 34), "top_k = 40 (0 to 1000000)"));
 	big_free(f);
+	publish_model();
+	f = play(120, 36, ":set ctx 9000\n");
+	cr_assert(
+		strstr(row(f, 34), "ctx = 9000; tiny was trained on 8192, the chat keeps no more"),
+		"%s", row(f, 34));
+	big_free(f);
+	f = play(120, 36, ":set ctx 8192\n");
+	cr_assert_null(strstr(row(f, 34), "trained"), "%s", row(f, 34));
+	big_free(f);
 	fake.fail = "formats: no";
 	f = play(120, 36, ":set formats int2g64\n:set formats\n");
 	cr_assert(
