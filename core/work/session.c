@@ -74,6 +74,7 @@ void session_free(struct session *s)
 	log_watch(NULL);
 	chat_free(s->chat);
 	ab_free(s->ab);
+	xfree(s->asked);
 	run_end(s->scan_run, ST_CANCELLED, "");
 	desk_close(s->desk);
 	dial_free(s->dial);

@@ -102,6 +102,7 @@ static void close_model(struct session *s)
 	s->chat = NULL;
 	ab_free(s->ab);
 	s->ab = NULL;
+	chat_asked(s, NULL);
 	atomic_store(&s->ab_on, false); /* its mark is gone */
 	publish_ab(s, true);
 	desk_close(s->desk);
