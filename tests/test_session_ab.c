@@ -219,6 +219,9 @@ Test(session_ab, another_model_in_mid_answer_ends_the_pair)
 		ok(session_open(s, work_demo((uint64_t)i + 2), &e));
 		settle();
 		cr_assert_not(w.ab->on, "its mark is gone");
+		cr_assert(strstr(w.said, "A/B is off: its mark belonged to the model before"), "%s",
+			w.said);
+		w.said[0] = 0;
 		cr_assert_eq(w.ab->state, AB_EMPTY);
 	}
 }

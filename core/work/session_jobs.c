@@ -103,7 +103,8 @@ static void close_model(struct session *s)
 	ab_free(s->ab);
 	s->ab = NULL;
 	chat_asked(s, NULL);
-	atomic_store(&s->ab_on, false); /* its mark is gone */
+	if (atomic_exchange(&s->ab_on, false))
+		notice(s, LOG_INFO, "A/B is off: its mark belonged to the model before");
 	publish_ab(s, true);
 	desk_close(s->desk);
 	s->desk = NULL;
