@@ -86,7 +86,7 @@ struct desk {
 	char *text_path;    /* NULL: self-sampled, or several sources */
 	char text_name[96]; /* for people */
 	char text_hash[17]; /* of scan_text's ids; "": there is none yet */
-	char *text_told;    /* files whose oddities have been said, each in lines of its own */
+	char *text_told;    /* what was said of files, each in a line of its own */
 	/* Where there are several sources, each has its own part of the scan's text, just as if it
 	 * were alone, and its own cells; `cell` is then their weighted mean, and scan_text mixes
 	 * all parts in sequences of the shortest length, for what wants one text. */
