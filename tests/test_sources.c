@@ -99,6 +99,37 @@ Test(sources, what_is_no_list_of_texts_is_refused_in_one_sentence)
 	}
 }
 
+Test(sources, a_name_has_as_much_of_the_path_as_tells_it_from_the_others)
+{
+	static const struct {
+		const char *path[4], *name[4];
+	} list[] = {
+		{ { "/d/a.txt", NULL, "e/b.txt" }, { "a.txt", "self", "b.txt" } },
+		{ { "/d/one/a.txt", "/d/two/a.txt" }, { "one/a.txt", "two/a.txt" } },
+		{ { "a.txt", "x/a.txt" }, { "a.txt", "x/a.txt" } },
+		{ { "p/s/a.txt", "q/s/a.txt", "b.txt" }, { "p/s/a.txt", "q/s/a.txt", "b.txt" } },
+		{ { "x/aa.txt", "a.txt" }, { "aa.txt", "a.txt" } },
+		{ { "./self", NULL }, { "./self", "self" } },
+		{ { "one/some/folders/far/below/the/one/that/tells/a.txt",
+			  "two/some/folders/far/below/the/one/that/tells/a.txt" },
+			{ "one/\xe2\x80\xa6/a.txt", "two/\xe2\x80\xa6/a.txt" } },
+	};
+
+	for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+		struct sources s = { 0 };
+		char name[SOURCE_NAME];
+
+		while (s.n < 4 && list[i].name[s.n]) {
+			const char *path = list[i].path[s.n];
+
+			s.at[s.n++].path = path ? xstrdup(path) : NULL;
+		}
+		for (size_t j = 0; j < s.n; j++)
+			cr_assert_str_eq(source_name(&s, j, name), list[i].name[j]);
+		sources_release(&s);
+	}
+}
+
 Test(sources, every_beginning_of_the_order_is_by_weight)
 {
 	struct sources s = { .n = 3, .at = { { NULL, 0.5 }, { NULL, 0.3 }, { NULL, 0.2 } } };

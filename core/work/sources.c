@@ -138,12 +138,43 @@ void sources_release(struct sources *s)
 	*s = (struct sources){ 0 };
 }
 
-const char *source_name(const struct source *s, char out[SOURCE_NAME])
+/* The last `parts` parts of a path, or all there are. */
+static const char *tail_of(const char *path, size_t parts)
 {
-	const char *slash = s->path ? strrchr(s->path, '/') : NULL;
-	const char *name = slash ? slash + 1 : s->path ? s->path : self;
+	const char *s = path + strlen(path);
 
-	text_clean(out, SOURCE_NAME, name, strlen(name), true);
+	while (s > path && (s[-1] != '/' || --parts))
+		s--;
+	return s;
+}
+
+/* Is that tail another source's, too? */
+static bool is_shared(const struct sources *s, size_t i, size_t parts)
+{
+	const char *mine = tail_of(s->at[i].path, parts);
+
+	for (size_t j = 0; j < s->n; j++)
+		if (j != i && !strcmp(mine, s->at[j].path ? tail_of(s->at[j].path, parts) : self))
+			return true;
+	return false;
+}
+
+const char *source_name(const struct sources *s, size_t i, char out[SOURCE_NAME])
+{
+	const char *path = s->at[i].path, *name = path ? tail_of(path, 1) : self, *base = name;
+	size_t first;
+
+	for (size_t parts = 2; path && name > path && is_shared(s, i, parts - 1); parts++)
+		name = tail_of(path, parts);
+	first = strcspn(name, "/") + 1;
+	if (strlen(name) >= SOURCE_NAME && name + first < base) { /* its ends tell */
+		char *ends = xprintf("%.*s\xe2\x80\xa6/%s", (int)first, name, base);
+
+		text_clean(out, SOURCE_NAME, ends, strlen(ends), true);
+		xfree(ends);
+	} else {
+		text_clean(out, SOURCE_NAME, name, strlen(name), true);
+	}
 	for (char *c = out; *c; c++) /* it stands in tables */
 		if (*c == '\n' || *c == '\t')
 			*c = ' ';

@@ -35,8 +35,9 @@ void sources_release(struct sources *s);
 /* A file that can be read as a text, else a sentence: what it is, and what to do. */
 BD_MUST_USE enum st source_check(const char *what, const char *path, struct err *e);
 
-/* "self" or the file's name, cleaned and cut. */
-const char *source_name(const struct source *s, char out[SOURCE_NAME]);
+/* "self" or the file's name, with as much of its path as tells it from the others; cleaned and
+ * cut. */
+const char *source_name(const struct sources *s, size_t i, char out[SOURCE_NAME]);
 
 /* Which source each of n sequences is from, so that every beginning of the list holds them by
  * weight as near as it can; count [s->n]: how many each gives. */
