@@ -207,6 +207,10 @@ for g in uniform ends random:3; do
 	holds "not over the budget" is "$(field stored_bpw) <= 3.6"
 done
 
+works search --demo --bpw 8.5 --refine
+holds "nothing to swap is a sentence" has '^refined    nothing to exchange: every linear is as in the file$'
+holds "and that alone" lacks '±'
+
 # ---- layout
 fails 2 'usage: bitdial layout' layout
 fails 2 'usage: bitdial layout' layout hide layout.json

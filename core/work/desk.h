@@ -219,6 +219,7 @@ void desk_prediction(const struct desk *d, const double *damage, struct predict 
 struct desk_refined {
 	struct refine_result r;
 	double kl_from, se_from, kl_to, se_to; /* on the measuring text; to: where it changed */
+	bool exact; /* every linear is as in the file: there is nothing to exchange */
 };
 BD_MUST_USE enum st desk_refine(struct desk *d, uint8_t *choice, uint64_t budget,
 	const struct front_input *rules, struct desk_refined *out, const struct sink *s,
