@@ -238,6 +238,30 @@ Test(desk, the_mouse_chooses_screens_panels_and_cells)
 	tui_free(t);
 }
 
+Test(desk, the_focus_comes_back_with_the_room)
+{
+	static const int small[][2] = { { 80, 24 }, { 30, 8 }, { 12, 4 }, { 3, 1 } };
+	struct tui *t = desk(120, 36);
+
+	command_run(t, "focus search");
+	cr_assert(strstr(shown(t, 19), "┏━ Search ━"), "%s", shown(t, 19));
+	for (size_t i = 0; i < sizeof small / sizeof small[0]; i++) {
+		tui_resize(t, small[i][0], small[i][1]);
+		shown(t, 0);
+		tui_resize(t, 90, 24);
+		shown(t, 0);
+		tui_resize(t, 120, 36);
+		cr_assert(strstr(shown(t, 19), "┏━ Search ━"), "%d x %d: %s", small[i][0],
+			small[i][1], shown(t, 19));
+	}
+	tui_resize(t, 80, 24);
+	cr_assert(strstr(shown(t, 1), "┏━ Sensitivity ━"), "%s", shown(t, 1));
+	command_run(t, "focus front");
+	tui_resize(t, 120, 36);
+	cr_assert(strstr(shown(t, 19), "┏━ Front ━"), "moved meanwhile: %s", shown(t, 19));
+	tui_free(t);
+}
+
 Test(desk, copying_gives_clean_text)
 {
 	struct tui *t = desk(120, 36);
