@@ -57,7 +57,7 @@ static void put_ranks(struct json_out *o, const struct desk *d)
 
 static void scan_table(const struct desk *d, const struct args *a)
 {
-	char name[32], fmt[FORMAT_NAME];
+	char name[32], fmt[FORMAT_NAME], se[24];
 	struct json_out o;
 
 	if (a->json) {
@@ -79,8 +79,9 @@ static void scan_table(const struct desk *d, const struct args *a)
 			linear_name(i, name);
 			format_name(d->set.format[f], fmt);
 			if (!a->json) {
-				printf("%s\t%s\t%s\t%.6g\t%.3g\t%u", name, fmt, by ? by->name : "-",
-					(double)c->value, (double)c->se, c->tokens);
+				printf("%s\t%s\t%s\t%.6g\t%s\t%u", name, fmt, by ? by->name : "-",
+					(double)c->value, verb_number(se, 3, (double)c->se),
+					c->tokens);
 				sources_cell(d, i * d->set.k + f);
 				continue;
 			}
@@ -107,12 +108,12 @@ static void scan_table(const struct desk *d, const struct args *a)
 static void print_cell(void *arg, const struct scan_cell *c)
 {
 	const struct desk *d = arg;
-	char name[32], fmt[FORMAT_NAME];
+	char name[32], fmt[FORMAT_NAME], se[24];
 
-	printf("%s\t%s\t%s\t%.6g\t%.6g\t%.6g\n", linear_name(c->linear, name),
+	printf("%s\t%s\t%s\t%.6g\t%s\t%.6g\n", linear_name(c->linear, name),
 		format_name(d->set.format[c->format], fmt),
-		variant_at(&d->set, c->linear, c->format)->by->name, c->kl, c->se,
-		variant_at(&d->set, c->linear, c->format)->error);
+		variant_at(&d->set, c->linear, c->format)->by->name, c->kl,
+		verb_number(se, 6, c->se), variant_at(&d->set, c->linear, c->format)->error);
 	fflush(stdout);
 }
 

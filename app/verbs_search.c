@@ -22,7 +22,9 @@ static void json_refined(struct json_out *o, const struct desk_refined *r)
 
 static void print_refined(const struct desk_refined *r)
 {
-	if (r->r.moves)
+	if (r->exact)
+		printf("refined    nothing to exchange: every linear is as in the file\n");
+	else if (r->r.moves)
 		printf("refined    KL %.4f to %.4f ± %.4f, measured; %zu linears changed in %zu "
 		       "rounds\n",
 			r->kl_from, r->kl_to, r->se_to, r->r.moves, r->r.rounds);

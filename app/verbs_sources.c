@@ -19,7 +19,7 @@ void sources_json(struct json_out *o, const struct desk *d)
 		const struct token_text *t = &d->source[i].text;
 
 		json_open(o, NULL, '{');
-		json_put_str(o, "name", source_name(&d->sources.at[i], name));
+		json_put_str(o, "name", source_name(&d->sources, i, name));
 		json_put_f64(o, "weight", d->sources.at[i].weight);
 		json_put_i64(o, "tokens", (int64_t)(t->n_seq * t->len));
 		json_put_str(o, "text_hash", d->source[i].hash);
@@ -50,7 +50,7 @@ void sources_head(const struct desk *d)
 	char name[SOURCE_NAME];
 
 	for (size_t i = 0; i < d->sources.n && d->sources.n > 1; i++) {
-		source_name(&d->sources.at[i], name);
+		source_name(&d->sources, i, name);
 		printf("\tKL %s\tse %s", name, name);
 	}
 	printf("\n");
@@ -86,8 +86,8 @@ static void put_pair(struct json_out *o, const struct desk *d, const struct sour
 	char a[SOURCE_NAME], b[SOURCE_NAME], fmt[FORMAT_NAME];
 
 	json_open(o, NULL, '{');
-	json_put_str(o, "a", source_name(&d->sources.at[p->a], a));
-	json_put_str(o, "b", source_name(&d->sources.at[p->b], b));
+	json_put_str(o, "a", source_name(&d->sources, p->a, a));
+	json_put_str(o, "b", source_name(&d->sources, p->b, b));
 	json_put_f64(o, "rho", p->rho);
 	json_put_i64(o, "n", (int64_t)p->n);
 	json_open(o, "formats", '[');
@@ -128,8 +128,8 @@ void sources_pairs(const struct desk *d)
 	for (size_t i = 0; i < n; i++) {
 		const struct source_pair *p = &pair[i];
 
-		source_name(&d->sources.at[p->a], a);
-		source_name(&d->sources.at[p->b], b);
+		source_name(&d->sources, p->a, a);
+		source_name(&d->sources, p->b, b);
 		printf("# rank correlation\t%s\t%s\tall\t%.4f\t%zu\n", a, b, p->rho, p->n);
 		for (size_t f = 0; f < d->set.k; f++)
 			if (f != d->keep)

@@ -259,6 +259,15 @@ char *verb_demo_model(bool read_only, struct err *e)
 	return path;
 }
 
+const char *verb_number(char out[24], int digits, double v)
+{
+	if (isfinite(v))
+		snprintf(out, 24, "%.*g", digits, v);
+	else
+		snprintf(out, 24, "-");
+	return out;
+}
+
 /* ---- the desk */
 
 static void on_log(enum log_level l, const char *text)

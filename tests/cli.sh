@@ -115,6 +115,8 @@ holds "no ids" [ "$(cat out)" = '{"ids":[]}' ]
 works tokens --demo --text latin
 holds "the bad byte named once" [ "$(grep -c 'not UTF-8 from byte 2' err)" = 1 ]
 fails 1 'cannot open nosuch: No such file' tokens --demo --text nosuch
+fails 1 'folder is a folder; name a text file in it' scan --demo --text folder
+fails 1 'folder is a folder; name a text file in it' scan --demo --text folder --text self
 fails 1 'folder is a folder' tokens --demo --text folder
 fails 1 'null is a device' tokens --demo --text /dev/null
 
@@ -207,6 +209,10 @@ for g in uniform ends random:3; do
 	holds "not over the budget" is "$(field stored_bpw) <= 3.6"
 done
 
+works search --demo --bpw 8.5 --refine
+holds "nothing to swap is a sentence" has '^refined    nothing to exchange: every linear is as in the file$'
+holds "and that alone" lacks '±'
+
 # ---- layout
 fails 2 'usage: bitdial layout' layout
 fails 2 'usage: bitdial layout' layout hide layout.json
@@ -245,6 +251,15 @@ holds "a header and a line a cell" [ "$(grep -c '^layers' out)" -ge 84 ]
 works search --demo --tokens 256 --bpw 3.6 --json
 holds "which score" has '"source":"scan"'
 fails 1 'at least 2' scan --demo --text one
+works scan --demo --text short --formats default
+holds "all four" [ "$(cut -f 2 out | grep -c '^int2g64$')" = 28 ]
+holds "and the widest" has '	int8g128	'
+printf abc > three
+works scan --demo --text three
+holds "no error bar is a dash" has 'layers.0.q	int2g64	gptq	[-0-9.e]*	-	3$'
+holds "no nan" lacks nan
+works scan --demo --text three --quantizer minmax
+holds "no nan" lacks nan
 
 # ---- doctor
 works doctor
@@ -320,6 +335,11 @@ rc=$? last='--read-only'
 holds "status 0" [ $rc = 0 ]
 holds "writes nothing" [ -z "$(find ro -mindepth 1)" ]
 holds "no temporary demo is left" [ -z "$(ls tmp)" ]
+works scan demo.gguf --tokens 64 --formats int2g64,keep
+find "$XDG_CACHE_HOME" "$XDG_STATE_HOME" -printf '%p %s %T@\n' | sort > before
+works scan demo.gguf --tokens 64 --formats int2g64,keep --read-only
+find "$XDG_CACHE_HOME" "$XDG_STATE_HOME" -printf '%p %s %T@\n' | sort > after
+holds "changes no file" cmp -s before after
 
 # ---- a screen without a terminal
 works --demo --once --size 100x30

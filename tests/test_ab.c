@@ -445,6 +445,34 @@ Test(ab, no_memory_for_the_second_cache_or_the_comparison_is_a_sentence)
 	ab_free(p);
 }
 
+Test(ab, where_layouts_changed_each_answer_has_its_own_bits)
+{
+	struct ab_options o = options(3);
+	struct ab *p = pair_of(all[0], all[1], &o);
+	struct snap_ab *s;
+
+	for (int turn = 0; turn < 3; turn++) {
+		if (turn == 2) /* A stays, B comes down to it */
+			ok(ab_set(p, &o, (const uint8_t *const[]){ all[0], all[0] },
+				(double[]){ 2.5, 2.5 }, &e));
+		say(p, "hello");
+		s = ab_snapshot(p);
+		for (int i = 0; i < 2; i++) {
+			const struct snap_chat *c = s->side[i].chat;
+
+			for (size_t k = 0; k < c->n; k++)
+				if (c->piece[k].who == CHAT_MODEL && (!i || turn < 2))
+					cr_assert(isnan(c->piece[k].bpw), "the head says it");
+				else if (c->piece[k].who == CHAT_MODEL)
+					cr_assert_eq(c->piece[k].bpw,
+						c->piece[k].turn < 4 ? 4.5 : 2.5, "turn %zu",
+						c->piece[k].turn);
+		}
+		snap_unref(&s->snap);
+	}
+	ab_free(p);
+}
+
 /* ---- blind */
 
 Test(ab, hidden_names_leave_no_trace_in_what_is_shown_until_the_vote)

@@ -324,6 +324,42 @@ Test(loop, the_status_line_has_the_difference_to_the_mark)
 	cr_assert_str_eq(fake.log, "to_mark\n", "with a mark A goes there: %s", fake.log);
 }
 
+Test(loop, a_better_layout_is_named_where_the_search_panel_is_not)
+{
+	struct snap_answer *a = snap_answer_new(14, false);
+	char *f;
+
+	a->stored_bpw = 4.25;
+	a->kl = a->measured_kl = 0.4;
+	a->in_nats = true;
+	a->better = (struct front_point){ .bpw = 4.2, .kl = 0.3, .what = "uniform" };
+	publish_model();
+	publish(EV_ANSWER, snap_ref(&a->snap));
+	f = play(80, 24, "");
+	cr_assert(strstr(row(f, 22), " SEARCH 4.25 KL .4000  better: uniform .3000 (:better) "),
+		"%s", row(f, 22));
+	cr_assert(strstr(row(f, 22), "? help"), "%s", row(f, 22));
+	big_free(f);
+	publish(EV_ANSWER, snap_ref(&a->snap));
+	publish_job(7, "scan", 64, 100);
+	f = play(80, 24, "");
+	cr_assert(strstr(row(f, 22), "uniform .3000  [scan 64 % 3 s]"), "%s", row(f, 22));
+	big_free(f);
+	publish(EV_ANSWER, snap_ref(&a->snap));
+	f = play(40, 12, "");
+	cr_assert(strstr(row(f, 10), "better: …"), "%s", row(f, 10));
+	big_free(f);
+	publish(EV_ANSWER, snap_ref(&a->snap));
+	f = play(120, 36, "");
+	cr_assert_null(strstr(row(f, 34), "better"), "%s", row(f, 34));
+	big_free(f);
+	publish(EV_ANSWER, &a->snap);
+	f = play(120, 27, "");
+	cr_assert(strstr(f, "─ Search ─"), "it is there, and too low for that line");
+	cr_assert(strstr(row(f, 25), "better: uniform .3000"), "%s", row(f, 25));
+	big_free(f);
+}
+
 /* ---- panels, focus, filter */
 
 Test(loop, tab_goes_round_the_panels_one_sees)

@@ -117,6 +117,10 @@ Test(desk, candidates_stand_above_the_line)
 	f = play(80, 24, ":\ntype set the\nTab\n");
 	cr_assert_str_eq(row(f, 23), ":set theme");
 	big_free(f);
+	f = play(80, 24, ":\ntype set formats de\nTab\nEnter\n");
+	cr_assert(strstr(row(f, 22), "formats = default"), "%s", row(f, 22));
+	big_free(f);
+	fake.log[0] = 0;
 	f = play(80, 24, ":\ntype set theme hi\nTab\nEnter\n");
 	cr_assert(strstr(row(f, 22), "theme = high-contrast"));
 	big_free(f);
@@ -165,6 +169,15 @@ Test(desk, set_lists_shows_and_refuses)
 	big_free(f);
 	f = play(120, 36, ":set top_k\n");
 	cr_assert(strstr(row(f, 34), "top_k = 40 (0 to 1000000)"));
+	big_free(f);
+	publish_model();
+	f = play(120, 36, ":set ctx 9000\n");
+	cr_assert(
+		strstr(row(f, 34), "ctx = 9000; tiny was trained on 8192, the chat keeps no more"),
+		"%s", row(f, 34));
+	big_free(f);
+	f = play(120, 36, ":set ctx 8192\n");
+	cr_assert_null(strstr(row(f, 34), "trained"), "%s", row(f, 34));
 	big_free(f);
 	fake.fail = "formats: no";
 	f = play(120, 36, ":set formats int2g64\n:set formats\n");
@@ -222,6 +235,30 @@ Test(desk, the_mouse_chooses_screens_panels_and_cells)
 	cr_assert(strstr(shown(t, 0), "[3]Chat"), "%s", shown(t, 0));
 	tui_mouse(t, 0, 35, MOUSE_LEFT, false);
 	tui_mouse(t, 500, 500, MOUSE_LEFT, false);
+	tui_free(t);
+}
+
+Test(desk, the_focus_comes_back_with_the_room)
+{
+	static const int small[][2] = { { 80, 24 }, { 30, 8 }, { 12, 4 }, { 3, 1 } };
+	struct tui *t = desk(120, 36);
+
+	command_run(t, "focus search");
+	cr_assert(strstr(shown(t, 19), "┏━ Search ━"), "%s", shown(t, 19));
+	for (size_t i = 0; i < sizeof small / sizeof small[0]; i++) {
+		tui_resize(t, small[i][0], small[i][1]);
+		shown(t, 0);
+		tui_resize(t, 90, 24);
+		shown(t, 0);
+		tui_resize(t, 120, 36);
+		cr_assert(strstr(shown(t, 19), "┏━ Search ━"), "%d x %d: %s", small[i][0],
+			small[i][1], shown(t, 19));
+	}
+	tui_resize(t, 80, 24);
+	cr_assert(strstr(shown(t, 1), "┏━ Sensitivity ━"), "%s", shown(t, 1));
+	command_run(t, "focus front");
+	tui_resize(t, 120, 36);
+	cr_assert(strstr(shown(t, 19), "┏━ Front ━"), "moved meanwhile: %s", shown(t, 19));
 	tui_free(t);
 }
 

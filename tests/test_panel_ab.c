@@ -101,6 +101,83 @@ Test(panel_ab, in_a_narrow_one_they_stand_one_over_the_other)
 		">\n");
 }
 
+/* Two turns; the first of A was by another layout than the second. */
+static struct snap_ab *two_turns(const char *a, const char *b)
+{
+	struct snap_ab *s = pair();
+
+	for (int i = 0; i < 2; i++) {
+		struct talk t = { .stats = { .bpw = NAN } };
+
+		talk_add(&t, CHAT_USER, 0, 0, 0, "why?");
+		talk_add(&t, CHAT_MODEL, 1, 1, i ? NAN : 2.5, i ? "B one" : "A one\ntwo\nthree");
+		talk_add(&t, CHAT_USER, 2, 0, 0, "so?");
+		talk_add(&t, CHAT_MODEL, 3, 2, i ? NAN : 3.0, i ? b : a);
+		t.piece[t.n - 1].open = false;
+		snap_unref(&s->side[i].chat->snap);
+		s->side[i].chat = (struct snap_chat *)talk_snap(&t);
+	}
+	s->state = AB_NOT_COMPARED;
+	s->differs = 0;
+	return s;
+}
+
+Test(panel_ab, what_was_asked_begins_on_the_same_line_and_layouts_before_are_named)
+{
+	hear_pair(two_turns("yes", "no"));
+	shows(78, 16,
+		"A  3.00 bpw  aaaaaaaa                 │ B  4.25 bpw  bbbbbbbb\n"
+		"you: why?                             │ you: why?\n"
+		"                                      │\n"
+		"model: ┆2.50 bpw┆ A one               │ model: B one\n"
+		"two                                   │\n"
+		"three                                 │\n"
+		"                                      │\n"
+		"you: so?                              │ you: so?\n"
+		"                                      │\n"
+		"model: ┆3.00 bpw┆ yes                 │ model: no\n"
+		"                                      │\n"
+		"                                      │\n"
+		"                                      │\n"
+		"no token differs  not compared\n"
+		"A/B  vote: Esc, then ( left  ) right  = same  - both bad  seed 0  t 0\n"
+		">\n");
+	/* What does not fit: the short one from its question on, the long one to its end. */
+	hear_pair(two_turns("1\n2\n3\n4\n5\n6\n7\n8\n9", "no"));
+	shows(78, 10,
+		"A  3.00 bpw  aaaaaaaa                 │ B  4.25 bpw  bbbbbbbb\n"
+		"5                                     │ you: so?\n"
+		"6                                     │\n"
+		"7                                     │ model: no\n"
+		"8                                     │\n"
+		"9                                     │\n"
+		"                                      │\n"
+		"no token differs  not compared\n"
+		"A/B  vote: Esc, then ( left  ) right  = same  - both bad  seed 0  t 0\n"
+		">\n");
+}
+
+Test(panel_ab, without_room_for_heads_a_label_says_which_is_which)
+{
+	struct snap_ab *s = two_turns("yes", "no");
+
+	hear_pair(s);
+	shows(38, 7,
+		"A\n"
+		"  model: ┆3.00 bpw┆ yes\n"
+		"B\n"
+		"  model: no\n"
+		"no token differs  not compared\n"
+		"A/B  vote: ( ) = -  seed 0  t 0\n"
+		">\n");
+	s = two_turns("yes", "no");
+	s->hidden = s->blind = true;
+	hear_pair(s);
+	row(38, 7, 0);
+	cr_assert_eq(strncmp(shown, "(\n", 2), 0, "%s", shown);
+	cr_assert(strstr(shown, "\n)\n"), "its vote's key: %s", shown);
+}
+
 Test(panel_ab, ascii_has_the_mark_and_the_bars_too)
 {
 	hear_pair(pair());

@@ -150,4 +150,22 @@ Test(refine, the_only_layout_there_is_has_nothing_to_move)
 	cr_assert_eq(r.r.moves, 0);
 	cr_assert_eq(r.r.judged, 0);
 	cr_assert_gt(r.kl_from, 0);
+	cr_assert_not(r.exact);
+}
+
+Test(refine, a_layout_that_is_the_file_itself_is_not_worked_on)
+{
+	uint8_t choice[64];
+	struct desk_refined r;
+	struct lib_stop stop;
+
+	for (size_t i = 0; i < n; i++)
+		choice[i] = (uint8_t)d->keep;
+	lib_stop_init(&stop, 1); /* nothing is made or measured for it */
+	cr_assert_eq(desk_refine(d, choice, bytes_of(choice), NULL, &r, &stop.sink, &e), ST_OK,
+		"%s", e.msg);
+	cr_assert(r.exact);
+	cr_assert_eq(r.r.moves, 0);
+	cr_assert_eq(r.kl_from, 0);
+	cr_assert_eq(desk_refine(d, choice, bytes_of(choice) - 1, NULL, &r, NULL, &e), ST_INVALID);
 }

@@ -215,6 +215,9 @@ Test(session, formats_and_text_change_while_it_scans)
 	cr_assert_eq(w.map->scanned, 28);
 	cr_assert_str_eq(w.map->text, "a.txt");
 	cr_assert_neq(session_text(s, tmp_path("absent"), 0, &e), ST_OK);
+	cr_assert(strstr(e.msg, "there is no such file"), "%s", e.msg);
+	cr_assert_neq(session_text(s, tmp_dir(), 0, &e), ST_OK);
+	cr_assert(strstr(e.msg, "is a folder; name a text file in it"), "%s", e.msg);
 	ok(session_text(s, NULL, 64, &e));
 	settle();
 	cr_assert(strstr(w.map->text, "self-sampled"), "%s", w.map->text);
@@ -230,6 +233,15 @@ Test(session, formats_asked_for_while_it_opens_are_taken)
 	settle();
 	cr_assert_eq(w.model->k, 2);
 	cr_assert_eq(w.model->format[1].bits, 8);
+	ok(session_set(s, "formats", "default", &e));
+	settle();
+	cr_assert_eq(w.model->k, 5, "the dial's own again");
+	cr_assert_neq(session_formats(s, "default,keep", &e), ST_OK);
+	end();
+	begin((struct session_options){ .formats = "default" });
+	ok(session_open(s, work_demo(1), &e));
+	settle();
+	cr_assert_eq(w.model->k, 5);
 	end();
 }
 

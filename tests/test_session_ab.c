@@ -168,6 +168,45 @@ Test(session_ab, again_has_the_same_seed_for_other_layouts_and_the_next_for_the_
 		cr_assert_eq(w.ab->side[i].chat->stats.seed, 2);
 }
 
+Test(session_ab, again_asks_the_pair_what_the_one_was_asked_and_the_other_way_round)
+{
+	bool on;
+
+	ok(session_say(s, "to one", &e));
+	settle();
+	mark_and_go(2, 100);
+	ok(session_again(s, &e));
+	settle();
+	cr_assert_eq(w.last, ST_OK, "%s", w.sentence);
+	cr_assert_eq(w.ab->state, AB_COMPARED);
+	for (int i = 0; i < 2; i++) {
+		const struct snap_chat *c = w.ab->side[i].chat;
+
+		cr_assert_geq(c->n, 2);
+		cr_assert_eq(c->piece[0].len, 6);
+		cr_assert_arr_eq(c->text + c->piece[0].at, "to one", 6);
+	}
+	ok(session_ab(s, SWITCH_OFF, &on, &e));
+	ok(session_chat_clear(s, &e));
+	ok(session_again(s, &e));
+	settle();
+	cr_assert_neq(w.last, ST_OK, "what was cleared is not asked again");
+	ok(session_ab(s, SWITCH_ON, &on, &e));
+	ok(session_say(s, "to two", &e));
+	ok(session_ab(s, SWITCH_OFF, &on, &e));
+	settle();
+	ok(session_again(s, &e));
+	settle();
+	cr_assert_eq(w.last, ST_OK, "%s", w.sentence);
+	cr_assert_arr_eq(w.chat->text + w.chat->piece[0].at, "to two", 6);
+	cr_assert_eq(w.chat->n, 2);
+	ok(session_open(s, work_demo(2), &e));
+	settle();
+	ok(session_again(s, &e));
+	settle();
+	cr_assert_neq(w.last, ST_OK, "another model was asked nothing");
+}
+
 Test(session_ab, another_model_in_mid_answer_ends_the_pair)
 {
 	for (int i = 0; i < 3; i++) {
@@ -180,6 +219,9 @@ Test(session_ab, another_model_in_mid_answer_ends_the_pair)
 		ok(session_open(s, work_demo((uint64_t)i + 2), &e));
 		settle();
 		cr_assert_not(w.ab->on, "its mark is gone");
+		cr_assert(strstr(w.said, "A/B is off: its mark belonged to the model before"), "%s",
+			w.said);
+		w.said[0] = 0;
 		cr_assert_eq(w.ab->state, AB_EMPTY);
 	}
 }

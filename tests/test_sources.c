@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/alloc.h"
@@ -58,6 +59,10 @@ Test(sources, what_is_no_list_of_texts_is_refused_in_one_sentence)
 		const char *says;
 	} bad[] = {
 		{ { "a.txt", "nosuch.txt" }, "there is no such file" },
+		{ { "a.d", "self" }, "text a.d is a folder; name a text file in it" },
+		{ { "a.d" }, "text a.d is a folder; name a text file in it" },
+		{ { "pipe=2", "self" }, "pipe is not a regular file; copy what it holds" },
+		{ { "/dev/null", "self" }, "/dev/null is not a regular file; copy what it" },
 		{ { "a.txt=", "self" }, "\"\" is no weight" },
 		{ { "a.txt=much", "self" }, "\"much\" is no weight" },
 		{ { "a.txt=nan", "self" }, "\"nan\" is no weight" },
@@ -77,6 +82,8 @@ Test(sources, what_is_no_list_of_texts_is_refused_in_one_sentence)
 	work_file("a.txt", 10);
 	work_file("b.txt", 10);
 	cr_assert_eq(chdir(tmp_dir()), 0);
+	cr_assert_eq(mkdir("a.d", 0700), 0);
+	cr_assert_eq(mkfifo("pipe", 0600), 0);
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		struct sources s = { .n = 9 };
 		struct err e = { 0 };
@@ -89,6 +96,37 @@ Test(sources, what_is_no_list_of_texts_is_refused_in_one_sentence)
 		cr_assert(strstr(e.msg, bad[i].says), "%s %s: %s", bad[i].word[0], bad[i].word[1],
 			e.msg);
 		cr_assert_eq(s.n, 0);
+	}
+}
+
+Test(sources, a_name_has_as_much_of_the_path_as_tells_it_from_the_others)
+{
+	static const struct {
+		const char *path[4], *name[4];
+	} list[] = {
+		{ { "/d/a.txt", NULL, "e/b.txt" }, { "a.txt", "self", "b.txt" } },
+		{ { "/d/one/a.txt", "/d/two/a.txt" }, { "one/a.txt", "two/a.txt" } },
+		{ { "a.txt", "x/a.txt" }, { "a.txt", "x/a.txt" } },
+		{ { "p/s/a.txt", "q/s/a.txt", "b.txt" }, { "p/s/a.txt", "q/s/a.txt", "b.txt" } },
+		{ { "x/aa.txt", "a.txt" }, { "aa.txt", "a.txt" } },
+		{ { "./self", NULL }, { "./self", "self" } },
+		{ { "one/some/folders/far/below/the/one/that/tells/a.txt",
+			  "two/some/folders/far/below/the/one/that/tells/a.txt" },
+			{ "one/\xe2\x80\xa6/a.txt", "two/\xe2\x80\xa6/a.txt" } },
+	};
+
+	for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+		struct sources s = { 0 };
+		char name[SOURCE_NAME];
+
+		while (s.n < 4 && list[i].name[s.n]) {
+			const char *path = list[i].path[s.n];
+
+			s.at[s.n++].path = path ? xstrdup(path) : NULL;
+		}
+		for (size_t j = 0; j < s.n; j++)
+			cr_assert_str_eq(source_name(&s, j, name), list[i].name[j]);
+		sources_release(&s);
 	}
 }
 

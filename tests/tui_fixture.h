@@ -291,6 +291,7 @@ HELPER void publish_model(void)
 	snprintf(m->text, sizeof m->text, "self-sampled, seed 1");
 	snprintf(m->device, sizeof m->device, "cpu, 2 threads");
 	m->layers = 2;
+	m->ctx = 8192;
 	m->params = 134515008;
 	m->file_bytes = 98362432;
 	cr_assert_not(format_parse(&m->format[0], "int2g64", &e));

@@ -97,18 +97,29 @@ static void draw_rates(const struct ab_view *v, int i, struct canvas *c, int y)
 		panel_part(&line, ROLE_TEXT, "%s", s->end);
 }
 
-/* Head, text, rates; the text keeps at least two rows. */
-static void draw_side(struct ab_view *v, int i, struct canvas *c)
+/* One character for a side that has no row for its head; of a hidden one the key of its vote. */
+static void draw_label(const struct ab_view *v, int i, struct canvas *c)
+{
+	char name = v->s->hidden ? "()"[i] : v->s->side[i].name ? v->s->side[i].name : "AB"[i];
+
+	canvas_printf(c, 0, 0, ROLE_STRONG, "%c", name);
+}
+
+/* Head, text, rates; the text keeps at least two rows.  Where it is drawn. */
+static struct canvas place_side(struct ab_view *v, int i, struct canvas *c)
 {
 	bool head = c->h >= 3, rates = c->h >= 4;
-	struct canvas said = canvas_sub(c, 0, head, c->w, c->h - head - rates);
+	int label = !head && c->w >= 8 ? 2 : 0;
+	struct canvas said = canvas_sub(c, label, head, c->w - label, c->h - head - rates);
 
 	if (head)
 		draw_head(v, i, c, 0);
-	transcript_lay_out(v->said[i], said.w, said.h);
-	transcript_draw(v->said[i], &said);
+	else if (label && c->h > 0)
+		draw_label(v, i, c);
 	if (rates)
 		draw_rates(v, i, c, c->h - 1);
+	transcript_lay_out(v->said[i], said.w, said.h);
+	return said;
 }
 
 /* ---- the strip */
@@ -250,7 +261,7 @@ static int strip_rows(const struct ab_view *v, int h)
 void ab_view_draw(struct ab_view *v, struct canvas *c)
 {
 	int strip, h, half;
-	struct canvas part;
+	struct canvas part, said[2];
 
 	if (!v->s || c->w < 1 || c->h < 1)
 		return;
@@ -259,18 +270,22 @@ void ab_view_draw(struct ab_view *v, struct canvas *c)
 	if (c->w >= SIDE_BY_SIDE) {
 		half = (c->w - 3) / 2;
 		part = canvas_sub(c, 0, 0, half, h);
-		draw_side(v, 0, &part);
+		said[0] = place_side(v, 0, &part);
 		for (int y = 0; y < h; y++)
 			canvas_text(c, half + 1, y, ROLE_BORDER, "│");
 		part = canvas_sub(c, half + 3, 0, c->w - half - 3, h);
-		draw_side(v, 1, &part);
+		said[1] = place_side(v, 1, &part);
+		transcript_align(v->said[0], v->said[1]);
 	} else {
 		half = h / 2;
-		part = canvas_sub(c, 0, 0, c->w, half);
-		draw_side(v, 0, &part);
-		part = canvas_sub(c, 0, half, c->w, h - half);
-		draw_side(v, 1, &part);
+		for (int i = 0; i < 2; i++) {
+			part = canvas_sub(c, 0, i * half, c->w, i ? h - half : half);
+			transcript_alone(v->said[i]);
+			said[i] = place_side(v, i, &part);
+		}
 	}
+	for (int i = 0; i < 2; i++)
+		transcript_draw(v->said[i], &said[i]);
 	part = canvas_sub(c, 0, h, c->w, strip);
 	draw_strip(v, &part);
 }

@@ -29,6 +29,7 @@ struct message {
 
 	struct line *line; /* of the first `wrapped` bytes at the transcript's width */
 	size_t n_line, cap_line, wrapped;
+	size_t pad; /* blank lines that follow, beside the one between messages */
 };
 
 struct transcript {
@@ -180,6 +181,7 @@ static void replace(struct message *old, struct message *now)
 		now->wrapped = old->wrapped;
 		old->line = NULL;
 	}
+	now->pad = old->pad; /* until they are aligned anew */
 	message_release(old);
 	*old = *now;
 }
@@ -240,15 +242,15 @@ static void wrap(struct transcript *t, struct message *m)
 	m->wrapped = m->n;
 }
 
-/* Which message a line is in; *at: the line within it, n_line for the blank one after. */
+/* Which message a line is in; *at: the line within it, from n_line on, a blank one after. */
 static struct message *message_at(const struct transcript *t, size_t line, size_t *at)
 {
 	for (size_t i = 0; i < t->n; i++) {
-		if (line <= t->msg[i].n_line) {
+		if (line <= t->msg[i].n_line + t->msg[i].pad) {
 			*at = line;
 			return &t->msg[i];
 		}
-		line -= t->msg[i].n_line + 1;
+		line -= t->msg[i].n_line + t->msg[i].pad + 1;
 	}
 	return NULL;
 }
@@ -258,7 +260,7 @@ static size_t count(const struct transcript *t)
 	size_t n = 0;
 
 	for (size_t i = 0; i < t->n; i++)
-		n += t->msg[i].n_line + 1;
+		n += t->msg[i].n_line + t->msg[i].pad + 1;
 	return n ? n - 1 : 0;
 }
 
@@ -268,7 +270,7 @@ static size_t line_of(const struct transcript *t, const struct message *m, size_
 	size_t line = 0, i = 0;
 
 	for (const struct message *q = t->msg; q < m; q++)
-		line += q->n_line + 1;
+		line += q->n_line + q->pad + 1;
 	while (i + 1 < m->n_line && m->line[i + 1].at <= at)
 		i++;
 	return line + i;
@@ -301,6 +303,57 @@ void transcript_lay_out(struct transcript *t, int w, int h)
 	t->total = count(t);
 	if (anchor)
 		t->top = line_of(t, anchor, byte);
+	clamp(t);
+}
+
+static void pad_nothing(struct transcript *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		t->msg[i].pad = 0;
+}
+
+/* Lines of message i, 0 where it is still to come. */
+static size_t lines_of(const struct transcript *t, size_t i)
+{
+	return i < t->n ? t->msg[i].n_line : 0;
+}
+
+/* Message i of t takes as many lines; of one still to come those stand behind the last. */
+static void pad_to(struct transcript *t, size_t i, size_t lines)
+{
+	if (i < t->n)
+		t->msg[i].pad = lines > t->msg[i].n_line ? lines - t->msg[i].n_line : 0;
+	else if (i == t->n && i)
+		t->msg[i - 1].pad += lines + 1;
+}
+
+void transcript_align(struct transcript *a, struct transcript *b)
+{
+	size_t n = a->n > b->n ? a->n : b->n, before = 0;
+
+	pad_nothing(a);
+	pad_nothing(b);
+	for (size_t i = 0; i < n; i++) {
+		size_t x = lines_of(a, i), y = lines_of(b, i), most = x > y ? x : y;
+		size_t room = a->h > 0 && (size_t)a->h > before ? (size_t)a->h - before : 0;
+
+		/* The end of a long answer does not push a short one off the view. */
+		if (i + 1 == n && most > room)
+			most = room;
+		pad_to(a, i, most);
+		pad_to(b, i, most);
+		before = most + 1;
+	}
+	a->total = count(a);
+	b->total = count(b);
+	clamp(a);
+	clamp(b);
+}
+
+void transcript_alone(struct transcript *t)
+{
+	pad_nothing(t);
+	t->total = count(t);
 	clamp(t);
 }
 
@@ -380,7 +433,7 @@ void transcript_draw(const struct transcript *t, struct canvas *c)
 		m = message_at(t, top + (size_t)y, &at);
 		if (!m)
 			break;
-		if (at == m->n_line)
+		if (at >= m->n_line)
 			continue;
 		draw_line(c, y, m, &m->line[at]);
 		if (m->open && at + 1 == m->n_line)

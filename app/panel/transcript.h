@@ -16,6 +16,10 @@ void transcript_free(struct transcript *t);
 void transcript_set(struct transcript *t, const struct snap_chat *c);
 /* For a view of w x h; also what scrolling counts in. */
 void transcript_lay_out(struct transcript *t, int w, int h);
+/* Two that are laid out to the same height and shown beside each other: what stands at the same
+ * place in both begins on the same line.  Holds until transcript_alone. */
+void transcript_align(struct transcript *a, struct transcript *b);
+void transcript_alone(struct transcript *t);
 void transcript_draw(const struct transcript *t, struct canvas *c); /* as laid out last */
 void transcript_scroll(struct transcript *t, long lines);           /* up: negative */
 void transcript_page(struct transcript *t, long pages);

@@ -269,6 +269,18 @@ static enum st apply(struct tui *t, enum opt which, struct err *e)
 	return ST_OK;
 }
 
+/* What is now so; a value that this model cannot follow is said to be one. */
+static void tell_set(struct tui *t, const char *name, enum opt which)
+{
+	size_t most = which == OPT_CTX && t->model ? t->model->ctx : 0;
+
+	if (most && opt_num(&t->opt, which) > (double)most)
+		tui_notice(t, LOG_INFO, "%s = %s; %s was trained on %zu, the chat keeps no more",
+			name, t->opt.value[which], t->model->name, most);
+	else
+		tui_notice(t, LOG_INFO, "%s = %s", name, t->opt.value[which]);
+}
+
 enum st cmd_set(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
 {
 	struct options before = t->opt;
@@ -294,7 +306,7 @@ enum st cmd_set(struct tui *t, int argc, char **argv, const char *rest, struct e
 	if (st)
 		t->opt = before;
 	else
-		tui_notice(t, LOG_INFO, "%s = %s", argv[1], t->opt.value[which]);
+		tell_set(t, argv[1], which);
 	return st;
 }
 

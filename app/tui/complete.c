@@ -97,6 +97,11 @@ static void option_values(struct tui *t, struct word w, const char *name)
 
 	if (options_find(name, &which, NULL))
 		return;
+	if (which == OPT_FORMATS) {
+		add(t, w, "default", "the dial's own");
+		formats(t, w);
+		return;
+	}
 	if (option_table[which].type == OPT_BOOL) {
 		add(t, w, "on", "");
 		add(t, w, "off", "");

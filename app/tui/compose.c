@@ -37,12 +37,28 @@ static void show(struct tui *t, size_t panel, int x, int y, int w, int h)
 	}
 }
 
+/* Who has no room lends the focus, and has it back with the room, unless it was moved. */
+static void lend_focus(struct tui *t, long wanted)
+{
+	struct place *p = &t->place[t->at];
+	bool seen = false, wanted_seen = false;
+
+	for (size_t i = 0; i < t->n_shown; i++) {
+		seen |= (long)t->shown[i].panel == p->focus;
+		wanted_seen |= (long)t->shown[i].panel == wanted;
+	}
+	p->back = wanted_seen ? -1 : wanted;
+	if (wanted_seen)
+		p->focus = wanted;
+	else if (!seen)
+		p->focus = (long)t->shown[0].panel;
+}
+
 /* Fills shown[]: which panels, and where, within rows y to y + h. */
 static void place_panels(struct tui *t, int y, int w, int h)
 {
 	struct arr_rect rect[ARR_RECTS];
 	long focus = focus_now(t);
-	bool seen = false;
 	size_t n;
 
 	t->n_shown = 0;
@@ -52,17 +68,17 @@ static void place_panels(struct tui *t, int y, int w, int h)
 		show(t, (size_t)focus, 0, y, w, h);
 		return;
 	}
+	if (t->place[t->at].back >= 0)
+		focus = t->place[t->at].back;
 	n = arrange(&t->place[t->at].arr, w, h, t->class[focus] -> name, smallest, t, rect);
 	for (size_t i = 0; i < n; i++) {
 		long at = panel_find(t, rect[i].name);
 
 		show(t, (size_t)at, rect[i].x, y + rect[i].y, rect[i].w, rect[i].h);
-		seen |= at == focus;
 	}
 	if (!n) /* nothing fits as it should: the focused panel says what it can */
 		show(t, (size_t)focus, 0, y, w, h);
-	else if (!seen)
-		t->place[t->at].focus = (long)t->shown[0].panel;
+	lend_focus(t, focus);
 }
 
 static void draw_panel(struct tui *t, const struct shown *s, struct canvas *all, bool focus)

@@ -51,6 +51,7 @@ static void put_arrangement(struct tui *t, const struct arrangement *a)
 		t->place[at].focus = -1;
 	}
 	t->place[at].arr = *a;
+	t->place[at].back = -1;
 }
 
 static void check_panels(struct tui *t, const struct arrangement *a)
@@ -210,6 +211,7 @@ bool focus_on(struct tui *t, long panel)
 	if (panel < 0 || !t->n_places || !panel_on_screen(t, (size_t)panel))
 		return false;
 	t->place[t->at].focus = panel;
+	t->place[t->at].back = -1;
 	t->dirty = true;
 	return true;
 }

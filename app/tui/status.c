@@ -125,6 +125,21 @@ static void against_mark(const struct snap_answer *a, char *out, size_t cap)
 			a->bytes < a->a_bytes ? "-" : "+", text_bytes(less, bytes));
 }
 
+/* "better: uniform .3000 (:better)", where no panel says it. */
+static void better_part(const struct tui *t, char *out, size_t cap)
+{
+	const struct snap_answer *a = t->answer;
+	char kl[16];
+
+	*out = 0;
+	for (size_t i = 0; i < t->n_shown; i++)
+		if (!strcmp(t->class[t->shown[i].panel] -> name, "search") && t->shown[i].ih >= 8)
+			return; /* all of its lines are there */
+	if (a && isfinite(a->better.kl))
+		snprintf(out, cap, "better: %s %s%s", a->better.what, num_kl(a->better.kl, kl),
+			t->n_jobs ? "" : " (:better)");
+}
+
 static int left_part(const struct tui *t, char *out, size_t cap, bool wide)
 {
 	const struct snap_answer *a = t->answer;
@@ -317,10 +332,21 @@ static void narrow_line(struct tui *t, struct canvas *c, const char *jobs)
 		canvas_printf(c, used + 1, 0, ROLE_TEXT, "%.2f bpw", t->answer->stored_bpw);
 }
 
+/* Returns where the next part begins. */
+static int draw_part(struct canvas *c, int x, enum role r, const char *s)
+{
+	int width = columns(s), room = c->w - x - 8;
+
+	if (room < 2)
+		return x;
+	draw_cut(c, x, width < room ? width : room, r, s);
+	return x + (width < room ? width : room) + 2;
+}
+
 void status_line(struct tui *t, struct canvas *c)
 {
 	const struct notice *n = tui_notice_now(t);
-	char left[160], jobs[160];
+	char left[160], jobs[160], better[64];
 	int used, x;
 
 	jobs_part(t, jobs, sizeof jobs);
@@ -338,11 +364,10 @@ void status_line(struct tui *t, struct canvas *c)
 		return;
 	}
 	x = used + 2;
-	if (*jobs) {
-		int width = columns(jobs), room = c->w - x - 8;
-
-		draw_cut(c, x, width < room ? width : room, ROLE_ACCENT, jobs);
-		x += (width < room ? width : room) + 2;
-	}
+	better_part(t, better, sizeof better);
+	if (*better)
+		x = draw_part(c, x, ROLE_BAD, better);
+	if (*jobs)
+		x = draw_part(c, x, ROLE_ACCENT, jobs);
 	draw_hints(t, c, x);
 }

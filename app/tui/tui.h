@@ -55,6 +55,7 @@ struct list { /* an overlay of lines, with a filter typed into it */
 struct place { /* one screen: its arrangements, the one in use, the panel in focus */
 	struct arrangement arr;
 	long focus; /* index into panels; -1: none yet */
+	long back;  /* has the focus again as soon as there is room for it; -1: none */
 };
 
 enum question { ASK_NOTHING, ASK_QUIT };

@@ -13,6 +13,7 @@ struct side {
 	uint8_t *choice; /* [n]: of this answer */
 	double bpw;
 	char id[9];
+	uint32_t layout;        /* counts them */
 	bool open, begun, more; /* the answer: is due or comes, has begun, goes on */
 };
 
@@ -101,7 +102,10 @@ enum st ab_set(struct ab *p, const struct ab_options *o, const uint8_t *const ch
 		memcpy(s->choice, choice[i], n);
 		s->bpw = bpw[i];
 		votes_layout_id(s->id, p->d->set.format, choice[i], n);
-		p->same_again &= !strcmp(was, s->id);
+		if (strcmp(was, s->id)) {
+			p->same_again = false;
+			s->layout++;
+		}
 		chat_system(s->chat, o->system);
 	}
 	p->o = *o;
@@ -156,7 +160,7 @@ static enum st view_of(void *arg, const struct mat **view, uint32_t *layout, dou
 	const struct answering *a = arg;
 	const struct side *side = &a->p->side[a->side];
 
-	*layout = 0;
+	*layout = side->layout;
 	*bpw = side->bpw;
 	return desk_view(a->p->d, side->choice, view, s, e);
 }
@@ -400,9 +404,14 @@ static struct snap_chat *side_snapshot(const struct ab *p, int side)
 	struct snap_chat *c = chat_snapshot(p->side[side].chat);
 	struct chat_said said = chat_said(p->side[side].chat);
 	size_t last = c->n;
+	bool several = false;
 
+	/* Where one layout said all of it the head says which. */
 	for (size_t i = 0; i < c->n; i++)
-		c->piece[i].bpw = (double)NAN; /* the head says it */
+		several |=
+			c->piece[i].who == CHAT_MODEL && c->piece[i].layout != p->side[side].layout;
+	for (size_t i = 0; i < c->n && (!several || p->hidden); i++)
+		c->piece[i].bpw = (double)NAN;
 	if (p->differs && p->differs <= said.n_said)
 		split(c, said.at[p->differs - 1]);
 	if (!p->hidden)

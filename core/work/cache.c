@@ -152,6 +152,12 @@ static enum st enter(struct cache *c, const struct checkpoint *ck, struct err *e
 
 	c->path = xprintf("%s/models/%.16s", dir, c->sha);
 	xfree(dir);
+	if (c->read_only) {
+		c->dead = !fs_is_dir(c->path);
+		if (!c->dead)
+			read_journal(c);
+		return ST_OK;
+	}
 	st = fs_mkdirs(c->path, e);
 	if (st) {
 		c->dead = true;
@@ -170,10 +176,13 @@ enum st cache_open(struct cache **out, const struct checkpoint *ck, bool read_on
 	enum st st;
 
 	*out = NULL;
-	if (read_only)
-		return ST_OK;
-	c = xalloc(sizeof *c);
 	dir = cache_dir();
+	if (read_only && !fs_is_dir(dir)) { /* not worth a hash */
+		xfree(dir);
+		return ST_OK;
+	}
+	c = xalloc(sizeof *c);
+	c->read_only = read_only;
 	quick_key(ck, key);
 	c->mark = xprintf("%s/quick/%.16s", dir, key);
 	xfree(dir);
@@ -231,7 +240,8 @@ bool cache_verify(struct cache *c, const struct checkpoint *ck, const struct sin
 
 	if (!cache_usable(c) || !c->quick || full_hash(ck, sha, s, NULL) || !strcmp(sha, c->sha))
 		return true;
-	remove(c->mark);
+	if (!c->read_only)
+		remove(c->mark);
 	c->dead = true;
 	return false;
 }
@@ -275,7 +285,7 @@ void cache_put_text(struct cache *c, uint64_t seed, const struct token_text *t)
 	uint64_t sum;
 	char *path;
 
-	if (!cache_usable(c))
+	if (!cache_writable(c))
 		return;
 	path = text_path(c, seed, t->len);
 	sum = cache_sum(t->id, n);
@@ -305,7 +315,7 @@ void cache_put_cell(struct cache *c, const struct cached_cell *cell)
 	if (!cache_usable(c) || !isfinite(cell->kl))
 		return;
 	add_cell(c, cell);
-	if (!c->journal && !c->journal_failed) {
+	if (!c->read_only && !c->journal && !c->journal_failed) {
 		char *path = xprintf("%s/cells.tsv", c->path);
 
 		if (fs_log_open(&c->journal, path, &e)) {
@@ -363,9 +373,13 @@ enum st cache_clear(struct err *e)
 
 void cache_trim(struct cache *c, uint64_t max)
 {
-	char *dir = cache_dir(), *sub = xprintf("%s/models", dir), **names = NULL;
+	char *dir, *sub, **names = NULL;
 	size_t n = 0;
 
+	if (c && c->read_only)
+		return;
+	dir = cache_dir();
+	sub = xprintf("%s/models", dir);
 	xfree(dir);
 	if (!fs_is_dir(sub) || fs_list(sub, &names, &n, NULL))
 		n = 0;

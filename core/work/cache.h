@@ -20,8 +20,9 @@
 
 struct cache;
 
-/* NULL result (and ST_OK) when caching is off (read_only).  Where the quick key is not known
- * the cache is pending: it has nothing and keeps nothing until cache_identify. */
+/* read_only: what is there is read and no file is made, changed or removed; what is put stays
+ * in memory.  NULL result (and ST_OK) when read_only finds no cache at all.  Where the quick key
+ * is not known the cache is pending: it has nothing and keeps nothing until cache_identify. */
 BD_MUST_USE enum st cache_open(
 	struct cache **out, const struct checkpoint *ck, bool read_only, struct err *e);
 bool cache_pending(const struct cache *c);

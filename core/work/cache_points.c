@@ -85,7 +85,7 @@ void cache_put_point(struct cache *c, const struct cached_point *p)
 	struct fs_log *l = NULL;
 	struct err e = { 0 };
 
-	if (!cache_usable(c) || !isfinite(p->kl))
+	if (!cache_writable(c) || !isfinite(p->kl))
 		return;
 	letters = xalloc(p->n + 1);
 	for (size_t i = 0; i < p->n; i++)

@@ -12,6 +12,7 @@ struct cache {
 	char *mark; /* .../quick/KEY */
 	bool quick; /* sha was looked up, not computed */
 	bool dead;  /* the lookup proved wrong: nothing is read or written any more */
+	bool read_only;
 	struct cached_cell *cells; /* of the journal, and put since */
 	size_t n_cells, cap_cells;
 	struct fs_log *journal;
@@ -26,6 +27,11 @@ struct cache {
 static inline bool cache_usable(const struct cache *c)
 {
 	return c && c->path && !c->dead;
+}
+
+static inline bool cache_writable(const struct cache *c)
+{
+	return cache_usable(c) && !c->read_only;
 }
 
 /* A quick sum against torn and flipped bytes, no protection against malice: the worst that

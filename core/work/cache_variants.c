@@ -291,7 +291,7 @@ void cache_put_variants(struct cache *c, const struct variant_set *v, size_t fmt
 	const struct sink *sink)
 {
 	struct format f = v->format[fmt];
-	size_t size = cache_usable(c) ? file_size(v, fmt) : 0;
+	size_t size = cache_writable(c) ? file_size(v, fmt) : 0;
 	struct err e = { 0 };
 	struct entry *en;
 	struct head *h;

@@ -12,6 +12,11 @@
 
 const char desk_formats_default[] = "int2g64,int3g64,int4g128,int8g128,keep";
 
+const char *desk_formats(const char *names)
+{
+	return names && !strcmp(names, "default") ? NULL : names;
+}
+
 /* A format that costs no less than another one that does no damage is never chosen. */
 static void mark_useful(struct desk *d)
 {
@@ -146,8 +151,10 @@ enum st desk_set_formats(
 	struct format f[FORMAT_MAX];
 	struct variant_set set;
 	size_t k;
-	enum st st = format_list(f, &k, names ? names : desk_formats_default, e);
+	enum st st;
 
+	names = desk_formats(names);
+	st = format_list(f, &k, names ? names : desk_formats_default, e);
 	if (!st)
 		st = format_check_mixes(f, k, e);
 	if (!st)

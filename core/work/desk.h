@@ -86,7 +86,7 @@ struct desk {
 	char *text_path;    /* NULL: self-sampled, or several sources */
 	char text_name[96]; /* for people */
 	char text_hash[17]; /* of scan_text's ids; "": there is none yet */
-	char *text_told;    /* files whose oddities have been said, each in lines of its own */
+	char *text_told;    /* what was said of files, each in a line of its own */
 	/* Where there are several sources, each has its own part of the scan's text, just as if it
 	 * were alone, and its own cells; `cell` is then their weighted mean, and scan_text mixes
 	 * all parts in sequences of the shortest length, for what wants one text. */
@@ -120,6 +120,8 @@ struct desk {
 
 /* The dial's default formats. */
 extern const char desk_formats_default[];
+/* NULL where "default" asks for them. */
+const char *desk_formats(const char *names);
 
 BD_MUST_USE enum st desk_open(struct desk **out, const char *path, const struct desk_options *o,
 	const struct sink *s, struct err *e);
@@ -228,6 +230,7 @@ void desk_prediction(const struct desk *d, const double *damage, struct predict 
 struct desk_refined {
 	struct refine_result r;
 	double kl_from, se_from, kl_to, se_to; /* on the measuring text; to: where it changed */
+	bool exact; /* every linear is as in the file: there is nothing to exchange */
 };
 BD_MUST_USE enum st desk_refine(struct desk *d, uint8_t *choice, uint64_t budget,
 	const struct front_input *rules, struct desk_refined *out, const struct sink *s,

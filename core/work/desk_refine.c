@@ -53,7 +53,20 @@ static enum st measured(struct desk *d, const uint8_t *choice, const char *what,
 	return st;
 }
 
-enum st desk_refine(struct desk *d, uint8_t *choice, uint64_t budget,
+/* The file itself, within the budget: no exchange, and no measurement, makes sense of it. */
+static bool is_exact(const struct desk *d, const uint8_t *choice, uint64_t budget)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < d->set.n; i++) {
+		if (choice[i] != d->keep)
+			return false;
+		bytes += desk_bytes(d, i, d->keep);
+	}
+	return bytes <= budget;
+}
+
+static enum st exchange(struct desk *d, uint8_t *choice, uint64_t budget,
 	const struct front_input *rules, struct desk_refined *out, const struct sink *s,
 	struct err *e)
 {
@@ -68,7 +81,6 @@ enum st desk_refine(struct desk *d, uint8_t *choice, uint64_t budget,
 	const char *source;
 	enum st st = desk_prepare(d, STAGE_GPTQ, s, e);
 
-	memset(out, 0, sizeof *out);
 	memcpy(to, choice, n);
 	if (!st)
 		st = desk_mix_make(d, choice, s, e);
@@ -107,4 +119,12 @@ enum st desk_refine(struct desk *d, uint8_t *choice, uint64_t budget,
 	xfree(se);
 	xfree(to);
 	return st;
+}
+
+enum st desk_refine(struct desk *d, uint8_t *choice, uint64_t budget,
+	const struct front_input *rules, struct desk_refined *out, const struct sink *s,
+	struct err *e)
+{
+	*out = (struct desk_refined){ .exact = is_exact(d, choice, budget) };
+	return out->exact ? ST_OK : exchange(d, choice, budget, rules, out, s, e);
 }

@@ -347,7 +347,7 @@ static void name_mix(struct desk *d)
 
 	d->text_name[0] = '\0';
 	for (size_t i = 0; i < d->sources.n && at < sizeof d->text_name; i++) {
-		source_name(&d->sources.at[i], name);
+		source_name(&d->sources, i, name);
 		text_clean(cut, sizeof cut, name, strlen(name), true);
 		at += (size_t)snprintf(d->text_name + at, sizeof d->text_name - at, "%s%s %.2g",
 			i ? ", " : "", cut, d->sources.at[i].weight);

@@ -12,21 +12,26 @@
 
 enum { TEXT_MAX = 1 << 30 };
 
-/* What is odd about a file's bytes, once a file. */
+/* Is this to be said of the file?  Once a file it is. */
+static bool first_time(struct desk *d, const char *what, const char *path)
+{
+	char *mine = xprintf("\n%s %s\n", what, path), *former = d->text_told;
+	bool first = !former || !strstr(former, mine);
+
+	if (first) {
+		d->text_told = xprintf("%s%s", former ? former : "", mine);
+		xfree(former);
+	}
+	xfree(mine);
+	return first;
+}
+
 static void tell_oddities(struct desk *d, const char *path, const char *s, size_t n)
 {
-	char *mine, *former;
 	size_t bad, lost;
 
-	mine = xprintf("\n%s\n", path);
-	if (d->text_told && strstr(d->text_told, mine)) {
-		xfree(mine);
+	if (!first_time(d, "bytes", path))
 		return;
-	}
-	former = d->text_told;
-	d->text_told = xprintf("%s%s", former ? former : "", mine);
-	xfree(former);
-	xfree(mine);
 	bad = utf8_first_bad(s, n);
 	lost = tokenizer_first_lost(d->tok, s, n);
 	if (bad < n)
@@ -145,8 +150,10 @@ enum st desk_file_text(struct desk *d, const char *path, size_t skip, size_t n_s
 	}
 	have = ids.n > skip ? ids.n - skip : 0;
 	if (have < len && ids.n >= 2 && skip) { /* take its end again, rather than nothing */
-		log_at(LOG_WARN, "text", "%s has only %zu tokens: parts of it serve more than once",
-			path, ids.n);
+		if (first_time(d, "length", path))
+			log_at(LOG_WARN, "text",
+				"%s has only %zu tokens: parts of it serve more than once", path,
+				ids.n);
 		skip = ids.n > len ? ids.n - len : 0;
 		have = ids.n - skip;
 	}

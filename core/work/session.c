@@ -39,7 +39,7 @@ struct session *session_new(const struct session_options *o, struct bus *b)
 	struct session *s = xalloc(sizeof *s);
 
 	s->bus = b;
-	s->formats = dup(o->formats);
+	s->formats = dup(desk_formats(o->formats));
 	if (o->sources)
 		s->sources = sources_copy(o->sources);
 	s->mix = o->mix;
@@ -74,6 +74,7 @@ void session_free(struct session *s)
 	log_watch(NULL);
 	chat_free(s->chat);
 	ab_free(s->ab);
+	xfree(s->asked);
 	run_end(s->scan_run, ST_CANCELLED, "");
 	desk_close(s->desk);
 	dial_free(s->dial);
@@ -156,8 +157,8 @@ enum st session_text(struct session *s, const char *path, size_t tokens, struct 
 {
 	enum st st = need_model(s, "text", e);
 
-	if (!st && path && !fs_is_file(path))
-		st = err_set(e, ST_IO, "text %s: there is no such file", path);
+	if (!st && path)
+		st = source_check("text", path, e);
 	if (st)
 		return st;
 	sources_release(&s->sources);
@@ -174,8 +175,8 @@ enum st session_sources(struct session *s, const struct sources *src, size_t tok
 		return session_text(s, src->n ? src->at[0].path : NULL, tokens, e);
 	st = need_model(s, "text", e);
 	for (size_t i = 0; i < src->n && !st; i++)
-		if (src->at[i].path && !fs_is_file(src->at[i].path))
-			st = err_set(e, ST_IO, "text %s: there is no such file", src->at[i].path);
+		if (src->at[i].path)
+			st = source_check("text", src->at[i].path, e);
 	if (st)
 		return st;
 	sources_release(&s->sources);
@@ -190,8 +191,7 @@ enum st session_formats(struct session *s, const char *names, struct err *e)
 	size_t k;
 	enum st st;
 
-	if (names && !*names)
-		names = NULL;
+	names = names && !*names ? NULL : desk_formats(names);
 	st = names ? format_list(f, &k, names, e) : ST_OK;
 	if (!st && names)
 		st = format_check_mixes(f, k, e);

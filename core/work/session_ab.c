@@ -90,7 +90,10 @@ enum st work_pair(struct job *j, struct err *e)
 
 	if (st)
 		return st;
-	if (!ab_say(s->ab, d->text))
+	if (d->text)
+		chat_asked(s, d->text);
+	/* Again where the two were asked nothing: what the one conversation was asked. */
+	if (!ab_say(s->ab, d->text) && !(s->asked && ab_say(s->ab, s->asked)))
 		return err_set(e, ST_INVALID, "nothing to answer again");
 	publish_ab(s, true);
 	st = ab_answer(s->ab, wrote, s, &j->sink, e);

@@ -59,12 +59,21 @@ static void tell_speed(struct session *s)
 	snap_unref(&c->snap);
 }
 
+void chat_asked(struct session *s, const char *text)
+{
+	char *before = s->asked; /* text may be it */
+
+	s->asked = text ? xstrdup(text) : NULL;
+	xfree(before);
+}
+
 /* text: a message; NULL: the last one again. */
 static enum st work_chat(struct job *j, struct err *e)
 {
 	struct deed *d = j->arg;
 	struct session *s = d->s;
 	struct chat_source src = { chat_view, s, chat_wrote };
+	const char *text = d->text;
 	enum st st = ST_OK;
 
 	if (!s->desk)
@@ -79,13 +88,14 @@ static enum st work_chat(struct job *j, struct err *e)
 		return st;
 	chat_sampler(s->chat, &d->sampler, d->tokens);
 	chat_system(s->chat, d->path);
-	if (d->text) {
-		chat_say(s->chat, d->text);
-	} else if (!chat_rewind(s->chat)) {
-		return err_set(e, ST_INVALID, "nothing to answer again");
-	} else {
+	if (!text && chat_rewind(s->chat)) {
 		look(s);
 		chat_next_seed(s->chat, s->view_layout);
+	} else if (text || (text = s->asked)) { /* of A and B */
+		chat_say(s->chat, text);
+		chat_asked(s, text);
+	} else {
+		return err_set(e, ST_INVALID, "nothing to answer again");
 	}
 	publish_chat(s, true);
 	st = chat_answer(s->chat, &src, &j->sink, e);
@@ -104,6 +114,7 @@ static enum st work_chat_clear(struct job *j, struct err *e)
 	struct session *s = ((struct deed *)j->arg)->s;
 
 	(void)e;
+	chat_asked(s, NULL);
 	if (((struct deed *)j->arg)->pair) {
 		ab_free(s->ab); /* and the memory of two caches */
 		s->ab = NULL;

@@ -102,7 +102,9 @@ static void close_model(struct session *s)
 	s->chat = NULL;
 	ab_free(s->ab);
 	s->ab = NULL;
-	atomic_store(&s->ab_on, false); /* its mark is gone */
+	chat_asked(s, NULL);
+	if (atomic_exchange(&s->ab_on, false))
+		notice(s, LOG_INFO, "A/B is off: its mark belonged to the model before");
 	publish_ab(s, true);
 	desk_close(s->desk);
 	s->desk = NULL;

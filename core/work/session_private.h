@@ -37,6 +37,7 @@ struct session {
 	double last_ab; /* published */
 	struct rng shuffle;
 	uint32_t ab_turns; /* prompts so far */
+	char *asked;       /* the last message of either conversation; NULL: none, or cleared */
 
 	/* set by the engine, read by the UI */
 	atomic_bool ready;
@@ -116,6 +117,8 @@ void publish_points(struct session *s); /* measured layouts */
 void publish_chat(struct session *s, bool now);
 void publish_ab(struct session *s, bool now);
 
+/* Engine thread: what is answered again where a conversation has no question of its own. */
+void chat_asked(struct session *s, const char *text);
 /* job_chat where the message is for A and B. */
 BD_MUST_USE enum st work_pair(struct job *j, struct err *e);
 /* Options of the pair; false: not one of them. */

@@ -158,7 +158,7 @@ static void publish_sources(struct session *s, struct snap_map *m, bool now)
 		return;
 	snap_map_parts(m, d->sources.n);
 	for (size_t i = 0; i < m->sources; i++) {
-		source_name(&d->sources.at[i], m->on[i].name);
+		source_name(&d->sources, i, m->on[i].name);
 		m->on[i].weight = d->sources.at[i].weight;
 		memcpy(m->part + i * nk, d->source[i].cell, nk * sizeof *m->part);
 	}

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
@@ -24,6 +25,19 @@ static bool is_number(const char *s, double *v)
 		return false;
 	*v = strtod(s, &end);
 	return end != s && !*end;
+}
+
+enum st source_check(const char *what, const char *path, struct err *e)
+{
+	if (fs_is_file(path))
+		return ST_OK;
+	if (fs_is_dir(path))
+		return err_set(e, ST_IO, "%s %s is a folder; name a text file in it", what, path);
+	if (access(path, F_OK))
+		return err_set(e, ST_IO, "%s %s: there is no such file", what, path);
+	return err_set(e, ST_IO,
+		"%s %s is not a regular file; copy what it holds into one and name that", what,
+		path);
 }
 
 static enum st take(
@@ -53,9 +67,9 @@ static enum st take(
 			*word ? word : "its weight");
 	if (n != sizeof self - 1 || memcmp(word, self, n))
 		to->path = xstrndup(word, n);
-	if (!alone && to->path && !fs_is_file(to->path))
-		return err_set(e, ST_IO, "%s %s: there is no such file", what, to->path);
-	return ST_OK;
+	/* One that is not there is told by who reads it. */
+	return to->path && (!alone || !access(to->path, F_OK)) ? source_check(what, to->path, e)
+							       : ST_OK;
 }
 
 static bool same_source(const struct source *a, const struct source *b)
@@ -124,12 +138,43 @@ void sources_release(struct sources *s)
 	*s = (struct sources){ 0 };
 }
 
-const char *source_name(const struct source *s, char out[SOURCE_NAME])
+/* The last `parts` parts of a path, or all there are. */
+static const char *tail_of(const char *path, size_t parts)
 {
-	const char *slash = s->path ? strrchr(s->path, '/') : NULL;
-	const char *name = slash ? slash + 1 : s->path ? s->path : self;
+	const char *s = path + strlen(path);
 
-	text_clean(out, SOURCE_NAME, name, strlen(name), true);
+	while (s > path && (s[-1] != '/' || --parts))
+		s--;
+	return s;
+}
+
+/* Is that tail another source's, too? */
+static bool is_shared(const struct sources *s, size_t i, size_t parts)
+{
+	const char *mine = tail_of(s->at[i].path, parts);
+
+	for (size_t j = 0; j < s->n; j++)
+		if (j != i && !strcmp(mine, s->at[j].path ? tail_of(s->at[j].path, parts) : self))
+			return true;
+	return false;
+}
+
+const char *source_name(const struct sources *s, size_t i, char out[SOURCE_NAME])
+{
+	const char *path = s->at[i].path, *name = path ? tail_of(path, 1) : self, *base = name;
+	size_t first;
+
+	for (size_t parts = 2; path && name > path && is_shared(s, i, parts - 1); parts++)
+		name = tail_of(path, parts);
+	first = strcspn(name, "/") + 1;
+	if (strlen(name) >= SOURCE_NAME && name + first < base) { /* its ends tell */
+		char *ends = xprintf("%.*s\xe2\x80\xa6/%s", (int)first, name, base);
+
+		text_clean(out, SOURCE_NAME, ends, strlen(ends), true);
+		xfree(ends);
+	} else {
+		text_clean(out, SOURCE_NAME, name, strlen(name), true);
+	}
 	for (char *c = out; *c; c++) /* it stands in tables */
 		if (*c == '\n' || *c == '\t')
 			*c = ' ';

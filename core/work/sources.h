@@ -32,8 +32,12 @@ struct sources sources_of(const char *path);
 struct sources sources_copy(const struct sources *s);
 void sources_release(struct sources *s);
 
-/* "self" or the file's name, cleaned and cut. */
-const char *source_name(const struct source *s, char out[SOURCE_NAME]);
+/* A file that can be read as a text, else a sentence: what it is, and what to do. */
+BD_MUST_USE enum st source_check(const char *what, const char *path, struct err *e);
+
+/* "self" or the file's name, with as much of its path as tells it from the others; cleaned and
+ * cut. */
+const char *source_name(const struct sources *s, size_t i, char out[SOURCE_NAME]);
 
 /* Which source each of n sequences is from, so that every beginning of the list holds them by
  * weight as near as it can; count [s->n]: how many each gives. */

@@ -60,7 +60,7 @@ _bitdial_words() { COMPREPLY+=($(compgen -W "$1" -- "$cur")); }
 _bitdial_formats() {
 	local before= word=$cur f
 	case $cur in *,*) before=${cur%,*}, word=${cur##*,} ;; esac
-	for f in $formats; do
+	for f in default $formats; do
 		case $f in "$word"*) COMPREPLY+=("$before$f") ;; esac
 	done
 	compopt -o nospace 2>/dev/null
