@@ -132,9 +132,14 @@ static void *worker(void *scratch)
 {
 	uint32_t seen = 0;
 
+	id_t self = (id_t)syscall(SYS_gettid);
+	int nice;
+
 	my_scratch = scratch;
-	/* Linux: a nice value belongs to a thread.  A refusal costs smoothness only. */
-	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
+	/* Linux: a nice value belongs to a thread; one that was started niced stays below the
+	 * others.  A refusal costs smoothness only. */
+	nice = getpriority(PRIO_PROCESS, self) + NICE;
+	(void)setpriority(PRIO_PROCESS, self, nice);
 	while (!atomic_load(&pool.stop)) {
 		uint32_t number = atomic_load(&pool.number);
 

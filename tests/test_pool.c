@@ -110,6 +110,35 @@ Test(pool, workers_take_no_signals_and_are_niced, .timeout = 30)
 	cr_expect(!sigismember(&set, SIGINT), "the caller's mask is as it was");
 }
 
+static void look_at_nice(void *arg, size_t part)
+{
+	struct work *w = arg;
+	struct timespec ms = { 0, 1000000 };
+
+	(void)part;
+	if (!pthread_equal(pthread_self(), w->caller)) {
+		atomic_fetch_add(&w->elsewhere, 1);
+		if (getpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid)) >= 12)
+			atomic_fetch_add(&w->niced, 1);
+	}
+	nanosleep(&ms, NULL);
+}
+
+Test(pool, workers_of_a_niced_program_stay_niced, .timeout = 30)
+{
+	struct work w;
+
+	memset(&w, 0, sizeof w);
+	w.caller = pthread_self();
+	if (getpriority(PRIO_PROCESS, 0) < 12) /* back up is not allowed to everybody */
+		cr_assert_eq(setpriority(PRIO_PROCESS, 0, 12), 0);
+	pool_start(4);
+	pool_run(look_at_nice, &w, 40);
+	pool_stop();
+	cr_expect(w.elsewhere > 0);
+	cr_expect_eq(w.niced, w.elsewhere);
+}
+
 /* Each thread writes over its scratch and looks whether anyone else did. */
 static void scribble(void *arg, size_t part)
 {
