@@ -16,59 +16,19 @@
 #   TOKENS=2048  IMATRIX_TEXT=FILE  CHUNKS=128 (of it)  SCAN="--text FILE"  JOBS=N
 # TEXT must be neither scanned nor calibrated on.  Without IMATRIX_TEXT the importance
 # matrix is made of the text the model wrote itself to calibrate the dial on.
-# Exit status 2: this machine lacks what it needs (network, cmake, a compiler, pip).
+# Exit status 2: this machine lacks what it needs (get.sh).
 set -eu
 here=$(dirname "$0")
 bitdial=$1 text=${2:-}
 [ -f "$text" ] || { echo "usage: make peer TEXT=FILE (plain text not used to scan)" >&2; exit 2; }
 shift 2
 [ $# -gt 0 ] || set -- IQ2_XS IQ3_XXS Q3_K_S Q2_K IQ4_XS Q4_0 Q3_K_M Q4_K_S
-package=llama-cpp-python version=0.3.36
-sum=832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
 window=512
 tokens=${TOKENS:-2048}
 model=${MODEL:-${XDG_DATA_HOME:-$HOME/.local/share}/bitdial/models/SmolLM2-135M-Instruct.Q4_1.gguf}
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/bitdial
-root=$cache/peer/$version
-JOBS=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
-export JOBS
-
-lack() { echo "make peer: $*" >&2; exit 2; }
-fail() { echo "make peer: $*" >&2; exit 1; }
+. "$here/get.sh"
 field() { sed -n "s/.*\"$1\":\([-0-9.e+]*\).*/\1/p"; }
 close_to() { awk -v a="$1" -v b="$2" -v d="$3" 'BEGIN { exit !(a - b <= d && b - a <= d) }'; }
-
-# ---- llama.cpp
-fetch() {
-	for t in cmake cc c++ python3 tar; do
-		command -v $t > /dev/null || lack "$t is not installed (Debian: cmake g++ python3-pip)"
-	done
-	echo "fetching $package $version (77 MB) ..." >&2
-	python3 -m pip download -q --disable-pip-version-check --no-deps --no-binary $package \
-		-d "$work" $package==$version 2> "$work/pip.log" ||
-		lack "pip could not fetch $package $version: $(grep . "$work/pip.log" | tail -1)"
-	set -- "$work"/*.tar.gz
-	[ "$(sha256sum "$1" | cut -d' ' -f1)" = $sum ] || fail "$package $version has another SHA-256 than $sum"
-	tar -xzf "$1" -C "$work"
-	rm -rf "$1" "$root/src"
-	mkdir -p "$root"
-	mv "$work"/*/vendor/llama.cpp "$root/src"
-}
-build() {
-	echo "building llama-quantize and llama-imatrix (minutes) ..." >&2
-	cmake -S "$root/src" -B "$root/build" -DCMAKE_BUILD_TYPE=Release -DLLAMA_BUILD_TESTS=OFF \
-		-DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_APP=OFF \
-		-DLLAMA_OPENSSL=OFF -DBUILD_SHARED_LIBS=ON > "$root/build.log" 2>&1 ||
-		fail "llama.cpp cannot be configured, see $root/build.log"
-	cmake --build "$root/build" -j"$JOBS" --target llama-quantize llama-imatrix \
-		>> "$root/build.log" 2>&1 || fail "llama.cpp does not build, see $root/build.log"
-	touch "$root/built"
-}
-compile() {
-	cc -O3 -march=native -I"$root/src/include" -I"$root/src/ggml/include" -o "$root/peer" \
-		"$here/peer.c" -L"$root/build/bin" -lllama -lggml -lggml-base -lm \
-		-Wl,-rpath,"$root/build/bin"
-}
 
 # ---- the reference, what is measured on, the importance matrix
 reference() {
@@ -129,9 +89,9 @@ mkdir -p "$cache/peer"
 work=$(mktemp -d "$cache/peer/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
-[ -d "$root/src" ] || fetch
-[ -f "$root/built" ] || build
-compile
+fetch
+build build 'llama-quantize llama-imatrix'
+compile "$root/peer" "$here/peer.c"
 echo "scanning, where it is not done ..." >&2
 "$bitdial" scan "$model" ${SCAN:-} > /dev/null 2>&1
 reference

@@ -1,0 +1,50 @@
+# get.sh - sourced: the pinned llama.cpp, from the sdist of llama-cpp-python on PyPI, fetched and
+# built once under $XDG_CACHE_HOME/bitdial/peer; words for scripts that compare with it.
+# Exit status 2: this machine lacks what it needs (network, cmake, a compiler, pip).
+package=llama-cpp-python version=0.3.36
+sum=832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/bitdial
+root=$cache/peer/$version
+JOBS=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
+export JOBS
+
+lack() { echo "make peer: $*" >&2; exit 2; }
+fail() { echo "make peer: $*" >&2; exit 1; }
+
+fetch() {
+	[ ! -d "$root/src" ] || return 0
+	for t in cmake cc c++ python3 tar; do
+		command -v $t > /dev/null || lack "$t is not installed (Debian: cmake g++ python3-pip)"
+	done
+	echo "fetching $package $version (77 MB) ..." >&2
+	python3 -m pip download -q --disable-pip-version-check --no-deps --no-binary $package \
+		-d "$work" $package==$version 2> "$work/pip.log" ||
+		lack "pip could not fetch $package $version: $(grep . "$work/pip.log" | tail -1)"
+	set -- "$work"/*.tar.gz
+	[ "$(sha256sum "$1" | cut -d' ' -f1)" = $sum ] || fail "$package $version has another SHA-256 than $sum"
+	tar -xzf "$1" -C "$work"
+	rm -rf "$1" "$root/src"
+	mkdir -p "$root"
+	mv "$work"/*/vendor/llama.cpp "$root/src"
+}
+# build FOLDER "TARGETS" [CMAKE OPTIONS...]: into $root/FOLDER/bin, unless it is there
+build() {
+	dir=$root/$1 targets=$2
+	shift 2
+	[ ! -f "$dir/built" ] || return 0
+	echo "building $targets (minutes) ..." >&2
+	mkdir -p "$dir"
+	cmake -S "$root/src" -B "$dir" -DCMAKE_BUILD_TYPE=Release -DLLAMA_BUILD_TESTS=OFF \
+		-DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_APP=OFF \
+		-DLLAMA_OPENSSL=OFF -DBUILD_SHARED_LIBS=ON "$@" > "$dir.log" 2>&1 ||
+		fail "llama.cpp cannot be configured, see $dir.log"
+	# shellcheck disable=SC2086 # targets are words
+	cmake --build "$dir" -j"$JOBS" --target $targets >> "$dir.log" 2>&1 ||
+		fail "llama.cpp does not build, see $dir.log"
+	touch "$dir/built"
+}
+# compile PROGRAM SOURCE: against the library of $root/build
+compile() {
+	cc -O3 -march=native -I"$root/src/include" -I"$root/src/ggml/include" -o "$1" "$2" \
+		-L"$root/build/bin" -lllama -lggml -lggml-base -lm -Wl,-rpath,"$root/build/bin"
+}
