@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "kernels/backend.h"
+#include "kernels/cpu/int8.h"
 
 enum {
 	LEAF_FEW = 4 /* rows of x that `few` takes in one go over W; it goes again for more */
@@ -76,8 +77,9 @@ struct leaf {
 	const char *name;
 	struct leaf_matmul mm;
 	struct leaf_vector v;
+	struct leaf_int8 i8; /* int8.inc */
 };
 
-extern const struct leaf leaf_plain, leaf_avx2, leaf_avx512;
+extern const struct leaf leaf_plain, leaf_avx2, leaf_avx512, leaf_vnni;
 
 #endif
