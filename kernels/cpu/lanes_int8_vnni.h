@@ -16,7 +16,11 @@ typedef __m512i vdot;
 
 ALWAYS_INLINE vb vb_load(const uint32_t *p)
 {
-	return _mm512_loadu_si512(p);
+	__m512i v = _mm512_loadu_si512(p);
+
+	/* or it is loaded again for each shift of it */
+	__asm__("" : "+v"(v));
+	return v;
 }
 
 ALWAYS_INLINE vb vb_or(vb a, vb b)
