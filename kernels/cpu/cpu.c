@@ -79,6 +79,8 @@ static struct leaf over(struct leaf below, const struct leaf *l)
 		below.v = l->v;
 	if (l->i8.product)
 		below.i8 = l->i8;
+	if (l->pair.few)
+		below.pair = l->pair;
 	return below;
 }
 

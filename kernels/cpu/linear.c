@@ -97,7 +97,7 @@ static void in_float(
 	struct linear l = { .y = y, .x = x, .ldy = ldy, .ldx = ldx, .m = m, .w = w };
 	size_t few = 2 * LEAF_FEW;
 
-	if (!m || !w->rows || !w->cols)
+	if (!m || !w->rows || !w->cols || (m == 1 && cpu_pairs(y, x, w)))
 		return;
 	if (w->type == MAT_INT && m * mat_groups(w->cols, w->group) > SCRATCH_FLOATS)
 		few = 0;
