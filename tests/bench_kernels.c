@@ -228,6 +228,17 @@ static void run_int8(void *arg)
 	}
 }
 
+/* A fifth of the blocks of a row with a value far above the rest, as in a layer: these take a
+ * second digit. */
+static float *uneven(size_t n)
+{
+	float *x = floats(n);
+
+	for (size_t i = 0; i < n; i += 150)
+		x[i] *= 30;
+	return x;
+}
+
 static void bench_int8(float *y, const float *x)
 {
 	static const size_t shapes[][2] = { { 576, 576 }, { 1536, 576 }, { 576, 1536 },
@@ -403,7 +414,7 @@ int main(int argc, char **argv)
 {
 	struct logits l;
 	struct walk p = { 0 };
-	float *x, *y;
+	float *x, *xu, *y;
 
 	rng_seed(&rng, 1);
 	be = backend_best();
@@ -415,8 +426,9 @@ int main(int argc, char **argv)
 	bench_few(y, x);
 	bench_stack(y, x);
 	bench_many(y, x);
-	bench_int8(y, x);
-	bench_int8_memory(y, x);
+	xu = uneven(512 * 1536);
+	bench_int8(y, xu);
+	bench_int8_memory(y, xu);
 	bench_attention(y, x);
 	l.p = floats(64 * 49152);
 	l.q = floats(64 * 49152);

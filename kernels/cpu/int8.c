@@ -13,7 +13,8 @@ enum {
 	ROOM = 8 << 20,           /* for rounded rows of x; more take turns */
 	SET = STRIP_SUMS,         /* matrices together at most */
 	PART_WEIGHTS = 96 * 1024, /* read by a part with one strip: some 5 us */
-	PART_STRIPS = 8,          /* of a part at most */
+	PART_STRIPS = 8,          /* of a part at most, and ... */
+	PART_BYTES = 512 * 1024,  /* ... of its rounded rows: they stay in the second-level cache */
 	ALONE = 16 * 1024         /* values of x that one thread rounds sooner than many */
 };
 
@@ -28,8 +29,9 @@ struct set {
 	size_t group[SET]; /* each in blocks */
 	size_t sum[SET];   /* of each matrix */
 	size_t step[SET];  /* rows of W in a part */
-	size_t part[SET];  /* its first part */
-	size_t across;     /* parts with the same rows of W */
+	size_t part[SET];  /* the first of its parts */
+	size_t parts;      /* of all matrices with the same strips */
+	size_t together;   /* strips of a part */
 };
 
 static alignas(64) unsigned char room[ROOM];
@@ -132,15 +134,14 @@ static void round_part(void *arg, size_t part)
 static void product_part(void *arg, size_t part)
 {
 	const struct set *s = arg;
-	size_t i = s->n - 1, k, row, rows;
+	size_t i = s->n - 1, k = part / s->parts * s->together, row, rows;
 
+	part %= s->parts;
 	while (part < s->part[i])
 		i--;
-	part -= s->part[i];
-	row = part / s->across * s->step[i];
+	row = (part - s->part[i]) * s->step[i];
 	rows = least(s->step[i], s->p[i].w->rows - row);
-	k = part % s->across * PART_STRIPS;
-	for (size_t end = least(s->strips, k + PART_STRIPS); k < end; k++) {
+	for (size_t end = least(s->strips, k + s->together); k < end; k++) {
 		size_t first;
 		struct strip a = strip_at(s, k, &first);
 
@@ -152,20 +153,19 @@ static void product_part(void *arg, size_t part)
 /* As many rows of x as there is room for. */
 static void run(struct set *s)
 {
-	size_t parts = 0;
-
 	s->strips = count_strips(s->m);
-	s->across = pieces(s->strips, PART_STRIPS);
+	s->together = least(PART_STRIPS, PART_BYTES / (STRIP_MOST * s->row_bytes) + 1);
+	s->parts = 0;
 	for (size_t i = 0; i < s->n; i++) {
-		s->part[i] = parts;
-		parts += pieces(s->p[i].w->rows, s->step[i]) * s->across;
+		s->part[i] = s->parts;
+		s->parts += pieces(s->p[i].w->rows, s->step[i]);
 	}
 	if (s->m * s->cols > ALONE)
 		pool_run(round_part, s, s->strips);
 	else
 		for (size_t k = 0; k < s->strips; k++)
 			round_part(s, k);
-	pool_run(product_part, s, parts);
+	pool_run(product_part, s, s->parts * pieces(s->strips, s->together));
 }
 
 size_t cpu_int8(const struct product *p, size_t n, const float *x, size_t ldx, size_t m)
