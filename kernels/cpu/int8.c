@@ -61,7 +61,8 @@ static void plan(struct set *s)
 		s->sum[i] = k;
 		s->sums += k == s->sums;
 		s->orders |= 1u << strip_order(w->bits);
-		s->step[i] = pieces(PART_WEIGHTS, s->cols * MAT_TILE) * MAT_TILE;
+		/* tiles by two: leaves take so many at once */
+		s->step[i] = pieces(PART_WEIGHTS, s->cols * 2 * MAT_TILE) * 2 * MAT_TILE;
 	}
 	s->row_bytes = blocks * (2 * sizeof(float) + 2);
 	for (int i = 0; i < STRIP_ORDERS; i++)
