@@ -48,7 +48,8 @@ struct attn_shape {
 
 /* How a product may be computed. */
 enum math {
-	MATH_F32 /* in float, whatever the types of x and W: the exact one */
+	MATH_F32, /* in float, whatever the types of x and W: the exact one */
+	MATH_INT8 /* x rounded to int8 as kernels/act8.h says; dense W as MATH_F32 */
 };
 
 /* One of the products that share x: y[m][ldy] = x * W^T; y's row has w->rows values. */

@@ -215,6 +215,113 @@ static void bench_many(float *y, const float *x)
 	}
 }
 
+/* ---- x rounded to int8 */
+
+static void run_int8(void *arg)
+{
+	const struct walk *p = arg;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct product q = { p->y, p->w[i].rows, &p->w[i] };
+
+		be->products(&q, 1, p->x, p->w[i].cols, p->m, MATH_INT8);
+	}
+}
+
+/* A fifth of the blocks of a row with a value far above the rest, as in a layer: these take a
+ * second digit. */
+static float *uneven(size_t n)
+{
+	float *x = floats(n);
+
+	for (size_t i = 0; i < n; i += 150)
+		x[i] *= 30;
+	return x;
+}
+
+static void bench_int8(float *y, const float *x)
+{
+	static const size_t shapes[][2] = { { 576, 576 }, { 1536, 576 }, { 576, 1536 },
+		{ 49152, 576 } };
+	static const size_t ms[] = { 1, 2, 4, 8, 12, 128, 512 };
+	char name[64];
+
+	for (size_t f = 0; f < 4; f++)
+		for (size_t s = 0; s < 4; s++) {
+			struct mat w = packed(
+				formats[f].bits, formats[f].group, shapes[s][0], shapes[s][1]);
+
+			for (size_t i = 0; i < (s == 3 ? 1 : sizeof ms / sizeof *ms); i++) {
+				struct walk p = { y, x, ms[i], &w, 1 };
+
+				snprintf(name, sizeof name, "int8 %s %zux%zu m=%zu",
+					formats[f].name, w.rows, w.cols, ms[i]);
+				measure(name, "gop_s", 2e-9 * (double)(ms[i] * w.rows * w.cols),
+					run_int8, &p);
+			}
+			drop(&w);
+		}
+}
+
+static uint64_t read_sum[64];
+
+/* Reads a word of each cache line of the codes of one matrix: more would wait for sums. */
+static void read_part(void *arg, size_t part)
+{
+	const struct walk *p = arg;
+	const uint64_t *words = p->w[part].data;
+	size_t n = mat_code_bytes(p->w[part].bits, p->w[part].rows, p->w[part].cols) / 8;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i += 8)
+		sum += words[i];
+	read_sum[part] += sum;
+}
+
+/* One pass over matrices that no cache holds, in turn with a plain read of their codes: GB/s,
+ * and the share of what reading alone reaches in the same seconds. */
+static void bench_int8_cold(size_t f, size_t rows, size_t cols, float *y, const float *x)
+{
+	struct mat w[64];
+	struct walk p = { y, x, 1, w, 0 };
+	double bytes = 0, codes = 0, t[RUNS], r[RUNS], start;
+
+	for (; bytes < 170e6; p.n++) {
+		w[p.n] = packed(formats[f].bits, formats[f].group, rows, cols);
+		bytes += (double)bytes_of(&w[p.n]);
+		codes += (double)mat_code_bytes(w[p.n].bits, rows, cols);
+	}
+	for (int i = 0; i < RUNS; i++) {
+		start = now();
+		run_int8(&p);
+		t[i] = now() - start;
+		start = now();
+		pool_run(read_part, &p, p.n);
+		r[i] = now() - start;
+	}
+	qsort(t, RUNS, sizeof *t, by_value);
+	qsort(r, RUNS, sizeof *r, by_value);
+	printf("{\"op\":\"int8 %s %zux%zu m=1, from memory\",\"threads\":%d,\"us\":%.1f,"
+	       "\"min_us\":%.1f,\"gb_s\":%.2f,\"read_gb_s\":%.2f,\"share\":%.3f%s}\n",
+		formats[f].name, rows, cols, pool_threads(), t[RUNS / 2] / (double)p.n * 1e6,
+		t[0] / (double)p.n * 1e6, bytes * 1e-9 / t[RUNS / 2], codes * 1e-9 / r[RUNS / 2],
+		bytes / t[RUNS / 2] / (codes / r[RUNS / 2]),
+		t[RUNS * 3 / 4] > 1.2 * t[RUNS / 4] ? ",\"note\":\"large spread: a busy machine\""
+						    : "");
+	fflush(stdout);
+	while (p.n)
+		drop(&w[--p.n]);
+}
+
+static void bench_int8_memory(float *y, const float *x)
+{
+	static const size_t shapes[][2] = { { 4096, 4096 }, { 4096, 14336 }, { 2048, 8192 } };
+
+	for (size_t f = 0; f < 4; f++)
+		for (size_t s = 0; s < 3; s++)
+			bench_int8_cold(f, shapes[s][0], shapes[s][1], y, x);
+}
+
 struct attend {
 	float *out;
 	const float *q;
@@ -307,7 +414,7 @@ int main(int argc, char **argv)
 {
 	struct logits l;
 	struct walk p = { 0 };
-	float *x, *y;
+	float *x, *xu, *y;
 
 	rng_seed(&rng, 1);
 	be = backend_best();
@@ -319,6 +426,9 @@ int main(int argc, char **argv)
 	bench_few(y, x);
 	bench_stack(y, x);
 	bench_many(y, x);
+	xu = uneven(512 * 1536);
+	bench_int8(y, xu);
+	bench_int8_memory(y, xu);
 	bench_attention(y, x);
 	l.p = floats(64 * 49152);
 	l.q = floats(64 * 49152);

@@ -25,7 +25,7 @@ enum { RUNS = 5, LAYOUTS = 8, MATHS = 4 };
 static const struct math_name {
 	const char *name;
 	enum math math;
-} maths[] = { { "f32", MATH_F32 } };
+} maths[] = { { "f32", MATH_F32 }, { "int8", MATH_INT8 } };
 
 struct bench {
 	struct desk *d;

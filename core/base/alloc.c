@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "core/base/checked.h"
@@ -14,6 +15,8 @@
 
 enum {
 	BIG_ALIGN = 64,
+	HUGE = 2 << 20,      /* a huge page of x86 and of most others, which ... */
+	LARGE = 8 << 20,     /* ... from here on is asked for */
 	ASK_FROM = 16 << 20, /* below this, looking at free memory costs more than it tells */
 };
 
@@ -92,6 +95,7 @@ static void *no_room(size_t bytes, const char *what, struct err *e)
 
 void *big_alloc(size_t bytes, const char *what, struct err *e)
 {
+	size_t align = bytes >= LARGE ? HUGE : BIG_ALIGN;
 	void *p;
 
 	pthread_once(&env_once, read_env);
@@ -100,8 +104,12 @@ void *big_alloc(size_t bytes, const char *what, struct err *e)
 	/* malloc succeeds beyond what there is (overcommit) and the kill comes later. */
 	if (bytes >= ASK_FROM && bytes > mem_available())
 		return no_room(bytes, what, e);
-	if (bytes > SIZE_MAX / 2 || posix_memalign(&p, BIG_ALIGN, bytes ? bytes : 1))
+	if (bytes > SIZE_MAX / 2 || posix_memalign(&p, align, bytes ? bytes : 1))
 		return no_room(bytes, what, e);
+#if defined(MADV_HUGEPAGE)
+	if (align == HUGE) /* a refusal costs a little speed */
+		(void)madvise(p, bytes, MADV_HUGEPAGE);
+#endif
 	memset(p, 0, bytes); /* touches every page now, not in the middle of a job */
 	return p;
 }

@@ -28,6 +28,11 @@ static bool have_avx512(void)
 	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
+
+static bool have_vnni(void)
+{
+	return __builtin_cpu_supports("avx512vnni");
+}
 #endif
 
 /* Slowest first; each needs the ones before it, and takes from them what it lacks.  A new
@@ -40,6 +45,7 @@ static const struct level {
 #if defined(__x86_64__)
 	{ &leaf_avx2, have_avx2 },
 	{ &leaf_avx512, have_avx512 },
+	{ &leaf_vnni, have_vnni },
 #endif
 };
 
@@ -72,6 +78,10 @@ static struct leaf over(struct leaf below, const struct leaf *l)
 		below.mm = l->mm;
 	if (l->v.rmsnorm)
 		below.v = l->v;
+	if (l->i8.product)
+		below.i8 = l->i8;
+	if (l->pair.few)
+		below.pair = l->pair;
 	return below;
 }
 

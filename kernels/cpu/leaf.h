@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "kernels/backend.h"
+#include "kernels/cpu/int8.h"
 
 enum {
 	LEAF_FEW = 4 /* rows of x that `few` takes in one go over W; it goes again for more */
@@ -76,12 +77,23 @@ struct leaf_vector {
 	void (*attention)(const struct leaf_attn *a, float *scratch);
 };
 
+/* pairs.inc, where there is a permutation for it */
+struct leaf_pair {
+	/* t: 16 floats for each two of cols, rounded up to a block */
+	void (*tables)(float *t, const float *x, size_t cols);
+	/* y = x * W^T for rows first ... first + n of 2-bit W; sums as in leaf_matmul */
+	void (*few)(float *y, const float *t, const float *sums, const struct mat *w, size_t first,
+		size_t n);
+};
+
 struct leaf {
 	const char *name;
 	struct leaf_matmul mm;
 	struct leaf_vector v;
+	struct leaf_int8 i8; /* int8.inc */
+	struct leaf_pair pair;
 };
 
-extern const struct leaf leaf_plain, leaf_avx2, leaf_avx512;
+extern const struct leaf leaf_plain, leaf_avx2, leaf_avx512, leaf_vnni;
 
 #endif

@@ -4,7 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/act8.h"
 #include "kernels/cpu/lanes.h"
+#include "kernels/cpu/lanes_int8.h"
 
 #include "kernels/cpu/mul.inc"
 
@@ -12,9 +14,11 @@
 #include "kernels/cpu/matmul.inc"
 #include "kernels/cpu/vector.inc"
 #include "kernels/cpu/attention.inc"
+#include "kernels/cpu/int8.inc"
 
 const struct leaf leaf_avx2 = {
 	.name = "avx2",
 	.mm = { mul, panel, few, group_sums, dots, rows },
 	.v = { rmsnorm, angles, rope, swiglu, add, stats, kl, sq_diff, attention },
+	.i8 = { LANES_STRIP_MOST, round_strip, strip_product },
 };

@@ -5,7 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/act8.h"
 #include "kernels/cpu/lanes.h"
+#include "kernels/cpu/lanes_int8.h"
 
 #include <cblas.h>
 
@@ -20,9 +22,11 @@ KERNEL void mul(float *y, size_t ldy, const float *x, size_t ldx, size_t m, cons
 #include "kernels/cpu/matmul.inc"
 #include "kernels/cpu/vector.inc"
 #include "kernels/cpu/attention.inc"
+#include "kernels/cpu/int8.inc"
 
 const struct leaf leaf_plain = {
 	.name = "ref",
 	.mm = { mul, panel, few, group_sums, dots, rows },
 	.v = { rmsnorm, angles, rope, swiglu, add, stats, kl, sq_diff, attention },
+	.i8 = { LANES_STRIP_MOST, round_strip, strip_product },
 };

@@ -97,7 +97,7 @@ static void in_float(
 	struct linear l = { .y = y, .x = x, .ldy = ldy, .ldx = ldx, .m = m, .w = w };
 	size_t few = 2 * LEAF_FEW;
 
-	if (!m || !w->rows || !w->cols)
+	if (!m || !w->rows || !w->cols || (m == 1 && cpu_pairs(y, x, w)))
 		return;
 	if (w->type == MAT_INT && m * mat_groups(w->cols, w->group) > SCRATCH_FLOATS)
 		few = 0;
@@ -110,9 +110,12 @@ static void in_float(
 void cpu_products(const struct product *p, size_t n, const float *x, size_t ldx, size_t m,
 	enum math math)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0, took; i < n; i += took) {
+		took = 1;
 		if (p[i].w->type == MAT_MIX)
 			mix_product(cpu_products, &p[i], x, ldx, m, math);
+		else if (math == MATH_INT8 && p[i].w->type == MAT_INT)
+			took = cpu_int8(p + i, n - i, x, ldx, m);
 		else
 			in_float(p[i].y, p[i].ldy, x, ldx, m, p[i].w);
 	}

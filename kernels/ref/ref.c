@@ -3,21 +3,32 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "kernels/stream.h"
 
-enum { ALIGN = 64 };
+enum {
+	ALIGN = 64,
+	HUGE = 2 << 20, /* a huge page of x86 and of most others, which ... */
+	LARGE = 8 << 20 /* ... from here on is asked for */
+};
 
 void *ref_alloc(size_t bytes)
 {
+	size_t align = bytes >= LARGE ? HUGE : ALIGN;
 	void *p;
 
 	if (bytes > SIZE_MAX - ALIGN)
 		return NULL;
 	bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN;
-	p = aligned_alloc(ALIGN, bytes ? bytes : ALIGN);
-	if (p)
-		memset(p, 0, bytes);
+	if (posix_memalign(&p, align, bytes ? bytes : ALIGN))
+		return NULL;
+#if defined(MADV_HUGEPAGE)
+	/* Streams over weights then spend less time looking pages up; a refusal is fine. */
+	if (align == HUGE)
+		(void)madvise(p, bytes, MADV_HUGEPAGE);
+#endif
+	memset(p, 0, bytes);
 	return p;
 }
 

@@ -11,6 +11,8 @@ void ref_copy(void *dst, const void *src, size_t bytes); /* put and get, too */
 
 void ref_products(const struct product *p, size_t n, const float *x, size_t ldx, size_t m,
 	enum math math);
+/* One product with a MAT_INT by MATH_INT8 (kernels/act8.h). */
+void ref_int8(const struct product *p, const float *x, size_t ldx, size_t m);
 void ref_dequant(float *out, const struct mat *w, size_t first, size_t n);
 void ref_embed(float *y, const struct mat *w, const int32_t *ids, size_t m);
 void ref_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,

@@ -1,0 +1,362 @@
+/* test_kernels_int8.c - products with x rounded to int8 (kernels/act8.h): every way this machine
+ * can compute them gives ref's bits. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/act8.h"
+#include "kernels/pool.h"
+#include "tests/lib_kernels.h"
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+static const size_t tokens[] = { 1, 2, 3, 5, 8, 12, 13, 27, 64 };
+static const size_t groups[] = { 32, 64, 96, 128 };
+
+/* The same bits, or both NaN. */
+static bool same(const float *a, const float *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (memcmp(a + i, b + i, sizeof *a) && !(isnan(a[i]) && isnan(b[i])))
+			return false;
+	return true;
+}
+
+static void int8(const struct backend *b, float *y, size_t ldy, const float *x, size_t ldx,
+	size_t m, const struct mat *w)
+{
+	const struct product p = { y, ldy, w };
+
+	b->products(&p, 1, x, ldx, m, MATH_INT8);
+}
+
+/* x as a layer has it: some columns far larger than the rest in every row. */
+static float *uneven(struct rng *r, size_t n, size_t ldx)
+{
+	float *x = guarded_floats(r, n, 1);
+
+	for (size_t i = 0; i < n; i++)
+		if (i % ldx % 97 == 11)
+			x[i] *= 30;
+	return x;
+}
+
+/* Every way and number of rows of x against ref; y's gap stays as it is. */
+static void check(const struct mat *w, const float *x, size_t ldx, size_t most)
+{
+	const struct backend *ref = backend_find("ref"), *b;
+	size_t ldy = w->rows + 5;
+	float *want = malloc(most * w->rows * sizeof *want), gap;
+	const char *name;
+
+	memset(&gap, 0xff, sizeof gap);
+	int8(ref, want, w->rows, x, ldx, most, w);
+	for (size_t i = 0; (b = way(i, &name)); i++)
+		for (size_t t = 0; t < COUNT(tokens) && tokens[t] <= most; t++) {
+			size_t m = tokens[t];
+			float *y = guarded(((m - 1) * ldy + w->rows) * sizeof *y);
+
+			int8(b, y, ldy, x, ldx, m, w);
+			for (size_t k = 0; k < m; k++)
+				cr_assert(same(y + k * ldy, want + k * w->rows, w->rows),
+					"%s: %zu x %zu, %d bits, group %zu, row %zu of %zu", name,
+					w->rows, w->cols, w->bits, w->group, k, m);
+			for (size_t k = 0; k + 1 < m; k++)
+				cr_assert(!memcmp(&gap, y + k * ldy + w->rows, sizeof gap),
+					"%s writes beyond the row", name);
+		}
+	free(want);
+	guarded_free_all();
+}
+
+static void check_random(
+	struct rng *r, int bits, size_t group, size_t rows, size_t cols, size_t most)
+{
+	struct mat w = random_mat(r, MAT_INT, bits, group, rows, cols);
+	size_t ldx = cols + 3;
+
+	check(&w, uneven(r, (most - 1) * ldx + cols, ldx), ldx, most);
+}
+
+Test(kernels_int8, awkward_shapes_give_the_bits_of_ref, .timeout = 120)
+{
+	static const size_t rows[] = { 1, 15, 16, 17, 65 }, cols[] = { 1, 31, 32, 33, 64, 95, 193 };
+	struct rng r;
+
+	rng_seed(&r, 1);
+	pool_start(2);
+	for (int bits = 1; bits <= 8; bits++)
+		for (size_t i = 0; i < COUNT(rows); i++)
+			for (size_t j = 0; j < COUNT(cols); j++)
+				check_random(&r, bits, groups[(i + j) % 4], rows[i], cols[j],
+					(i + j) % 3 ? 13 : 27);
+	pool_stop();
+}
+
+Test(kernels_int8, matrices_of_model_size_give_the_bits_of_ref, .timeout = 120)
+{
+	static const size_t shapes[][2] = { { 240, 576 }, { 65, 1536 }, { 257, 95 } };
+	struct rng r;
+
+	rng_seed(&r, 2);
+	pool_start(2);
+	for (int bits = 1; bits <= 8; bits++)
+		for (size_t i = 0; i < COUNT(shapes); i++)
+			check_random(&r, bits, groups[((size_t)bits + i) % 4], shapes[i][0],
+				shapes[i][1], 13);
+	check_random(&r, 4, 128, 113, 650, 64);
+	pool_stop();
+}
+
+/* Codes and digits at their ends: sums that 16 bits could not hold. */
+Test(kernels_int8, the_largest_codes_and_activations_do_not_saturate, .timeout = 60)
+{
+	enum { ROWS = 16, COLS = 128, M = 12 };
+	struct rng r;
+
+	rng_seed(&r, 3);
+	for (int bits = 1; bits <= 8; bits++) {
+		struct mat w = random_mat(&r, MAT_INT, bits, 64, ROWS, COLS);
+		float *x = guarded(M * COLS * sizeof *x);
+
+		memset((void *)(uintptr_t)w.data, 0xff, mat_code_bytes(bits, ROWS, COLS));
+		/* all of one sign, and half digits that make the second ones as large; a few
+		 * small blocks, so that the others are above the mean */
+		for (size_t i = 0; i < M * COLS; i++)
+			x[i] = (i % COLS < 32 ? 1e-6f : 1) * (i % 32 ? 126.496f : 127) *
+			       (i / COLS % 2 ? -1 : 1);
+		check(&w, x, COLS, M);
+	}
+}
+
+Test(kernels_int8, the_error_is_that_of_rounding_and_smaller_where_it_matters, .timeout = 60)
+{
+	enum { ROWS = 64, COLS = 576, M = 12 };
+	const struct backend *ref = backend_find("ref"), *b;
+	const char *name;
+	float want[M * ROWS], got[M * ROWS];
+	double mag[M * ROWS];
+	struct rng r;
+
+	rng_seed(&r, 4);
+	for (int bits = 2; bits <= 8; bits++) {
+		struct mat w = random_mat(&r, MAT_INT, bits, 128, ROWS, COLS);
+		float *x = uneven(&r, M * COLS, COLS);
+		double e = 0, size = 0;
+
+		backend_linear(ref, want, ROWS, x, COLS, M, &w);
+		magnitudes(mag, x, COLS, M, &w);
+		for (size_t i = 0; (b = way(i, &name)); i++) {
+			int8(b, got, ROWS, x, COLS, M, &w);
+			e = size = 0;
+			for (size_t k = 0; k < M * ROWS; k++) {
+				e += pow((double)got[k] - (double)want[k], 2);
+				size += pow((double)want[k], 2);
+			}
+			e = sqrt(e / size);
+			cr_expect(e > 1e-6 && e < 5e-3, "%s, %d bits: %g", name, bits, e);
+			cr_expect(
+				worst(got, want, mag, M * ROWS) < 2e-3, "%s, %d bits", name, bits);
+		}
+		fprintf(stderr, "int8 activations, %d bits: relative error %.2e\n", bits, e);
+		guarded_free_all();
+	}
+}
+
+/* A block alone in its row has one digit: known results. */
+Test(kernels_int8, digits_are_rounded_as_written, .timeout = 60)
+{
+	uint8_t codes[32];
+	uint32_t words[8 * 16];
+	uint16_t one[16] = { 0 }, zero[16] = { 0 };
+	struct mat w = { .type = MAT_INT,
+		.bits = 8,
+		.group = 32,
+		.rows = 1,
+		.cols = 32,
+		.data = words,
+		.scale = one,
+		.offset = zero };
+	const struct backend *ref = backend_find("ref"), *b;
+	float x[32] = { 0 }, y;
+	const char *name;
+
+	one[0] = 0x3c00;
+	for (int i = 0; i < 32; i++)
+		codes[i] = (uint8_t)(i == 1 ? 200 : 0);
+	mat_pack(words, 8, 1, 32, codes);
+	x[0] = -127;
+	x[1] = 2.5f; /* to even */
+	int8(ref, &y, 1, x, 32, 1, &w);
+	cr_assert_float_eq(y, 400, 0);
+	x[1] = 3.5f;
+	for (size_t i = 0; (b = way(i, &name)); i++) {
+		int8(b, &y, 1, x, 32, 1, &w);
+		cr_assert_float_eq(y, 800, 0, "%s: %g", name, (double)y);
+	}
+}
+
+Test(kernels_int8, values_that_are_no_number_spoil_their_row_and_no_other, .timeout = 60)
+{
+	enum { ROWS = 40, COLS = 200, M = 13 };
+	static const float bad[] = { NAN, INFINITY, -INFINITY };
+	const struct backend *b;
+	const char *name;
+	struct rng r;
+
+	rng_seed(&r, 5);
+	for (size_t k = 0; k < COUNT(bad); k++) {
+		struct mat w = random_mat(&r, MAT_INT, 4, 64, ROWS, COLS);
+		float *x = uneven(&r, M * COLS, COLS), y[M * ROWS];
+
+		x[3 * COLS + 77] = bad[k];
+		for (size_t i = 0; (b = way(i, &name)); i++) {
+			int8(b, y, ROWS, x, COLS, M, &w);
+			for (size_t j = 0; j < M * ROWS; j++)
+				cr_assert(isnan(y[j]) == (j / ROWS == 3), "%s", name);
+		}
+		check(&w, x, COLS, M);
+	}
+}
+
+Test(kernels_int8, zeros_and_the_smallest_and_largest_floats_are_rounded_too, .timeout = 60)
+{
+	enum { ROWS = 40, COLS = 200, M = 12 };
+	static const float size[] = { 0, -0.0f, 1e-45f, 1e-38f, 0x1p-100f, 0x1p-99f, 1e30f, 3e38f };
+	const struct backend *b;
+	const char *name;
+	struct rng r;
+
+	rng_seed(&r, 6);
+	for (size_t k = 0; k < COUNT(size); k++) {
+		struct mat w = random_mat(&r, MAT_INT, 3, 128, ROWS, COLS);
+		float *x = guarded_floats(&r, M * COLS, 0.1), y[M * ROWS];
+
+		for (size_t i = 0; i < M * COLS; i++)
+			x[i] = i / COLS % 2 && i % COLS > 64 ? x[i] : x[i] * size[k];
+		for (size_t i = 0; i < COLS; i++)
+			x[i] = size[k];
+		for (size_t i = 0; k < 4 && (b = way(i, &name)); i++) {
+			int8(b, y, ROWS, x, COLS, M, &w);
+			for (size_t j = 0; j < ROWS; j++)
+				cr_assert(y[j] == 0, "%s %g", name, (double)size[k]);
+		}
+		check(&w, x, COLS, M);
+	}
+}
+
+/* Sets of more matrices than go together, of all types, and no rows at all. */
+Test(kernels_int8, a_set_of_products_is_each_of_them, .timeout = 60)
+{
+	enum { N = 8, COLS = 320, M = 200 };
+	static const size_t rows[N] = { 64, 17, 80, 33, 16, 48, 100, 5 };
+	static const int bits[N] = { 4, 2, 4, 0, 3, 8, 4, 5 };
+	const struct backend *ref = backend_find("ref"), *b;
+	struct product p[N], q[N];
+	struct mat w[N];
+	const char *name;
+	struct rng r;
+	float *x;
+
+	rng_seed(&r, 7);
+	pool_start(2);
+	x = uneven(&r, M * COLS, COLS);
+	for (size_t i = 0; i < N; i++) {
+		w[i] = random_mat(
+			&r, bits[i] ? MAT_INT : MAT_F16, bits[i], groups[i % 4], rows[i], COLS);
+		p[i] = (struct product){ guarded(M * rows[i] * sizeof(float)), rows[i], &w[i] };
+		q[i] = (struct product){ guarded(M * rows[i] * sizeof(float)), rows[i], &w[i] };
+	}
+	ref->products(p, N, x, COLS, M, MATH_INT8);
+	for (size_t i = 0; (b = way(i, &name)); i++) {
+		b->products(q, N, x, COLS, M, MATH_INT8);
+		for (size_t k = 0; k < N; k++)
+			cr_expect(bits[k] ? same(p[k].y, q[k].y, M * rows[k])
+					  : fabsf(p[k].y[7] - q[k].y[7]) < 1e-4f,
+				"%s, matrix %zu", name, k);
+		memset(q[0].y, 0x55, rows[0] * sizeof(float));
+		b->products(q, N, x, COLS, 0, MATH_INT8);
+		cr_expect_eq(((unsigned char *)q[0].y)[0], 0x55, "%s writes without rows", name);
+	}
+	pool_stop();
+	guarded_free_all();
+}
+
+Test(kernels_int8, rows_that_do_not_fit_the_room_at_once_take_turns, .timeout = 60)
+{
+	struct rng r;
+
+	rng_seed(&r, 8);
+	pool_start(2);
+	check_random(&r, 2, 64, 17, 300000, 13); /* some rows at a time */
+	check_random(&r, 2, 64, 2, 9000000, 2);  /* not one */
+	pool_stop();
+}
+
+Test(kernels_int8, a_mix_is_the_sum_of_its_parts, .timeout = 60)
+{
+	enum { ROWS = 33, HIGH = 96, LOW = 160, COLS = HIGH + LOW, M = 13 };
+	const struct backend *ref = backend_find("ref"), *b;
+	struct mat high, low, w;
+	float want[M * ROWS], got[M * ROWS], *x;
+	uint16_t order[COLS];
+	const char *name;
+	struct rng r;
+
+	rng_seed(&r, 9);
+	high = random_mat(&r, MAT_INT, 4, 64, ROWS, HIGH);
+	low = random_mat(&r, MAT_INT, 2, 32, ROWS, LOW);
+	w = high;
+	w.type = MAT_MIX;
+	w.cols = COLS;
+	w.high = HIGH;
+	w.low_bits = low.bits;
+	w.low_group = low.group;
+	w.low_data = low.data;
+	w.low_scale = low.scale;
+	w.low_offset = low.offset;
+	w.order = order;
+	for (size_t i = 0; i < COLS; i++)
+		order[i] = (uint16_t)(i * 7 % COLS);
+	x = uneven(&r, M * COLS, COLS);
+	int8(ref, want, ROWS, x, COLS, M, &w);
+	backend_linear(ref, got, ROWS, x, COLS, M, &w);
+	cr_assert(memcmp(want, got, sizeof got));
+	for (size_t i = 0; (b = way(i, &name)); i++) {
+		int8(b, got, ROWS, x, COLS, M, &w);
+		cr_expect(same(got, want, M * ROWS), "%s", name);
+	}
+	guarded_free_all();
+}
+
+Test(kernels_int8, any_number_of_threads_gives_the_same_bits, .timeout = 60)
+{
+	enum { ROWS = 577, COLS = 576, M = 200 };
+	float *one = malloc(M * ROWS * sizeof *one), *more = malloc(M * ROWS * sizeof *more), *x;
+	static const size_t ms[] = { 1, 12, M };
+	const struct backend *b;
+	const char *name;
+	struct mat w;
+	struct rng r;
+
+	rng_seed(&r, 10);
+	w = random_mat(&r, MAT_INT, 4, 128, ROWS, COLS);
+	x = uneven(&r, M * COLS, COLS);
+	for (size_t i = 0; (b = way(i, &name)); i++)
+		for (size_t k = 0; k < COUNT(ms); k++) {
+			pool_start(1);
+			int8(b, one, ROWS, x, COLS, ms[k], &w);
+			for (int threads = 2; threads <= 4; threads++) {
+				pool_start(threads);
+				int8(b, more, ROWS, x, COLS, ms[k], &w);
+				cr_expect(!memcmp(one, more, ms[k] * ROWS * sizeof *one),
+					"%s with %d threads", name, threads);
+			}
+			pool_stop();
+		}
+	free(one);
+	free(more);
+	guarded_free_all();
+}
