@@ -121,7 +121,7 @@ Test(backends, ref_is_there_and_the_best_has_every_operation)
 	cr_expect_null(backend_find("none"));
 	cr_assert_not_null(best);
 	cr_expect_str_eq(best->name, "cpu");
-	cr_expect(best->linear && best->dequant && best->embed && best->gemm && best->rmsnorm &&
+	cr_expect(best->products && best->dequant && best->embed && best->gemm && best->rmsnorm &&
 		  best->rope && best->attention && best->swiglu && best->add && best->row_stats &&
 		  best->kl && best->sq_diff);
 	cr_expect(best->score() > ref->score());
