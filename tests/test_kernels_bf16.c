@@ -187,6 +187,32 @@ Test(kernels_bf16, rows_too_long_to_be_packed_are_multiplied_in_float, .timeout 
 	guarded_free_all();
 }
 
+Test(kernels_bf16, values_of_a_file_may_begin_at_any_byte, .timeout = 60)
+{
+	enum { M = 20, ROWS = 40, COLS = 69 };
+	const struct backend *b;
+	const char *name;
+	struct rng r;
+
+	rng_seed(&r, 10);
+	for (size_t t = 0; t < COUNT(dense); t++) {
+		struct mat w = random_mat(&r, dense[t], 0, 0, ROWS, COLS), odd = w;
+		size_t bytes = (size_t)ROWS * COLS * (t ? 2 : 4);
+		float *x = guarded_floats(&r, M * COLS, 1);
+
+		/* the copy ends one byte before the guard page */
+		odd.data = memcpy(guarded(bytes + 1), w.data, bytes);
+		for (size_t i = 0; (b = way(i, &name)); i++) {
+			float y[M * ROWS], z[M * ROWS];
+
+			product(b, y, ROWS, x, COLS, M, &w, MATH_BF16);
+			product(b, z, ROWS, x, COLS, M, &odd, MATH_BF16);
+			cr_expect(!memcmp(y, z, sizeof y), "%s type %zu", name, t);
+		}
+		guarded_free_all();
+	}
+}
+
 Test(kernels_bf16, products_that_share_x_are_those_one_by_one, .timeout = 60)
 {
 	enum { N = 11, M = 37, COLS = 577 }; /* more than one run of the pool takes */
