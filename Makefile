@@ -53,6 +53,8 @@ $B/libbitdial.a: $(call obj,$(APP) $(LIB))
 $B/kernels/cpu/%_avx2.c.o: override CFLAGS += -O3 -mavx2 -mfma -mf16c -ffp-contract=fast
 $B/kernels/cpu/%_avx512.c.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -ffp-contract=fast
 $B/kernels/cpu/%_vnni.c.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c -ffp-contract=fast
+$B/kernels/cpu/%_bf16.c.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16 -mfma -mf16c
+$B/kernels/cpu/%_amx.c.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mprfchw -mamx-tile -mamx-bf16
 
 $B/%.c.o: %.c Makefile
 	@mkdir -p $(@D)

@@ -49,7 +49,12 @@ struct attn_shape {
 /* How a product may be computed. */
 enum math {
 	MATH_F32, /* in float, whatever the types of x and W: the exact one */
-	MATH_INT8 /* x rounded to int8 as kernels/act8.h says; dense W as MATH_F32 */
+	MATH_INT8, /* x rounded to int8 as kernels/act8.h says; dense W as MATH_F32 */
+	/* x and W (dequantized to float first) rounded to bfloat16, to nearest even, where what is
+	 * below 2^-126 may count as 0; products summed in float, in any order.  A backend may
+	 * compute it as MATH_F32 where that is not slower (few rows of x, no instructions for it):
+	 * that is closer to the exact result, never farther. */
+	MATH_BF16
 };
 
 /* One of the products that share x: y[m][ldy] = x * W^T; y's row has w->rows values. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/cpu/probe.h"
 #include "kernels/ref/ref.h"
 #include "kernels/stream.h"
 
@@ -46,6 +47,8 @@ static const struct level {
 	{ &leaf_avx2, have_avx2 },
 	{ &leaf_avx512, have_avx512 },
 	{ &leaf_vnni, have_vnni },
+	{ &leaf_bf16, cpu_has_bf16 },
+	{ &leaf_amx, cpu_has_amx },
 #endif
 };
 
@@ -56,6 +59,8 @@ static struct leaf leaves[LEVELS]; /* what the processor can run, slowest first 
 static size_t n_leaves;
 static const struct leaf *in_use;
 static const char *unknown; /* what BITDIAL_CPU asked for in vain */
+static const char *broken;  /* what the processor announces, and fails at */
+static const char *spoilt;  /* by cpu_spoil */
 
 /* OpenBLAS starts a thread a core when it is loaded, with no signal blocked.  We call it
  * from our own threads only, and those would take signals from the thread that waits
@@ -82,21 +87,52 @@ static struct leaf over(struct leaf below, const struct leaf *l)
 		below.i8 = l->i8;
 	if (l->pair.few)
 		below.pair = l->pair;
+	if (l->b16.mul)
+		below.b16 = l->b16;
 	return below;
+}
+
+void cpu_spoil(const char *level)
+{
+	spoilt = level;
+}
+
+static bool never(void)
+{
+	__builtin_trap();
+}
+
+/* How many levels are announced and, in a child process, turn out to run. */
+static size_t running(void)
+{
+	bool (*probe[LEVELS])(void);
+	size_t n = 0, good;
+
+	for (; n < LEVELS && levels[n].have(); n++)
+		probe[n] = spoilt && !strcmp(levels[n].leaf->name, spoilt) ? never
+									   : levels[n].leaf->probe;
+	good = cpu_probe(probe, n);
+	if (good < n)
+		broken = levels[good].leaf->name;
+	return good;
 }
 
 static void choose(void)
 {
 	const char *want = getenv("BITDIAL_CPU");
+	size_t good;
 
 	quiet_blas();
 #if defined(__x86_64__)
 	__builtin_cpu_init();
 #endif
-	for (; n_leaves < LEVELS && levels[n_leaves].have(); n_leaves++)
+	good = running();
+	for (; n_leaves < good; n_leaves++)
 		leaves[n_leaves] = n_leaves ? over(leaves[n_leaves - 1], levels[n_leaves].leaf)
 					    : *levels[0].leaf;
 	in_use = &leaves[n_leaves - 1];
+	while (levels[in_use - leaves].leaf->pays && !levels[in_use - leaves].leaf->pays())
+		in_use--;
 	if (!want || !*want)
 		return;
 	unknown = want;
@@ -133,7 +169,7 @@ static int score(void)
 
 static const char *path(void)
 {
-	static char text[128];
+	static char text[192];
 	size_t at = (size_t)snprintf(text, sizeof text, "%s (of", cpu_leaf()->name);
 
 	for (size_t i = 0; i < n_leaves && at < sizeof text; i++)
@@ -141,6 +177,9 @@ static const char *path(void)
 			text + at, sizeof text - at, "%s %s", i ? "," : "", leaves[i].name);
 	if (at < sizeof text)
 		at += (size_t)snprintf(text + at, sizeof text - at, ")");
+	if (broken && at < sizeof text)
+		at += (size_t)snprintf(
+			text + at, sizeof text - at, "; %s is announced and does not run", broken);
 	if (unknown && at < sizeof text)
 		snprintf(text + at, sizeof text - at, "; BITDIAL_CPU=%.16s is not here", unknown);
 	return text;

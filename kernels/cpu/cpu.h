@@ -11,7 +11,7 @@
 #include "kernels/cpu/leaf.h"
 
 /* The leaf in use.  Chosen at the first call: the best one the processor has, or the one
- * that BITDIAL_CPU names (ref, avx2, avx512, vnni). */
+ * that BITDIAL_CPU names (ref, avx2, avx512, vnni, bf16, amx). */
 const struct leaf *cpu_leaf(void);
 
 /* The i-th leaf this processor can run, slowest first; NULL at the end.  cpu_use changes
@@ -19,12 +19,17 @@ const struct leaf *cpu_leaf(void);
 const struct leaf *cpu_leaf_at(size_t i);
 void cpu_use(const struct leaf *l);
 
+/* For tests, before all else: the level of this name ends the process that tries it. */
+void cpu_spoil(const char *level);
+
 void cpu_products(const struct product *p, size_t n, const float *x, size_t ldx, size_t m,
 	enum math math);
 /* MATH_INT8 of the first products, all of MAT_INT, which begin with one: how many they were. */
 size_t cpu_int8(const struct product *p, size_t n, const float *x, size_t ldx, size_t m);
 /* One exact product with a row of x by tables of pairs; false: not with this leaf or this W. */
 bool cpu_pairs(float *y, const float *x, const struct mat *w);
+/* MATH_BF16 by the instructions for it; false, and nothing done, where that does not pay. */
+bool cpu_bf16(const struct product *p, size_t n, const float *x, size_t ldx, size_t m);
 void cpu_dequant(float *out, const struct mat *w, size_t first, size_t n);
 void cpu_embed(float *y, const struct mat *w, const int32_t *ids, size_t m);
 void cpu_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,

@@ -86,14 +86,40 @@ struct leaf_pair {
 		size_t n);
 };
 
+/* leaf_bf16.c, leaf_amx.c: products in bfloat16.  Operands are packed in strips of 16 rows of x or
+ * of W: a tile for each step of 32 columns, one after the other.  A tile of x is [16 rows][32
+ * columns], one of W has the columns in pairs, [16 pairs][16 rows][2], as the instructions want
+ * them.  Beyond the last column a strip holds 0. */
+enum { BF16_STEP = 32, BF16_TILE = MAT_TILE * BF16_STEP };
+
+struct leaf_bf16 {
+	/* m <= 16 rows of x, n columns, as a strip; the rows that lack are 0. */
+	void (*pack)(uint16_t *strip, const float *x, size_t ldx, size_t m, size_t n);
+	/* Columns c ... c + n of 16 rows of W as a strip; `first` is the first row (a multiple of
+	 * 16 where w is packed), c a multiple of 32. */
+	void (*panel)(uint16_t *strip, const struct mat *w, size_t first, size_t c, size_t n);
+	/* y[m][n] = a * b, or += where add, over `steps` tiles; lda, ldb: from strip to strip.
+	 * Both have an even number of strips. */
+	void (*mul)(float *y, size_t ldy, size_t m, size_t n, const uint16_t *a, size_t lda,
+		const uint16_t *b, size_t ldb, size_t steps, bool add);
+};
+
 struct leaf {
 	const char *name;
+	/* Runs one instruction of each kind this leaf has over its lower ones and says whether the
+	 * results are right; in a child process (probe.h), so it may die of them.  NULL: nothing
+	 * to be tried. */
+	bool (*probe)(void);
+	/* Whether it is faster than the leaf below it; if not, it runs where it is asked for.
+	 * NULL: it is. */
+	bool (*pays)(void);
 	struct leaf_matmul mm;
 	struct leaf_vector v;
 	struct leaf_int8 i8; /* int8.inc */
 	struct leaf_pair pair;
+	struct leaf_bf16 b16;
 };
 
-extern const struct leaf leaf_plain, leaf_avx2, leaf_avx512, leaf_vnni;
+extern const struct leaf leaf_plain, leaf_avx2, leaf_avx512, leaf_vnni, leaf_bf16, leaf_amx;
 
 #endif

@@ -14,8 +14,24 @@
 #include "kernels/cpu/attention.inc"
 #include "kernels/cpu/pairs.inc"
 
+/* An instruction of each extension, of values that the compiler cannot know. */
+static bool probe(void)
+{
+	volatile float three = 3;
+	vf x = vf_set(three), sum = vf_fma(x, x, x), y[16];
+	__m512i bytes = _mm512_abs_epi8(_mm512_set1_epi8((char)-three));
+	__m256i low = _mm256_ror_epi32(_mm512_castsi512_si256(bytes), 8);
+
+	for (int i = 0; i < 16; i++)
+		y[i] = _mm512_mul_ps(x, _mm512_set1_ps((float)i));
+	lane_transpose(y);
+	return vf_sum(_mm512_and_ps(sum, sum)) == 16 * 12 && vf_sum(y[5]) == 3 * 120 &&
+	       _mm256_extract_epi32(low, 5) == 0x03030303;
+}
+
 const struct leaf leaf_avx512 = {
 	.name = "avx512",
+	.probe = probe,
 	.mm = { mul, panel, few, group_sums, dots, rows },
 	.v = { rmsnorm, angles, rope, swiglu, add, stats, kl, sq_diff, attention },
 	.pair = { pair_tables, pair_few },

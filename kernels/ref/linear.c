@@ -2,9 +2,8 @@
 #include "kernels/mix.h"
 #include "kernels/ref/ref.h"
 
-/* Columns c ... c + n of a row as a mat of its own, to need no room for a whole row.
- * c is a multiple of a block. */
-static void piece(const struct mat *w, size_t row, size_t c, size_t n, float *out)
+/* As a mat of its own, to need no room for a whole row. */
+void ref_piece(const struct mat *w, size_t row, size_t c, size_t n, float *out)
 {
 	struct mat part = mat_rows(w, row / MAT_TILE * MAT_TILE, MAT_TILE);
 	size_t lane = row % MAT_TILE, g;
@@ -40,7 +39,7 @@ static void in_float(
 				size_t n = w->cols - c < MAT_BLOCK ? w->cols - c : MAT_BLOCK;
 				float wt[MAT_BLOCK];
 
-				piece(w, r, c, n, wt);
+				ref_piece(w, r, c, n, wt);
 				for (size_t t = 0; t < tokens; t++)
 					for (size_t i = 0; i < n; i++)
 						sum[t] += (double)wt[i] *
@@ -60,6 +59,8 @@ void ref_products(const struct product *p, size_t n, const float *x, size_t ldx,
 			mix_product(ref_products, &p[i], x, ldx, m, math);
 		else if (math == MATH_INT8 && p[i].w->type == MAT_INT)
 			ref_int8(&p[i], x, ldx, m);
+		else if (math == MATH_BF16)
+			ref_bf16(&p[i], x, ldx, m);
 		else
 			in_float(p[i].y, p[i].ldy, x, ldx, m, p[i].w);
 	}

@@ -1,0 +1,146 @@
+/* cpu: products in bfloat16 (MATH_BF16).
+ *
+ * x is rounded and packed once a call, into a buffer that the process keeps; then each part takes
+ * some rows of W, unpacks them into its thread's scratch, and multiplies all of x with them.
+ */
+#include "kernels/cpu/cpu.h"
+
+#include <stdalign.h>
+#include <string.h>
+
+#include "kernels/mix.h"
+#include "kernels/pool.h"
+
+enum {
+	LEAST = 16,           /* rows of x that are worth the packing */
+	BLOCK = 2 * MAT_TILE, /* rows of x or of W: the microkernels take strips by two */
+	ROOM = 4 << 20,       /* values of x packed at once at most: two strips of the longest */
+	CACHED = 416 << 10,   /* and as a rule: 832 KiB */
+	WIDE = 6,             /* blocks of W in a part at most, and ... */
+	DEEP = 64,            /* ... steps of columns: 768 KiB, for the second-level cache */
+	AT_ONCE = 8           /* products of one run of the pool at most */
+};
+
+_Static_assert((int)(WIDE *BLOCK *DEEP *BF16_STEP) * 2 <= (int)POOL_SCRATCH, "a panel fits");
+
+static alignas(64) uint16_t packed[ROOM];
+
+struct bf16 {
+	const struct product *p;
+	size_t n;
+	const float *x;
+	size_t ldx, m, cols, steps;
+	size_t row;            /* of x and y, where what is packed begins */
+	size_t parts[AT_ONCE]; /* of each product */
+};
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static size_t pieces(size_t n, size_t of)
+{
+	return n / of + (n % of != 0);
+}
+
+/* Two strips of x. */
+static void pack_part(void *arg, size_t part)
+{
+	const struct bf16 *g = arg;
+
+	for (size_t i = part * BLOCK; i < (part + 1) * BLOCK; i += MAT_TILE)
+		cpu_leaf()->b16.pack(packed + i / MAT_TILE * g->steps * BF16_TILE,
+			g->x + (g->row + least(i, g->m)) * g->ldx, g->ldx,
+			i < g->m ? least(MAT_TILE, g->m - i) : 0, g->cols);
+}
+
+/* Blocks first ... end of a product's rows of W. */
+static void mul_blocks(const struct bf16 *g, const struct product *p, size_t first, size_t end)
+{
+	const struct leaf_bf16 *leaf = &cpu_leaf()->b16;
+	size_t row = first * BLOCK, n = least(end * BLOCK, p->w->rows) - row;
+	uint16_t *panel = pool_scratch();
+
+	for (size_t s = 0; s < g->steps; s += DEEP) {
+		size_t steps = least(DEEP, g->steps - s), ld = steps * BF16_TILE;
+		size_t cols = least(steps * BF16_STEP, g->cols - s * BF16_STEP);
+
+		for (size_t r = 0; r < (end - first) * BLOCK; r += MAT_TILE)
+			if (r < n)
+				leaf->panel(panel + r / MAT_TILE * ld, p->w, row + r, s * BF16_STEP,
+					cols);
+			else
+				memset(panel + r / MAT_TILE * ld, 0, ld * sizeof *panel);
+		leaf->mul(p->y + g->row * p->ldy + row, p->ldy, g->m, n, packed + s * BF16_TILE,
+			g->steps * BF16_TILE, panel, ld, steps, s > 0);
+	}
+}
+
+static void mul_part(void *arg, size_t part)
+{
+	const struct bf16 *g = arg;
+	size_t i = 0, blocks;
+
+	while (part >= g->parts[i])
+		part -= g->parts[i++];
+	blocks = pieces(g->p[i].w->rows, BLOCK);
+	mul_blocks(g, &g->p[i], part * blocks / g->parts[i], (part + 1) * blocks / g->parts[i]);
+}
+
+/* At least two for each thread.  Unlike other cuts this one may look at their number: it goes
+ * between values of y only, and each of those is the same sum in the same order in any part. */
+static size_t parts_of(size_t rows)
+{
+	size_t blocks = pieces(rows, BLOCK), parts = pieces(blocks, WIDE);
+	size_t least_parts = least(2 * (size_t)pool_threads(), blocks);
+
+	return parts < least_parts ? least_parts : parts;
+}
+
+static void run(struct bf16 *g)
+{
+	size_t parts = 0;
+
+	for (size_t i = 0; i < g->n; i++)
+		parts += g->parts[i] = parts_of(g->p[i].w->rows);
+	pool_run(mul_part, g, parts);
+}
+
+/* Rows of x that are packed at once: as many as stay in the second-level cache while all of W goes
+ * by, in pieces of about one size.  W is dequantized again for each, which costs less than x that
+ * comes from farther away. */
+static size_t rows_at_once(size_t m, size_t steps)
+{
+	size_t most = CACHED / (steps * BLOCK * BF16_STEP) * BLOCK;
+
+	most = most ? most : BLOCK;
+	return pieces(pieces(m, pieces(m, most)), BLOCK) * BLOCK;
+}
+
+bool cpu_bf16(const struct product *p, size_t n, const float *x, size_t ldx, size_t m)
+{
+	size_t cols = n ? p[0].w->cols : 0, steps = pieces(cols, BF16_STEP), rows;
+	struct bf16 g = { .x = x, .ldx = ldx, .cols = cols, .steps = steps };
+
+	if (!cpu_leaf()->b16.mul || m < LEAST || !cols || steps > ROOM / (BLOCK * BF16_STEP))
+		return false;
+	/* a mix comes back here as two matrices, and x gathered */
+	for (size_t i = 0; i < n; i++)
+		if (p[i].w->type == MAT_MIX)
+			mix_product(cpu_products, &p[i], x, ldx, m, MATH_BF16);
+	rows = rows_at_once(m, steps);
+	for (g.row = 0; g.row < m; g.row += rows) {
+		g.m = least(rows, m - g.row);
+		pool_run(pack_part, &g, pieces(g.m, BLOCK));
+		for (size_t i = 0; i < n;) {
+			g.p = &p[i];
+			for (g.n = 0; i < n && p[i].w->type != MAT_MIX && g.n < AT_ONCE; g.n++)
+				i++;
+			if (g.n)
+				run(&g);
+			i += i < n && p[i].w->type == MAT_MIX;
+		}
+	}
+	return true;
+}
