@@ -42,6 +42,8 @@ static const struct option {
 	{ "seed", "N", SIGNED, offsetof(struct args, seed), "of the sampler" },
 	{ "head", "FORMAT", STRING, offsetof(struct args, head),
 		"the head in another format while it answers, such as int8g128; else as in the file" },
+	{ "precision", "WHAT", STRING, offsetof(struct args, precision),
+		"fast: activations rounded to int8 or bfloat16 while it answers; exact: in float" },
 	{ "kv", "WHAT", STRING, offsetof(struct args, kv),
 		"keys and values kept as they are (float), or int8 in a quarter of the memory" },
 	{ "stats", NULL, FLAG, offsetof(struct args, stats),

@@ -17,7 +17,7 @@ const struct verb verb_table[] = {
 	{ "logits", "MODEL --prompt S", "the largest next-token logits after a raw text",
 		"prompt top layout quantizer formats json" COMMON, 1, verb_logits },
 	{ "chat", "MODEL --prompt S", "one answer, with the chat template",
-		"prompt system layout quantizer formats seed temp max-tokens head kv stats json" COMMON,
+		"prompt system layout quantizer formats seed temp max-tokens head kv precision stats json" COMMON,
 		1, verb_chat },
 	{ "layout", "show L", "what a layout file says", "json", 2, verb_layout },
 	{ "export", "MODEL --layout L -o DIR", "write the quantized model as a folder",

@@ -21,7 +21,7 @@ struct args {
 	const char *word[8]; /* positional, after the verb */
 	size_t n_words;
 	const char *text, *layout, *prompt, *formats, *out, *template, *keys, *dump, *quantizer,
-		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard, *mix, *kv, *head;
+		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard, *mix, *kv, *head, *precision;
 	const char *texts[SOURCES_MAX]; /* each --text; text is the last */
 	size_t n_texts;
 	double bpw, temp;   /* NAN: not given */

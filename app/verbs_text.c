@@ -273,6 +273,8 @@ static enum st chat_how_of(struct chat_how *how, const struct args *a, struct er
 		chat_how_set(how, "kv", a->kv, &st, &inner);
 	if (!st && a->head)
 		chat_how_set(how, "head", a->head, &st, &inner);
+	if (!st && a->precision)
+		chat_how_set(how, "precision", a->precision, &st, &inner);
 	return st ? err_set(e, st, "--%s", inner.msg) : ST_OK;
 }
 

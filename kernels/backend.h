@@ -54,7 +54,10 @@ enum math {
 	 * below 2^-126 may count as 0; products summed in float, in any order.  A backend may
 	 * compute it as MATH_F32 where that is not slower (few rows of x, no instructions for it):
 	 * that is closer to the exact result, never farther. */
-	MATH_BF16
+	MATH_BF16,
+	/* Whichever of the others is quickest here for so many rows: for answers, not for
+	 * measurements.  It rounds no more than MATH_INT8 does. */
+	MATH_FAST
 };
 
 /* One of the products that share x: y[m][ldy] = x * W^T; y's row has w->rows values. */

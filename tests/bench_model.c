@@ -4,8 +4,8 @@
  *	bench_model [-m MODEL] [-l LAYOUT]... [-a MATH]... [-p PROMPT] [-n TOKENS] [-t THREADS] [-s]
  *
  * LAYOUT is what `bitdial chat --layout` takes, packed by minmax (its content takes no time);
- * MATH f32 or int8.  Default: keep, int4g128 and int2g64 of the default model, both ways, a
- * prompt of 512 random ids and 64 tokens, a thread a core, RUNS times each.  -s: a run of each
+ * MATH f32, int8, bf16 or fast.  Default: keep, int4g128 and int2g64 of the default model, in each,
+ * a prompt of 512 random ids and 64 tokens, a thread a core, RUNS times each.  -s: a run of each
  * for every line of the standard input, to take turns with another program.
  */
 #include <stdio.h>
@@ -25,7 +25,8 @@ enum { RUNS = 5, LAYOUTS = 8, MATHS = 4 };
 static const struct math_name {
 	const char *name;
 	enum math math;
-} maths[] = { { "f32", MATH_F32 }, { "int8", MATH_INT8 } };
+} maths[] = { { "f32", MATH_F32 }, { "int8", MATH_INT8 },
+	{ "bf16", MATH_BF16 }, { "fast", MATH_FAST } };
 
 struct bench {
 	struct desk *d;
@@ -115,7 +116,7 @@ static const struct math_name *math_of(const char *name)
 	for (size_t i = 0; i < sizeof maths / sizeof *maths; i++)
 		if (!strcmp(maths[i].name, name))
 			return &maths[i];
-	fprintf(stderr, "bench_model: -a %s: expected f32 or int8\n", name);
+	fprintf(stderr, "bench_model: -a %s: expected f32, int8, bf16 or fast\n", name);
 	exit(2);
 }
 

@@ -188,6 +188,9 @@ sed 's/"ttft_ms.*//' out > second
 holds "another seed, another answer" eval '! cmp -s first second'
 works chat --demo --prompt 'hello you' --max-tokens 10 --kv int8
 fails 2 'kv int4: expected float or int8' chat --demo --prompt hi --kv int4
+works chat --demo --prompt 'hello you' --max-tokens 10 --head int4g64 --precision exact
+fails 2 'precision slow: expected fast or exact' chat --demo --prompt hi --precision slow
+fails 2 'the group must be a multiple of 32' chat --demo --prompt hi --head int4g3
 works chat --demo --prompt 'hello you' --max-tokens 10 --layout int3g64 --temp 0 --stats
 holds "its speed" has 'tok/s' err
 

@@ -360,3 +360,36 @@ Test(kernels_int8, any_number_of_threads_gives_the_same_bits, .timeout = 60)
 	free(more);
 	guarded_free_all();
 }
+
+Test(kernels_int8, the_fast_way_is_this_one_for_one_row_and_rounds_no_more_for_many, .timeout = 60)
+{
+	enum { ROWS = 96, COLS = 256, M = 48 };
+	const struct backend *ref = backend_find("ref"), *b;
+	const char *name;
+	struct rng r;
+	struct mat w;
+	float *x, *exact, *rounded;
+
+	rng_seed(&r, 12);
+	w = random_mat(&r, MAT_INT, 4, 64, ROWS, COLS);
+	x = uneven(&r, M * COLS, COLS);
+	exact = guarded(M * ROWS * sizeof *exact);
+	rounded = guarded(M * ROWS * sizeof *rounded);
+	backend_linear(ref, exact, ROWS, x, COLS, M, &w);
+	int8(ref, rounded, ROWS, x, COLS, M, &w);
+	for (size_t i = 0; (b = way(i, &name)); i++) {
+		float *y = guarded(M * ROWS * sizeof *y);
+		const struct product p = { y, ROWS, &w };
+		double diff = 0, norm = 0;
+
+		b->products(&p, 1, x, COLS, 1, MATH_FAST);
+		cr_expect(same(y, rounded, ROWS), "%s", name);
+		b->products(&p, 1, x, COLS, M, MATH_FAST);
+		for (size_t k = 0; k < M * ROWS; k++) {
+			diff += pow((double)y[k] - (double)exact[k], 2);
+			norm += pow((double)exact[k], 2);
+		}
+		cr_expect_lt(sqrt(diff / norm), 5e-3, "%s", name);
+	}
+	guarded_free_all();
+}

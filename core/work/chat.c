@@ -101,6 +101,7 @@ enum st chat_set(struct chat *c, const struct chat_how *how, struct err *e)
 	enum st st;
 
 	c->how = *how;
+	fwd_set_math(c->fwd, how->exact ? MATH_F32 : MATH_FAST);
 	if (c->d->m->hp.ctx && ctx > c->d->m->hp.ctx)
 		ctx = c->d->m->hp.ctx;
 	if (c->kv && c->kv->cap == ctx && !c->kv->k == (how->kv == KV_INT8))

@@ -28,6 +28,7 @@ struct chat_how {
 	size_t ctx; /* positions kept; the model's own at most */
 	enum kv_type kv; /* how they are */
 	char head[FORMAT_NAME]; /* format of the head; "": as in the file */
+	bool exact; /* activations in float; else MATH_FAST */
 };
 /* One of its words by name, as :set has them; false: there is no such word. */
 bool chat_how_set(

@@ -36,10 +36,19 @@ static enum st set_head(struct chat_how *how, const char *value, struct err *e)
 	return st;
 }
 
+static enum st set_precision(struct chat_how *how, const char *value, struct err *e)
+{
+	if (strcmp(value, "fast") && strcmp(value, "exact"))
+		return err_set(e, ST_INVALID, "precision %s: expected fast or exact", value);
+	how->exact = !strcmp(value, "exact");
+	return ST_OK;
+}
+
 static const struct word {
 	const char *name;
 	enum st (*set)(struct chat_how *how, const char *value, struct err *e);
-} words[] = { { "ctx", set_ctx }, { "kv", set_kv }, { "head", set_head } };
+} words[] = { { "ctx", set_ctx }, { "kv", set_kv }, { "head", set_head },
+	{ "precision", set_precision } };
 
 bool chat_how_set(
 	struct chat_how *how, const char *name, const char *value, enum st *st, struct err *e)

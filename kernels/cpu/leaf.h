@@ -93,6 +93,7 @@ struct leaf_pair {
 enum { BF16_STEP = 32, BF16_TILE = MAT_TILE * BF16_STEP };
 
 struct leaf_bf16 {
+	bool beats_int8; /* many rows: tiles do, vdpbf16ps does half of what vpdpbusd does */
 	/* m <= 16 rows of x, n columns, as a strip; the rows that lack are 0. */
 	void (*pack)(uint16_t *strip, const float *x, size_t ldx, size_t m, size_t n);
 	/* Columns c ... c + n of 16 rows of W as a strip; `first` is the first row (a multiple of

@@ -186,7 +186,7 @@ static bool probe(void)
 const struct leaf leaf_amx = {
 	.name = "amx",
 	.probe = probe,
-	.b16 = { bf16_pack, bf16_panel, mul },
+	.b16 = { true, bf16_pack, bf16_panel, mul },
 };
 
 #endif

@@ -217,7 +217,7 @@ const struct leaf leaf_bf16 = {
 	.name = "bf16",
 	.probe = probe,
 	.pays = pays,
-	.b16 = { bf16_pack, bf16_panel, mul },
+	.b16 = { false, bf16_pack, bf16_panel, mul },
 };
 
 #endif

@@ -14,6 +14,7 @@ enum {
 	PART_ROWS = 384,          /* rows of x in a part at most */
 	PART_MULS = 300 << 20,    /* and multiplications: 20 ms on a slow core */
 	MUL_STEP = 12,            /* rows of x that the microkernels take together */
+	FAST_BF16 = 24,           /* rows of x that tiles take sooner than int8 does */
 	SCRATCH_FLOATS = POOL_SCRATCH / sizeof(float)
 };
 
@@ -110,6 +111,8 @@ static void in_float(
 void cpu_products(const struct product *p, size_t n, const float *x, size_t ldx, size_t m,
 	enum math math)
 {
+	if (math == MATH_FAST)
+		math = cpu_leaf()->b16.beats_int8 && m >= FAST_BF16 ? MATH_BF16 : MATH_INT8;
 	if (math == MATH_BF16 && cpu_bf16(p, n, x, ldx, m))
 		return;
 	for (size_t i = 0, took; i < n; i += took) {

@@ -57,7 +57,7 @@ void ref_products(const struct product *p, size_t n, const float *x, size_t ldx,
 	for (size_t i = 0; i < n; i++) {
 		if (p[i].w->type == MAT_MIX)
 			mix_product(ref_products, &p[i], x, ldx, m, math);
-		else if (math == MATH_INT8 && p[i].w->type == MAT_INT)
+		else if ((math == MATH_INT8 || math == MATH_FAST) && p[i].w->type == MAT_INT)
 			ref_int8(&p[i], x, ldx, m);
 		else if (math == MATH_BF16)
 			ref_bf16(&p[i], x, ldx, m);

@@ -27,7 +27,7 @@ _bitdial_options() {
 			--template --read-only --runs --log-level --demo' ;;
 	chat)
 		echo '--prompt --system --layout --quantizer --formats --seed --temp
-			--max-tokens --head --kv --stats --json --threads --template --read-only --runs
+			--max-tokens --head --kv --precision --stats --json --threads --template --read-only --runs
 			--log-level --demo' ;;
 	layout)
 		echo '--json' ;;
@@ -79,6 +79,7 @@ _bitdial_value() {
 	--guard) _bitdial_words 'uniform ends random:1' ;;
 	--head) _bitdial_words 'keep int8g128 int4g128' ;;
 	--kv) _bitdial_words 'float int8' ;;
+	--precision) _bitdial_words 'fast exact' ;;
 	--template) _bitdial_words 'chatml llama2 llama3 mistral phi3 zephyr' ;;
 	--color) _bitdial_words 'auto always never' ;;
 	--size | --headless) _bitdial_words '120x36 80x24' ;;
