@@ -38,7 +38,7 @@ obj     = $(patsubst %,$B/%.o,$(1))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps model demo unit check stress cli screens asan tsan coverage headers layers fmt tidy bench \
-	quality peer soak golden install uninstall clean help
+	quality peer peer-speed soak golden install uninstall clean help
 
 all: $B/bitdial  ## build the program
 
@@ -126,6 +126,9 @@ quality: $B/bitdial  ## KL of the dial's layouts beside the guards (TEXT=FILE, m
 
 peer: $B/bitdial  ## llama.cpp's types beside the dial (TEXT=FILE; fetches and builds llama.cpp)
 	@tests/peer/llama.sh $B/bitdial '$(TEXT)' $(TYPES)
+
+peer-speed: $B/tests/bench_model  ## tokens a second beside llama.cpp's, by turns (MODEL=FILE)
+	@tests/peer/speed.sh $< '$(MODEL)'
 
 soak: asan tsan  ## what takes too long for check
 	@for i in 1 2 3 4 5 6 7 8; do BITDIAL=$B/bitdial sh tests/tmux/kill_scan.sh || exit 1; done

@@ -3,14 +3,14 @@
 #
 # The default model (or MODEL, a GGUF file) is made Q4_0 and Q2_K by llama-quantize; llama-bench
 # runs them, BENCH_MODEL (tests/bench_model.c) the same model as int4g128 and int2g64 with
-# activations in int8, as the peer's are.  PAIRS times by turns on 1 and on all threads: prompt
+# activations rounded as the chat has them; the peer's are rounded to int8.  PAIRS times by turns on 1 and on all threads: prompt
 # of 512 tokens, TOKENS more.  Printed are medians of both, the median of the ratios of
 # neighbours, and the least and the largest ratio.
 #
-#	PAIRS=9  TOKENS=64  THREADS="1 2"  MATH=int8
+#	PAIRS=9  TOKENS=64  THREADS="1 2"  MATH=fast
 set -eu
 here=$(dirname "$0")
-bench=$1 pairs=${PAIRS:-9} tokens=${TOKENS:-64} math=${MATH:-int8}
+bench=$1 pairs=${PAIRS:-9} tokens=${TOKENS:-64} math=${MATH:-fast}
 threads=${THREADS:-1 $(getconf _NPROCESSORS_ONLN)}
 . "$here/get.sh"
 model=${2:-${XDG_DATA_HOME:-$HOME/.local/share}/bitdial/models/SmolLM2-135M-Instruct.Q4_1.gguf}
