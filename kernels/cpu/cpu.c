@@ -89,6 +89,8 @@ static struct leaf over(struct leaf below, const struct leaf *l)
 		below.pair = l->pair;
 	if (l->b16.mul)
 		below.b16 = l->b16;
+	if (l->b16x3.mul)
+		below.b16x3 = l->b16x3;
 	return below;
 }
 

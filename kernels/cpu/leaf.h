@@ -118,6 +118,7 @@ struct leaf {
 	struct leaf_int8 i8; /* int8.inc */
 	struct leaf_pair pair;
 	struct leaf_bf16 b16;
+	struct leaf_bf16 b16x3; /* MATH_BF16X3: two tiles a step, that of hi and that of lo */
 };
 
 extern const struct leaf leaf_plain, leaf_avx2, leaf_avx512, leaf_vnni, leaf_bf16, leaf_amx;

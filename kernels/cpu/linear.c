@@ -110,7 +110,7 @@ static void in_float(
 void cpu_products(const struct product *p, size_t n, const float *x, size_t ldx, size_t m,
 	enum math math)
 {
-	if (math == MATH_BF16 && cpu_bf16(p, n, x, ldx, m))
+	if ((math == MATH_BF16 || math == MATH_BF16X3) && cpu_bf16(p, n, x, ldx, m, math))
 		return;
 	for (size_t i = 0, took; i < n; i += took) {
 		took = 1;
