@@ -55,6 +55,16 @@ enum math {
 	 * compute it as MATH_F32 where that is not slower (few rows of x, no instructions for it):
 	 * that is closer to the exact result, never farther. */
 	MATH_BF16,
+	/* Three products of bfloat16 in place of one of float: x and W each as hi + lo, hi rounded
+	 * as in MATH_BF16 and lo what that left, rounded again; y = x_lo W_hi + x_hi W_lo +
+	 * x_hi W_hi, summed in float, in any order.  |lo| <= 2^-8 |v| and |v - hi - lo| <= 2^-17
+	 * |v|, so that beside the rounding of the sums y is within 2^-15 of the sum of |x| |W|; on
+	 * the way there errors cancel, some 2^-19 is seen.  Where x or W is not finite, or rounds
+	 * to infinity (above 3.38e38), y is not finite, but may be NaN where MATH_F32 has an
+	 * infinity.  A backend may compute it as MATH_F32, as above.  (Henry, Tang and Heinecke,
+	 * Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precision
+	 * Computations, 2019; BF16_BF16_F32_X3 of XLA.) */
+	MATH_BF16X3,
 	/* Whichever of the others is quickest here for so many rows: for answers, not for
 	 * measurements.  It rounds no more than MATH_INT8 does. */
 	MATH_FAST

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "kernels/cpu/cpu.h"
 #include "tests/lib_model.h"
 
 static void quantize(struct setup *s)
@@ -58,8 +59,33 @@ void setup_text(struct setup *s, size_t n_seq, size_t len)
 	xfree(id);
 }
 
+static const struct leaf *best_leaf(bool x3)
+{
+	const struct leaf *best = NULL, *l;
+
+	for (size_t i = 0; (l = cpu_leaf_at(i)); i++)
+		if (x3 == (l->b16x3.mul != NULL))
+			best = l;
+	return best;
+}
+
+bool setup_x3(void)
+{
+	const struct leaf *l = best_leaf(true);
+
+	if (l)
+		cpu_use(l);
+	return l;
+}
+
+void setup_float(void)
+{
+	cpu_use(best_leaf(false));
+}
+
 void setup_begin(struct setup *s, size_t n_seq, size_t len)
 {
+	setup_float();
 	*s = (struct setup){ .m = lib_demo("cpu", SETUP_SEED) };
 	quantize(s);
 	setup_text(s, n_seq, len);

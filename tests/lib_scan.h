@@ -14,7 +14,12 @@ struct setup {
 	float **ref; /* [n_seq]: the reference's logits once asked for */
 };
 
+/* From then on the cpu backend is one without MATH_BF16X3: a scan is computed in float, and as a
+ * whole forward but for the order of sums. */
 void setup_begin(struct setup *s, size_t n_seq, size_t len);
+/* After it, the best path with MATH_BF16X3 (false: this machine has none), and back to float. */
+bool setup_x3(void);
+void setup_float(void);
 void setup_text(struct setup *s, size_t n_seq, size_t len); /* another one */
 void setup_end(struct setup *s);
 /* Every (linear, format), formats innermost; xfree. */

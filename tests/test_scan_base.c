@@ -370,3 +370,36 @@ Test(scan_base, every_allocation_that_fails_is_an_answer)
 	xfree(base);
 	setup_end(&s);
 }
+
+/* For which MATH_BF16 is too coarse. */
+Test(scan_base, by_products_of_bfloat16_cells_are_far_within_their_standard_errors)
+{
+	struct setup s;
+	struct scan_cell *cells, got, want;
+	struct seen seen;
+	struct scan *sc;
+	struct err e = { 0 };
+	size_t n, moved = 0;
+
+	setup_begin(&s, 3, 20);
+	cells = setup_cells(&s, &n);
+	if (!setup_x3())
+		cr_skip_test("no instructions for it here");
+	cr_assert_eq(scan_new(&sc, s.m, &s.t, NULL, &e), ST_OK, "%s", e.msg);
+	seen = measured(sc, &s, cells, n);
+	setup_float();
+	for (size_t i = 0; i < n; i++) {
+		got = seen.cell[i];
+		want = naive_cell(&s, NULL, got.linear, got.format, s.t.len);
+		cr_expect(fabs(got.kl - want.kl) <= 0.01 * want.se,
+			"linear %u format %d: %.9g, in float %.9g with an error of %.2g",
+			(unsigned)got.linear, got.format, got.kl, want.kl, want.se);
+		cr_expect(fabs(got.se - want.se) <= 0.01 * want.se);
+		moved += got.kl != want.kl;
+	}
+	cr_expect_gt(moved, 0, "the same bits: nothing was tested");
+	scan_free(sc);
+	xfree(seen.cell);
+	xfree(cells);
+	setup_end(&s);
+}

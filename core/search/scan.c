@@ -167,8 +167,10 @@ static enum st alloc_scan(struct scan *sc, const struct sink *s, struct err *e)
 	sc->head_rows = head_rows(sc->m->hp.vocab);
 	sc->at_once = cells_at_once(t, keep);
 	st = fwd_new(&sc->f, sc->m, sc->batch_rows, e);
-	if (!st)
-		st = alloc_device(sc, keep, need, s, e);
+	if (st)
+		return st;
+	fwd_set_math(sc->f, MATH_BF16X3); /* see scan.h */
+	st = alloc_device(sc, keep, need, s, e);
 	if (!st)
 		st = alloc_host(sc, e);
 	if (st)

@@ -7,6 +7,12 @@
  * one on, from hidden states that were kept; several cells go through the rest of the
  * network as rows of one batch.  The base is the reference, or any other view: all
  * linears in the lowest format (a swap is then a promotion), in the highest, or a layout.
+ *
+ * True ones are computed with MATH_BF16X3, the reference as the base and the cells: where there
+ * are instructions for it they are not the bits of a whole forward in float, but within a
+ * hundredth of their standard error of it (of 420 cells of SmolLM2-135M on 64 tokens the
+ * farthest was off by 0.006 of it).  Elsewhere they are in float, and differ by the order of sums.
+ *
  * Engine thread; polls the sink; each finished cell is reported through `done` at once.
  */
 #ifndef BD_SEARCH_SCAN_H

@@ -1,4 +1,4 @@
-/* cpu: products in bfloat16 (MATH_BF16).
+/* cpu: products in bfloat16 (MATH_BF16, MATH_BF16X3).
  *
  * x is rounded and packed once a call, into a buffer that the process keeps; then each part takes
  * some rows of W, unpacks them into its thread's scratch, and multiplies all of x with them.
@@ -17,7 +17,7 @@ enum {
 	ROOM = 4 << 20,       /* values of x packed at once at most: two strips of the longest */
 	CACHED = 416 << 10,   /* and as a rule: 832 KiB */
 	WIDE = 6,             /* blocks of W in a part at most, and ... */
-	DEEP = 64,            /* ... steps of columns: 768 KiB, for the second-level cache */
+	DEEP = 64,            /* ... tiles of columns: 768 KiB, for the second-level cache */
 	AT_ONCE = 8           /* products of one run of the pool at most */
 };
 
@@ -26,10 +26,13 @@ _Static_assert((int)(WIDE *BLOCK *DEEP *BF16_STEP) * 2 <= (int)POOL_SCRATCH, "a 
 static alignas(64) uint16_t packed[ROOM];
 
 struct bf16 {
+	const struct leaf_bf16 *leaf;
 	const struct product *p;
 	size_t n;
 	const float *x;
 	size_t ldx, m, cols, steps;
+	size_t tiles;          /* a step: 1, or 2 of MATH_BF16X3 */
+	size_t ld;             /* values from strip to strip of x */
 	size_t row;            /* of x and y, where what is packed begins */
 	size_t parts[AT_ONCE]; /* of each product */
 };
@@ -50,7 +53,7 @@ static void pack_part(void *arg, size_t part)
 	const struct bf16 *g = arg;
 
 	for (size_t i = part * BLOCK; i < (part + 1) * BLOCK; i += MAT_TILE)
-		cpu_leaf()->b16.pack(packed + i / MAT_TILE * g->steps * BF16_TILE,
+		g->leaf->pack(packed + i / MAT_TILE * g->ld,
 			g->x + (g->row + least(i, g->m)) * g->ldx, g->ldx,
 			i < g->m ? least(MAT_TILE, g->m - i) : 0, g->cols);
 }
@@ -58,22 +61,22 @@ static void pack_part(void *arg, size_t part)
 /* Blocks first ... end of a product's rows of W. */
 static void mul_blocks(const struct bf16 *g, const struct product *p, size_t first, size_t end)
 {
-	const struct leaf_bf16 *leaf = &cpu_leaf()->b16;
 	size_t row = first * BLOCK, n = least(end * BLOCK, p->w->rows) - row;
+	size_t step = g->tiles * BF16_TILE, deep = DEEP / g->tiles;
 	uint16_t *panel = pool_scratch();
 
-	for (size_t s = 0; s < g->steps; s += DEEP) {
-		size_t steps = least(DEEP, g->steps - s), ld = steps * BF16_TILE;
+	for (size_t s = 0; s < g->steps; s += deep) {
+		size_t steps = least(deep, g->steps - s), ld = steps * step;
 		size_t cols = least(steps * BF16_STEP, g->cols - s * BF16_STEP);
 
 		for (size_t r = 0; r < (end - first) * BLOCK; r += MAT_TILE)
 			if (r < n)
-				leaf->panel(panel + r / MAT_TILE * ld, p->w, row + r, s * BF16_STEP,
-					cols);
+				g->leaf->panel(panel + r / MAT_TILE * ld, p->w, row + r,
+					s * BF16_STEP, cols);
 			else
 				memset(panel + r / MAT_TILE * ld, 0, ld * sizeof *panel);
-		leaf->mul(p->y + g->row * p->ldy + row, p->ldy, g->m, n, packed + s * BF16_TILE,
-			g->steps * BF16_TILE, panel, ld, steps, s > 0);
+		g->leaf->mul(p->y + g->row * p->ldy + row, p->ldy, g->m, n, packed + s * step,
+			g->ld, panel, ld, steps, s > 0);
 	}
 }
 
@@ -110,26 +113,31 @@ static void run(struct bf16 *g)
 /* Rows of x that are packed at once: as many as stay in the second-level cache while all of W goes
  * by, in pieces of about one size.  W is dequantized again for each, which costs less than x that
  * comes from farther away. */
-static size_t rows_at_once(size_t m, size_t steps)
+static size_t rows_at_once(size_t m, size_t ld)
 {
-	size_t most = CACHED / (steps * BLOCK * BF16_STEP) * BLOCK;
+	size_t most = CACHED / (2 * ld) * BLOCK;
 
 	most = most ? most : BLOCK;
 	return pieces(pieces(m, pieces(m, most)), BLOCK) * BLOCK;
 }
 
-bool cpu_bf16(const struct product *p, size_t n, const float *x, size_t ldx, size_t m)
+bool cpu_bf16(
+	const struct product *p, size_t n, const float *x, size_t ldx, size_t m, enum math math)
 {
-	size_t cols = n ? p[0].w->cols : 0, steps = pieces(cols, BF16_STEP), rows;
-	struct bf16 g = { .x = x, .ldx = ldx, .cols = cols, .steps = steps };
+	size_t cols = n ? p[0].w->cols : 0, rows;
+	struct bf16 g = { .x = x, .ldx = ldx, .cols = cols };
 
-	if (!cpu_leaf()->b16.mul || m < LEAST || !cols || steps > ROOM / (BLOCK * BF16_STEP))
+	g.leaf = math == MATH_BF16 ? &cpu_leaf()->b16 : &cpu_leaf()->b16x3;
+	g.steps = pieces(cols, BF16_STEP);
+	g.tiles = math == MATH_BF16 ? 1 : 2;
+	g.ld = g.steps * g.tiles * BF16_TILE;
+	if (!g.leaf->mul || m < LEAST || !cols || g.ld > ROOM / 2)
 		return false;
 	/* a mix comes back here as two matrices, and x gathered */
 	for (size_t i = 0; i < n; i++)
 		if (p[i].w->type == MAT_MIX)
-			mix_product(cpu_products, &p[i], x, ldx, m, MATH_BF16);
-	rows = rows_at_once(m, steps);
+			mix_product(cpu_products, &p[i], x, ldx, m, math);
+	rows = rows_at_once(m, g.ld);
 	for (g.row = 0; g.row < m; g.row += rows) {
 		g.m = least(rows, m - g.row);
 		pool_run(pack_part, &g, pieces(g.m, BLOCK));

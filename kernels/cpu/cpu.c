@@ -87,8 +87,12 @@ static struct leaf over(struct leaf below, const struct leaf *l)
 		below.i8 = l->i8;
 	if (l->pair.few)
 		below.pair = l->pair;
-	if (l->b16.mul)
+	if (l->b16.mul) {
 		below.b16 = l->b16;
+		below.bf16_beats_int8 = l->bf16_beats_int8;
+	}
+	if (l->b16x3.mul)
+		below.b16x3 = l->b16x3;
 	return below;
 }
 

@@ -28,8 +28,10 @@ void cpu_products(const struct product *p, size_t n, const float *x, size_t ldx,
 size_t cpu_int8(const struct product *p, size_t n, const float *x, size_t ldx, size_t m);
 /* One exact product with a row of x by tables of pairs; false: not with this leaf or this W. */
 bool cpu_pairs(float *y, const float *x, const struct mat *w);
-/* MATH_BF16 by the instructions for it; false, and nothing done, where that does not pay. */
-bool cpu_bf16(const struct product *p, size_t n, const float *x, size_t ldx, size_t m);
+/* MATH_BF16 or MATH_BF16X3 by the instructions for it; false, and nothing done, where that does
+ * not pay. */
+bool cpu_bf16(const struct product *p, size_t n, const float *x, size_t ldx, size_t m,
+	enum math math);
 void cpu_dequant(float *out, const struct mat *w, size_t first, size_t n);
 void cpu_embed(float *y, const struct mat *w, const int32_t *ids, size_t m);
 void cpu_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,

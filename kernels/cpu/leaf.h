@@ -93,7 +93,6 @@ struct leaf_pair {
 enum { BF16_STEP = 32, BF16_TILE = MAT_TILE * BF16_STEP };
 
 struct leaf_bf16 {
-	bool beats_int8; /* many rows: tiles do, vdpbf16ps does half of what vpdpbusd does */
 	/* m <= 16 rows of x, n columns, as a strip; the rows that lack are 0. */
 	void (*pack)(uint16_t *strip, const float *x, size_t ldx, size_t m, size_t n);
 	/* Columns c ... c + n of 16 rows of W as a strip; `first` is the first row (a multiple of
@@ -118,7 +117,10 @@ struct leaf {
 	struct leaf_vector v;
 	struct leaf_int8 i8; /* int8.inc */
 	struct leaf_pair pair;
+	/* For many rows: tiles do, vdpbf16ps has half the rate of vpdpbusd. */
+	bool bf16_beats_int8;
 	struct leaf_bf16 b16;
+	struct leaf_bf16 b16x3; /* MATH_BF16X3: two tiles a step, that of hi and that of lo */
 };
 
 extern const struct leaf leaf_plain, leaf_avx2, leaf_avx512, leaf_vnni, leaf_bf16, leaf_amx;

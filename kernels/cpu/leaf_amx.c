@@ -12,9 +12,11 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "kernels/cpu/inline.h"
+
 enum {
 	BLOCK = 2 * MAT_TILE,
-	STEPS = 18, /* 36 KiB of x */
+	STEPS = 18, /* tiles of a row of them: 36 KiB of x */
 	ROW = BF16_STEP * sizeof(uint16_t)
 };
 
@@ -52,68 +54,113 @@ static void fetch(const float *y, size_t ldy)
 	}
 }
 
-/* y[32][32] */
-static void block(float *y, size_t ldy, const uint16_t *a, size_t lda, const uint16_t *b,
-	size_t ldb, size_t steps, bool add)
+/* Sums of 32 rows, or of 16, of x with 32 of W: the tiles 0 and 1, 2 and 3. */
+ALWAYS_INLINE void begin(const float *y, size_t ldy, const bool both, bool add)
 {
 	const size_t step = ldy * sizeof *y;
 
-	if (add) {
-		_tile_loadd(0, y, step);
-		_tile_loadd(1, y + 16, step);
-		_tile_loadd(2, y + 16 * ldy, step);
-		_tile_loadd(3, y + 16 * ldy + 16, step);
-	} else {
+	if (!add) {
 		_tile_zero(0);
 		_tile_zero(1);
 		_tile_zero(2);
 		_tile_zero(3);
+		return;
 	}
+	_tile_loadd(0, y, step);
+	_tile_loadd(1, y + 16, step);
+	if (both) {
+		_tile_loadd(2, y + 16 * ldy, step);
+		_tile_loadd(3, y + 16 * ldy + 16, step);
+	}
+}
+
+ALWAYS_INLINE void end(float *y, size_t ldy, const bool both)
+{
+	const size_t step = ldy * sizeof *y;
+
+	_tile_stored(0, y, step);
+	_tile_stored(1, y + 16, step);
+	if (both) {
+		_tile_stored(2, y + 16 * ldy, step);
+		_tile_stored(3, y + 16 * ldy + 16, step);
+	}
+}
+
+/* y[32][32], or [16][32]. */
+ALWAYS_INLINE void block(float *y, size_t ldy, const bool both, const uint16_t *a, size_t lda,
+	const uint16_t *b, size_t ldb, size_t steps, bool add)
+{
+	begin(y, ldy, both, add);
 	for (size_t s = 0; s < steps; s++, a += BF16_TILE, b += BF16_TILE) {
-		if (s < MAT_TILE)
+		if (both && s < MAT_TILE)
 			fetch(y + 2 * s * ldy, ldy);
 		LOAD_W(6, b);
 		LOAD_X(4, a);
 		LOAD_W(7, b + ldb);
 		_tile_dpbf16ps(0, 4, 6);
 		_tile_dpbf16ps(1, 4, 7);
-		LOAD_X(5, a + lda);
-		_tile_dpbf16ps(2, 5, 6);
-		_tile_dpbf16ps(3, 5, 7);
+		if (both) {
+			LOAD_X(5, a + lda);
+			_tile_dpbf16ps(2, 5, 6);
+			_tile_dpbf16ps(3, 5, 7);
+		}
 	}
-	_tile_stored(0, y, step);
-	_tile_stored(1, y + 16, step);
-	_tile_stored(2, y + 16 * ldy, step);
-	_tile_stored(3, y + 16 * ldy + 16, step);
+	end(y, ldy, both);
 }
 
-/* y[16][32]: of one strip of x */
-static void half_block(float *y, size_t ldy, const uint16_t *a, const uint16_t *b, size_t ldb,
-	size_t steps, bool add)
+/* The same by MATH_BF16X3: of each step's two tiles lo times hi, hi times hi, hi times lo, so that
+ * each tile is loaded once. */
+ALWAYS_INLINE void block_x3(float *y, size_t ldy, const bool both, const uint16_t *a, size_t lda,
+	const uint16_t *b, size_t ldb, size_t steps, bool add)
 {
-	const size_t step = ldy * sizeof *y;
-
-	if (add) {
-		_tile_loadd(0, y, step);
-		_tile_loadd(1, y + 16, step);
-	} else {
-		_tile_zero(0);
-		_tile_zero(1);
-	}
-	for (size_t s = 0; s < steps; s++, a += BF16_TILE, b += BF16_TILE) {
-		LOAD_X(4, a);
+	begin(y, ldy, both, add);
+	for (size_t s = 0; s < steps; s++, a += 2 * BF16_TILE, b += 2 * BF16_TILE) {
+		if (both && s < MAT_TILE / 2) {
+			fetch(y + 4 * s * ldy, ldy);
+			fetch(y + (4 * s + 2) * ldy, ldy);
+		}
 		LOAD_W(6, b);
+		LOAD_X(4, a + BF16_TILE);
 		LOAD_W(7, b + ldb);
 		_tile_dpbf16ps(0, 4, 6);
 		_tile_dpbf16ps(1, 4, 7);
+		LOAD_X(4, a);
+		if (both) {
+			LOAD_X(5, a + lda + BF16_TILE);
+			_tile_dpbf16ps(2, 5, 6);
+			_tile_dpbf16ps(3, 5, 7);
+			LOAD_X(5, a + lda);
+		}
+		_tile_dpbf16ps(0, 4, 6);
+		_tile_dpbf16ps(1, 4, 7);
+		if (both) {
+			_tile_dpbf16ps(2, 5, 6);
+			_tile_dpbf16ps(3, 5, 7);
+		}
+		LOAD_W(6, b + BF16_TILE);
+		LOAD_W(7, b + ldb + BF16_TILE);
+		_tile_dpbf16ps(0, 4, 6);
+		_tile_dpbf16ps(1, 4, 7);
+		if (both) {
+			_tile_dpbf16ps(2, 5, 6);
+			_tile_dpbf16ps(3, 5, 7);
+		}
 	}
-	_tile_stored(0, y, step);
-	_tile_stored(1, y + 16, step);
+	end(y, ldy, both);
+}
+
+ALWAYS_INLINE void any_block(float *y, size_t ldy, const bool both, const uint16_t *a, size_t lda,
+	const uint16_t *b, size_t ldb, size_t steps, bool add, const bool three)
+{
+	if (three)
+		block_x3(y, ldy, both, a, lda, b, ldb, steps, add);
+	else
+		block(y, ldy, both, a, lda, b, ldb, steps, add);
 }
 
 /* Fewer rows or columns than a block has. */
-static void edge(float *y, size_t ldy, size_t m, size_t n, const uint16_t *a, size_t lda,
-	const uint16_t *b, size_t ldb, size_t steps, bool add)
+ALWAYS_INLINE void edge(float *y, size_t ldy, size_t m, size_t n, const uint16_t *a, size_t lda,
+	const uint16_t *b, size_t ldb, size_t steps, bool add, const bool three)
 {
 	float all[BLOCK * BLOCK] = { 0 };
 
@@ -121,42 +168,56 @@ static void edge(float *y, size_t ldy, size_t m, size_t n, const uint16_t *a, si
 		memcpy(all + i * BLOCK, y + i * ldy, n * sizeof *y);
 	STORED();
 	if (m > MAT_TILE)
-		block(all, BLOCK, a, lda, b, ldb, steps, add);
+		any_block(all, BLOCK, true, a, lda, b, ldb, steps, add, three);
 	else
-		half_block(all, BLOCK, a, b, ldb, steps, add);
+		any_block(all, BLOCK, false, a, lda, b, ldb, steps, add, three);
 	for (size_t i = 0; i < m; i++)
 		memcpy(y + i * ldy, all + i * BLOCK, n * sizeof *y);
 }
 
-static void mul(float *y, size_t ldy, size_t m, size_t n, const uint16_t *a, size_t lda,
-	const uint16_t *b, size_t ldb, size_t steps, bool add)
+ALWAYS_INLINE void mul_any(float *y, size_t ldy, size_t m, size_t n, const uint16_t *a, size_t lda,
+	const uint16_t *b, size_t ldb, size_t steps, bool add, const bool three)
 {
-	size_t parts = steps / STEPS + (steps % STEPS != 0),
+	const size_t step = three ? 2 * BF16_TILE : BF16_TILE, cached = three ? STEPS / 2 : STEPS;
+	size_t parts = steps / cached + (steps % cached != 0),
 	       most = steps / parts + (steps % parts != 0);
 
 	configure();
 	for (size_t i = 0; i < m; i += BLOCK)
 		for (size_t s = 0; s < steps; s += most) {
-			const uint16_t *at = a + i / MAT_TILE * lda + s * BF16_TILE;
+			const uint16_t *at = a + i / MAT_TILE * lda + s * step;
 			size_t k = steps - s < most ? steps - s : most;
 
 			for (size_t j = 0; j < n; j += BLOCK) {
-				const uint16_t *bt = b + j / MAT_TILE * ldb + s * BF16_TILE;
+				const uint16_t *bt = b + j / MAT_TILE * ldb + s * step;
 				float *to = y + i * ldy + j;
 
 				if (m - i < BLOCK || n - j < BLOCK)
 					edge(to, ldy, m - i < BLOCK ? m - i : BLOCK,
 						n - j < BLOCK ? n - j : BLOCK, at, lda, bt, ldb, k,
-						add || s);
+						add || s, three);
 				else
-					block(to, ldy, at, lda, bt, ldb, k, add || s);
+					any_block(to, ldy, true, at, lda, bt, ldb, k, add || s,
+						three);
 			}
 		}
 	_tile_release();
 }
 
+KERNEL void mul(float *y, size_t ldy, size_t m, size_t n, const uint16_t *a, size_t lda,
+	const uint16_t *b, size_t ldb, size_t steps, bool add)
+{
+	mul_any(y, ldy, m, n, a, lda, b, ldb, steps, add, false);
+}
+
+KERNEL void mul_x3(float *y, size_t ldy, size_t m, size_t n, const uint16_t *a, size_t lda,
+	const uint16_t *b, size_t ldb, size_t steps, bool add)
+{
+	mul_any(y, ldy, m, n, a, lda, b, ldb, steps, add, true);
+}
+
 /* 1 to 16 in a row of x, 1 in W: sums that a wrong order, or half a tile, would not give. */
-static bool probe(void)
+KERNEL bool probe(void)
 {
 	enum { ONE = 0x3f80, TWO = 0x4000 };
 	uint16_t a[2 * BF16_TILE], b[2 * BF16_TILE];
@@ -168,7 +229,7 @@ static bool probe(void)
 	}
 	STORED();
 	configure();
-	block(y, BLOCK, a, BF16_TILE, b, BF16_TILE, 1, false);
+	block(y, BLOCK, true, a, BF16_TILE, b, BF16_TILE, 1, false);
 	_tile_release();
 	for (size_t i = 0; i < BLOCK; i++)
 		for (size_t j = 0; j < BLOCK; j++) {
@@ -186,7 +247,9 @@ static bool probe(void)
 const struct leaf leaf_amx = {
 	.name = "amx",
 	.probe = probe,
-	.b16 = { true, bf16_pack, bf16_panel, mul },
+	.bf16_beats_int8 = true,
+	.b16 = { bf16_pack, bf16_panel, mul },
+	.b16x3 = { bf16x3_pack, bf16x3_panel, mul_x3 },
 };
 
 #endif

@@ -112,8 +112,8 @@ void cpu_products(const struct product *p, size_t n, const float *x, size_t ldx,
 	enum math math)
 {
 	if (math == MATH_FAST)
-		math = cpu_leaf()->b16.beats_int8 && m >= FAST_BF16 ? MATH_BF16 : MATH_INT8;
-	if (math == MATH_BF16 && cpu_bf16(p, n, x, ldx, m))
+		math = cpu_leaf()->bf16_beats_int8 && m >= FAST_BF16 ? MATH_BF16 : MATH_INT8;
+	if ((math == MATH_BF16 || math == MATH_BF16X3) && cpu_bf16(p, n, x, ldx, m, math))
 		return;
 	for (size_t i = 0, took; i < n; i += took) {
 		took = 1;

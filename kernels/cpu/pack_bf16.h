@@ -7,5 +7,8 @@
 
 void bf16_pack(uint16_t *strip, const float *x, size_t ldx, size_t m, size_t n);
 void bf16_panel(uint16_t *strip, const struct mat *w, size_t first, size_t c, size_t n);
+/* of b16x3 */
+void bf16x3_pack(uint16_t *strip, const float *x, size_t ldx, size_t m, size_t n);
+void bf16x3_panel(uint16_t *strip, const struct mat *w, size_t first, size_t c, size_t n);
 
 #endif

@@ -59,8 +59,8 @@ void ref_products(const struct product *p, size_t n, const float *x, size_t ldx,
 			mix_product(ref_products, &p[i], x, ldx, m, math);
 		else if ((math == MATH_INT8 || math == MATH_FAST) && p[i].w->type == MAT_INT)
 			ref_int8(&p[i], x, ldx, m);
-		else if (math == MATH_BF16)
-			ref_bf16(&p[i], x, ldx, m);
+		else if (math == MATH_BF16 || math == MATH_BF16X3)
+			ref_bf16(&p[i], x, ldx, m, math);
 		else
 			in_float(p[i].y, p[i].ldy, x, ldx, m, p[i].w);
 	}
