@@ -88,7 +88,7 @@ static bool parse_cell(const char *line, size_t n, struct cached_cell *c)
 	if (want != cache_line_sum(buf, (size_t)(sum - buf)))
 		return false;
 	*sum = 0;
-	if (sscanf(buf, "%u\t%31s\t%11s\t%16s\t%u\t%lf\t%lf\t%lf", &c->linear, fmt, c->by, c->text,
+	if (sscanf(buf, "%u\t%31s\t%23s\t%16s\t%u\t%lf\t%lf\t%lf", &c->linear, fmt, c->by, c->text,
 		    &c->tokens, &c->kl, &c->se, &c->top1) != 8)
 		return false;
 	return !format_parse(&c->format, fmt, NULL) && isfinite(c->kl);

@@ -1,5 +1,6 @@
 /* desk_text.c - the texts a desk scans, calibrates and measures on. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
@@ -256,34 +257,62 @@ enum st desk_more_text_of(struct desk *d, const char *path, size_t tokens, struc
 	return desk_file_text(d, path, behind, tokens / DESK_FILE_LEN, DESK_FILE_LEN, t, e);
 }
 
+/* One text to calibrate on: a file as it was when it was named, or what the model writes. */
+char *desk_calib_source(const struct desk *d, const char *path, const struct fs_id *id)
+{
+	if (!path)
+		return xprintf("self %d", SEED_CALIB);
+	return xprintf("%s %llu %lld %zu", path, (unsigned long long)id->size,
+		(long long)id->mtime_ns, desk_scan_part(d));
+}
+
 /* Calibrated variants depend on the quantizers, on where the text begins and on the text. */
 void desk_best_key(const struct desk *d, char out[16])
 {
-	char hex[65], plain[12], best[12], *s;
-	struct fs_id id = { 0 };
+	char hex[65], plain[12], best[12], *s, *of;
 
 	desk_by(quantizer_find(quantizer_data_free), plain);
 	desk_by(quantizer_find(quantizer_calibrated), best);
-	if (desk_many_texts(d)) {
-		char *mix = desk_texts_key(d);
-
-		s = xprintf("%s %s %s", plain, best, mix);
-		xfree(mix);
-	} else if (!d->text_path) {
-		s = xprintf("%s %s self %d", plain, best, SEED_CALIB);
-	} else if (!fs_identify(d->text_path, &id, NULL)) {
-		s = xprintf("%s %s %s %llu %lld %zu", plain, best, d->text_path,
-			(unsigned long long)id.size, (long long)id.mtime_ns, desk_scan_part(d));
-	} else {
-		s = xprintf("%s %s none", plain, best);
-	}
+	of = desk_many_texts(d) ? desk_texts_key(d)
+				: desk_calib_source(d, d->text_path, &d->text_id);
+	s = xprintf("%s %s %s", plain, best, of);
 	sha256_of(s, strlen(s), hex);
+	xfree(of);
 	xfree(s);
 	snprintf(out, 16, "best-%.8s", hex);
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* In whatever order and with whatever weights: cells hold under other weights, too. */
+void desk_name_calib(struct desk *d)
+{
+	size_t n = desk_many_texts(d) ? d->sources.n : 1;
+	char *of[SOURCES_MAX], hex[65], *all = xstrdup("");
+
+	for (size_t i = 0; i < n; i++)
+		of[i] = desk_many_texts(d)
+				? desk_calib_source(d, d->sources.at[i].path, &d->source[i].id)
+				: desk_calib_source(d, d->text_path, &d->text_id);
+	qsort(of, n, sizeof *of, by_text);
+	for (size_t i = 0; i < n; i++) {
+		char *former = all;
+
+		all = xprintf("%s%s\n", former, of[i]);
+		xfree(former);
+		xfree(of[i]);
+	}
+	sha256_of(all, strlen(all), hex);
+	xfree(all);
+	snprintf(d->calib_id, sizeof d->calib_id, "%.8s", hex);
+}
+
 /* The text's own name for people, and what the cache has of it. */
-void desk_begin_text(struct desk *d, const char *path, size_t tokens)
+void desk_begin_text(
+	struct desk *d, const char *path, const struct fs_id *id, size_t tokens)
 {
 	const char *slash = path ? strrchr(path, '/') : NULL, *name = slash ? slash + 1 : path;
 	char *copy = path ? xstrdup(path) : NULL; /* path may be the former one */
@@ -300,7 +329,9 @@ void desk_begin_text(struct desk *d, const char *path, size_t tokens)
 		snprintf(d->text_name, sizeof d->text_name, "self-sampled, seed %d", SEED_SCAN);
 	xfree(d->text_path);
 	d->text_path = copy;
+	d->text_id = id ? *id : (struct fs_id){ 0 };
 	desk_forget_sources(d);
+	desk_name_calib(d);
 	if (!path && cache_get_text(d->cache, SEED_SCAN, desk_scan_seqs(d), DESK_SCAN_LEN,
 			     &d->scan_text)) {
 		d->scan_text.n_seq = desk_scan_seqs(d);
@@ -312,10 +343,13 @@ enum st desk_set_text(struct desk *d, const char *path, size_t tokens, const str
 	struct err *e)
 {
 	struct tok_ids ids = { 0 };
+	struct fs_id id = { 0 };
 	enum st st = ST_OK, formats;
 
 	if (path) { /* refused before anything is given up for it */
-		st = desk_tokens(d, path, 2, &ids, e);
+		st = fs_identify(path, &id, e);
+		if (!st)
+			st = desk_tokens(d, path, 2, &ids, e);
 		if (!st && ids.n < 2)
 			st = err_set(e, ST_INVALID, "%s has %zu tokens; a scan needs at least 2",
 				path, ids.n);
@@ -323,7 +357,7 @@ enum st desk_set_text(struct desk *d, const char *path, size_t tokens, const str
 	}
 	if (st)
 		return st;
-	desk_begin_text(d, path, tokens);
+	desk_begin_text(d, path, &id, tokens);
 	if (path)
 		st = desk_scan_text(d, s, e);
 	formats = desk_set_formats(d, d->formats, s, st ? NULL : e); /* cells of this text, or none */
