@@ -250,9 +250,10 @@ void desk_layout_of(
 
 /* Text to ids for scans and evals: a text file's bytes; the first bad offset of one that is
  * not UTF-8, or that the vocabulary has no token for, is said once through the log.
- * limit 0: all. */
-BD_MUST_USE enum st desk_tokens(
-	struct desk *d, const char *path, size_t limit, struct tok_ids *ids, struct err *e);
+ * limit 0: all.  What lies behind the limit is not read.  Fails where the file is one of the
+ * desk's texts and has changed since that was set. */
+BD_MUST_USE enum st desk_tokens(struct desk *d, const char *path, size_t limit,
+	struct tok_ids *ids, const struct sink *s, struct err *e);
 
 /* Ids a self-sampled sequence begins with: BOS or the chat template's start. */
 size_t desk_start(const struct desk *d, int32_t start[8]);

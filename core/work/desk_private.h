@@ -90,7 +90,10 @@ size_t desk_scan_seqs(const struct desk *d);
 BD_MUST_USE enum st desk_self_text(struct desk *d, uint64_t seed, size_t n_seq, size_t len,
 	struct token_text *t, const struct sink *s, struct err *e);
 BD_MUST_USE enum st desk_file_text(struct desk *d, const char *path, size_t skip, size_t n_seq,
-	size_t len, struct token_text *t, struct err *e);
+	size_t len, struct token_text *t, const struct sink *s, struct err *e);
+/* Which file it is now, and how many tokens it has of so many. */
+BD_MUST_USE enum st desk_name_file(struct desk *d, const char *path, size_t tokens,
+	struct fs_id *id, size_t *have, const struct sink *s, struct err *e);
 BD_MUST_USE enum st desk_scan_text_of(struct desk *d, const char *path, struct token_text *t,
 	const struct sink *s, struct err *e);
 /* For cells that need more than the scan's; n_seq 0: there is not so much. */

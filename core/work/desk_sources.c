@@ -155,7 +155,7 @@ static enum st parts_of(struct desk *d, uint64_t seed, size_t skip, const size_t
 		if (!count[i])
 			continue;
 		if (path)
-			st = desk_file_text(d, path, skip, count[i], DESK_CALIB_LEN, &part[i], e);
+			st = desk_file_text(d, path, skip, count[i], DESK_CALIB_LEN, &part[i], s, e);
 		else
 			st = desk_self_text(d, seed, count[i], DESK_CALIB_LEN, &part[i], s, e);
 		if (!st && part[i].len != DESK_CALIB_LEN) /* it was longer when it was named */
@@ -318,18 +318,16 @@ char *desk_texts_key(const struct desk *d)
 	return key;
 }
 
-static enum st check_length(struct desk *d, const char *path, struct fs_id *id, struct err *e)
+static enum st check_length(
+	struct desk *d, const char *path, struct fs_id *id, const struct sink *s, struct err *e)
 {
-	struct tok_ids ids = { 0 };
-	enum st st = fs_identify(path, id, e);
+	size_t have;
+	enum st st = desk_name_file(d, path, DESK_CALIB_LEN, id, &have, s, e);
 
-	if (!st)
-		st = desk_tokens(d, path, DESK_CALIB_LEN, &ids, e);
-	if (!st && ids.n < DESK_CALIB_LEN)
+	if (!st && have < DESK_CALIB_LEN)
 		st = err_set(e, ST_INVALID,
-			"%s has %zu tokens; a source among several needs at least %d", path, ids.n,
+			"%s has %zu tokens; a source among several needs at least %d", path, have,
 			DESK_CALIB_LEN);
-	tok_ids_release(&ids);
 	return st;
 }
 
@@ -382,7 +380,7 @@ enum st desk_set_sources(struct desk *d, const struct sources *src, size_t token
 		return desk_set_text(d, src->n ? src->at[0].path : NULL, tokens, s, e);
 	for (size_t i = 0; i < src->n && !st; i++) /* refused before anything is given up for it */
 		if (src->at[i].path)
-			st = check_length(d, src->at[i].path, &id[i], e);
+			st = check_length(d, src->at[i].path, &id[i], s, e);
 	if (st)
 		return st;
 	mine = sources_copy(src);
