@@ -60,6 +60,8 @@ void verb_note(const char *fmt, ...) BD_PRINTF(1, 2); /* stderr, sanitised */
 void verb_print(const char *s, size_t n);             /* stdout, sanitised */
 /* A number of a table with so many digits; "-" where it is not known. */
 const char *verb_number(char out[24], int digits, double v);
+/* Is what a stop leaves of the verb's work found again by the next run?  False until said. */
+void verb_keeps(bool yes);
 /* At the end of everything: rc, or 1 and a sentence when stdout could not be written. */
 int verb_flush(int rc);
 /* Warnings of any room go to the log file; true: nothing of them comes to stderr by itself. */

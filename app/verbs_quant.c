@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/verbs.h"
 #include "core/base/alloc.h"
@@ -58,7 +59,7 @@ int verb_eval(const struct args *a)
 	else
 		st = verb_desk(&d, a, &e);
 	if (!st)
-		st = desk_tokens(d, a->text, (size_t)a->limit, &ids, &e);
+		st = desk_tokens(d, a->text, (size_t)a->limit, &ids, verb_sink(), &e);
 	if (!st) {
 		view = xarray(d->m->n_linears + 1, sizeof *view);
 		st = verb_view(d, a, &l, view, &e);
@@ -129,7 +130,11 @@ int verb_layout(const struct args *a)
 		st = err_set(&e, ST_INVALID, "usage: bitdial layout show FILE");
 	else if (fs_is_file(a->word[1]))
 		path = xstrdup(a->word[1]);
-	else if (!(path = run_layout_path(a->word[1])))
+	else if (!(path = run_layout_path(a->word[1])) && fs_is_dir(a->word[1]))
+		st = err_set(&e, ST_IO, "layout %s is a folder without a layout.json", a->word[1]);
+	else if (!path && !access(a->word[1], F_OK))
+		st = err_set(&e, ST_IO, "layout %s is not a regular file", a->word[1]);
+	else if (!path)
 		st = err_set(&e, ST_IO, "layout %s: there is no such file and no such run", a->word[1]);
 	if (!st)
 		st = layout_read(&l, path, NULL, &e);

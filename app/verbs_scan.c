@@ -156,6 +156,7 @@ int verb_scan(const struct args *a)
 	const struct quantizer *by = NULL;
 	enum st st = verb_desk(&d, a, &e);
 
+	verb_keeps(!a->read_only);
 	if (!st && a->quantizer && a->n_texts > 1)
 		st = err_set(&e, ST_INVALID, "--quantizer measures on one text; name one --text");
 	if (!st && a->quantizer) {

@@ -1,8 +1,10 @@
 /* verbs_search.c - search: the best layout at a budget, a guard's, or a refined one. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/verbs.h"
 #include "core/base/alloc.h"
@@ -20,17 +22,17 @@ static void json_refined(struct json_out *o, const struct desk_refined *r)
 	json_put_i64(o, "changed", (int64_t)r->r.moves);
 }
 
-static void print_refined(const struct desk_refined *r)
+static void print_refined(const struct desk *d, const struct desk_refined *r)
 {
 	if (r->exact)
 		printf("refined    nothing to exchange: every linear is as in the file\n");
 	else if (r->r.moves)
-		printf("refined    KL %.4f to %.4f ± %.4f, measured; %zu linears changed in %zu "
-		       "rounds\n",
-			r->kl_from, r->kl_to, r->se_to, r->r.moves, r->r.rounds);
+		printf("refined    KL %.4f to %.4f ± %.4f, measured on %s; %zu linears changed in "
+		       "%zu rounds\n",
+			r->kl_from, r->kl_to, r->se_to, d->text_name, r->r.moves, r->r.rounds);
 	else
-		printf("refined    nothing to gain: KL %.4f ± %.4f, measured\n", r->kl_from,
-			r->se_from);
+		printf("refined    nothing to gain: KL %.4f ± %.4f, measured on %s\n", r->kl_from,
+			r->se_from, d->text_name);
 }
 
 /* What the best layout of the same bytes without mixes is predicted at; NAN: there are none, or
@@ -92,7 +94,7 @@ static void search_result(const struct args *a, const struct desk *d, const stru
 		a->bpw, layout_nominal_bpw(l, d->m), text_bytes(l->bytes, bytes));
 	printf("file       %s\n", text_bytes(layout_file_bytes(l, d->m), bytes));
 	if (a->refine)
-		print_refined(r);
+		print_refined(d, r);
 	else if (isfinite(l->predicted_kl))
 		printf("predicted  %.4f ± %.4f, from the %s on %s\n", l->predicted_kl,
 			l->predicted_se, source, d->text_name);
@@ -124,29 +126,61 @@ static enum st refine_layout(
 	return st;
 }
 
+/* uniform, ends, random or random:SEED. */
+static enum st read_guard(const char *word, int *g, uint64_t *seed, struct err *e)
+{
+	size_t n = strcspn(word, ":");
+	const char *digits = word[n] ? word + n + 1 : "1";
+
+	*g = 0;
+	while (*g < GUARDS && (strlen(guard_name[*g]) != n || strncmp(guard_name[*g], word, n)))
+		++*g;
+	errno = 0;
+	*seed = strtoull(digits, NULL, 10);
+	if (*g == GUARDS || errno || !*digits || digits[strspn(digits, "0123456789")] ||
+		(word[n] && *g != GUARD_RANDOM))
+		return err_set(e, ST_INVALID, "--guard %s: expected uniform, ends or random:SEED",
+			word);
+	return ST_OK;
+}
+
+/* Said before the work, not after it. */
+static enum st can_write(const char *path, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = !slash ? xstrdup(".") : xstrndup(path, slash == path ? 1 : (size_t)(slash - path));
+	enum st st = ST_OK;
+
+	if (fs_is_dir(path))
+		st = err_set(e, ST_IO, "-o %s is a folder; name a file in it", path);
+	else if (!access(path, F_OK) && !fs_is_file(path))
+		st = err_set(e, ST_IO, "-o %s is not a regular file", path);
+	else if (!fs_is_dir(dir))
+		st = err_set(e, ST_IO, "-o %s: there is no folder %s", path, dir);
+	else if (access(dir, W_OK))
+		st = err_set(e, ST_IO, "-o %s: cannot write in %s: %s", path, dir, strerror(errno));
+	xfree(dir);
+	return st;
+}
+
 /* A layout nobody searched for, at the same bytes: what the dial has to beat. */
 static enum st guard(struct desk *d, const struct args *a, struct layout *l, struct err *e)
 {
-	size_t nk = d->set.n * d->set.k, n = strcspn(a->guard, ":");
-	uint64_t *bytes = xarray(nk, sizeof *bytes), seed = 1, got;
+	size_t nk = d->set.n * d->set.k;
+	uint64_t *bytes = xarray(nk, sizeof *bytes), seed, got;
 	double *damage = xarray(nk, sizeof *damage), *se = xarray(nk, sizeof *se);
 	uint8_t *choice = xarray(d->set.n, 1);
 	uint64_t budget = (uint64_t)(a->bpw * (double)d->m->weights / 8 + 1e-3);
 	struct front_input in;
 	const char *source;
-	enum st st = ST_OK;
-	int g = 0;
+	int g;
+	enum st st = read_guard(a->guard, &g, &seed, e);
 
-	while (g < GUARDS && (strlen(guard_name[g]) != n || strncmp(guard_name[g], a->guard, n)))
-		g++;
-	if (a->guard[n])
-		seed = strtoull(a->guard + n + 1, NULL, 10);
 	desk_damage(d, damage, se, &source);
 	desk_layers_only(d, damage); /* a guard is what one would make without a search */
 	desk_front_input(d, &in, bytes, damage, se);
-	if (g == GUARDS)
-		st = err_set(e, ST_INVALID, "--guard %s: expected uniform, ends or random:SEED",
-			a->guard);
+	if (st)
+		; /* said */
 	else if (!guard_layout((enum guard)g, &in, budget, seed, choice, &got))
 		st = err_set(e, ST_INVALID, "no layout of these formats fits %.4g bits a weight",
 			a->bpw);
@@ -168,13 +202,17 @@ int verb_search(const struct args *a)
 	struct desk_refined refined = { 0 };
 	struct err e = { 0 };
 	struct fs_id id;
-	enum st st;
+	enum st st = a->out ? can_write(a->out, &e) : ST_OK, written = ST_OK;
 
 	if (isnan(a->bpw))
 		st = err_set(
 			&e, ST_INVALID, "usage: bitdial search MODEL --bpw 3.6 [-o layout.json]");
-	else
+	if (!st)
 		st = verb_desk(&d, a, &e);
+	if (!st && a->out && !fs_identify(a->out, &id, NULL) && id.dev == d->m->ck->id.dev &&
+		id.ino == d->m->ck->id.ino)
+		st = err_set(&e, ST_INVALID, "-o %s: that is the model itself", a->out);
+	verb_keeps(!a->read_only);
 	snprintf(budget, sizeof budget, "%.9g", a->bpw);
 	if (!st && fs_is_file(budget))
 		st = err_set(&e, ST_INVALID, "a file named %s is in the way", budget);
@@ -184,16 +222,14 @@ int verb_search(const struct args *a)
 	} else if (!st) {
 		st = desk_layout(d, budget, &l, &source, verb_sink(), &e);
 	}
+	verb_keeps(!a->read_only && !a->refine); /* exchanges begin anew */
 	if (!st && a->refine)
 		st = refine_layout(d, &l, &refined, &e);
-	if (!st && a->out && !fs_identify(a->out, &id, NULL) && id.dev == d->m->ck->id.dev &&
-		id.ino == d->m->ck->id.ino)
-		st = err_set(&e, ST_INVALID, "-o %s: that is the model itself", a->out);
 	if (!st && a->out)
-		st = layout_write(&l, a->out, &e);
-	if (!st)
+		written = layout_write(&l, a->out, &e);
+	if (!st) /* also where the file cannot be written: it took minutes */
 		search_result(a, d, &l, source, &refined);
 	layout_release(&l);
 	desk_close(d);
-	return st ? verb_fail(&e) : 0;
+	return st || written ? verb_fail(&e) : 0;
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "app/verbs.h"
 #include "app/verbs_sources.h"
 #include "core/base/alloc.h"
 #include "core/base/json.h"
@@ -58,9 +59,11 @@ void sources_head(const struct desk *d)
 
 void sources_cell(const struct desk *d, size_t at)
 {
+	char kl[24], se[24];
+
 	for (size_t i = 0; i < d->sources.n && d->sources.n > 1; i++)
-		printf("\t%.6g\t%.3g", (double)d->source[i].cell[at].value,
-			(double)d->source[i].cell[at].se);
+		printf("\t%s\t%s", verb_number(kl, 6, (double)d->source[i].cell[at].value),
+			verb_number(se, 3, (double)d->source[i].cell[at].se));
 	printf("\n");
 }
 

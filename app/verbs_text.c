@@ -33,7 +33,7 @@ int verb_tokens(const struct args *a)
 	else
 		st = verb_desk(&d, a, &e);
 	if (!st)
-		st = desk_tokens(d, a->text, (size_t)a->limit, &ids, &e);
+		st = desk_tokens(d, a->text, (size_t)a->limit, &ids, verb_sink(), &e);
 	if (!st && a->json) {
 		json_out_init(&o, false);
 		json_open(&o, NULL, '{');

@@ -119,6 +119,18 @@ void verb_json(struct json_out *o)
 	json_out_release(o);
 }
 
+static bool keeps;
+
+void verb_keeps(bool yes)
+{
+	keeps = yes;
+}
+
+static void say_stopped(void)
+{
+	fprintf(stderr, "bitdial: stopped%s\n", keeps ? "; what was finished is kept" : "");
+}
+
 int verb_fail(const struct err *e)
 {
 	char clean[sizeof e->msg * 4];
@@ -127,7 +139,7 @@ int verb_fail(const struct err *e)
 	if (out_errno && !got_signal)
 		return 0; /* verb_flush says why */
 	if (e->st == ST_CANCELLED || got_signal) {
-		fprintf(stderr, "bitdial: stopped; what was finished is kept\n");
+		say_stopped();
 		return got_signal ? 128 + got_signal : 130;
 	}
 	text_clean(clean, sizeof clean, e->msg, strlen(e->msg), true);
@@ -146,7 +158,7 @@ int verb_flush(int rc)
 	if (!out_errno || out_errno == EPIPE || rc)
 		return rc;
 	if (got_signal) { /* a write that nobody took was interrupted */
-		fprintf(stderr, "bitdial: stopped; what was finished is kept\n");
+		say_stopped();
 		return 128 + got_signal;
 	}
 	fprintf(stderr, "bitdial: cannot write the output: %s\n", strerror(out_errno));
@@ -303,6 +315,8 @@ enum st verb_desk(struct desk **out, const struct args *a, struct err *e)
 
 	if (a->mix && strcmp(a->mix, "layer") && strcmp(a->mix, "channel"))
 		return err_set(e, ST_INVALID, "--mix %s: expected layer or channel", a->mix);
+	if (a->tokens == 1)
+		return err_set(e, ST_INVALID, "--tokens 1: the least number is 2");
 	o.mix = a->mix && !strcmp(a->mix, "channel");
 	verb_signals();
 	if (verb_log(a)) /* else they come to stderr as they are */

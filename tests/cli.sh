@@ -199,6 +199,15 @@ fails 2 'usage: bitdial search' search --demo
 fails 1 'below the least these formats reach, 2.5' search --demo --bpw 2
 fails 1 'bits go from 1 to 8' search --demo --bpw 3 --formats int99g3
 fails 2 'expected uniform, ends or random' search --demo --bpw 3 --guard best
+for g in random:abc random: random:1.5 random:-1 uniform:3 random:99999999999999999999; do
+	fails 2 'expected uniform, ends or random' search --demo --bpw 3 --guard $g
+done
+fails 1 'there is no folder' search --demo --bpw 3.6 --refine -o /nosuch/dir/x.json
+fails 1 'is a folder' search --demo --bpw 3.6 --refine -o .
+fails 2 'the least number is 2' scan --demo --tokens 1
+fails 2 'the name is empty' scan --demo --text ''
+fails 1 'is a folder without a layout.json' layout show .
+fails 1 'is not a regular file' layout show /dev/null
 works search --demo --bpw 3.6 -o layout.json --json
 holds json object asked_bpw stored_bpw nominal_bpw bytes file_bytes predicted_kl predicted_se source text
 holds "not over the budget" is "$(field stored_bpw) <= 3.6 && $(field stored_bpw) > 3.4"
@@ -312,7 +321,8 @@ for s in INT:130 TERM:143 HUP:129; do
 	# timeout gives the signal its default back, which a script's & takes away
 	timeout -s "${s%:*}" --preserve-status 0.7 "$bitdial" eval --demo --text long > out 2> err
 	rc=$?
-	says "${s#*:}" 'stopped; what was finished is kept'
+	says "${s#*:}" 'bitdial: stopped'
+	holds "eval keeps nothing" [ "$(grep -c 'is kept' err)" = 0 ]
 done
 
 # ---- places

@@ -111,8 +111,8 @@ Test(mixed, no_cell_is_measured_twice_when_only_weights_change)
 	cr_assert_float_eq(d->source[1].cell[3 * k].value, x, 1e-8);
 	desk_close(d);
 	d = open_with(&a, 1, STAGE_SCAN);
-	cr_assert_eq(measured, 0, "nor alone");
-	cr_assert_float_eq(d->cell[3 * k].value, x, 1e-8);
+	cr_assert_gt(measured, 0, "alone, other variants are calibrated");
+	cr_assert_lt(measured, (int)(d->set.n * (k - 1)), "but data-free ones are the same");
 	desk_close(d);
 	sources_release(&s);
 	xfree(heavy);
@@ -133,7 +133,7 @@ Test(mixed, only_the_text_that_is_new_is_measured)
 	after = cache_cells(d->cache, &c);
 	cr_assert_gt(after, before);
 	for (size_t i = before; i < after; i++)
-		of_a += !strcmp(c[i].text, hash);
+		of_a += !strcmp(c[i].text, hash) && !strchr(c[i].by, '@');
 	cr_assert_eq(of_a, 0);
 	cr_assert_eq(d->cell[0].state, CELL_SCANNED);
 	desk_close(d);

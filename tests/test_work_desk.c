@@ -424,8 +424,8 @@ Test(work_desk, bytes_that_are_not_utf8_are_named_once)
 
 	tmp_write(path, "some text and caf\xe9 and more \xff of it, as bytes", 44);
 	d = work_desk(work_demo(1), formats, path);
-	cr_assert_eq(desk_tokens(d, path, 0, &ids, &e), ST_OK);
-	cr_assert_eq(desk_tokens(d, path, 4, &ids, &e), ST_OK);
+	cr_assert_eq(desk_tokens(d, path, 0, &ids, NULL, &e), ST_OK);
+	cr_assert_eq(desk_tokens(d, path, 4, &ids, NULL, &e), ST_OK);
 	at = strstr(warned, "not UTF-8 from byte 17");
 	cr_assert(at, "%s", warned);
 	cr_assert_null(strstr(at + 1, "not UTF-8"));
@@ -440,8 +440,8 @@ Test(work_desk, a_limit_of_tokens_takes_the_beginning)
 	struct tok_ids all = { 0 }, some = { 0 };
 	struct err e;
 
-	cr_assert_eq(desk_tokens(d, path, 0, &all, &e), ST_OK);
-	cr_assert_eq(desk_tokens(d, path, 100, &some, &e), ST_OK);
+	cr_assert_eq(desk_tokens(d, path, 0, &all, NULL, &e), ST_OK);
+	cr_assert_eq(desk_tokens(d, path, 100, &some, NULL, &e), ST_OK);
 	cr_assert_eq(some.n, 100);
 	cr_assert_arr_eq(some.id, all.id, 100 * sizeof *all.id);
 	tok_ids_release(&all);

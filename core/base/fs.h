@@ -38,6 +38,19 @@ bool fs_id_equal(const struct fs_id *a, const struct fs_id *b);
 /* Whole file, NUL added after it, at most max bytes; big_free the result. */
 BD_MUST_USE enum st fs_read(const char *path, size_t max, char **out, size_t *len, struct err *e);
 
+/* A regular file read from its beginning, a piece at a time. */
+struct fs_in {
+	int fd;
+	const char *path; /* borrowed */
+	struct fs_id id;  /* when it was opened */
+};
+BD_MUST_USE enum st fs_in_open(struct fs_in *in, const char *path, struct err *e);
+/* got < n: that was the end. */
+BD_MUST_USE enum st fs_in_read(
+	struct fs_in *in, void *p, size_t n, size_t *got, struct err *e);
+bool fs_in_same(const struct fs_in *in); /* has nobody written to it since? */
+void fs_in_close(struct fs_in *in);
+
 bool fs_is_file(const char *path);
 bool fs_is_dir(const char *path);
 

@@ -170,6 +170,43 @@ out:
 	return st;
 }
 
+enum st fs_in_open(struct fs_in *in, const char *path, struct err *e)
+{
+	struct stat sb;
+	enum st st;
+
+	*in = (struct fs_in){ .fd = -1, .path = path };
+	st = open_regular(path, &in->fd, &sb, e);
+	if (st)
+		in->fd = -1;
+	else
+		in->id = id_of(&sb);
+	return st;
+}
+
+enum st fs_in_read(struct fs_in *in, void *p, size_t n, size_t *got, struct err *e)
+{
+	return read_up_to(in->fd, p, n, got, in->path, e);
+}
+
+bool fs_in_same(const struct fs_in *in)
+{
+	struct stat sb;
+	struct fs_id now;
+
+	if (fstat(in->fd, &sb))
+		return false;
+	now = id_of(&sb);
+	return fs_id_equal(&now, &in->id);
+}
+
+void fs_in_close(struct fs_in *in)
+{
+	if (in->fd >= 0)
+		close(in->fd);
+	in->fd = -1;
+}
+
 bool fs_is_file(const char *path)
 {
 	struct stat sb;

@@ -55,9 +55,11 @@ enum st fwd_new(struct fwd **out, const struct model *m, size_t max_rows, struct
 	if (!f->memory) {
 		fwd_free(f);
 		return err_set(e, ST_NOMEM,
-			"activations of %zu tokens at once need %s, more than is available; use a "
+			"activations of %zu tokens at once need %s, more than %s; use a "
 			"shorter window or prompt",
-			max_rows, text_bytes(bytes, need));
+			max_rows, text_bytes(bytes, need),
+			bytes <= mem_available() ? "the system gives (see ulimit -v)"
+						 : "is available");
 	}
 	p = f->memory;
 	f->norm = p;

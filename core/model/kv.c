@@ -9,6 +9,11 @@ static enum st no_room(size_t cap, size_t bytes, struct err *e)
 {
 	char need[16], have[16];
 
+	if (bytes <= mem_available()) /* a limit of this process, or of the device */
+		return err_set(e, ST_NOMEM,
+			"KV cache of %s for %zu tokens: the system gives no more memory (see "
+			"ulimit -v); use a shorter context",
+			text_bytes(bytes, need), cap);
 	return err_set(e, ST_NOMEM,
 		"KV cache of %s for %zu tokens: %s available; use a shorter context",
 		text_bytes(bytes, need), cap, text_bytes(mem_available(), have));

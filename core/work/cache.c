@@ -12,6 +12,8 @@
 #include "core/base/sha256.h"
 #include "core/work/cache_private.h"
 
+enum { LINE_MAX_CELL = 256, JOURNAL_MAX = 256 << 20 };
+
 char *cache_dir(void)
 {
 	return fs_place(FS_CACHE);
@@ -74,7 +76,7 @@ uint32_t cache_line_sum(const char *s, size_t n)
 
 static bool parse_cell(const char *line, size_t n, struct cached_cell *c)
 {
-	char buf[256], fmt[FORMAT_NAME], *sum;
+	char buf[LINE_MAX_CELL], fmt[FORMAT_NAME], *sum;
 	unsigned long want;
 
 	if (n >= sizeof buf)
@@ -88,10 +90,11 @@ static bool parse_cell(const char *line, size_t n, struct cached_cell *c)
 	if (want != cache_line_sum(buf, (size_t)(sum - buf)))
 		return false;
 	*sum = 0;
-	if (sscanf(buf, "%u\t%31s\t%11s\t%16s\t%u\t%lf\t%lf\t%lf", &c->linear, fmt, c->by, c->text,
+	if (sscanf(buf, "%u\t%31s\t%23s\t%16s\t%u\t%lf\t%lf\t%lf", &c->linear, fmt, c->by, c->text,
 		    &c->tokens, &c->kl, &c->se, &c->top1) != 8)
 		return false;
-	return !format_parse(&c->format, fmt, NULL) && isfinite(c->kl);
+	return !format_parse(&c->format, fmt, NULL) && isfinite(c->kl) && c->kl >= 0 &&
+	       !(c->se < 0); /* NAN: a first score has none */
 }
 
 static void add_cell(struct cache *c, const struct cached_cell *cell)
@@ -103,18 +106,39 @@ static void add_cell(struct cache *c, const struct cached_cell *cell)
 	c->cells[c->n_cells++] = *cell;
 }
 
+bool cache_read_journal(const char *path, size_t max, char **text, size_t *n)
+{
+	struct err e;
+
+	if (!fs_is_file(path))
+		return false;
+	if (!fs_read(path, max, text, n, &e))
+		return true;
+	log_at(LOG_WARN, "cache", "%s; what it holds is measured again (remove it)", e.msg);
+	return false;
+}
+
+void cache_cannot(struct cache *c, const struct err *e)
+{
+	if (!atomic_exchange(&c->told, true))
+		log_at(LOG_WARN, "cache",
+			"%s; what of this run cannot be written is not kept for the next", e->msg);
+}
+
 static void read_journal(struct cache *c)
 {
 	char *path = xprintf("%s/cells.tsv", c->path), *text;
 	size_t n, bad = 0;
 
-	if (fs_is_file(path) && !fs_read(path, 256u << 20, &text, &n, NULL)) {
+	if (cache_read_journal(path, JOURNAL_MAX, &text, &n)) {
 		for (size_t at = 0; at < n;) {
 			const char *nl = memchr(text + at, '\n', n - at);
 			struct cached_cell cell;
 
-			if (!nl)
-				break; /* torn tail */
+			if (!nl) { /* torn tail, unless no line is as long */
+				bad += n - at >= LINE_MAX_CELL;
+				break;
+			}
 			if (parse_cell(text + at, (size_t)(nl - text) - at, &cell))
 				add_cell(c, &cell);
 			else
@@ -130,16 +154,16 @@ static void read_journal(struct cache *c)
 
 /* The quick key for the next time, and the stamp by which the least recently opened is found.
  * Without them the cache is slower, not wrong. */
-static void leave_marks(const struct cache *c, const struct checkpoint *ck)
+static void leave_marks(struct cache *c, const struct checkpoint *ck)
 {
 	char *folder = xprintf("%.*s", (int)(strrchr(c->mark, '/') - c->mark), c->mark);
 	char *used = xprintf("%s/used", c->path);
 	struct err e;
 
 	if (!c->quick && (fs_mkdirs(folder, &e) || fs_note(c->mark, c->sha, 64, &e)))
-		log_at(LOG_WARN, "cache", "%s", e.msg);
+		cache_cannot(c, &e);
 	if (fs_note(used, ck->name, strlen(ck->name), &e))
-		log_at(LOG_WARN, "cache", "%s", e.msg);
+		cache_cannot(c, &e);
 	xfree(folder);
 	xfree(used);
 }
@@ -296,7 +320,7 @@ void cache_put_text(struct cache *c, uint64_t seed, const struct token_text *t)
 			e.msg[0] = 0;
 	}
 	if (e.msg[0])
-		log_at(LOG_WARN, "cache", "%s", e.msg);
+		cache_cannot(c, &e);
 	xfree(path);
 }
 
@@ -308,7 +332,7 @@ size_t cache_cells(struct cache *c, const struct cached_cell **cells)
 
 void cache_put_cell(struct cache *c, const struct cached_cell *cell)
 {
-	char fmt[FORMAT_NAME], line[256];
+	char fmt[FORMAT_NAME], line[LINE_MAX_CELL];
 	struct err e = { 0 };
 	int n;
 
@@ -319,7 +343,7 @@ void cache_put_cell(struct cache *c, const struct cached_cell *cell)
 		char *path = xprintf("%s/cells.tsv", c->path);
 
 		if (fs_log_open(&c->journal, path, &e)) {
-			log_at(LOG_WARN, "cache", "%s", e.msg);
+			cache_cannot(c, &e);
 			c->journal_failed = true;
 		}
 		xfree(path);
@@ -327,11 +351,12 @@ void cache_put_cell(struct cache *c, const struct cached_cell *cell)
 	if (!c->journal)
 		return;
 	n = snprintf(line, sizeof line, "%u\t%s\t%s\t%s\t%u\t%.9g\t%.9g\t%.9g", cell->linear,
-		format_name(cell->format, fmt), cell->by, cell->text, cell->tokens, cell->kl,
+		format_name(cell->format, fmt), cell->by, cell->text, cell->tokens,
+		fmax(cell->kl, 0), /* below it by rounding */
 		cell->se, cell->top1);
 	snprintf(line + n, sizeof line - (size_t)n, "\t%08x", cache_line_sum(line, (size_t)n));
 	if (fs_log_line(c->journal, line, &e)) {
-		log_at(LOG_WARN, "cache", "%s", e.msg);
+		cache_cannot(c, &e);
 		fs_log_close(c->journal);
 		c->journal = NULL;
 		c->journal_failed = true; /* the scan goes on in memory */

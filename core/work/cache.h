@@ -40,11 +40,13 @@ const char *cache_sha(const struct cache *c); /* full hash, hex; "" without a ca
 bool cache_get_text(struct cache *c, uint64_t seed, size_t n_seq, size_t len, struct token_text *t);
 void cache_put_text(struct cache *c, uint64_t seed, const struct token_text *t);
 
-/* Journal of cells.  text: hash of the tokens measured on. */
+/* Journal of cells.  text: hash of the tokens measured on.  by: quantizer and its version, and
+ * of a calibrated one which text it was calibrated on: "clip1", "gptq1@dd912b18". */
+enum { CACHE_BY = 24 };
 struct cached_cell {
 	uint32_t linear;
 	struct format format;
-	char by[12]; /* quantizer and its version: "gptq1" */
+	char by[CACHE_BY];
 	char text[17];
 	uint32_t tokens;
 	double kl, se, top1;

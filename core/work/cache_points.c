@@ -12,7 +12,7 @@
 #include "core/base/log.h"
 #include "core/work/cache_private.h"
 
-enum { JOURNAL_MAX = 64 << 20, LETTERS = 26 };
+enum { JOURNAL_MAX = 64 << 20, LETTERS = 26, LINE_MAX_POINT = 1 << 16 };
 
 /* A line without its end, cut up in place: its letters become the choice. */
 static bool parse_point(char *line, struct cached_point *p)
@@ -28,7 +28,7 @@ static bool parse_point(char *line, struct cached_point *p)
 	*letters++ = 0;
 	if (sscanf(line, "%16s\t%15s\t%u\t%lf\t%lf", p->key, p->what, &p->tokens, &p->kl, &p->se) !=
 			5 ||
-		!isfinite(p->kl))
+		!isfinite(p->kl) || p->kl < 0 || p->se < 0)
 		return false;
 	p->n = strlen(letters);
 	p->choice = (uint8_t *)letters;
@@ -49,8 +49,10 @@ static size_t read_points(char *text, size_t n, const char *key,
 		char *nl = memchr(text + at, '\n', n - at);
 		struct cached_point p = { 0 };
 
-		if (!nl)
-			break; /* torn tail */
+		if (!nl) { /* torn tail, unless no line is as long */
+			bad += n - at >= LINE_MAX_POINT;
+			break;
+		}
 		*nl = 0;
 		if (!parse_point(text + at, &p))
 			bad++;
@@ -70,7 +72,7 @@ void cache_each_point(struct cache *c, const char *key,
 	if (!cache_usable(c))
 		return;
 	path = xprintf("%s/points.tsv", c->path);
-	if (fs_is_file(path) && !fs_read(path, JOURNAL_MAX, &text, &n, NULL)) {
+	if (cache_read_journal(path, JOURNAL_MAX, &text, &n)) {
 		bad = read_points(text, n, key, each, arg);
 		big_free(text);
 	}
@@ -91,7 +93,8 @@ void cache_put_point(struct cache *c, const struct cached_point *p)
 	for (size_t i = 0; i < p->n; i++)
 		letters[i] = (char)('a' + p->choice[i]);
 	line = xprintf(
-		"%s\t%s\t%u\t%.9g\t%.9g\t%s", p->key, p->what, p->tokens, p->kl, p->se, letters);
+		"%s\t%s\t%u\t%.9g\t%.9g\t%s", p->key, p->what, p->tokens,
+		fmax(p->kl, 0), p->se, letters);
 	whole = xprintf("%s\t%08x", line, cache_line_sum(line, strlen(line)));
 	path = xprintf("%s/points.tsv", c->path);
 	if (!c->points && !c->points_failed && fs_log_open(&l, path, &e))
@@ -104,7 +107,7 @@ void cache_put_point(struct cache *c, const struct cached_point *p)
 		c->points_failed = true;
 	}
 	if (e.msg[0])
-		log_at(LOG_WARN, "cache", "%s; measured layouts are kept in memory only", e.msg);
+		cache_cannot(c, &e);
 	xfree(path);
 	xfree(whole);
 	xfree(line);

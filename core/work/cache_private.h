@@ -2,6 +2,8 @@
 #ifndef BD_WORK_CACHE_PRIVATE_H
 #define BD_WORK_CACHE_PRIVATE_H
 
+#include <stdatomic.h>
+
 #include "core/work/cache.h"
 
 enum { CACHE_MAPS = 4 * FORMAT_MAX };
@@ -19,6 +21,7 @@ struct cache {
 	bool journal_failed;
 	struct fs_log *points; /* measured layouts */
 	bool points_failed;
+	atomic_bool told; /* that something cannot be written: once is enough */
 	struct fs_map maps[CACHE_MAPS]; /* variants in use */
 	size_t n_maps;
 	struct cache_commit *commit; /* a file on its way to the disk; NULL: none */
@@ -33,6 +36,11 @@ static inline bool cache_writable(const struct cache *c)
 {
 	return cache_usable(c) && !c->read_only;
 }
+
+/* What a write failed with, said once as long as the cache is open.  Any thread. */
+void cache_cannot(struct cache *c, const struct err *e);
+/* A journal whole; one that cannot be read is said.  big_free *text. */
+bool cache_read_journal(const char *path, size_t max, char **text, size_t *n);
 
 /* A quick sum against torn and flipped bytes, no protection against malice: the worst that
  * wrong codes do is a wrong model. */

@@ -198,6 +198,7 @@ static size_t file_size(const struct variant_set *v, size_t fmt)
  * things to do. */
 struct cache_commit {
 	pthread_t thread;
+	struct cache *cache;
 	struct fs_out *out;
 };
 
@@ -207,7 +208,7 @@ static void *commit(void *arg)
 	struct err e;
 
 	if (fs_out_commit(k->out, &e))
-		log_at(LOG_WARN, "cache", "%s", e.msg);
+		cache_cannot(k->cache, &e);
 	return NULL;
 }
 
@@ -226,6 +227,7 @@ static void commit_aside(struct cache *c, struct fs_out *out)
 	sigset_t all, old;
 	bool failed;
 
+	k->cache = c;
 	k->out = out;
 	sig_all_but_faults(&all); /* signals are the UI thread's */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -262,7 +264,7 @@ static void write_file(struct cache *c, const char *path, const unsigned char *f
 			commit_aside(c, o);
 	}
 	if (st && st != ST_CANCELLED)
-		log_at(LOG_WARN, "cache", "%s", e.msg);
+		cache_cannot(c, &e);
 }
 
 /* The arrays of every variant, each at its place; false: stopped. */
@@ -301,7 +303,7 @@ void cache_put_variants(struct cache *c, const struct variant_set *v, size_t fmt
 		return;
 	file = big_alloc(size, "variants for the cache", &e);
 	if (!file) {
-		log_at(LOG_WARN, "cache", "%s", e.msg);
+		cache_cannot(c, &e);
 		return;
 	}
 	h = (void *)file;

@@ -199,15 +199,38 @@ void desk_by(const struct quantizer *q, char out[12])
 	snprintf(out, 12, "%.8s%d", q ? q->name : "none", q ? q->version % 100 : 0);
 }
 
+void desk_cell_by(const struct desk *d, const struct quantizer *q, char out[CACHE_BY])
+{
+	char plain[12] = "mix1"; /* a mix's share: estimated under the same moments */
+
+	if (q)
+		desk_by(q, plain);
+	if (q && !q->needs_moments)
+		snprintf(out, CACHE_BY, "%s", plain);
+	else
+		snprintf(out, CACHE_BY, "%s@%s", plain, d->calib_id);
+}
+
+/* Could what is measured of this variant be of one that this desk makes?  Not where it was
+ * calibrated on another text, or (older journals) nobody knows on which. */
+static bool is_ours(const struct desk *d, const char *by)
+{
+	const char *of = strchr(by, '@');
+	char plain[12];
+
+	desk_by(quantizer_find(quantizer_calibrated), plain);
+	return of ? !strcmp(of + 1, d->calib_id) : strcmp(by, plain) && strcmp(by, "mix1");
+}
+
 void desk_take_cached(struct desk *d, const struct cached_cell *c, size_t all,
-	struct map_cell *cell, char (*by)[12])
+	struct map_cell *cell, char (*by)[CACHE_BY])
 {
 	enum cell_state state = c->tokens == 0    ? CELL_SCORED
 				: c->tokens < all ? CELL_FAST
 						  : CELL_SCANNED;
 	size_t f = 0, at;
 
-	if (c->linear >= d->set.n)
+	if (c->linear >= d->set.n || !is_ours(d, c->by))
 		return;
 	while (f < d->set.k && !format_equal(d->set.format[f], c->format))
 		f++;

@@ -79,13 +79,15 @@ struct desk {
 	bool mix;              /* channel-mixes join them */
 	size_t keep;           /* index of the keep format, or set.k */
 	struct map_cell *cell; /* [n][k]: what is known */
-	char (*cell_by)[12];   /* [n][k]: quantizer and version of the variant measured */
+	char (*cell_by)[CACHE_BY]; /* [n][k]: what made the variant measured, as in cache.h */
 	double *score;         /* [n][k]: first scores, NAN unknown */
 	bool *useful;          /* [n][k]: no other format is smaller and better */
 	struct token_text scan_text, calib_text;
 	char *text_path;    /* NULL: self-sampled, or several sources */
+	struct fs_id text_id; /* of that file when it was named */
 	char text_name[96]; /* for people */
 	char text_hash[17]; /* of scan_text's ids; "": there is none yet */
+	char calib_id[9];   /* which texts are calibrated on, whatever their weights */
 	char *text_told;    /* what was said of files, each in a line of its own */
 	/* Where there are several sources, each has its own part of the scan's text, just as if it
 	 * were alone, and its own cells; `cell` is then their weighted mean, and scan_text mixes
@@ -93,9 +95,10 @@ struct desk {
 	struct sources sources;
 	struct desk_source {
 		struct token_text text;
+		struct fs_id id;       /* of its file when it was named */
 		char hash[17];         /* of its ids; "": there are none yet */
 		struct map_cell *cell; /* [n][k] */
-		char (*cell_by)[12];   /* [n][k] */
+		char (*cell_by)[CACHE_BY]; /* [n][k] */
 	} source[SOURCES_MAX];         /* [sources.n] where that is 2 or more, else not used */
 	struct moments moments;
 	struct desk_head { /* those that were asked for */
@@ -247,9 +250,10 @@ void desk_layout_of(
 
 /* Text to ids for scans and evals: a text file's bytes; the first bad offset of one that is
  * not UTF-8, or that the vocabulary has no token for, is said once through the log.
- * limit 0: all. */
-BD_MUST_USE enum st desk_tokens(
-	struct desk *d, const char *path, size_t limit, struct tok_ids *ids, struct err *e);
+ * limit 0: all.  What lies behind the limit is not read.  Fails where the file is one of the
+ * desk's texts and has changed since that was set. */
+BD_MUST_USE enum st desk_tokens(struct desk *d, const char *path, size_t limit,
+	struct tok_ids *ids, const struct sink *s, struct err *e);
 
 /* Ids a self-sampled sequence begins with: BOS or the chat template's start. */
 size_t desk_start(const struct desk *d, int32_t start[8]);

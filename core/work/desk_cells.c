@@ -34,7 +34,7 @@ static void keep_part(const struct cells_run *r, const struct scan_cell *c, size
 		.tokens = cc.tokens,
 		.value = (float)cc.kl,
 		.se = (float)cc.se };
-	desk_by(variant_at(&d->set, c->linear, c->format)->by, by);
+	desk_cell_by(d, variant_at(&d->set, c->linear, c->format)->by, by);
 	memcpy(cc.by, by, sizeof cc.by);
 	memcpy(cc.text, of ? of->hash : d->text_hash, sizeof cc.text);
 	cache_put_cell(d->cache, &cc);
@@ -88,7 +88,7 @@ static void score_block(void *arg, size_t layer)
 				*c = (struct map_cell){ .state = CELL_SCORED,
 					.value = (float)d->score[i * k + f],
 					.se = NAN };
-			desk_by(variant_at(&d->set, i, f)->by, cc.by);
+			desk_cell_by(d, variant_at(&d->set, i, f)->by, cc.by);
 			memcpy(cc.text, d->text_hash, sizeof cc.text);
 			cache_put_cell(d->cache, &cc);
 		}
@@ -197,11 +197,11 @@ static unsigned wanted_on(const struct desk *d, size_t i, size_t f, enum cell_st
 {
 	size_t at = i * d->set.k + f;
 	unsigned mask = 0;
-	char by[12];
+	char by[CACHE_BY];
 
 	if (!measurable(d, i, f) || desk_is_mix(d, f))
 		return 0;
-	desk_by(variant_at(&d->set, i, f)->by, by);
+	desk_cell_by(d, variant_at(&d->set, i, f)->by, by);
 	if (!desk_many_texts(d))
 		return !known_enough(&d->cell[at], d->cell_by[at], by, state);
 	for (size_t s = 0; s < d->sources.n; s++)

@@ -42,7 +42,7 @@ static void keep_share(struct desk *d, size_t i, size_t f, double share)
 	d->score[i * d->set.k + f] = share;
 	if (c->state == CELL_UNKNOWN)
 		*c = (struct map_cell){ .state = CELL_SCORED, .value = (float)share, .se = NAN };
-	snprintf(cc.by, sizeof cc.by, "mix1");
+	desk_cell_by(d, NULL, cc.by);
 	memcpy(cc.text, d->text_hash, sizeof cc.text);
 	cache_put_cell(d->cache, &cc);
 }
@@ -248,6 +248,16 @@ enum st desk_mix_make(struct desk *d, const uint8_t *choice, const struct sink *
 	return st;
 }
 
+/* Was it measured with the variant there is now? */
+static bool mix_known(const struct desk *d, size_t i, size_t f)
+{
+	size_t at = i * d->set.k + f;
+	char by[CACHE_BY];
+
+	desk_cell_by(d, variant_at(&d->set, i, f)->by, by);
+	return d->cell[at].state == CELL_SCANNED && !strcmp(d->cell_by[at], by);
+}
+
 enum st desk_mix_measure(
 	struct desk *d, const uint8_t *choice, size_t *fresh, const struct sink *s, struct err *e)
 {
@@ -257,8 +267,7 @@ enum st desk_mix_measure(
 
 	*fresh = 0;
 	for (size_t i = 0; i < d->set.n; i++)
-		if (desk_is_mix(d, choice[i]) &&
-			d->cell[i * d->set.k + choice[i]].state != CELL_SCANNED)
+		if (desk_is_mix(d, choice[i]) && !mix_known(d, i, choice[i]))
 			cell[n++] =
 				(struct scan_cell){ .linear = (uint32_t)i, .format = choice[i] };
 	if (!st && n)

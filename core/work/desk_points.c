@@ -21,7 +21,8 @@ static bool all_best(const struct desk *d)
 	return d->set.k > 0;
 }
 
-/* What a measured layout's number depends on; "" while better variants are still to come. */
+/* What a measured layout's number depends on beside the model, which has a folder of its own in
+ * the cache; "" while better variants are still to come. */
 static void key_of(const struct desk *d, char key[17])
 {
 	char best[16], name[FORMAT_NAME], hex[65], *s, *more;

@@ -22,6 +22,9 @@ enum {
 size_t desk_format_index(const struct desk *d, struct format f); /* set.k: none of the dial's */
 uint64_t desk_bytes(const struct desk *d, size_t linear, size_t fmt);
 void desk_by(const struct quantizer *q, char out[12]);
+/* The same with what it is calibrated on, where it is: CACHE_BY of a cell.  q NULL: a mix's share. */
+void desk_cell_by(const struct desk *d, const struct quantizer *q, char out[CACHE_BY]);
+void desk_name_calib(struct desk *d); /* calib_id of the texts there are now */
 /* The calibrated best of one cell, whatever is in its slot. */
 BD_MUST_USE enum st desk_best_variant(
 	struct desk *d, size_t linear, size_t fmt, const struct sink *s, struct err *e);
@@ -87,7 +90,10 @@ size_t desk_scan_seqs(const struct desk *d);
 BD_MUST_USE enum st desk_self_text(struct desk *d, uint64_t seed, size_t n_seq, size_t len,
 	struct token_text *t, const struct sink *s, struct err *e);
 BD_MUST_USE enum st desk_file_text(struct desk *d, const char *path, size_t skip, size_t n_seq,
-	size_t len, struct token_text *t, struct err *e);
+	size_t len, struct token_text *t, const struct sink *s, struct err *e);
+/* Which file it is now, and how many tokens it has of so many. */
+BD_MUST_USE enum st desk_name_file(struct desk *d, const char *path, size_t tokens,
+	struct fs_id *id, size_t *have, const struct sink *s, struct err *e);
 BD_MUST_USE enum st desk_scan_text_of(struct desk *d, const char *path, struct token_text *t,
 	const struct sink *s, struct err *e);
 /* For cells that need more than the scan's; n_seq 0: there is not so much. */
@@ -95,7 +101,9 @@ BD_MUST_USE enum st desk_more_text_of(struct desk *d, const char *path, size_t t
 	struct token_text *t, const struct sink *s, struct err *e);
 size_t desk_scan_part(const struct desk *d); /* ids at a file's beginning that the scan uses */
 void desk_hash_text(const struct token_text *t, char out[17]);
-void desk_begin_text(struct desk *d, const char *path, size_t tokens); /* forgets the former */
+/* Forgets the former. */
+void desk_begin_text(struct desk *d, const char *path, const struct fs_id *id, size_t tokens);
+char *desk_calib_source(const struct desk *d, const char *path, const struct fs_id *id); /* xfree */
 
 /* desk_sources.c; only where there are several, but for desk_many_texts. */
 bool desk_many_texts(const struct desk *d);
@@ -113,7 +121,7 @@ BD_MUST_USE enum st desk_texts_measure(
 char *desk_texts_key(const struct desk *d); /* what calibrated variants depend on; xfree */
 /* A cell of the journal into these cells [n][k] of a text of `all` tokens. */
 void desk_take_cached(struct desk *d, const struct cached_cell *c, size_t all,
-	struct map_cell *cell, char (*by)[12]);
+	struct map_cell *cell, char (*by)[CACHE_BY]);
 
 /* The scan's and the calibration's text, made now if need be. */
 BD_MUST_USE enum st desk_scan_text(struct desk *d, const struct sink *s, struct err *e);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
-#include "core/base/fs.h"
 #include "core/base/text.h"
 #include "core/eval/eval.h"
 #include "core/work/desk_private.h"
@@ -156,7 +155,7 @@ static enum st parts_of(struct desk *d, uint64_t seed, size_t skip, const size_t
 		if (!count[i])
 			continue;
 		if (path)
-			st = desk_file_text(d, path, skip, count[i], DESK_CALIB_LEN, &part[i], e);
+			st = desk_file_text(d, path, skip, count[i], DESK_CALIB_LEN, &part[i], s, e);
 		else
 			st = desk_self_text(d, seed, count[i], DESK_CALIB_LEN, &part[i], s, e);
 		if (!st && part[i].len != DESK_CALIB_LEN) /* it was longer when it was named */
@@ -309,33 +308,26 @@ char *desk_texts_key(const struct desk *d)
 
 	sources_order(&d->sources, order, DESK_CALIB_SEQS, count);
 	for (size_t i = 0; i < d->sources.n; i++) {
-		const char *path = d->sources.at[i].path;
+		char *of = desk_calib_source(d, d->sources.at[i].path, &d->source[i].id);
 		char *former = key;
-		struct fs_id id = { 0 };
 
-		if (!path)
-			key = xprintf("%s\nself %d %zu", former, SEED_CALIB, count[i]);
-		else if (!fs_identify(path, &id, NULL))
-			key = xprintf("%s\n%s %llu %lld %zu %zu", former, path,
-				(unsigned long long)id.size, (long long)id.mtime_ns,
-				desk_scan_part(d), count[i]);
-		else
-			key = xprintf("%s\nnone", former);
+		key = xprintf("%s\n%s %zu", former, of, count[i]);
 		xfree(former);
+		xfree(of);
 	}
 	return key;
 }
 
-static enum st check_length(struct desk *d, const char *path, struct err *e)
+static enum st check_length(
+	struct desk *d, const char *path, struct fs_id *id, const struct sink *s, struct err *e)
 {
-	struct tok_ids ids = { 0 };
-	enum st st = desk_tokens(d, path, DESK_CALIB_LEN, &ids, e);
+	size_t have;
+	enum st st = desk_name_file(d, path, DESK_CALIB_LEN, id, &have, s, e);
 
-	if (!st && ids.n < DESK_CALIB_LEN)
+	if (!st && have < DESK_CALIB_LEN)
 		st = err_set(e, ST_INVALID,
-			"%s has %zu tokens; a source among several needs at least %d", path, ids.n,
+			"%s has %zu tokens; a source among several needs at least %d", path, have,
 			DESK_CALIB_LEN);
-	tok_ids_release(&ids);
 	return st;
 }
 
@@ -381,20 +373,24 @@ enum st desk_set_sources(struct desk *d, const struct sources *src, size_t token
 	const struct sink *s, struct err *e)
 {
 	struct sources mine;
+	struct fs_id id[SOURCES_MAX] = { { 0 } };
 	enum st st = ST_OK, formats;
 
 	if (src->n < 2)
 		return desk_set_text(d, src->n ? src->at[0].path : NULL, tokens, s, e);
 	for (size_t i = 0; i < src->n && !st; i++) /* refused before anything is given up for it */
 		if (src->at[i].path)
-			st = check_length(d, src->at[i].path, e);
+			st = check_length(d, src->at[i].path, &id[i], s, e);
 	if (st)
 		return st;
 	mine = sources_copy(src);
-	desk_begin_text(d, NULL, tokens);
+	desk_begin_text(d, NULL, NULL, tokens);
 	token_text_release(&d->scan_text);
 	d->text_hash[0] = '\0';
 	d->sources = mine;
+	for (size_t i = 0; i < SOURCES_MAX; i++)
+		d->source[i].id = id[i];
+	desk_name_calib(d);
 	name_mix(d);
 	if (text_is_ready(d))
 		st = desk_scan_text(d, s, e);

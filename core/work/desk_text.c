@@ -1,5 +1,6 @@
 /* desk_text.c - the texts a desk scans, calibrates and measures on. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
@@ -10,7 +11,7 @@
 #include "core/text/corpus.h"
 #include "core/work/desk_private.h"
 
-enum { TEXT_MAX = 1 << 30 };
+enum { TEXT_MAX = 1 << 30, PIECE = 1 << 20 };
 
 /* Is this to be said of the file?  Once a file it is. */
 static bool first_time(struct desk *d, const char *what, const char *path)
@@ -26,51 +27,112 @@ static bool first_time(struct desk *d, const char *what, const char *path)
 	return first;
 }
 
-static void tell_oddities(struct desk *d, const char *path, const char *s, size_t n)
+/* Where a text is first not UTF-8 and where it first has what no token is for; n: nowhere. */
+static enum st odd_bytes(const struct desk *d, const char *text, size_t n, size_t *bad, size_t *lost,
+	const struct sink *s, struct err *e)
+{
+	*bad = *lost = n;
+	for (size_t at = 0, len; at < n && (*bad == n || *lost == n); at += len) {
+		size_t b, l;
+
+		if (sink_poll(s))
+			return err_set(e, ST_CANCELLED, "stopped");
+		len = n - at < PIECE ? n - at : PIECE;
+		b = utf8_first_bad(text + at, len);
+		l = tokenizer_first_lost(d->tok, text + at, len);
+		if (*lost == n && l < len)
+			*lost = at + l;
+		if (b && len - b <= 3 && at + len < n)
+			len = b; /* a character that the piece cut */
+		else if (*bad == n && b < len)
+			*bad = at + b;
+	}
+	return ST_OK;
+}
+
+static enum st tell_oddities(struct desk *d, const char *path, const char *text, size_t n,
+	const struct sink *s, struct err *e)
 {
 	size_t bad, lost;
+	enum st st = odd_bytes(d, text, n, &bad, &lost, s, e);
 
-	if (!first_time(d, "bytes", path))
-		return;
-	bad = utf8_first_bad(s, n);
-	lost = tokenizer_first_lost(d->tok, s, n);
-	if (bad < n)
+	if (!st && bad < n && first_time(d, "bytes", path))
 		log_at(LOG_WARN, "text", "%s is not UTF-8 from byte %zu on; taken as bytes", path,
 			bad);
-	if (lost < n)
+	if (!st && lost < n && first_time(d, "lost", path))
 		log_at(LOG_WARN, "text",
 			"%s: the model's vocabulary has no token for byte %zu and others like it; "
 			"they are left out",
 			path, lost);
+	return st;
 }
 
-enum st desk_tokens(
-	struct desk *d, const char *path, size_t limit, struct tok_ids *ids, struct err *e)
+/* A text of the desk's as it was when it was named; NULL: none of them. */
+static const struct fs_id *named(const struct desk *d, const char *path)
 {
-	char *bytes;
-	size_t n, cut;
-	enum st st;
+	if (d->text_path && !strcmp(d->text_path, path))
+		return &d->text_id;
+	for (size_t i = 0; i < d->sources.n; i++)
+		if (d->sources.at[i].path && !strcmp(d->sources.at[i].path, path))
+			return &d->source[i].id;
+	return NULL;
+}
+
+/* was NULL: whatever file it is.  is may be NULL. */
+static enum st read_tokens(struct desk *d, const char *path, const struct fs_id *was,
+	struct fs_id *is, size_t limit, struct tok_ids *ids, const struct sink *s, struct err *e)
+{
+	/* No token is longer than 1 KiB, so much of a long file needs no reading. */
+	size_t want = limit < TEXT_MAX / 64 ? limit * 64 : 0;
+	bool more = true;
+	enum st st = ST_OK;
 
 	if (!d->tok)
 		return err_set(e, d->tok_err.st, "%s", d->tok_err.msg);
-	st = corpus_read(path, TEXT_MAX, &bytes, &n, e);
-	if (st)
-		return st;
-	tell_oddities(d, path, bytes, n);
-	/* No token is longer than 1 KiB, so much of a long file needs no reading. */
-	cut = limit && limit < n / 64 ? limit * 64 : n;
-	while (cut < n && ((unsigned char)bytes[cut] & 0xc0) == 0x80)
-		cut++;
-	st = tokenizer_encode_text(d->tok, bytes, cut, ids, e);
-	while (!st && cut < n && ids->n < limit + 16) { /* rare: very long tokens */
-		cut = cut * 2 < n ? cut * 2 : n;
+	for (; !st && more; want *= 2) { /* again: rare, very long tokens */
+		struct corpus c;
+
 		ids->n = 0;
-		st = tokenizer_encode_text(d->tok, bytes, cut, ids, e);
+		st = corpus_read(&c, path, TEXT_MAX, want, s, e);
+		if (st)
+			return st;
+		if (is)
+			*is = c.id;
+		if (was && (!c.still || !fs_id_equal(was, &c.id)))
+			st = err_set(e, ST_INVALID,
+				"%s changed while it was in use; name it again (:text) to scan it "
+				"as it is now",
+				path);
+		if (!st)
+			st = tell_oddities(d, path, c.text, c.n, s, e);
+		if (!st) {
+			st = tokenizer_encode_text(d->tok, c.text, c.n, ids, e);
+			if (st)
+				st = err_at(e, st, "%s", path);
+		}
+		more = !c.whole && ids->n < limit + 16;
+		big_free(c.text);
 	}
-	big_free(bytes);
 	if (!st && limit && ids->n > limit)
 		ids->n = limit;
-	return st ? err_at(e, st, "%s", path) : ST_OK;
+	return st;
+}
+
+enum st desk_tokens(struct desk *d, const char *path, size_t limit, struct tok_ids *ids,
+	const struct sink *s, struct err *e)
+{
+	return read_tokens(d, path, named(d, path), NULL, limit, ids, s, e);
+}
+
+enum st desk_name_file(struct desk *d, const char *path, size_t tokens, struct fs_id *id,
+	size_t *have, const struct sink *s, struct err *e)
+{
+	struct tok_ids ids = { 0 };
+	enum st st = read_tokens(d, path, NULL, id, tokens, &ids, s, e);
+
+	*have = ids.n;
+	tok_ids_release(&ids);
+	return st;
 }
 
 size_t desk_start(const struct desk *d, int32_t start[8])
@@ -136,14 +198,14 @@ enum st desk_self_text(struct desk *d, uint64_t seed, size_t n_seq, size_t len,
 
 /* n_seq sequences of len ids of the file, `skip` ids in; fewer when the file is short. */
 enum st desk_file_text(struct desk *d, const char *path, size_t skip, size_t n_seq, size_t len,
-	struct token_text *t, struct err *e)
+	struct token_text *t, const struct sink *s, struct err *e)
 {
 	struct tok_ids ids = { 0 };
 	enum st st;
 	size_t have;
 
 	token_text_release(t);
-	st = desk_tokens(d, path, skip + n_seq * len, &ids, e);
+	st = desk_tokens(d, path, skip + n_seq * len, &ids, s, e);
 	if (st) {
 		tok_ids_release(&ids);
 		return st;
@@ -158,9 +220,10 @@ enum st desk_file_text(struct desk *d, const char *path, size_t skip, size_t n_s
 		have = ids.n - skip;
 	}
 	if (have < 2) {
+		have = ids.n;
 		tok_ids_release(&ids);
 		return err_set(
-			e, ST_INVALID, "%s has %zu tokens; a scan needs at least 2", path, ids.n);
+			e, ST_INVALID, "%s has %zu tokens; a scan needs at least 2", path, have);
 	}
 	t->len = have < len ? have : len;
 	t->n_seq = have / t->len < n_seq ? have / t->len : n_seq;
@@ -187,7 +250,7 @@ enum st desk_scan_text_of(
 	if (!path)
 		return desk_self_text(d, SEED_SCAN, desk_scan_seqs(d), DESK_SCAN_LEN, t, s, e);
 	return desk_file_text(d, path, 0, desk_scan_part(d) / DESK_FILE_LEN,
-		d->scan_tokens < DESK_FILE_LEN ? d->scan_tokens : DESK_FILE_LEN, t, e);
+		d->scan_tokens < DESK_FILE_LEN ? d->scan_tokens : DESK_FILE_LEN, t, s, e);
 }
 
 enum st desk_scan_text(struct desk *d, const struct sink *s, struct err *e)
@@ -219,7 +282,7 @@ enum st desk_calib_text(struct desk *d, size_t n_seq, const struct sink *s, stru
 	if (d->calib_text.n_seq)
 		return ST_OK;
 	return desk_file_text(
-		d, d->text_path, desk_scan_part(d), n_seq, DESK_CALIB_LEN, &d->calib_text, e);
+		d, d->text_path, desk_scan_part(d), n_seq, DESK_CALIB_LEN, &d->calib_text, s, e);
 }
 
 enum st desk_measure_text(
@@ -232,7 +295,7 @@ enum st desk_measure_text(
 	if (!d->text_path)
 		return desk_self_text(d, SEED_MEASURE, n_seq, DESK_CALIB_LEN, t, s, e);
 	return desk_file_text(d, d->text_path, desk_scan_part(d) + DESK_CALIB_SEQS * DESK_CALIB_LEN,
-		n_seq, DESK_CALIB_LEN, t, e);
+		n_seq, DESK_CALIB_LEN, t, s, e);
 }
 
 enum st desk_more_text_of(struct desk *d, const char *path, size_t tokens, struct token_text *t,
@@ -248,42 +311,70 @@ enum st desk_more_text_of(struct desk *d, const char *path, size_t tokens, struc
 	if (!path)
 		return desk_self_text(d, SEED_SCAN, (tokens + DESK_SCAN_LEN - 1) / DESK_SCAN_LEN,
 			DESK_SCAN_LEN, t, s, e);
-	st = desk_tokens(d, path, behind + tokens, &ids, e);
+	st = desk_tokens(d, path, behind + tokens, &ids, s, e);
 	have = ids.n;
 	tok_ids_release(&ids);
 	if (st || have < behind + tokens)
 		return st;
-	return desk_file_text(d, path, behind, tokens / DESK_FILE_LEN, DESK_FILE_LEN, t, e);
+	return desk_file_text(d, path, behind, tokens / DESK_FILE_LEN, DESK_FILE_LEN, t, s, e);
+}
+
+/* One text to calibrate on: a file as it was when it was named, or what the model writes. */
+char *desk_calib_source(const struct desk *d, const char *path, const struct fs_id *id)
+{
+	if (!path)
+		return xprintf("self %d", SEED_CALIB);
+	return xprintf("%s %llu %lld %zu", path, (unsigned long long)id->size,
+		(long long)id->mtime_ns, desk_scan_part(d));
 }
 
 /* Calibrated variants depend on the quantizers, on where the text begins and on the text. */
 void desk_best_key(const struct desk *d, char out[16])
 {
-	char hex[65], plain[12], best[12], *s;
-	struct fs_id id = { 0 };
+	char hex[65], plain[12], best[12], *s, *of;
 
 	desk_by(quantizer_find(quantizer_data_free), plain);
 	desk_by(quantizer_find(quantizer_calibrated), best);
-	if (desk_many_texts(d)) {
-		char *mix = desk_texts_key(d);
-
-		s = xprintf("%s %s %s", plain, best, mix);
-		xfree(mix);
-	} else if (!d->text_path) {
-		s = xprintf("%s %s self %d", plain, best, SEED_CALIB);
-	} else if (!fs_identify(d->text_path, &id, NULL)) {
-		s = xprintf("%s %s %s %llu %lld %zu", plain, best, d->text_path,
-			(unsigned long long)id.size, (long long)id.mtime_ns, desk_scan_part(d));
-	} else {
-		s = xprintf("%s %s none", plain, best);
-	}
+	of = desk_many_texts(d) ? desk_texts_key(d)
+				: desk_calib_source(d, d->text_path, &d->text_id);
+	s = xprintf("%s %s %s", plain, best, of);
 	sha256_of(s, strlen(s), hex);
+	xfree(of);
 	xfree(s);
 	snprintf(out, 16, "best-%.8s", hex);
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* In whatever order and with whatever weights: cells hold under other weights, too. */
+void desk_name_calib(struct desk *d)
+{
+	size_t n = desk_many_texts(d) ? d->sources.n : 1;
+	char *of[SOURCES_MAX], hex[65], *all = xstrdup("");
+
+	for (size_t i = 0; i < n; i++)
+		of[i] = desk_many_texts(d)
+				? desk_calib_source(d, d->sources.at[i].path, &d->source[i].id)
+				: desk_calib_source(d, d->text_path, &d->text_id);
+	qsort(of, n, sizeof *of, by_text);
+	for (size_t i = 0; i < n; i++) {
+		char *former = all;
+
+		all = xprintf("%s%s\n", former, of[i]);
+		xfree(former);
+		xfree(of[i]);
+	}
+	sha256_of(all, strlen(all), hex);
+	xfree(all);
+	snprintf(d->calib_id, sizeof d->calib_id, "%.8s", hex);
+}
+
 /* The text's own name for people, and what the cache has of it. */
-void desk_begin_text(struct desk *d, const char *path, size_t tokens)
+void desk_begin_text(
+	struct desk *d, const char *path, const struct fs_id *id, size_t tokens)
 {
 	const char *slash = path ? strrchr(path, '/') : NULL, *name = slash ? slash + 1 : path;
 	char *copy = path ? xstrdup(path) : NULL; /* path may be the former one */
@@ -300,7 +391,9 @@ void desk_begin_text(struct desk *d, const char *path, size_t tokens)
 		snprintf(d->text_name, sizeof d->text_name, "self-sampled, seed %d", SEED_SCAN);
 	xfree(d->text_path);
 	d->text_path = copy;
+	d->text_id = id ? *id : (struct fs_id){ 0 };
 	desk_forget_sources(d);
+	desk_name_calib(d);
 	if (!path && cache_get_text(d->cache, SEED_SCAN, desk_scan_seqs(d), DESK_SCAN_LEN,
 			     &d->scan_text)) {
 		d->scan_text.n_seq = desk_scan_seqs(d);
@@ -311,19 +404,18 @@ void desk_begin_text(struct desk *d, const char *path, size_t tokens)
 enum st desk_set_text(struct desk *d, const char *path, size_t tokens, const struct sink *s,
 	struct err *e)
 {
-	struct tok_ids ids = { 0 };
+	struct fs_id id = { 0 };
 	enum st st = ST_OK, formats;
+	size_t have = 2;
 
-	if (path) { /* refused before anything is given up for it */
-		st = desk_tokens(d, path, 2, &ids, e);
-		if (!st && ids.n < 2)
-			st = err_set(e, ST_INVALID, "%s has %zu tokens; a scan needs at least 2",
-				path, ids.n);
-		tok_ids_release(&ids);
-	}
+	if (path) /* refused before anything is given up for it */
+		st = desk_name_file(d, path, 2, &id, &have, s, e);
+	if (!st && have < 2)
+		st = err_set(
+			e, ST_INVALID, "%s has %zu tokens; a scan needs at least 2", path, have);
 	if (st)
 		return st;
-	desk_begin_text(d, path, tokens);
+	desk_begin_text(d, path, &id, tokens);
 	if (path)
 		st = desk_scan_text(d, s, e);
 	formats = desk_set_formats(d, d->formats, s, st ? NULL : e); /* cells of this text, or none */

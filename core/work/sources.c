@@ -40,6 +40,16 @@ enum st source_check(const char *what, const char *path, struct err *e)
 		path);
 }
 
+/* Do the first n letters of it name one? */
+static bool is_file(const char *word, size_t n)
+{
+	char *name = xstrndup(word, n);
+	bool is = fs_is_file(name);
+
+	xfree(name);
+	return is;
+}
+
 static enum st take(
 	struct source *to, const char *word, bool alone, const char *what, struct err *e)
 {
@@ -47,9 +57,14 @@ static enum st take(
 	size_t n = strlen(word);
 
 	*to = (struct source){ .weight = 1 };
+	if (!n)
+		return err_set(e, ST_INVALID, "%s: the name is empty; expected a file or self", what);
 	if (strcmp(word, self) && eq && !fs_is_file(word)) {
 		n = (size_t)(eq - word);
 		if (!is_number(eq + 1, &to->weight)) {
+			if (alone && is_file(word, n))
+				return err_set(e, ST_INVALID, "%s %s: \"%s\" is no weight", what,
+					word, eq + 1);
 			if (!alone)
 				return err_set(e, ST_INVALID,
 					"%s %s: there is no such file, and \"%s\" is no weight",
@@ -63,8 +78,8 @@ static enum st take(
 		}
 	}
 	if (!n)
-		return err_set(e, ST_INVALID, "%s: expected a file or self before %s", what,
-			*word ? word : "its weight");
+		return err_set(
+			e, ST_INVALID, "%s: expected a file or self before %s", what, word);
 	if (n != sizeof self - 1 || memcmp(word, self, n))
 		to->path = xstrndup(word, n);
 	/* One that is not there is told by who reads it. */
