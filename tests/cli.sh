@@ -206,7 +206,6 @@ fails 1 'there is no folder' search --demo --bpw 3.6 --refine -o /nosuch/dir/x.j
 fails 1 'is a folder' search --demo --bpw 3.6 --refine -o .
 fails 2 'the least number is 2' scan --demo --tokens 1
 fails 2 'the name is empty' scan --demo --text ''
-fails 1 'is a folder without a layout.json' layout show .
 fails 1 'is not a regular file' layout show /dev/null
 works search --demo --bpw 3.6 -o layout.json --json
 holds json object asked_bpw stored_bpw nominal_bpw bytes file_bytes predicted_kl predicted_se source text
@@ -229,7 +228,7 @@ holds "and that alone" lacks '±'
 fails 2 'usage: bitdial layout' layout
 fails 2 'usage: bitdial layout' layout hide layout.json
 fails 1 'no such file and no such run' layout show nosuch
-fails 1 'no such file and no such run' layout show folder
+fails 1 'is a folder without a layout.json' layout show folder
 fails 1 'text: byte' layout show text
 fails 1 'empty' layout show empty
 works layout show layout.json
@@ -300,12 +299,14 @@ last='chat | true' checks=$((checks + 1))
 { "$bitdial" chat --demo --prompt x --max-tokens 2000 2> err; echo $? > rc; } | true
 holds "quiet" [ "$(cat rc) $(wc -c < err)" = '0 0' ]
 fails 1 '/dev/full' search --demo --bpw 3.6 -o /dev/full
-fails 1 'cannot write folder' search --demo --bpw 3.6 -o folder
+fails 1 'folder is a folder' search --demo --bpw 3.6 -o folder
 fails 1 '/nosuch/l.json' search --demo --bpw 3.6 -o /nosuch/l.json
 cp layout.json kept.json
 last='search -o with no room' checks=$((checks + 1))
-{ (ulimit -f 0; exec "$bitdial" search demo.gguf --bpw 3.6 --read-only -o kept.json) 2>&1; echo $? > rc; } | cat > err
+{ (ulimit -f 0; exec "$bitdial" search demo.gguf --bpw 3.6 --read-only -o kept.json) 2>&1; echo $? > rc; } | cat > both
 rc=$(cat rc)
+grep '^bitdial: ' both > err
+holds "the result is printed all the same" has '^stored' both
 says 1 'kept.json'
 holds "the former file stands" cmp -s layout.json kept.json
 last='export with no room' checks=$((checks + 1))

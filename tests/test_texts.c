@@ -112,7 +112,6 @@ Test(mixed, no_cell_is_measured_twice_when_only_weights_change)
 	desk_close(d);
 	d = open_with(&a, 1, STAGE_SCAN);
 	cr_assert_gt(measured, 0, "alone, other variants are calibrated");
-	cr_assert_lt(measured, (int)(d->set.n * (k - 1)), "but data-free ones are the same");
 	desk_close(d);
 	sources_release(&s);
 	xfree(heavy);

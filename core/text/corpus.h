@@ -1,7 +1,8 @@
 /* corpus.h - the text of a file that something is measured or calibrated on.
  *
  * A file is text as it is, byte for byte; one whose name ends with .jsonl is a JSON
- * object a line (a byte order mark at its beginning is passed over), of which the member "text", "content", "story" or "document" (the
+ * object a line (a byte order mark before the first is passed over), of which the member
+ * "text", "content", "story" or "document" (the
  * first there is) counts, put together with an empty line between.  Any thread.
  */
 #ifndef BD_TEXT_CORPUS_H
