@@ -225,7 +225,11 @@ void publish_cells(struct session *s, bool now)
 
 void publish_points(struct session *s)
 {
-	dial_points(s->dial, s->desk->point, s->desk->n_points);
+	struct desk *d = s->desk;
+
+	for (size_t i = 0; i < d->n_points; i++)
+		d->point[i].estimated = desk_estimated(d, d->point[i].choice);
+	dial_points(s->dial, d->point, d->n_points);
 }
 
 void publish_ab(struct session *s, bool now)
