@@ -226,6 +226,10 @@ void dial_publish_front(struct dial *d)
 	for (size_t i = 0; i < n; i++)
 		s->kl[i] = dial_predicted(d, s->kl[i], 0, NULL);
 	memcpy(s->point, d->point, d->n_points * sizeof *s->point);
+	/* Of its own layout: the curve may be of rules that it does not keep to. */
+	for (size_t i = 0; i < d->n_points; i++)
+		s->point[i].missed |=
+			dial_missed(d, d->point_choice[i], d->point[i].kl, d->point[i].se);
 	s->least = front_least(f);
 	s->most = front_most(f);
 	s->least_bpw = dial_bpw_of(d, s->least);
