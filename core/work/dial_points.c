@@ -107,7 +107,10 @@ void dial_publish_measured(const struct dial *d, struct snap_answer *s)
 	size_t own = own_point(d), better;
 	double kl = s->in_nats ? s->kl : (double)NAN, se = s->se;
 
-	s->measured_kl = s->measured_se = (double)NAN;
+	s->measured_kl = s->measured_se = s->a_measured_kl = (double)NAN;
+	for (size_t i = 0; d->mark && i < d->n_points; i++)
+		if (!memcmp(d->point_choice[i], d->mark, d->m->n))
+			s->a_measured_kl = d->point[i].kl;
 	if (own < d->n_points) {
 		kl = s->measured_kl = d->point[own].kl;
 		se = s->measured_se = d->point[own].se;
