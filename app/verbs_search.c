@@ -60,6 +60,26 @@ static double sum_of(const struct desk *d, const struct layout *l)
 	return sum;
 }
 
+/* Where there is nothing left to buy: more bits than that bring nothing. */
+static void print_most(const struct args *a, const struct desk *d, const struct layout *l)
+{
+	bool keep = d->keep < d->set.k, most = true;
+	double bpw = layout_stored_bpw(l);
+
+	for (size_t i = 0; i < l->n; i++)
+		most &= l->choice[i] == (keep ? d->keep : d->set.k - 1);
+	if (!most || a->bpw <= bpw + 0.005)
+		return;
+	if (keep)
+		printf("most       every linear is as in the file: more bits than its %.2f bring "
+		       "nothing\n",
+			bpw);
+	else
+		printf("most       every linear is in the dial's widest format: more than %.2f "
+		       "bits takes others (--formats)\n",
+			bpw);
+}
+
 static void search_result(const struct args *a, const struct desk *d, const struct layout *l,
 	const char *source, const struct desk_refined *r)
 {
@@ -92,6 +112,7 @@ static void search_result(const struct args *a, const struct desk *d, const stru
 	}
 	printf("stored     %.4f bpw (asked %.4g)   nominal %.4f   %s\n", layout_stored_bpw(l),
 		a->bpw, layout_nominal_bpw(l, d->m), text_bytes(l->bytes, bytes));
+	print_most(a, d, l);
 	printf("file       %s\n", text_bytes(layout_file_bytes(l, d->m), bytes));
 	if (a->refine)
 		print_refined(d, r);

@@ -220,6 +220,8 @@ for g in uniform ends random:3; do
 	holds "not over the budget" is "$(field stored_bpw) <= 3.6"
 done
 
+works search --demo --bpw 9
+holds "more than all is said" has 'as in the file: more bits than its 8.50 bring nothing$'
 works search --demo --bpw 8.5 --refine
 holds "nothing to swap is a sentence" has '^refined    nothing to exchange: every linear is as in the file$'
 holds "and that alone" lacks '±'

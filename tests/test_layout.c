@@ -55,7 +55,8 @@ Test(layout, sizes_add_up)
 
 		bytes += l.choice[i] == 2 ? w->file_bytes : format_bytes(f, w->rows, w->cols);
 		nominal += l.choice[i] == 2
-				   ? (double)w->file_bytes * 8
+				   ? (w->ref.bits + 4.0 / (double)w->ref.group) *
+					     (double)(w->rows * w->cols)
 				   : (f.bits + 4.0 / (double)f.group) * (double)(w->rows * w->cols);
 		kept += w->file_bytes;
 		weights += w->rows * w->cols;

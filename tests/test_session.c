@@ -248,6 +248,7 @@ Test(session, formats_asked_for_while_it_opens_are_taken)
 Test(session, a_stopped_scan_ends_and_goes_on_when_asked)
 {
 	size_t kept;
+	int began;
 
 	begin((struct session_options){ .auto_scan = true, .scan_tokens = 512 });
 	ok(session_open(s, work_demo(1), &e));
@@ -258,6 +259,15 @@ Test(session, a_stopped_scan_ends_and_goes_on_when_asked)
 	cr_assert_lt(w.map->scanned, w.map->wanted);
 	kept = w.map->fast;
 	cr_assert_gt(kept, 4);
+	began = w.began;
+	for (int i = 0; i < 4; i++) { /* longer than a layout has to rest */
+		const struct timespec pause = { 0, 300000000 };
+
+		nanosleep(&pause, NULL);
+		session_tick(s);
+		settle();
+	}
+	cr_assert_eq(w.began, began, "nothing begins by itself after a stop");
 	ok(session_scan(s, &e));
 	cr_assert_neq(session_scan(s, &e), ST_OK, "one is running");
 	settle();

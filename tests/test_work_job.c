@@ -105,6 +105,35 @@ Test(work_job, higher_lanes_run_at_the_polls_of_lower_ones)
 	jobs_free(q);
 }
 
+/* Stops itself before it polls, with a higher job waiting. */
+static enum st work_late(struct job *j, struct err *e)
+{
+	(void)e;
+	mark('l');
+	atomic_store(&entered, true);
+	while (!atomic_load(&go))
+		nap();
+	while (!job_poll(j))
+		nap();
+	mark('L');
+	return ST_CANCELLED;
+}
+
+Test(work_job, a_stopped_job_ends_before_what_waits_above_it)
+{
+	static const struct job_class late = { "late", NULL, LANE_SCAN, work_late, done };
+	struct jobs *q = jobs_new(NULL);
+	uint32_t id = jobs_submit(q, &late, NULL, NULL);
+
+	wait_entered();
+	jobs_submit(q, &chat, NULL, NULL);
+	jobs_stop(q, id);
+	atomic_store(&go, true);
+	drain_all(q);
+	cr_assert_str_eq(trace, "lLc", "%s", trace);
+	jobs_free(q);
+}
+
 Test(work_job, a_lower_or_equal_lane_waits)
 {
 	struct jobs *q = jobs_new(NULL);

@@ -1,6 +1,7 @@
 /* test_work_mix.c - channel-mixes on a desk and on the dial: estimated, chosen, measured. */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -326,5 +327,92 @@ Test(work_mix, a_mix_without_its_ends_is_refused_and_the_dial_stays)
 	cr_assert_eq(desk_set_formats(d, "int4g128:3+int2g64,keep", NULL, &e), ST_INVALID);
 	cr_assert(strstr(e.msg, "int2g64 and int4g128"), "%s", e.msg);
 	cr_assert_eq(d->set.k, k);
+	desk_close(d);
+}
+
+/* Is there a point of these bytes and KL? */
+static bool has_point(const struct desk *d, uint64_t bytes, double kl)
+{
+	for (size_t i = 0; i < d->n_points; i++)
+		if (d->point[i].bytes == bytes && fabs(d->point[i].kl - kl) < 1e-8)
+			return true;
+	return false;
+}
+
+Test(work_mix, a_layout_without_mixes_is_measured_for_both_dials)
+{
+	struct desk *d = work_desk(work_demo(1), "int2g64,int4g64,keep", NULL);
+	uint8_t *choice = xarray(d->set.n + 1, 1);
+	struct eval_result plain, mixed;
+	struct err e = { 0 };
+	uint64_t bytes[2];
+	size_t n, wide = 0;
+
+	cr_assert_eq(desk_prepare(d, STAGE_ENDS, NULL, &e), ST_OK, "%s", e.msg);
+	n = d->n_points;
+	cr_assert_gt(n, 0);
+	memset(choice, 1, d->set.n);
+	cr_assert_eq(desk_measure(d, choice, 1024, "measured", &plain, NULL, &e), ST_OK);
+	bytes[0] = desk_point_of(d, choice)->bytes;
+	desk_close(d);
+
+	d = work_desk(work_demo(1), "int2g64,int4g64,keep", NULL);
+	cr_assert_eq(desk_set_dial(d, "int2g64,int4g64,keep", true, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(d->n_points, n + 1, "%zu of %zu", d->n_points, n + 1);
+	cr_expect(has_point(d, bytes[0], plain.kl));
+	memset(choice, 8, d->set.n); /* int4g64, as this dial counts */
+	cr_assert_not_null(desk_point_of(d, choice));
+	choice[0] = 9;
+	cr_assert_eq(desk_measure(d, choice, 1024, "measured", &mixed, NULL, &e), ST_OK);
+	bytes[1] = desk_point_of(d, choice)->bytes;
+	while (!d->useful[wide * d->set.k + 4])
+		wide++;
+	choice[wide] = 4; /* a mix */
+	cr_assert_eq(desk_measure(d, choice, 1024, "measured", &plain, NULL, &e), ST_OK, "%s",
+		e.msg);
+	cr_assert_eq(d->n_points, n + 3);
+	cr_assert_eq(desk_set_dial(d, "int2g64,int4g64,keep", false, NULL, &e), ST_OK);
+	cr_assert_eq(d->n_points, n + 2, "all but the one with a mix");
+	cr_expect(has_point(d, bytes[1], mixed.kl));
+	memset(choice, 1, d->set.n);
+	choice[0] = 2;
+	cr_expect_not_null(desk_point_of(d, choice));
+	cr_assert_eq(desk_set_dial(d, "int2g64,int4g64,keep", true, NULL, &e), ST_OK);
+	cr_assert_eq(d->n_points, n + 3);
+	xfree(choice);
+	desk_close(d);
+}
+
+Test(work_mix, more_options_are_never_predicted_worse)
+{
+	static const char *const at[] = { "2.7", "3.2", "3.6", "4.1", "4.6", "5" };
+	enum { AT = sizeof at / sizeof at[0] };
+	struct desk *d = work_desk(work_demo(1), NULL, NULL);
+	double plain[AT], kl, se;
+	struct layout l = { 0 };
+	const char *source;
+	struct err e = { 0 };
+
+	cr_assert_eq(desk_prepare(d, STAGE_ENDS, NULL, &e), ST_OK, "%s", e.msg);
+	for (size_t i = 0; i < AT; i++) {
+		cr_assert_eq(desk_layout(d, at[i], &l, &source, NULL, &e), ST_OK, "%s", e.msg);
+		plain[i] = l.predicted_kl;
+		layout_release(&l);
+	}
+	cr_assert_eq(desk_set_dial(d, NULL, true, NULL, &e), ST_OK, "%s", e.msg);
+	for (size_t i = 0; i < AT; i++) {
+		double bits = strtod(at[i], NULL);
+
+		cr_assert_eq(desk_layout(d, at[i], &l, &source, NULL, &e), ST_OK, "%s", e.msg);
+		cr_expect_leq(l.predicted_kl, plain[i] * (1 + 1e-6), "%s bpw: %g, without %g",
+			at[i], l.predicted_kl, plain[i]);
+		cr_assert_eq(desk_layer_price(d, l.bytes, &kl, &se, &e), ST_OK);
+		cr_expect_geq(kl * (1 + 1e-6), l.predicted_kl, "%s bpw", at[i]);
+		cr_assert_eq(desk_layer_price(d, (uint64_t)(bits * (double)d->m->weights / 8 + 1e-3),
+				     &kl, &se, &e),
+			ST_OK);
+		cr_expect_float_eq(kl, plain[i], 1e-6 * plain[i], "%s bpw: %g and %g", at[i], kl, plain[i]);
+		layout_release(&l);
+	}
 	desk_close(d);
 }

@@ -57,6 +57,25 @@ Test(work_predict, it_goes_through_a_measured_layout_and_leans_on_it_nearby)
 	cr_assert_not(front->point[1].missed, "after that one it was not");
 }
 
+Test(work_predict, rules_raise_the_curve_and_leave_points_as_predicted)
+{
+	size_t matched;
+	struct err e;
+
+	measure(4, 1, 0.01);
+	measure(5, 1, 0.01);
+	cr_assert_not(front->point[0].missed);
+	cr_assert_eq(dial_pin(dial, "layers.0.*", 0, &matched, &e), ST_OK, "%s", e.msg);
+	read_all();
+	cr_assert_not(front->point[0].missed);
+	cr_assert_not(front->point[1].missed);
+	for (size_t i = 0; i < NK; i++) /* other damages: the sums are no longer what they were */
+		damage[i] *= i / K < N / 2 ? 3 : 1.0 / 3;
+	cr_assert_eq(dial_damage(dial, damage, se, true, &e), ST_OK);
+	read_all();
+	cr_assert_eq(front->n_points, 2);
+}
+
 Test(work_predict, other_damages_keep_the_points_and_move_the_sums)
 {
 	double sum = measure(4, 2, 0.001), kl = last->kl;

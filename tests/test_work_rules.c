@@ -186,6 +186,65 @@ Test(work_rules, the_price_is_the_damage_with_less_that_without_at_the_same_byte
 	cr_assert_float_eq(p.with - p.without, with - without, 1e-12);
 }
 
+Test(work_rules, what_a_rule_is_said_to_cost_stands_when_the_exact_answer_comes)
+{
+	struct dial_price p;
+	struct err e;
+	size_t n;
+
+	for (double bpw = 2.8; bpw < 7; bpw += 0.37) {
+		budget(bpw);
+		cr_assert_eq(dial_pin(dial, "layers.0.gate", 0, &n, &e), ST_OK);
+		read_all();
+		p = price("layers.0.gate", PRICE_PINS);
+		exact();
+		cr_expect_float_eq(last->rules_kl, p.with - p.without, 1e-12, "%g bpw", bpw);
+		cr_expect_float_eq(last->price[4], last->rules_kl,
+			1e-6 * (1 + last->rules_kl), "the only rule: %g, %g",
+			(double)last->price[4], last->rules_kl);
+		cr_assert_eq(dial_pin(dial, "layers.0.gate", -1, &n, &e), ST_OK);
+		read_all();
+	}
+}
+
+Test(work_rules, freeing_counts_what_had_a_rule)
+{
+	struct err e;
+	size_t n;
+
+	budget(4);
+	cr_assert_eq(dial_pin(dial, "layers.0.*", -1, &n, &e), ST_OK);
+	cr_assert_eq(n, 0);
+	cr_assert_eq(dial_pin(dial, "layers.0.q", 0, &n, &e), ST_OK);
+	cr_assert_eq(n, 1);
+	cr_assert_eq(dial_pin(dial, "*", -1, &n, &e), ST_OK);
+	cr_assert_eq(n, 1, "%zu freed", n);
+	cr_assert_eq(dial_floor(dial, "layers.1.*", 1, &n, &e), ST_OK);
+	cr_assert_eq(n, 7);
+	cr_assert_eq(dial_floor(dial, "*", 0, &n, &e), ST_OK);
+	cr_assert_eq(n, 7, "%zu floors", n);
+	cr_assert_eq(dial_floor(dial, "*", 0, &n, &e), ST_OK);
+	cr_assert_eq(n, 0);
+	read_all();
+}
+
+Test(work_rules, from_the_mark_is_of_measured_ones_where_both_are)
+{
+	bool marked, of_measured;
+	struct err e;
+
+	budget(3);
+	measured(last->choice, last->bytes, 0.9, 0.01, "measured");
+	cr_assert_eq(dial_mark(dial, MARK_HERE, &marked, &e), ST_OK);
+	budget(5);
+	cr_expect_float_eq(snap_from_mark(last, &of_measured), last->kl - last->a_kl, 1e-12);
+	cr_expect_not(of_measured);
+	measured(last->choice, last->bytes, 0.2, 0.01, "measured");
+	read_all();
+	cr_expect_float_eq(snap_from_mark(last, &of_measured), 0.2 - 0.9, 1e-12);
+	cr_expect(of_measured);
+}
+
 Test(work_rules, each_pin_and_floor_has_its_own_price)
 {
 	struct err e;

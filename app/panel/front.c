@@ -108,12 +108,9 @@ static int mark_of(const struct front_point *p)
 }
 
 /* The sum of single damages does not hold at that point. */
-static bool is_missed(const struct snap_front *f, const struct front_point *p)
+static bool is_missed(const struct front_point *p)
 {
-	double line = predicted_at(f, p->bpw);
-
-	return !strcmp(p->what, "measured") &&
-	       (p->missed || (!isnan(line) && p->se > 0 && fabs(p->kl - line) > 2 * p->se));
+	return !strcmp(p->what, "measured") && p->missed;
 }
 
 /* ---- axes */
@@ -283,7 +280,7 @@ static void draw_points(const struct front_panel *fp, struct canvas *c, const st
 		for (size_t i = 0; i < points_of(f); i++) {
 			const struct front_point *q = &f->point[i];
 
-			enum role r = is_missed(f, q) ? ROLE_WARN : marks[m].role;
+			enum role r = is_missed(q) ? ROLE_WARN : marks[m].role;
 
 			if (mark_of(q) == m && !isnan(q->kl))
 				canvas_text(c, p->x0 + column_of(p, q->bpw), cell_of(p, q->kl), r,
@@ -323,7 +320,7 @@ static void draw_legend(const struct snap_front *f, struct canvas *c, const stru
 		return;
 	for (size_t i = 0; i < points_of(f); i++) {
 		has[mark_of(&f->point[i])] = true;
-		missed |= is_missed(f, &f->point[i]);
+		missed |= is_missed(&f->point[i]);
 	}
 	draw_marks(&in, has);
 	if (missed)

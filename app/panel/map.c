@@ -136,7 +136,7 @@ bool map_change_of(const struct snap_answer *a, struct map_change *c)
 		c->up += d > 0;
 		c->down += d < 0;
 	}
-	c->kl = a->in_nats ? a->kl - a->a_kl : (double)NAN;
+	c->kl = snap_from_mark(a, &c->measured);
 	c->bytes = (int64_t)a->bytes - (int64_t)a->a_bytes;
 	return true;
 }

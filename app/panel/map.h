@@ -49,7 +49,8 @@ const char *map_name(size_t linear, char out[32]); /* "layers.3.v" */
 /* From the mark A to the layout now. */
 struct map_change {
 	size_t up, down; /* linears with more bits, with fewer */
-	double kl;       /* predicted now less predicted there; NAN: not known */
+	double kl;       /* now less there; NAN: not known */
+	bool measured;   /* kl: both are; else both are predicted */
 	int64_t bytes;
 };
 /* false: there is no mark. */

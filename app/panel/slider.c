@@ -166,7 +166,10 @@ static void part_mark(struct parts *p, const struct snap_answer *a)
 		panel_part(p, ROLE_ACCENT, "at A");
 		return;
 	}
-	panel_part(p, ROLE_ACCENT, "to A %.2f: KL %s", a->a_bpw, panel_signed_kl(d.kl, kl));
+	panel_part(p, ROLE_ACCENT, "to A %.2f: KL %s%s", a->a_bpw, panel_signed_kl(d.kl, kl),
+		isnan(a->measured_kl) || isnan(d.kl) ? "" /* all of the line is predicted */
+		: d.measured                         ? " measured"
+						     : " predicted");
 	panel_part(p, ROLE_ACCENT, "%s", panel_signed_mib(d.bytes, mib));
 	panel_part(p, ROLE_ACCENT, "%zu up %zu down", d.up, d.down);
 }
@@ -185,7 +188,8 @@ static void draw_numbers(const struct snap_answer *a, struct canvas *c, int y)
 	part_damage(&p, ROLE_GOOD, "measured", a->measured_kl, a->measured_se);
 	part_mark(&p, a);
 	if (!isnan(a->rules_kl))
-		panel_part(&p, ROLE_TEXT, "rules cost %s", panel_kl(a->rules_kl, mib));
+		panel_part(&p, ROLE_TEXT, "rules cost %s%s", panel_kl(a->rules_kl, mib),
+			isnan(a->measured_kl) ? "" : " predicted");
 	if (!asked_fits(c->w) && is_elsewhere(a))
 		panel_part(&p, ROLE_WARN, "asked %.2f", a->asked_bpw);
 	if (!stored_fits(c->w))

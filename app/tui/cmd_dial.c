@@ -117,7 +117,7 @@ static void price_text(const struct dial_price *p, const char *s, char *out, siz
 		snprintf(out, cap, "cost%s nothing at %.2f bpw", s, p->bpw);
 	else
 		snprintf(out, cap, "cost%s %s %s at %.2f bpw", s, num_kl(cost, kl),
-			p->in_nats ? "nats" : "of first score", p->bpw);
+			p->in_nats ? "nats, predicted," : "of first score", p->bpw);
 }
 
 /* "pin layers.0.* int4g128 costs .0130 nats at 4.00 bpw (7 linears)" */
@@ -170,8 +170,10 @@ enum st cmd_free(struct tui *t, int argc, char **argv, const char *rest, struct 
 		return st;
 	cursor_name(t, name);
 	st = session_free_pin(t->s, argc > 1 ? argv[1] : name, &matched, e);
-	if (!st)
+	if (!st && matched)
 		tui_notice(t, LOG_INFO, "freed %zu", matched);
+	else if (!st)
+		tui_notice(t, LOG_INFO, "nothing of %.60s was pinned", argc > 1 ? argv[1] : name);
 	return st;
 }
 
@@ -195,7 +197,9 @@ enum st cmd_floor(struct tui *t, int argc, char **argv, const char *rest, struct
 		return st;
 	snprintf(line, sizeof line, "floor %.60s %s", argv[1], format);
 	if (!strcmp(format, "any"))
-		tui_notice(t, LOG_INFO, "no floor under %zu", matched);
+		tui_notice(t, LOG_INFO,
+			matched ? "%zu floors of %.60s taken away" : "%zu floors under %.60s",
+			matched, argv[1]);
 	else
 		say_rule(t, line, argv[1], PRICE_FLOORS, matched, "with a floor");
 	return ST_OK;

@@ -111,17 +111,19 @@ static void against_mark(const struct snap_answer *a, char *out, size_t cap)
 	size_t n = strlen(out);
 	uint64_t less;
 	double kl;
+	bool measured;
 	char text[16], bytes[16];
 
 	if (!a || !a->has_a || !memcmp(a->choice, a->a_choice, a->n))
 		return;
-	kl = a->kl - a->a_kl;
+	kl = snap_from_mark(a, &measured);
 	less = a->bytes < a->a_bytes ? a->a_bytes - a->bytes : a->bytes - a->a_bytes;
-	if (a->in_nats && isfinite(kl))
-		n += (size_t)snprintf(
-			out + n, cap - n, "  A %s%s", kl < 0 ? "-" : "+", num_kl(fabs(kl), text));
+	if (isfinite(kl)) /* beside a measured damage it says where it is none itself */
+		n += (size_t)snprintf(out + n, cap - n, "  A %s%s%s", kl < 0 ? "-" : "+",
+			num_kl(fabs(kl), text),
+			!measured && isfinite(a->measured_kl) ? " predicted" : "");
 	if (n < cap)
-		snprintf(out + n, cap - n, "%s%s%s", a->in_nats ? " " : "  A ",
+		snprintf(out + n, cap - n, "%s%s%s", isfinite(kl) ? " " : "  A ",
 			a->bytes < a->a_bytes ? "-" : "+", text_bytes(less, bytes));
 }
 

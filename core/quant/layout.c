@@ -72,16 +72,26 @@ double layout_stored_bpw(const struct layout *l)
 	return l->weights ? (double)l->bytes * 8 / (double)l->weights : 0;
 }
 
+double layout_nominal(const struct model *m, size_t linear, struct format f)
+{
+	const struct mat *w = &m->linear[linear].ref;
+
+	if (!format_is_keep(f))
+		return format_nominal(f);
+	if (w->type == MAT_INT)
+		return format_nominal(format_int(w->bits, w->group));
+	return w->type == MAT_F32 ? 32 : 16;
+}
+
 double layout_nominal_bpw(const struct layout *l, const struct model *m)
 {
 	double sum = 0, weights = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
 		const struct linear *w = &m->linear[i];
-		struct format f = l->format[l->choice[i]];
 		double n = (double)w->rows * (double)w->cols;
 
-		sum += format_is_keep(f) ? (double)w->file_bytes * 8 : n * format_nominal(f);
+		sum += n * layout_nominal(m, i, l->format[l->choice[i]]);
 		weights += n;
 	}
 	return weights > 0 ? sum / weights : 0;

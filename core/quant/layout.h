@@ -35,6 +35,9 @@ void layout_release(struct layout *l);
 void layout_count(struct layout *l, const struct model *m);
 double layout_stored_bpw(const struct layout *l);
 /* Mean of b + 4/g over weights; a kept linear counts with the bits of its type. */
+/* Bits a weight of one linear as a type's name has them, b + 4/g; of `keep` those of its type in
+ * the file. */
+double layout_nominal(const struct model *m, size_t linear, struct format f);
 double layout_nominal_bpw(const struct layout *l, const struct model *m);
 /* The whole file as exported: linears as chosen, everything else as it is. */
 uint64_t layout_file_bytes(const struct layout *l, const struct model *m);

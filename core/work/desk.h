@@ -113,7 +113,7 @@ struct desk {
 	bool data_free[FORMAT_MAX]; /* ... is at least the clip stage's */
 	struct point *point; /* in the order they were measured */
 	size_t n_points;
-	char point_key[17]; /* what they depend on; "": they are not kept */
+	char point_key[17]; /* what those without mixes depend on; "": none are kept */
 	bool points_known;
 	size_t cells_kept;          /* taken from the cache at opening */
 	void (*changed)(void *arg, enum desk_change what);

@@ -148,19 +148,63 @@ void desk_layout_of(
 	layout_count(l, d->m);
 }
 
+/* The best layout of these damages at so many bits a weight. */
+static enum st solve(const struct desk *d, double *damage, double *se, double bpw, uint8_t *choice,
+	struct front_answer *a, const struct sink *s, struct err *e)
+{
+	uint64_t *bytes = xarray(d->set.n * d->set.k, sizeof *bytes), budget;
+	struct front_table *table = NULL;
+	struct front_input in;
+	struct front *f = NULL;
+	enum st st;
+
+	desk_front_input(d, &in, bytes, damage, se);
+	st = front_new(&f, &in, e);
+	budget = bpw > 0 && bpw < 1e3 ? (uint64_t)(bpw * (double)d->m->weights / 8 + 1e-3) : 0;
+	if (!st && bpw >= 1e3)
+		budget = front_most(f);
+	if (!st && budget < front_least(f))
+		st = err_set(e, ST_INVALID,
+			"%.4g stored bits a weight is below the least these formats reach, %.4g",
+			bpw, (double)front_least(f) * 8 / (double)d->m->weights);
+	if (!st)
+		st = front_exact(&table, f, s, e);
+	if (!st)
+		front_table_answer(table, budget, choice, a);
+	front_table_free(table);
+	front_free(f);
+	xfree(bytes);
+	return st;
+}
+
+/* The same with one format a linear in place of what mixes came to, where that is better: their
+ * many sizes make the solver's cells coarser.  Takes the mixes out of damage. */
+static enum st solve_layers(const struct desk *d, double *damage, double *se, double bpw,
+	uint8_t *choice, struct front_answer *a, const struct sink *s, struct err *e)
+{
+	uint8_t *plain = xarray(d->set.n, 1);
+	struct front_answer b;
+	enum st st;
+
+	desk_layers_only(d, damage);
+	st = solve(d, damage, se, bpw, plain, &b, s, e);
+	if (!st && b.damage < a->damage) {
+		memcpy(choice, plain, d->set.n);
+		*a = b;
+	}
+	xfree(plain);
+	return st == ST_CANCELLED ? st : ST_OK; /* none fits: that with mixes does */
+}
+
 /* measured: of the mixes only those that are. */
 static enum st solve_budget(struct desk *d, double bpw, bool measured, struct layout *l,
 	const char **source,
 	const struct sink *s, struct err *e)
 {
 	size_t nk = d->set.n * d->set.k;
-	uint64_t *bytes = xarray(nk, sizeof *bytes), budget;
 	double *damage = xarray(nk, sizeof *damage), *se = xarray(nk, sizeof *se);
 	uint8_t *choice = xarray(d->set.n, 1);
-	struct front_table *table = NULL;
 	struct front_answer a;
-	struct front_input in;
-	struct front *f = NULL;
 	struct predict p;
 	bool known = false, nats = false;
 	enum st st = ST_OK;
@@ -174,33 +218,21 @@ static enum st solve_budget(struct desk *d, double bpw, bool measured, struct la
 		st = desk_mix_shares(d, s, e);
 	if (!st) {
 		nats = desk_damage(d, damage, se, source);
+		desk_prediction(d, damage, &p);
 		if (measured)
 			desk_measured_only(d, damage);
-		desk_front_input(d, &in, bytes, damage, se);
-		st = front_new(&f, &in, e);
+		st = solve(d, damage, se, bpw, choice, &a, s, e);
 	}
-	budget = bpw > 0 && bpw < 1e3 ? (uint64_t)(bpw * (double)d->m->weights / 8 + 1e-3) : 0;
-	if (!st && bpw >= 1e3)
-		budget = front_most(f);
-	if (!st && budget < front_least(f))
-		st = err_set(e, ST_INVALID,
-			"%.4g stored bits a weight is below the least these formats reach, %.4g",
-			bpw, (double)front_least(f) * 8 / (double)d->m->weights);
-	if (!st)
-		st = front_exact(&table, f, s, e);
+	if (!st && desk_mixes(d))
+		st = solve_layers(d, damage, se, bpw, choice, &a, s, e);
 	if (!st) {
-		front_table_answer(table, budget, choice, &a);
 		/* First scores order cells; they are no nats and make no prediction.  That
 		 * keeping everything does no damage needs none. */
 		if (!nats && a.damage > 0)
 			a.damage = a.se = (double)NAN;
-		desk_prediction(d, damage, &p);
 		a.damage = predict_kl(&p, a.damage, a.se, &a.se);
 		desk_layout_of(d, choice, a.damage, a.se, l);
 	}
-	front_table_free(table);
-	front_free(f);
-	xfree(bytes);
 	xfree(damage);
 	xfree(se);
 	xfree(choice);

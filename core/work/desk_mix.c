@@ -188,6 +188,14 @@ void desk_measured_only(const struct desk *d, double *damage)
 			damage[i] = (double)NAN;
 }
 
+bool desk_estimated(const struct desk *d, const uint8_t *choice)
+{
+	for (size_t i = 0; i < d->set.n; i++)
+		if (desk_is_mix(d, choice[i]) && !measured(&d->cell[i * d->set.k + choice[i]]))
+			return true;
+	return false;
+}
+
 enum st desk_layer_price(
 	const struct desk *d, uint64_t bytes, double *kl, double *se, struct err *e)
 {
@@ -204,6 +212,7 @@ enum st desk_layer_price(
 	enum st st;
 
 	desk_damage(d, damage, err, &source);
+	desk_prediction(d, damage, &p); /* through the layouts with mixes, too */
 	desk_layers_only(d, damage);
 	desk_front_input(d, &in, size, damage, err);
 	st = front_new(&f, &in, e);
@@ -212,7 +221,6 @@ enum st desk_layer_price(
 		if (!st)
 			front_table_answer(table, bytes, choice, &a);
 	}
-	desk_prediction(d, damage, &p);
 	*kl = predict_kl(&p, a.damage, a.se, se);
 	front_table_free(table);
 	front_free(f);

@@ -22,8 +22,9 @@ static bool all_best(const struct desk *d)
 }
 
 /* What a measured layout's number depends on beside the model, which has a folder of its own in
- * the cache; "" while better variants are still to come. */
-static void key_of(const struct desk *d, char key[17])
+ * the cache; "" while better variants are still to come.  One without mixes is the same layout
+ * whether the dial has mixes or not: its key does not name them. */
+static void key_of(const struct desk *d, bool mixes, char key[17])
 {
 	char best[16], name[FORMAT_NAME], hex[65], *s, *more;
 
@@ -39,6 +40,8 @@ static void key_of(const struct desk *d, char key[17])
 		s = more;
 	}
 	for (size_t f = 0; f < d->set.k; f++) {
+		if (desk_is_mix(d, f) && !mixes)
+			continue;
 		more = xprintf("%s %s", s, format_name(d->set.format[f], name));
 		xfree(s);
 		s = more;
@@ -108,22 +111,73 @@ static void take_cached(void *arg, const struct cached_point *p)
 	put(d, p);
 }
 
+/* The formats that are no mixes, as the dial without them counts them; how many. */
+static size_t plain_formats(const struct desk *d, uint8_t at[FORMAT_MAX])
+{
+	size_t n = 0;
+
+	for (size_t f = 0; f < d->set.k; f++)
+		if (!desk_is_mix(d, f))
+			at[n++] = (uint8_t)f;
+	return n;
+}
+
+/* Kept without mixes: its choice counts the plain formats. */
+static void take_plain(void *arg, const struct cached_point *p)
+{
+	struct desk *d = arg;
+	struct cached_point q = *p;
+	uint8_t at[FORMAT_MAX];
+	size_t k = plain_formats(d, at), i = 0;
+
+	q.choice = xarray(p->n + 1, 1);
+	for (; i < p->n && p->choice[i] < k; i++)
+		q.choice[i] = at[p->choice[i]];
+	if (i == p->n)
+		take_cached(d, &q);
+	xfree(q.choice);
+}
+
 void desk_points_load(struct desk *d)
 {
 	char key[17];
 
-	key_of(d, key);
+	key_of(d, false, key);
 	if (d->points_known && !strcmp(key, d->point_key))
 		return;
 	desk_points_free(d); /* what was measured on other variants says nothing of these */
 	memcpy(d->point_key, key, sizeof key);
 	d->points_known = true;
 	if (key[0])
+		cache_each_point(d->cache, key, take_plain, d);
+	if (key[0] && desk_mixes(d)) {
+		key_of(d, true, key);
 		cache_each_point(d->cache, key, take_cached, d);
+	}
 	desk_tell(d, DESK_POINTS);
 }
 
 /* ---- measuring */
+
+/* Into the journal, where there is a key: without mixes as the dial without them has it. */
+static void keep_point(struct desk *d, struct cached_point *p)
+{
+	uint8_t at[FORMAT_MAX];
+	size_t k = plain_formats(d, at);
+	bool mixed = false;
+
+	for (size_t i = 0; i < p->n; i++)
+		mixed |= desk_is_mix(d, p->choice[i]);
+	key_of(d, mixed, p->key);
+	for (size_t i = 0; i < p->n && !mixed; i++)
+		for (size_t f = 0; f < k; f++)
+			if (at[f] == p->choice[i]) {
+				p->choice[i] = (uint8_t)f;
+				break;
+			}
+	if (p->key[0])
+		cache_put_point(d->cache, p);
+}
 
 enum st desk_measure(struct desk *d, const uint8_t *choice, size_t tokens, const char *what,
 	struct eval_result *r, const struct sink *s, struct err *e)
@@ -141,14 +195,12 @@ enum st desk_measure(struct desk *d, const uint8_t *choice, size_t tokens, const
 		desk_points_load(d);
 		p.choice = xarray(d->set.n + 1, 1);
 		memcpy(p.choice, choice, d->set.n);
-		memcpy(p.key, d->point_key, sizeof p.key);
 		snprintf(p.what, sizeof p.what, "%s", what);
 		p.tokens = (uint32_t)r->tokens;
 		p.kl = r->kl;
 		p.se = r->kl_se;
 		put(d, &p);
-		if (p.key[0])
-			cache_put_point(d->cache, &p);
+		keep_point(d, &p);
 		xfree(p.choice);
 		desk_tell(d, DESK_POINTS);
 	}
@@ -171,7 +223,7 @@ void desk_prediction(const struct desk *d, const double *damage, struct predict 
 {
 	*p = (struct predict){ 0 };
 	for (size_t i = 0; i < d->n_points; i++)
-		if (point_predicts(d->point[i].what))
+		if (point_predicts(d->point[i].what) && !desk_estimated(d, d->point[i].choice))
 			predict_add(p, desk_sum(d, damage, d->point[i].choice), d->point[i].kl,
 				d->point[i].se);
 	predict_fit(p);
@@ -187,7 +239,7 @@ static const double anchor_s = 20;
 /* Is a layout with about that sum measured already? */
 static bool near(const struct desk *d, const double *damage, double sum)
 {
-	for (size_t i = 0; i < d->n_points; i++)
+	for (size_t i = 0; i < d->n_points; i++) /* NAN: it has mixes */
 		if (fabs(log(desk_sum(d, damage, d->point[i].choice) / sum)) < 0.15)
 			return true;
 	return false;
@@ -226,6 +278,7 @@ enum st desk_anchors(struct desk *d, const struct sink *s, struct err *e)
 	desk_points_load(d);
 	sink_progress(s, 0, ANCHORS);
 	if (desk_damage(d, damage, se, &source)) {
+		desk_layers_only(d, damage); /* of what is measured, and in both dials the same */
 		desk_front_input(d, &in, bytes, damage, se);
 		st = front_new(&f, &in, e);
 	}

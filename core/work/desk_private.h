@@ -78,6 +78,8 @@ BD_MUST_USE enum st desk_mix_shares(struct desk *d, const struct sink *s, struct
 void desk_mix_damage(const struct desk *d, double *damage, double *se);
 /* Takes those out that were not measured. */
 void desk_measured_only(const struct desk *d, double *damage);
+/* Has the layout a mix that was not measured?  Then its damages are no sum of measured ones. */
+bool desk_estimated(const struct desk *d, const uint8_t *choice);
 /* Is it a cell that the stages make a variant for, and measure? */
 bool desk_staged(const struct desk *d, size_t linear, size_t fmt);
 /* These cells, whose variants are there, on the scan's text. */

@@ -28,6 +28,7 @@ void dial_solved_unref(struct solved *s)
 	if (!s || --s->refs)
 		return;
 	front_table_free(s->table);
+	front_table_free(s->layer_table);
 	front_free(s->front);
 	front_free(s->unruled);
 	front_free(s->layers);
@@ -171,10 +172,25 @@ static void publish_answer(struct dial *d, const struct front_answer *a, double 
 
 void dial_solve_at(const struct dial *d, uint64_t bytes, uint8_t *choice, struct front_answer *a)
 {
+	struct front_answer plain;
+	uint8_t *layers;
+
 	if (d->now->table)
 		front_table_answer(d->now->table, bytes, choice, a);
 	else
 		front_answer(d->now->front, bytes, choice, a);
+	if (!d->now->layers)
+		return;
+	/* The many sizes of mixes make greedy and the table coarser: what the few plain ones come
+	 * to may be better, and is a layout of this dial as well. */
+	layers = xarray(d->m->n + 1, 1);
+	if (dial_layer_answer(d, bytes, layers, &plain) && plain.damage < a->damage) {
+		memcpy(choice, layers, d->m->n);
+		plain.bound = a->bound;
+		plain.exact = a->exact;
+		*a = plain;
+	}
+	xfree(layers);
 }
 
 void dial_solve(struct dial *d)
@@ -210,6 +226,10 @@ void dial_publish_front(struct dial *d)
 	for (size_t i = 0; i < n; i++)
 		s->kl[i] = dial_predicted(d, s->kl[i], 0, NULL);
 	memcpy(s->point, d->point, d->n_points * sizeof *s->point);
+	/* Of its own layout: the curve may be of rules that it does not keep to. */
+	for (size_t i = 0; i < d->n_points; i++)
+		s->point[i].missed |=
+			dial_missed(d, d->point_choice[i], d->point[i].kl, d->point[i].se);
 	s->least = front_least(f);
 	s->most = front_most(f);
 	s->least_bpw = dial_bpw_of(d, s->least);
@@ -245,7 +265,7 @@ static enum st solved_new(struct solved **out, const struct dial *d, const struc
 	st = dial_front_under(&s->front, d, s, r, e);
 	if (!st && rules_any(r, d->m->n))
 		st = dial_front_under(&s->unruled, d, s, NULL, e);
-	s->layers = st ? NULL : dial_layers(d, s);
+	s->layers = st ? NULL : dial_layers(d, s, r);
 	if (st)
 		dial_solved_unref(s);
 	else
@@ -384,7 +404,7 @@ bool dial_wants_exact(struct dial *d)
 
 enum st dial_exact(struct dial *d, const struct sink *s, struct err *e)
 {
-	struct front_table *t = NULL;
+	struct front_table *t = NULL, *layers = NULL;
 	struct solved *on;
 	enum st st;
 
@@ -396,16 +416,20 @@ enum st dial_exact(struct dial *d, const struct sink *s, struct err *e)
 	if (!on)
 		return ST_OK;
 	st = on->table ? ST_OK : front_exact(&t, on->front, s, e);
+	if (!st && t && on->layers)
+		st = front_exact(&layers, on->layers, s, e);
 	pthread_mutex_lock(&d->mu);
 	if (!st && t && !on->table) {
 		on->table = t;
-		t = NULL;
+		on->layer_table = layers;
+		t = layers = NULL;
 		if (d->now == on)
 			dial_solve(d);
 	}
 	dial_solved_unref(on);
 	pthread_mutex_unlock(&d->mu);
 	front_table_free(t);
+	front_table_free(layers);
 	return st;
 }
 

@@ -50,7 +50,8 @@ BD_MUST_USE enum st dial_ask(
 void dial_speed(struct dial *d, double bpw, double tok_s);
 
 /* Rules: what the solver must keep to.  A rule that cannot be changes nothing.
- * fmt -1 frees; -2: as it is now. */
+ * fmt -1 frees; -2: as it is now.  *matched: linears that the pattern names; where it takes rules
+ * away, those that had one, and with none nothing happens. */
 BD_MUST_USE enum st dial_pin(
 	struct dial *d, const char *pattern, int fmt, size_t *matched, struct err *e);
 /* No format below fmt; 0: any.  A pin comes before a floor. */

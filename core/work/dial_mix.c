@@ -14,9 +14,10 @@ double *dial_layers_only(const struct dial *d, const struct solved *s)
 	return damage;
 }
 
-struct front *dial_layers(const struct dial *d, const struct solved *s)
+struct front *dial_layers(
+	const struct dial *d, const struct solved *s, const struct dial_rules *r)
 {
-	struct front_input in = dial_input(d->m, s, NULL);
+	struct front_input in = dial_input(d->m, s, r);
 	struct front *f = NULL;
 	size_t mixes = 0;
 	double *damage;
@@ -26,10 +27,20 @@ struct front *dial_layers(const struct dial *d, const struct solved *s)
 	if (!mixes)
 		return NULL;
 	in.damage = damage = dial_layers_only(d, s);
-	if (front_new(&f, &in, NULL)) /* a linear that nothing but mixes is known of */
+	if (front_new(&f, &in, NULL)) /* a linear that is pinned to a mix, or known in no other */
 		f = NULL;
 	xfree(damage);
 	return f;
+}
+
+bool dial_layer_answer(
+	const struct dial *d, uint64_t bytes, uint8_t *choice, struct front_answer *a)
+{
+	const struct solved *s = d->now;
+
+	if (s->layer_table)
+		return front_table_answer(s->layer_table, bytes, choice, a);
+	return s->layers && front_answer(s->layers, bytes, choice, a);
 }
 
 double dial_layer_kl(const struct dial *d, uint64_t bytes)
@@ -41,7 +52,9 @@ double dial_layer_kl(const struct dial *d, uint64_t bytes)
 	if (!d->now->layers || !d->now->in_nats)
 		return 0;
 	choice = xarray(d->m->n + 1, 1);
-	fits = front_answer(d->now->layers, bytes, choice, &a);
+	fits = dial_layer_answer(d, bytes, choice, &a);
 	xfree(choice);
+	if (!d->given && a.damage < d->answer_sum) /* greedy's gap: the answer was held to both */
+		a.damage = d->answer_sum;
 	return fits ? dial_predicted(d, a.damage, 0, NULL) : 0;
 }

@@ -26,6 +26,8 @@ static void add(struct dial *d, const struct point *p)
 			d->n_points * sizeof *d->point_choice);
 		memmove(d->point_tokens, d->point_tokens + 1,
 			d->n_points * sizeof *d->point_tokens);
+		memmove(d->point_estimated, d->point_estimated + 1,
+			d->n_points * sizeof *d->point_estimated);
 	}
 	to = &d->point[d->n_points];
 	*to = (struct front_point){ .bytes = p->bytes,
@@ -36,6 +38,7 @@ static void add(struct dial *d, const struct point *p)
 	snprintf(to->what, sizeof to->what, "%s", p->what);
 	d->point_choice[d->n_points] = xarray(d->m->n + 1, 1);
 	memcpy(d->point_choice[d->n_points], p->choice, d->m->n);
+	d->point_estimated[d->n_points] = p->estimated;
 	d->point_tokens[d->n_points++] = p->tokens;
 	dial_refit(d);
 }
@@ -104,7 +107,10 @@ void dial_publish_measured(const struct dial *d, struct snap_answer *s)
 	size_t own = own_point(d), better;
 	double kl = s->in_nats ? s->kl : (double)NAN, se = s->se;
 
-	s->measured_kl = s->measured_se = (double)NAN;
+	s->measured_kl = s->measured_se = s->a_measured_kl = (double)NAN;
+	for (size_t i = 0; d->mark && i < d->n_points; i++)
+		if (!memcmp(d->point_choice[i], d->mark, d->m->n))
+			s->a_measured_kl = d->point[i].kl;
 	if (own < d->n_points) {
 		kl = s->measured_kl = d->point[own].kl;
 		se = s->measured_se = d->point[own].se;

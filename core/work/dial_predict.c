@@ -16,7 +16,7 @@ void dial_refit(struct dial *d)
 {
 	d->predict = (struct predict){ 0 };
 	for (size_t i = 0; i < d->n_points && d->now && d->now->in_nats; i++)
-		if (point_predicts(d->point[i].what))
+		if (point_predicts(d->point[i].what) && !d->point_estimated[i])
 			predict_add(&d->predict, dial_sum(d, d->point_choice[i], NULL),
 				d->point[i].kl, d->point[i].se);
 	predict_fit(&d->predict);

@@ -21,9 +21,9 @@ struct dial_rules {
 struct solved {
 	int refs; /* under dial.mu */
 	struct front *front;
-	struct front *layers;  /* without mixes and rules; NULL: there are no mixes */
+	struct front *layers;  /* without mixes; NULL: there are none */
 	struct front *unruled; /* of the same damages without rules; NULL: there are none */
-	struct front_table *table;
+	struct front_table *table, *layer_table;
 	uint64_t *bytes;
 	double *damage, *se;
 	bool in_nats;
@@ -56,6 +56,7 @@ struct dial {
 	struct predict predict; /* through the points, under the present damages */
 	struct front_point point[POINTS];
 	uint32_t point_tokens[POINTS];
+	bool point_estimated[POINTS];
 	uint8_t *point_choice[POINTS];
 	size_t n_points;
 };
@@ -87,8 +88,12 @@ void dial_solve(struct dial *d);
  * for its layout within these bytes, 0: nothing. */
 /* Its damages, those of mixes not to be used; xfree. */
 double *dial_layers_only(const struct dial *d, const struct solved *s);
-struct front *dial_layers(const struct dial *d, const struct solved *s);
+struct front *dial_layers(
+	const struct dial *d, const struct solved *s, const struct dial_rules *r);
 double dial_layer_kl(const struct dial *d, uint64_t bytes);
+/* false: there is none within these bytes. */
+bool dial_layer_answer(
+	const struct dial *d, uint64_t bytes, uint8_t *choice, struct front_answer *a);
 void dial_solved_unref(struct solved *s);
 /* Within the ends of the dial; solves and publishes. */
 void dial_go(struct dial *d, double bpw);

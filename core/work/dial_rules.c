@@ -208,6 +208,8 @@ static enum st rule(struct dial *d, const char *name, bool floor, const char *pa
 	int least, size_t *matched, struct err *e)
 {
 	struct dial_rules r;
+	bool frees = fmt == (floor ? 0 : -1);
+	size_t changed = 0;
 	enum st st;
 
 	*matched = 0;
@@ -221,10 +223,19 @@ static enum st rule(struct dial *d, const char *name, bool floor, const char *pa
 	if (!st) {
 		r = rules_copy(&d->rules, d->m->n);
 		for (size_t i = 0; i < d->m->n; i++)
-			if (is(pattern, i))
-				(floor ? r.floor : r.pin)[i] =
-					(int8_t)(fmt == -2 ? d->choice[i] : fmt);
-		st = lay_down(d, &r, e);
+			if (is(pattern, i)) {
+				int8_t *at = &(floor ? r.floor : r.pin)[i];
+				int8_t to = (int8_t)(fmt == -2 ? d->choice[i] : fmt);
+
+				changed += *at != to;
+				*at = to;
+			}
+		if (frees)
+			*matched = changed;
+		if (frees && !changed) /* nothing to undo, either */
+			rules_free(&r);
+		else
+			st = lay_down(d, &r, e);
 	}
 	pthread_mutex_unlock(&d->mu);
 	return st;
@@ -352,12 +363,30 @@ static float price_of(const struct dial *d, size_t i, double worth)
 	return mine > best ? (float)(mine - best) : 0;
 }
 
-static double without(const struct front *f, uint64_t bytes, double with)
+/* What the rules that `less` has not cost at the same bytes, predicted.  Both by the same quick
+ * solver: what is said when a rule is laid down still stands when the exact answer has come. */
+static double cost(const struct dial *d, const struct front *less)
 {
-	struct front_answer a;
+	struct front_answer with, without;
 
-	front_answer(f, bytes, NULL, &a);
-	return a.damage < with ? a.damage : with; /* no rule gains; that one is greedy's gap */
+	front_answer(d->now->front, dial_budget_of(d, d->bpw), NULL, &with);
+	front_answer(less, with.bytes, NULL, &without);
+	if (!(without.damage < with.damage)) /* no rule gains; that would be greedy's gap */
+		return 0;
+	return dial_predicted(d, with.damage, 0, NULL) - dial_predicted(d, without.damage, 0, NULL);
+}
+
+/* The one linear that has a rule; n: it is not one alone. */
+static size_t only_rule(const struct dial *d)
+{
+	size_t n = d->m->n, only = n, rules = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (d->rules.pin[i] >= 0 || d->rules.floor[i] > 0) {
+			only = i;
+			rules++;
+		}
+	return rules == 1 && !rules_tied(&d->rules, n) ? only : n;
 }
 
 void dial_publish_rules(const struct dial *d, struct snap_answer *s)
@@ -373,13 +402,14 @@ void dial_publish_rules(const struct dial *d, struct snap_answer *s)
 	}
 	if (d->given || !d->now->unruled)
 		return;
-	s->rules_kl =
-		s->kl - dial_predicted(d, without(d->now->unruled, s->bytes, s->sum), 0, NULL);
+	s->rules_kl = cost(d, d->now->unruled);
 	worth = slope(d->now->unruled, s->bytes);
 	s->price = xarray(n + 1, sizeof *s->price);
 	for (size_t i = 0; i < n; i++)
 		s->price[i] =
 			d->rules.pin[i] >= 0 || d->rules.floor[i] > 0 ? price_of(d, i, worth) : NAN;
+	if (only_rule(d) < n) /* its own price is that of all rules */
+		s->price[only_rule(d)] = (float)s->rules_kl;
 }
 
 /* Takes the rules of the matching linears up, and the ties that one of them is in; how many
@@ -440,7 +470,7 @@ enum st dial_price(
 		st = dial_front_under(&f, d, d->now, &r, e);
 	}
 	if (!st)
-		p->without = dial_predicted(d, without(f, d->answer_bytes, d->answer_sum), 0, NULL);
+		p->without = p->with - cost(d, f);
 	pthread_mutex_unlock(&d->mu);
 	front_free(f);
 	rules_free(&r);

@@ -164,6 +164,8 @@ bool job_poll(struct job *j)
 	struct job *above;
 
 	note_gap(q, j, now);
+	if (stopped(j)) /* it ends first: others may take long, and run when it is gone */
+		return true;
 	while (atomic_load_explicit(&q->waiting_above, memory_order_relaxed) <
 			(int)j->class->lane &&
 		(above = take(q, (int)j->class->lane)))

@@ -12,6 +12,7 @@ struct point {
 	double kl, se;   /* nats a token */
 	uint32_t tokens; /* measured on */
 	char what[16];   /* "measured", or the guard it is: "uniform" */
+	bool estimated;  /* it has mixes whose damage is not measured */
 };
 
 /* Does it say what layouts of the front do?  A refined one was chosen for doing better than its

@@ -54,6 +54,7 @@ struct session *session_new(const struct session_options *o, struct bus *b)
 	s->sampler = sampler_default;
 	s->max_tokens = 512;
 	atomic_init(&s->ready, false);
+	atomic_init(&s->slow, false);
 	atomic_init(&s->exact_again, false);
 	atomic_init(&s->ab_on, false);
 	atomic_init(&s->ab_blind, false);
@@ -123,6 +124,7 @@ enum st session_open(struct session *s, const char *path, struct err *e)
 	jobs_stop_class(s->jobs, &job_chat);
 	jobs_stop_class(s->jobs, &job_compare);
 	set_str(&s->path, path);
+	s->quiet = false;
 	d = deed_new(s, path, s->layout);
 	set_str(&s->layout, NULL); /* it is for the first model */
 	d->resume = s->auto_scan;
@@ -147,6 +149,7 @@ void session_change(struct session *s, const char *formats, size_t tokens, bool 
 	if (text)
 		d->sources = sources_copy(&s->sources);
 	d->mix = s->mix;
+	s->quiet = false;
 	d->resume = s->auto_scan || jobs_active(s->jobs, &job_prepare);
 	jobs_stop_class(s->jobs, &job_prepare);
 	jobs_stop_class(s->jobs, &job_measure);
@@ -220,6 +223,7 @@ enum st session_turned(struct session *s, enum st st)
 	if (!st) {
 		session_want_exact(s);
 		s->turned_at = clock_now();
+		s->quiet = false;
 	}
 	return st;
 }
@@ -305,8 +309,10 @@ static enum st start(struct session *s, const char *verb, const struct job_class
 
 	if (!st && jobs_active(s->jobs, c))
 		st = err_set(e, ST_INVALID, "%s: one is running already (x stops it)", verb);
-	if (!st)
+	if (!st) {
+		s->quiet = false;
 		deed_submit(s, c, deed_new(s, path, text));
+	}
 	return st;
 }
 
@@ -332,14 +338,16 @@ double session_tick(struct session *s)
 	uint64_t generation = dial_generation(s->dial);
 	struct deed *d;
 
+	if (s->quiet)
+		return -1;
 	if (generation && generation != s->odds_generation) {
 		if (still < pause)
 			return pause - still;
 		s->odds_generation = generation;
 		deed_submit(s, &job_odds, deed_new(s, NULL, NULL));
 	}
-	if (!s->auto_measure || !atomic_load(&s->can_measure) || !generation ||
-		jobs_active(s->jobs, &job_measure))
+	if (!s->auto_measure || !atomic_load(&s->can_measure) || atomic_load(&s->slow) ||
+		!generation || jobs_active(s->jobs, &job_measure))
 		return -1;
 	if (generation == s->measured_generation) {
 		/* Once, whatever comes of it: they may all be layouts that were measured. */
@@ -354,7 +362,7 @@ double session_tick(struct session *s)
 	s->measured_generation = generation;
 	d = deed_new(s, NULL, NULL);
 	d->flag = true;
-	deed_submit(s, &job_measure, d);
+	s->measure_job = deed_submit(s, &job_measure, d);
 	return -1;
 }
 
@@ -377,6 +385,7 @@ enum st session_layout_read(struct session *s, const char *path, struct err *e)
 
 	if (st)
 		return st;
+	s->quiet = false;
 	d = deed_new(s, path, NULL);
 	d->resume = jobs_active(s->jobs, &job_prepare);
 	jobs_stop_class(s->jobs, &job_prepare); /* goes on afterwards */
@@ -394,11 +403,20 @@ enum st session_export(struct session *s, const char *dir, struct err *e)
 
 bool session_stop(struct session *s, uint32_t job)
 {
+	bool any = job || jobs_top(s->jobs, &job_exact); /* that one is over in a moment */
+
+	if (!any)
+		return false;
+	/* What began by itself ends, too: it may run within a poll of the one that is to end. */
+	jobs_stop(s->jobs, s->measure_job);
+	jobs_stop_class(s->jobs, &job_odds);
 	if (!job)
-		job = jobs_top(s->jobs, &job_exact); /* that one is over in a moment */
+		job = jobs_top(s->jobs, &job_exact);
 	if (job)
 		jobs_stop(s->jobs, job);
-	return job != 0;
+	s->quiet = true;
+	s->measured_generation = s->guards_generation = 0; /* again, after the next turn */
+	return true;
 }
 
 bool session_busy(const struct session *s)

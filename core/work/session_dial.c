@@ -42,5 +42,5 @@ enum st session_to_mark(struct session *s, struct err *e)
 
 enum st session_better(struct session *s, struct err *e)
 {
-	return dial_better(s->dial, e);
+	return session_turned(s, dial_better(s->dial, e));
 }

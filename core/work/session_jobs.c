@@ -98,6 +98,7 @@ static void close_model(struct session *s)
 {
 	atomic_store(&s->ready, false);
 	atomic_store(&s->can_measure, false);
+	atomic_store(&s->slow, false);
 	chat_free(s->chat);
 	s->chat = NULL;
 	ab_free(s->ab);
@@ -176,7 +177,8 @@ void deed_done_resume(struct job *j)
 {
 	struct deed *d = j->arg;
 	struct session *s = d->s;
-	bool resume = d->resume && atomic_load(&s->ready);
+	bool resume = d->resume && atomic_load(&s->ready) &&
+		      !(s->quiet && j->st == ST_CANCELLED); /* which the user stopped */
 
 	deed_done(j);
 	if (resume && !jobs_active(s->jobs, &job_prepare))

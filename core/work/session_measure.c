@@ -19,9 +19,11 @@ static void tell_measured(struct session *s, const struct eval_result *r, uint64
 
 static void too_slow(struct session *s, double took)
 {
-	atomic_store(&s->can_measure, false);
+	atomic_store(&s->slow, true);
 	notice(s, LOG_INFO,
-		"a measurement takes %.0f s here: layouts are measured when you ask (m)", took);
+		"a measurement takes %.0f s here: layouts are measured when you ask (m), or again by "
+		"themselves after :set auto_measure on",
+		took);
 }
 
 /* By itself a layout is measured once. */

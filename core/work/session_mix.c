@@ -21,8 +21,10 @@ enum st mix_settle(struct job *j, struct err *e)
 			break;
 		job_stage(j, "mixes of the layout", "linears");
 		st = desk_mix_measure(d, choice, &fresh, &j->sink, e);
-		if (fresh) /* to solve again on what is the same would only move the dial to and fro */
+		if (fresh) { /* else it would only move the dial to and fro */
 			publish_cells(s, true);
+			publish_points(s); /* which of them predict */
+		}
 	}
 	xfree(choice);
 	return st;

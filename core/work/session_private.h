@@ -42,7 +42,8 @@ struct session {
 	/* set by the engine, read by the UI */
 	atomic_bool ready;
 	atomic_bool exact_again; /* the front moved while the exact programme ran */
-	atomic_bool can_measure; /* text to measure on is cached, and it does not take long */
+	atomic_bool can_measure; /* text to measure on is cached */
+	atomic_bool slow;        /* ... but it takes long: only when asked, until another model */
 
 	/* set by the UI, read by the engine */
 	atomic_bool ab_on, ab_blind;
@@ -57,6 +58,8 @@ struct session {
 	uint64_t measured_generation; /* of the layout measured last by itself */
 	uint64_t guards_generation;   /* of the one whose guards were asked for last */
 	uint64_t odds_generation;     /* of the one whose odds were asked for last */
+	uint32_t measure_job;         /* that last one */
+	bool quiet; /* stopped by the user: nothing begins by itself until the dial is turned */
 	bool mix; /* set mix channel */
 	bool auto_measure, auto_scan, read_only, no_runs, demo;
 	struct sampler_options sampler;

@@ -84,18 +84,6 @@ void publish_header(struct session *s, const struct checkpoint *ck, const char *
 	bus_publish(s->bus, (struct event){ .kind = EV_MODEL, .snap = &m->snap });
 }
 
-/* Bits a weight as a type's name has them, its statistics included. */
-static float nominal_of(const struct desk *d, size_t i, size_t f)
-{
-	const struct mat *w = &d->m->linear[i].ref;
-
-	if (f != d->keep)
-		return (float)format_nominal(d->set.format[f]);
-	if (w->type == MAT_INT)
-		return (float)format_nominal(format_int(w->bits, w->group));
-	return w->type == MAT_F32 ? 32 : 16;
-}
-
 void publish_model(struct session *s)
 {
 	const struct desk *d = s->desk;
@@ -114,7 +102,7 @@ void publish_model(struct session *s)
 		kept += d->m->linear[i].file_bytes;
 		for (size_t f = 0; f < k; f++) {
 			m->bytes[i * k + f] = desk_bytes(d, i, f);
-			m->nominal[i * k + f] = nominal_of(d, i, f);
+			m->nominal[i * k + f] = (float)layout_nominal(d->m, i, d->set.format[f]);
 		}
 	}
 	m->other_bytes = d->m->ck->file_bytes > kept ? d->m->ck->file_bytes - kept : 0;
@@ -225,7 +213,11 @@ void publish_cells(struct session *s, bool now)
 
 void publish_points(struct session *s)
 {
-	dial_points(s->dial, s->desk->point, s->desk->n_points);
+	struct desk *d = s->desk;
+
+	for (size_t i = 0; i < d->n_points; i++)
+		d->point[i].estimated = desk_estimated(d, d->point[i].choice);
+	dial_points(s->dial, d->point, d->n_points);
 }
 
 void publish_ab(struct session *s, bool now)

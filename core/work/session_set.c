@@ -44,8 +44,15 @@ enum st session_set(struct session *s, const char *name, const char *value, stru
 	}
 	if (!strcmp(name, "auto_scan"))
 		return on_off(name, value, &s->auto_scan, e);
-	if (!strcmp(name, "auto_measure"))
-		return on_off(name, value, &s->auto_measure, e);
+	if (!strcmp(name, "auto_measure")) {
+		st = on_off(name, value, &s->auto_measure, e);
+		if (!st && s->auto_measure) { /* asked for, however long it takes */
+			s->quiet = false;
+			s->measured_generation = 0;
+			atomic_store(&s->slow, false);
+		}
+		return st;
+	}
 	if (!strcmp(name, "scan_tokens")) {
 		st = number(name, value, 64, 65536, &v, e);
 		if (st)

@@ -162,7 +162,7 @@ struct snap_answer *snap_answer_new(size_t n, bool with_a)
 	a->choice = xarray(n + 1, sizeof *a->choice);
 	a->pin = xarray(n + 1, sizeof *a->pin);
 	a->floor = xarray(n + 1, sizeof *a->floor);
-	a->rules_kl = (double)NAN;
+	a->rules_kl = a->a_measured_kl = (double)NAN;
 	a->better.kl = (double)NAN;
 	a->a_choice = with_a ? xarray(n + 1, sizeof *a->a_choice) : NULL;
 	a->has_a = with_a;
@@ -247,4 +247,12 @@ struct snap_votes *snap_votes_new(size_t n)
 	v->n = n;
 	v->pair = xarray(n + 1, sizeof *v->pair);
 	return v;
+}
+
+double snap_from_mark(const struct snap_answer *a, bool *measured)
+{
+	*measured = a->has_a && isfinite(a->measured_kl) && isfinite(a->a_measured_kl);
+	if (*measured)
+		return a->measured_kl - a->a_measured_kl;
+	return a->has_a && a->in_nats ? a->kl - a->a_kl : (double)NAN;
 }

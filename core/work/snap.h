@@ -116,7 +116,9 @@ struct front_point {
 	uint64_t bytes;
 	double bpw, kl, se;
 	char what[16]; /* "measured", "uniform", "ends", "random" */
-	bool missed;   /* off what was predicted before by more than two standard errors */
+	/* Off what is predicted of that very layout, before it was measured or by now, by more than
+	 * two standard errors. */
+	bool missed;
 };
 
 struct snap_front {
@@ -157,12 +159,16 @@ struct snap_answer {
 	 * none), and each linear's own pin or floor ([n], NAN: it has none; NULL: there are none). */
 	double rules_kl;
 	float *price;
-	/* mark A; its damage is predicted, as kl is */
+	/* mark A; a_kl is predicted, as kl is */
 	bool has_a;
-	double a_bpw, a_kl;
+	double a_bpw, a_kl, a_measured_kl; /* NAN: not measured */
 	uint64_t a_bytes;
 	uint8_t *a_choice; /* [n] or NULL */
 };
+
+/* From the mark A to here: of the measured damages where both are, else of the predicted; NAN: there
+ * is no mark, or nothing is known in nats. */
+double snap_from_mark(const struct snap_answer *a, bool *measured);
 
 /* The layout under the dial, solved again on damages redrawn within their errors. */
 struct snap_odds {
