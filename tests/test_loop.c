@@ -277,6 +277,7 @@ Test(loop, an_ask_says_where_it_led)
 	says(":budget kl<=0.2", "kl<=0.2: 4.04 bpw, predicted KL .1980");
 	says(":budget 120MiB", "120MiB: 4.04 bpw, 120 MiB of linears, predicted KL .1980");
 	says(":budget file 150MiB", "file 150MiB: 4.04 bpw, 150 MiB file, predicted KL .1980");
+	says(":budget 4.1", "4.1: 4.04 bpw, predicted KL .1980");
 	says(":budget 60tok/s", "60tok/s: 4.04 bpw, 61.2 tok/s expected, predicted KL .1980");
 	fake.reached.in_nats = false;
 	says(":budget 120MiB", "of linears, first score .1980");

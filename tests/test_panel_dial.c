@@ -263,7 +263,8 @@ Test(front, ticks_are_decades_where_they_truly_are)
 		    hundredth = label_at(60, h, ".01"), three = label_at(60, h, ".3");
 
 		cr_assert(one > 0 && tenth > one && hundredth > tenth, "%d lines\n%s", h, shown);
-		cr_assert_leq(abs((hundredth - tenth) - (tenth - one)), 1, "%d lines\n%s", h, shown);
+		cr_assert_leq(
+			abs((hundredth - tenth) - (tenth - one)), 1, "%d lines\n%s", h, shown);
 		cr_assert(three < 0 || label_at(60, h, ".03") > 0, "all threes or none\n%s", shown);
 	}
 	cr_assert_gt(label_at(60, 30, ".3"), 0);

@@ -52,10 +52,9 @@ static struct snap_map *map(size_t k, size_t sources)
 	struct snap_map *m = snap_map_new(14, k);
 
 	for (size_t i = 0; i < m->n * k; i++)
-		m->cell[i] = (struct map_cell){ .state = CELL_SCORED,
-			.value = 0.5f,
-			.estimate = 0.027f,
-			.se = NAN };
+		m->cell[i] = (struct map_cell){
+			.state = CELL_SCORED, .value = 0.5f, .estimate = 0.027f, .se = NAN
+		};
 	for (size_t i = 0; i < m->n; i++)
 		m->cell[i * k] = (struct map_cell){
 			.state = CELL_SCANNED, .tokens = 512, .value = 0.09f, .se = 0.001f

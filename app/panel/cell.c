@@ -332,8 +332,8 @@ static bool draw_odds(const struct cell_panel *cp, const struct facts *f, struct
 		if (end + w > c->w)
 			return i > 1 || order[0] == f->chosen;
 		if (!try)
-			canvas_text(c, end, y, order[i] == f->chosen ? ROLE_ACCENT : ROLE_TEXT,
-				one);
+			canvas_text(
+				c, end, y, order[i] == f->chosen ? ROLE_ACCENT : ROLE_TEXT, one);
 		end += w;
 	}
 	return true;
@@ -400,16 +400,7 @@ static void draw_rules(const struct cell_panel *cp, const struct facts *f, struc
 }
 
 /* Lines by how much they are worth. */
-enum line {
-	LINE_NAME,
-	LINE_CHOSEN,
-	LINE_HEAD,
-	LINE_ROWS,
-	LINE_SOURCES,
-	LINE_RANK,
-	LINE_PIN,
-	LINES
-};
+enum line { LINE_NAME, LINE_CHOSEN, LINE_HEAD, LINE_ROWS, LINE_SOURCES, LINE_RANK, LINE_PIN, LINES };
 
 /* What of the h lines is left goes to more rows of mixes, which are given back. */
 static size_t choose_lines(int h, const struct cell_rows *least, int sources, bool in[LINES])

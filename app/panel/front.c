@@ -146,17 +146,14 @@ static void stretch_to(struct plot *p, double bpw, double kl)
 
 static void stretch_points(const struct front_panel *p, struct plot *out)
 {
-	const struct snap_front *f = p->front;
+	const struct front_point *q = p->front->point;
 	const struct snap_answer *a = p->answer;
 
-	for (size_t i = 0; i < points_of(f); i++) {
-		const struct front_point *q = &f->point[i];
-
-		stretch_to(out, q->bpw, q->kl);
-		if (q->se > 0)
-			stretch(out, q->kl + q->se);
+	for (size_t i = 0; i < points_of(p->front); i++) {
+		stretch_to(out, q[i].bpw, q[i].kl);
+		stretch(out, q[i].kl + (q[i].se > 0 ? q[i].se : 0));
 	}
-	if (a && a->in_nats == f->in_nats) {
+	if (a && a->in_nats == p->front->in_nats) {
 		stretch_to(out, a->stored_bpw, a->kl);
 		if (a->has_a)
 			stretch_to(out, a->a_bpw, a->a_kl);
@@ -337,7 +334,8 @@ static void draw_curve(const struct front_panel *fp, struct canvas *c, const str
 }
 
 /* One standard error to both sides, where that is more than the point's own cell. */
-static void draw_bar(struct canvas *c, const struct plot *p, const struct front_point *q, enum role r)
+static void draw_bar(
+	struct canvas *c, const struct plot *p, const struct front_point *q, enum role r)
 {
 	int at = cell_of(p, q->kl), x = p->x0 + column_of(p, q->bpw), from, to;
 
@@ -348,6 +346,16 @@ static void draw_bar(struct canvas *c, const struct plot *p, const struct front_
 	for (int y = from; y <= to; y++)
 		if (y != at)
 			canvas_text(c, x, y, r, "│");
+}
+
+/* Returns the number of its cell. */
+static int put(
+	struct canvas *c, const struct plot *p, double bpw, double kl, enum role r, const char *s)
+{
+	int x = column_of(p, bpw), y = cell_of(p, kl);
+
+	canvas_text(c, p->x0 + x, y, r, s);
+	return y * p->w + x;
 }
 
 /* What is seen at last: marks by cell, and whether a measured one is off the line. */
@@ -369,26 +377,16 @@ static struct seen draw_points(const struct front_panel *fp, struct canvas *c, c
 		for (size_t i = 0; i < points_of(f); i++) {
 			const struct front_point *q = &f->point[i];
 			enum role r = is_missed(f, q) ? ROLE_WARN : marks[m].role;
-			int x = column_of(p, q->bpw), y = cell_of(p, q->kl);
 
 			if (mark_of(q) != m || isnan(q->kl))
 				continue;
-			canvas_text(c, p->x0 + x, y, r, marks[m].mark);
-			top[y * p->w + x] = (uint8_t)(m + 1);
+			top[put(c, p, q->bpw, q->kl, r, marks[m].mark)] = (uint8_t)(m + 1);
 			seen.missed |= is_missed(f, q);
 		}
-	if (a && a->has_a && !isnan(a->a_kl) && a->in_nats == f->in_nats) {
-		int x = column_of(p, a->a_bpw), y = cell_of(p, a->a_kl);
-
-		canvas_text(c, p->x0 + x, y, ROLE_STRONG, "A");
-		top[y * p->w + x] = 0;
-	}
-	if (a && !isnan(a->kl) && a->in_nats == f->in_nats) {
-		int x = column_of(p, a->stored_bpw), y = cell_of(p, a->kl);
-
-		canvas_text(c, p->x0 + x, y, ROLE_CURSOR, "●");
-		top[y * p->w + x] = 0;
-	}
+	if (a && a->has_a && !isnan(a->a_kl) && a->in_nats == f->in_nats)
+		top[put(c, p, a->a_bpw, a->a_kl, ROLE_STRONG, "A")] = 0;
+	if (a && !isnan(a->kl) && a->in_nats == f->in_nats)
+		top[put(c, p, a->stored_bpw, a->kl, ROLE_CURSOR, "●")] = 0;
 	for (int i = 0; i < p->w * p->h; i++)
 		if (top[i])
 			seen.mark[top[i] - 1] = true;

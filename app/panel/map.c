@@ -237,8 +237,7 @@ static bool word_holds(const char *w, const struct map_of *of, size_t i)
 	char name[32], pattern[MAP_FILTER + 8];
 
 	if (!strncmp(w, "bits=", 5))
-		return of->answer &&
-		       w[5] == map_letter(of->model, of->answer->choice[i]) && !w[6];
+		return of->answer && w[5] == map_letter(of->model, of->answer->choice[i]) && !w[6];
 	if (!strncmp(w, "kl>", 3) || !strncmp(w, "kl<", 3))
 		return c && map_known(c) && map_in_nats(c) &&
 		       (w[2] == '>' ? (double)c->value > strtod(w + 3, NULL)

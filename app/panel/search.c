@@ -318,10 +318,9 @@ enum line {
 	LINE_GUARDS,
 	LINES
 };
-static void (*const draw_line[LINES])(const struct search *s, struct canvas *c, int y) = {
-	draw_predict, draw_measured, draw_better, draw_bound, draw_source, draw_odds, draw_scan,
-	draw_variants, draw_text, draw_layer_mix, NULL
-};
+static void (*const draw_line[LINES])(const struct search *s, struct canvas *c,
+	int y) = { draw_predict, draw_measured, draw_better, draw_bound, draw_source, draw_odds,
+	draw_scan, draw_variants, draw_text, draw_layer_mix, NULL };
 
 /* The text, which the header names, goes first when lines run out. */
 static void choose_lines(const struct search *s, int h, bool in[LINES])
