@@ -83,6 +83,7 @@ static void show_layout(const struct args *a, const struct layout *l)
 	char name[32], fmt[FORMAT_NAME], bytes[16], clean[256];
 	struct json_out o;
 	bool mixed = false;
+	char pairs[FORMAT_PAIRS];
 
 	if (a->json) {
 		verb_begin(&o);
@@ -109,14 +110,15 @@ static void show_layout(const struct args *a, const struct layout *l)
 	for (size_t k = 0; k < LINEAR_KINDS && k < l->n; k++) {
 		printf("%10s ", linear_kind_name[k]);
 		for (size_t i = k; i < l->n; i += LINEAR_KINDS) {
-			putchar(format_letter(l->format[l->choice[i]]));
+			putchar(format_letter(l->format, l->k, l->choice[i]));
 		}
 		putchar('\n');
 	}
 	for (size_t i = 0; i < l->n; i++)
 		mixed |= format_is_mix(l->format[l->choice[i]]);
-	printf("           columns are blocks; digits are bits, k: kept as in the file%s\n",
-		mixed ? "; a to g: one to seven eighths high" : "");
+	printf("           columns are blocks; digits are bits, k: kept as in the file%s%s%s\n",
+		mixed ? "; " : "", mixed ? format_pairs(l->format, l->k, pairs) : "",
+		mixed ? " by eighths" : "");
 }
 
 int verb_layout(const struct args *a)

@@ -190,7 +190,8 @@ works chat --demo --prompt 'hello you' --max-tokens 10 --kv int8
 fails 2 'kv int4: expected float or int8' chat --demo --prompt hi --kv int4
 works chat --demo --prompt 'hello you' --max-tokens 10 --head int4g64 --precision exact
 fails 2 'precision slow: expected fast or exact' chat --demo --prompt hi --precision slow
-fails 2 'the group must be a multiple of 32' chat --demo --prompt hi --head int4g3
+fails 2 'head int4g3: the group must be a multiple of 32' chat --demo --prompt hi --head int4g3
+fails 2 'bitdial: --head foo: not a format, write bits' chat --demo --prompt hi --head foo
 works chat --demo --prompt 'hello you' --max-tokens 10 --layout int3g64 --temp 0 --stats
 holds "its speed" has 'tok/s' err
 

@@ -59,21 +59,73 @@ Test(desk, q_asks_only_when_something_runs)
 
 /* ---- notices */
 
-Test(desk, an_error_stays_until_it_is_read)
+static void publish_error(const char *text)
+{
+	bus_publish(bus, (struct event){ .kind = EV_NOTICE,
+				 .n = LOG_ERROR,
+				 .snap = &snap_text_new(text)->snap });
+}
+
+Test(desk, an_error_goes_with_the_next_key_and_stays_counted_until_it_is_read)
 {
 	char *f;
 
-	bus_publish(bus, (struct event){ .kind = EV_NOTICE,
-				 .n = LOG_ERROR,
-				 .snap = &snap_text_new("open x.gguf: no such file")->snap });
-	f = play(120, 36, "wait 0\n. .\n");
+	publish_error("open x.gguf: no such file");
+	f = play(120, 36, "wait 0\n");
 	cr_assert(strstr(row(f, 34), "! open x.gguf: no such file"));
 	big_free(f);
-	bus_publish(bus, (struct event){ .kind = EV_NOTICE,
-				 .n = LOG_ERROR,
-				 .snap = &snap_text_new("open x.gguf: no such file")->snap });
+	publish_error("open x.gguf: no such file");
+	f = play(120, 36, "wait 0\nl\n");
+	cr_assert_null(strstr(row(f, 34), "no such file"));
+	cr_assert(strstr(row(f, 34), "! 1"), "%s", row(f, 34));
+	big_free(f);
+	publish_error("open x.gguf: no such file");
 	f = play(120, 36, "wait 0\n!\nwait 40\nEsc\n");
 	cr_assert_null(strstr(row(f, 34), "no such file"));
+	cr_assert_null(strstr(row(f, 34), "! 1"), "%s", row(f, 34));
+	big_free(f);
+}
+
+Test(desk, escape_takes_any_notice_from_the_line)
+{
+	char *f = play(120, 36, ":clear\n:mark A\n");
+
+	cr_assert(strstr(row(f, 34), "mark A is here"), "%s", row(f, 34));
+	big_free(f);
+	f = play(120, 36, ":clear\n:mark A\nEsc\n");
+	cr_assert_null(strstr(row(f, 34), "mark A"), "%s", row(f, 34));
+	big_free(f);
+}
+
+Test(desk, a_long_notice_is_wrapped_in_the_list_not_cut)
+{
+	char *f;
+
+	publish_error("open x.gguf: the tensor blk.3.attn_q.weight ends 512 bytes past the file; "
+		      "the download may be cut short");
+	f = play(60, 24, "wait 0\n!\n");
+	cr_assert(strstr(f, "error  open x.gguf: the tensor "), "%s", f);
+	cr_assert(strstr(f, "cut short"), "%s", f);
+	big_free(f);
+	publish_error("open x.gguf: the tensor blk.3.attn_q.weight ends");
+	f = play(24, 16, "wait 0\n!\n");
+	cr_assert(strstr(f, "open x.gguf: the"), "%s", f);
+	cr_assert(strstr(f, " blk.3.attn_q.weight "), "%s", f);
+	cr_assert(strstr(f, " ends "), "%s", f);
+	big_free(f);
+}
+
+Test(desk, better_says_what_is_under_the_dial_now)
+{
+	struct snap_answer *a = snap_answer_new(14, false);
+	char *f;
+
+	a->better = (struct front_point){ .bpw = 4.2, .kl = 0.3, .what = "uniform" };
+	publish_model();
+	bus_publish(bus, (struct event){ .kind = EV_ANSWER, .snap = &a->snap });
+	f = play(120, 36, "wait 0\n:better\n");
+	cr_assert(strstr(row(f, 34), "under the dial now: uniform, 4.20 bpw, measured KL .3000"),
+		"%s", row(f, 34));
 	big_free(f);
 }
 

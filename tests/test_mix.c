@@ -86,22 +86,29 @@ Test(mix, bytes_count_both_parts_and_the_order)
 Test(mix, a_dial_gets_the_mixes_of_its_ends_once)
 {
 	struct format f[FORMAT_MAX];
-	char name[FORMAT_NAME];
+	char name[FORMAT_NAME], pairs[FORMAT_PAIRS];
 	struct err e = { 0 };
 	size_t k;
 
 	cr_assert_eq(format_list(f, &k, "int2g64,int4g128", &e), ST_OK);
+	cr_expect_str_eq(format_pairs(f, k, pairs), "");
 	k = format_add_mixes(f, k);
 	cr_assert_eq(k, 9);
+	cr_expect_str_eq(format_pairs(f, k, pairs), "a-g: 4+2");
 	for (size_t i = 1; i < 8; i++) {
 		cr_expect_eq(f[i].part, (int)i);
-		cr_expect_eq(format_letter(f[i]), (char)('a' + i - 1));
+		cr_expect_eq(format_letter(f, k, i), (char)('a' + i - 1));
 	}
 	cr_assert_eq(format_add_mixes(f, k), 9, "they are there already");
 	cr_assert_eq(format_list(f, &k, "int2g64,int3g64,int4g128,int8g128,keep", &e), ST_OK);
 	k = format_add_mixes(f, k);
 	cr_assert_eq(k, 13);
 	cr_expect(format_is_keep(f[12]));
+	cr_expect_str_eq(format_pairs(f, k, pairs), "a-d: 4+2, e-h: 4+3");
+	for (size_t i = 0; i < k; i++)
+		for (size_t j = 0; j < i; j++)
+			cr_expect_neq(format_letter(f, k, i), format_letter(f, k, j),
+				"no two formats share a sign: %zu and %zu", i, j);
 	cr_expect_str_eq(format_name(f[1], name), "int4g128:1+int2g64");
 	cr_expect_str_eq(format_name(f[10], name), "int4g128");
 	cr_assert_eq(format_list(f, &k, "int4g128,keep", &e), ST_OK);

@@ -221,25 +221,90 @@ Test(front, draws_axes_curve_marks_and_dial)
 	f->point[0].kl = 0.5;
 	alone_hear(&p, EV_FRONT, 0, 0, &f->snap);
 	hear_answer(4.25, 4.25, 0.0625, 0.001, true);
+	/* Random lies in the cell of uniform: the legend does not name it. */
 	shows(48, 8,
-		"      │⠉⠒⠒⠤⣀⡀               △ uniform  × random\n"
-		"     3│     ⠈⠉⠒⠢⠤⣀⡀\n"
-		"      │           ⠈⠉⠒⠢⢄◇⡀\n"
-		"    .3│                 ⠈⠉⠒⠤⠤⣀    △\n"
-		"      │                       ⠉⠑⠒⠤●⣀\n"
-		"   .03│                             ⠉⠑⠢⠤⢄⣀\n"
-		"      │                                   ⠉⠒⠒⠤⣀\n"
+		"                          ◇ measured  △ uniform\n"
+		"      │⠉⠑⠒⠤⢄⣀⡀\n"
+		"     1│      ⠈⠉⠒⠒⠤⢄⣀⡀\n"
+		"      │             ⠈⠉⠒◇⠤⢄⣀       △\n"
+		"      │                    ⠉⠉⠒⠢⠤⢄⣀\n"
+		"      │                           ●⠉⠒⠢⠤⣀⣀\n"
+		"   .01│                                  ⠉⠑⠒⠢⠤⣀\n"
 		"      └────────3──────────────4───────────────5\n");
 }
 
 Test(front, a_straight_line_of_halves_is_straight_in_log)
 {
 	begin(&panel_front);
-	/* 41 columns over 2.5 bits: where the dial is, the line is. */
+	/* 41 columns over 2.5 bits: where the dial is, the line is; above them is the legend. */
 	for (int i = 0; i <= 10; i++) {
 		hear_answer(2.5 + 0.25 * i, 2.5 + 0.25 * i, 8 / pow(2, i), 0.01, true);
-		cr_assert_eq(alone_role(&p, 49, 12, 7 + 4 * i, i), ROLE_CURSOR, "point %d", i);
+		cr_assert_eq(alone_role(&p, 49, 13, 7 + 4 * i, i + 1), ROLE_CURSOR, "point %d", i);
 	}
+}
+
+/* The row in which the axis has this label; -1: none. */
+static int label_at(int w, int h, const char *label)
+{
+	char want[32];
+
+	snprintf(want, sizeof want, "%6s│", label);
+	for (int y = 0; y < h; y++)
+		if (!strncmp(row(w, h, y), want, strlen(want)))
+			return y;
+	return -1;
+}
+
+Test(front, ticks_are_decades_where_they_truly_are)
+{
+	begin(&panel_front);
+	for (int h = 10; h < 40; h++) {
+		int one = label_at(60, h, "1"), tenth = label_at(60, h, ".1"),
+		    hundredth = label_at(60, h, ".01"), three = label_at(60, h, ".3");
+
+		cr_assert(one > 0 && tenth > one && hundredth > tenth, "%d lines\n%s", h, shown);
+		cr_assert_leq(
+			abs((hundredth - tenth) - (tenth - one)), 1, "%d lines\n%s", h, shown);
+		cr_assert(three < 0 || label_at(60, h, ".03") > 0, "all threes or none\n%s", shown);
+	}
+	cr_assert_gt(label_at(60, 30, ".3"), 0);
+}
+
+Test(front, the_lowest_panel_has_two_labels)
+{
+	begin(&panel_front);
+	cr_assert_eq(label_at(78, 3, "8"), 0);
+	cr_assert_eq(label_at(78, 3, ".008"), 1, "%s", shown);
+	alone_hear(&p, EV_VIEW, 0, 0, NULL);
+	cr_assert_eq(label_at(78, 3, "0"), 1, "%s", shown);
+}
+
+Test(front, axes_cover_what_is_measured_beyond_the_curve)
+{
+	struct snap_front *f = made_front();
+	int at = 7, w = 60;
+
+	begin(&panel_front);
+	f->point[1] = (struct front_point){ 1700, 6, 80, 0, "ends", false };
+	f->point[2] = (struct front_point){ 1700, 3, 0.0001, 0, "random", false };
+	alone_hear(&p, EV_FRONT, 0, 0, &f->snap);
+	cr_assert(strstr(row(w, 12, 1), "□"), "the worst is at the top right\n%s", shown);
+	cr_assert(strstr(row(w, 12, 10), "×"), "the least at the bottom\n%s", shown);
+	cr_assert(strstr(row(w, 12, 0), "◇ measured  □ ends  × random"), "%s", shown);
+	cr_assert_eq(alone_role(&p, w, 12, at + w - 9, 1), ROLE_SERIES0 + 1);
+}
+
+Test(front, an_error_longer_than_a_cell_is_a_bar)
+{
+	struct snap_front *f = made_front();
+
+	begin(&panel_front);
+	cr_assert_eq(alone_role(&p, 49, 13, 7 + 28, 3), ROLE_TEXT, "nothing there yet");
+	f->point[1].kl = 2;
+	f->point[1].se = 1.9;
+	alone_hear(&p, EV_FRONT, 0, 0, &f->snap);
+	cr_assert_eq(alone_role(&p, 49, 13, 7 + 28, 3), ROLE_SERIES0, "the point");
+	cr_assert_eq(alone_role(&p, 49, 13, 7 + 28, 5), ROLE_SERIES0, "its bar\n%s", shown);
 }
 
 Test(front, linear_when_the_log_axis_is_off)
@@ -248,10 +313,10 @@ Test(front, linear_when_the_log_axis_is_off)
 	cr_assert_str_eq(p.class->note(p.self), "nats a token, log");
 	alone_hear(&p, EV_VIEW, 0, 0, NULL);
 	cr_assert_str_eq(p.class->note(p.self), "nats a token, linear");
-	cr_assert_not_null(strstr(row(60, 10, 0), "8│"));
-	cr_assert_not_null(strstr(row(60, 10, 8), "0│"));
+	cr_assert_not_null(strstr(row(60, 11, 1), "8│"));
+	cr_assert_not_null(strstr(row(60, 11, 9), "0│"));
 	hear_answer(2.75, 2.75, 4, 0.01, true);
-	cr_assert_eq(alone_role(&p, 60, 10, 7 + 5, 4), ROLE_CURSOR, "half way down");
+	cr_assert_eq(alone_role(&p, 60, 11, 7 + 5, 5), ROLE_CURSOR, "half way down");
 }
 
 Test(front, ascii_uses_no_braille)
@@ -352,8 +417,8 @@ Test(search, tells_what_the_answer_rests_on)
 		" scan     0 of 63 cells\n"
 		" variants data-free 42, calibrated 21 of 63\n"
 		" text     self-sampled, seed 1\n"
-		" guards   uniform .4000  random .3000\n"
-		"\n"
+		" guards   uniform .4000 ± .0100\n"
+		"          random .3000 ± .0100\n"
 		" m measure   S keep as run   x stop\n");
 }
 
@@ -378,9 +443,46 @@ Test(search, a_measured_layout_that_is_better_is_named_first)
 	begin(&panel_search);
 	a->better = (struct front_point){ .bpw = 4.2, .kl = 0.3, .what = "random" };
 	alone_hear(&p, EV_ANSWER, 0, 0, &a->snap);
-	cr_assert_str_eq(row(50, 10, 7), " guards   random .3000 is better  uniform .4000");
+	cr_assert_str_eq(row(36, 10, 2), " better   random .3000 (:better)");
+	cr_assert_str_eq(row(36, 10, 8), " guards   uniform .4000 ± .0100");
+	cr_assert_not(says(36, 10, "random .3000 ±"), "it is not said twice");
 	hear_answer(3.0, 3.0, 0.35, 0.01, true);
 	cr_assert_str_eq(row(50, 10, 7), " guards   none near this size");
+}
+
+Test(search, in_the_ten_lines_of_a_common_screen_no_number_is_lost)
+{
+	struct snap_odds *o = snap_odds_new(21, 4);
+	struct snap_answer *a = made_answer(3);
+	struct snap_front *f = snap_front_new(2, 3);
+
+	begin(&panel_search);
+	a->better = (struct front_point){ .bpw = 4.2, .kl = 0.0099, .what = "measured" };
+	a->layer_kl = 0.0141;
+	a->measured_kl = 0.0129;
+	a->measured_se = 0.0004;
+	a->generation = o->generation = 7;
+	o->stability = 0.92;
+	o->undecided = 9;
+	for (size_t i = 0; i < 3; i++) {
+		f->point[i] = (struct front_point){ .bpw = 4.25, .kl = 0.0041 + 0.011 * (double)i };
+		snprintf(f->point[i].what, sizeof f->point[i].what, "%s", guard_name[i]);
+	}
+	alone_hear(&p, EV_ANSWER, 0, 0, &a->snap);
+	alone_hear(&p, EV_ODDS, 0, 0, &o->snap);
+	alone_hear(&p, EV_FRONT, 0, 0, &f->snap);
+	alone_hear(&p, EV_MAP, 0, 0, &made_map(3, CELL_SCANNED)->snap);
+	shows(36, 10,
+		" predict  .0131 ± .0009 nats\n"
+		" measured .0129 ± .0004 nats\n"
+		" better   measured .0099 (:better)\n"
+		" bound    .0130  gap .0001  0.41 ms\n"
+		" from     scan\n"
+		" sure     92 %, 9 undecided\n"
+		" scan     all 63 cells\n"
+		" mix      layer-mix .0141 predicted\n"
+		" guards   unif .0041  ends .0151\n"
+		"          rand .0261\n");
 }
 
 Test(search, scan_counts_name_the_stage)
@@ -414,14 +516,32 @@ Test(search, what_is_not_known_is_not_made_up)
 	shows(40, 8,
 		" predict  nothing yet\n"
 		" measured not yet (m)\n"
-		" bound    -\n"
 		" from     no scores yet\n"
 		" scan     no cells yet\n"
 		" variants none made yet\n"
 		" text     -\n"
-		" guards   none near this size\n");
+		" guards   none near this size\n"
+		" m measure   S keep as run   x stop\n");
 	hear_answer(4.25, 4.25, 0.5, NAN, false);
 	cr_assert_str_eq(row(40, 8, 0), " predict  score .5000, not in nats");
+}
+
+Test(search, an_error_of_nothing_is_no_error)
+{
+	struct snap_answer *a = made_answer(3);
+	char *text;
+
+	begin(&panel_search);
+	a->measured_kl = 0.0029;
+	a->measured_se = 0;
+	a->bound = NAN;
+	a->solve_ms = 0;
+	alone_hear(&p, EV_ANSWER, 0, 0, &a->snap);
+	cr_assert_str_eq(row(50, 10, 1), " measured .0029 nats");
+	cr_assert_not(says(50, 10, "bound"), "%s", shown);
+	text = p.class->copy(p.self);
+	cr_assert_str_eq(text, "4.2500 bpw, measured KL .0029");
+	xfree(text);
 }
 
 Test(search, few_lines_hold_what_matters_most)

@@ -321,12 +321,12 @@ Test(cell, is_abbreviated_in_a_small_box)
 	begin(&panel_cell, 30, CELL_SCANNED);
 	alone_hear(&p, EV_CURSOR, 0, 22, NULL);
 	shows(28, 6,
+		" layers.3.k  576 x 576\n"
 		" int4g128\n"
 		" int2g64  .0230   512 20.0K\n"
 		" int3g64  .0058   512 30.0K\n"
 		"▸int4g128 .0014   512 40.0K\n"
-		" keep         0 exact 50.0K\n"
-		" rank 182 of 210\n");
+		" keep         0 exact 50.0K\n");
 	cr_assert_str_eq(row(30, 1, 0), " layers.3.k  int4g128");
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/panel/cell_rows.h"
 #include "app/panel/common.h"
 #include "app/panel/map.h"
 #include "core/base/alloc.h"
@@ -114,7 +115,20 @@ static void draw_name(const struct facts *f, struct canvas *c, int y)
 	panel_part(&p, ROLE_DIM, "%s", panel_count((uint64_t)rows * cols, n));
 }
 
-static void draw_chosen(const struct facts *f, struct canvas *c, int y)
+static void part_rule(const struct cell_panel *cp, const struct facts *f, struct parts *p)
+{
+	int floor = f->chosen < f->m->k ? cp->answer->floor[f->at] : 0;
+	char fmt[FORMAT_NAME];
+
+	if (f->pin >= 0 && (size_t)f->pin < f->m->k)
+		panel_part(p, ROLE_STRONG, "pinned to %s", format_name(f->m->format[f->pin], fmt));
+	else if (floor > 0 && (size_t)floor < f->m->k)
+		panel_part(p, ROLE_STRONG, "at least %s", format_name(f->m->format[floor], fmt));
+}
+
+/* rule: no other line says it. */
+static void draw_chosen(
+	const struct cell_panel *cp, const struct facts *f, struct canvas *c, int y, bool rule)
 {
 	struct parts p = { .c = c, .x = 1, .y = y };
 	char fmt[FORMAT_NAME], name[32];
@@ -135,6 +149,8 @@ static void draw_chosen(const struct facts *f, struct canvas *c, int y)
 								      : ", data-free so far");
 	else if (f->variant)
 		panel_part(&p, ROLE_DIM, "not made yet");
+	if (rule)
+		part_rule(cp, f, &p);
 }
 
 /* How a cell is known, in five columns: tokens measured, or that it is a score. */
@@ -173,53 +189,69 @@ static const struct {
 };
 
 /* Where each column that fits begins; -1: it does not. */
-static void place_columns(int w, int x[COLS])
+struct place {
+	int x[COLS], w[COLS];
+};
+
+static struct place place_columns(int w, bool mixes)
 {
+	struct place p;
 	int used = 0, at = 0;
 	bool in[COLS] = { false };
 
+	for (int i = 0; i < COLS; i++)
+		p.w[i] = column[i].width + (i == COL_FORMAT && mixes ? 2 : 0);
 	for (int rank = 0; rank < COLS; rank++)
 		for (int i = 0; i < COLS; i++)
-			if (column[i].rank == rank && used + column[i].width <= w) {
+			if (column[i].rank == rank && used + p.w[i] <= w) {
 				in[i] = true;
-				used += column[i].width;
+				used += p.w[i];
 			}
 	for (int i = 0; i < COLS; i++) {
-		x[i] = in[i] || !i ? at : -1;
-		at += in[i] ? column[i].width : 0;
+		p.x[i] = in[i] || !i ? at : -1;
+		at += in[i] ? p.w[i] : 0;
 	}
+	return p;
 }
 
-static void right_at(
-	struct canvas *c, const int x[COLS], enum column col, int y, enum role r, const char *text)
+static void right_at(struct canvas *c, const struct place *p, enum column col, int y, enum role r,
+	const char *text)
 {
-	if (x[col] >= 0)
-		canvas_right(c, x[col] + column[col].width, y, r, text);
+	if (p->x[col] >= 0)
+		canvas_right(c, p->x[col] + p->w[col], y, r, text);
 }
 
-static void draw_head(const struct facts *f, struct canvas *c, int y, const int x[COLS])
+/* Where not all formats are shown, how many of them. */
+static void draw_head(const struct facts *f, struct canvas *c, int y, const struct place *x,
+	const struct cell_rows *rows)
 {
 	bool scores = f->map && !f->scale.nats;
 
 	for (int i = COL_FORMAT; i < COLS; i++)
-		if (i == COL_FORMAT || i == COL_BY)
-			canvas_text(c, x[i] < 0 ? c->w : x[i] + 1, y, ROLE_DIM, column[i].head);
+		if (i == COL_FORMAT && rows->n < rows->of)
+			canvas_printf(c, 1, y, ROLE_DIM, "%zu of %zu", rows->n, rows->of);
+		else if (i == COL_FORMAT || i == COL_BY)
+			canvas_text(
+				c, x->x[i] < 0 ? c->w : x->x[i] + 1, y, ROLE_DIM, column[i].head);
 		else
 			right_at(c, x, (enum column)i, y, ROLE_DIM,
 				i == COL_KL && scores ? "error" : column[i].head);
 }
 
 /* A mix by its letter on the map: "c 3/8 4+2". */
-static const char *row_name(struct format f, char out[FORMAT_NAME])
+static const char *row_name(const struct snap_model *m, size_t k, char out[FORMAT_NAME])
 {
+	struct format f = m->format[k];
+
 	if (!format_is_mix(f))
 		return format_name(f, out);
-	snprintf(out, FORMAT_NAME, "%c %d/%d %d+%d", format_letter(f), f.part, FORMAT_PARTS,
+	snprintf(out, FORMAT_NAME, "%c %d/%d %d+%d", map_letter(m, k), f.part, FORMAT_PARTS,
 		f.hi_bits, f.bits);
 	return out;
 }
 
-static void draw_row(const struct facts *f, struct canvas *c, int y, size_t k, const int x[COLS])
+static void draw_row(
+	const struct facts *f, struct canvas *c, int y, size_t k, const struct place *x)
 {
 	static const char *const bar[8] = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
 	const struct map_cell *cell = f->cell ? &f->cell[k] : NULL;
@@ -233,7 +265,7 @@ static void draw_row(const struct facts *f, struct canvas *c, int y, size_t k, c
 
 	if (k == f->chosen)
 		canvas_text(c, 0, y, r, "▸");
-	canvas_text(c, 1, y, r, row_name(f->m->format[k], fmt));
+	canvas_text(c, 1, y, r, row_name(f->m, k, fmt));
 	if (guessed) /* between the ends: nats, but not measured */
 		value = cell->estimate > 0 ? (double)cell->estimate : (double)NAN;
 	/* A first score is no number of nats: dim, and named in its column. */
@@ -244,16 +276,9 @@ static void draw_row(const struct facts *f, struct canvas *c, int y, size_t k, c
 	right_at(c, x, COL_BYTES, y, ROLE_TEXT, panel_bytes5(bytes, buf));
 	if (level >= 0)
 		right_at(c, x, COL_BAR, y, panel_ramp(level), bar[level]);
-	if (f->variant && x[COL_BY] >= 0)
-		canvas_printf(c, x[COL_BY] + 1, y, ROLE_DIM, "%.5s%s", f->variant[k].by,
+	if (f->variant && x->x[COL_BY] >= 0)
+		canvas_printf(c, x->x[COL_BY] + 1, y, ROLE_DIM, "%.5s%s", f->variant[k].by,
 			f->variant[k].by[0] && !f->variant[k].best ? ".." : "");
-}
-
-/* The digit that the map has for a format. */
-static const char *short_name(struct format f, char out[16])
-{
-	snprintf(out, 16, "%c", format_letter(f));
-	return out;
 }
 
 /* What each format does on one of several texts. */
@@ -261,15 +286,17 @@ static void draw_source(const struct facts *f, struct canvas *c, int y, size_t s
 {
 	const struct snap_map *map = f->map;
 	const struct map_cell *cell = &map->part[(source * map->n + f->at) * map->k];
-	char bits[16], kl[16], name[9];
+	char kl[16], name[9];
 	int x = 1 + (int)sizeof name - 1;
 
 	text_clean(name, sizeof name, map->on[source].name, strlen(map->on[source].name), true);
 	panel_cut(c, 1, y, c->w - 1, ROLE_DIM, name);
 	for (size_t k = 0; k < map->k && x + 9 <= c->w; k++) {
-		if (format_is_keep(f->m->format[k]))
+		/* Mixes are not measured one by one on each text. */
+		if (format_is_keep(f->m->format[k]) ||
+			(format_is_mix(f->m->format[k]) && !map_in_nats(&cell[k])))
 			continue;
-		canvas_printf(c, x + 2, y, ROLE_DIM, "%s", short_name(f->m->format[k], bits));
+		canvas_printf(c, x + 2, y, ROLE_DIM, "%c", map_letter(f->m, k));
 		canvas_right(c, x + 9, y, k == f->chosen ? ROLE_ACCENT : ROLE_TEXT,
 			map_in_nats(&cell[k]) ? panel_kl((double)cell[k].value, kl) : "-");
 		x += 9;
@@ -277,36 +304,65 @@ static void draw_source(const struct facts *f, struct canvas *c, int y, size_t s
 }
 
 /* How often the linear got each format when the damages were redrawn within their errors. */
-static bool draw_odds(const struct cell_panel *cp, const struct facts *f, struct parts *p)
+static size_t odds_of(const struct cell_panel *cp, const struct facts *f, uint8_t order[FORMAT_MAX])
 {
 	const struct snap_odds *o = cp->odds;
-	char bits[16];
 
 	if (!o || !cp->answer || o->generation != cp->answer->generation || o->n != f->m->n ||
 		o->k != f->m->k)
-		return false;
-	panel_part(p, ROLE_DIM, "odds");
-	for (size_t k = 0; k < o->k; k++) {
-		double share = (double)o->prob[f->at * o->k + k];
+		return 0;
+	return cell_odds_order(&o->prob[f->at * o->k], o->k, f->chosen, order);
+}
 
-		if (share >= 0.005)
-			panel_part(p, k == f->chosen ? ROLE_ACCENT : ROLE_TEXT, "%s %.0f%%",
-				short_name(f->m->format[k], bits), 100 * share);
+/* "odds 4 57% 3 41%", as many as fit from x on; false: not the likeliest and the chosen. */
+static bool draw_odds(const struct cell_panel *cp, const struct facts *f, struct canvas *c, int x,
+	int y, bool try)
+{
+	uint8_t order[FORMAT_MAX];
+	size_t n = odds_of(cp, f, order);
+	char one[16];
+	int end = x + 4;
+
+	if (!n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		int w = snprintf(one, sizeof one, " %c %.0f%%", map_letter(f->m, order[i]),
+			100 * (double)cp->odds->prob[f->at * f->m->k + order[i]]);
+
+		if (end + w > c->w)
+			return i > 1 || order[0] == f->chosen;
+		if (!try)
+			canvas_text(
+				c, end, y, order[i] == f->chosen ? ROLE_ACCENT : ROLE_TEXT, one);
+		end += w;
 	}
 	return true;
 }
 
+/* The rank gives way to the odds. */
 static void draw_rank(const struct cell_panel *cp, const struct facts *f, struct canvas *c, int y)
 {
 	struct parts p = { .c = c, .x = 1, .y = y };
 	size_t rank = f->map ? map_rank(f->m, f->map, 0, f->at) : 0;
+	uint8_t order[FORMAT_MAX];
+	bool odds = odds_of(cp, f, order);
+	char text[48];
+	int w = snprintf(text, sizeof text, "rank %zu of %zu", rank, f->m->n);
 
 	if (!rank)
-		panel_part(&p, ROLE_DIM, "not scored yet");
+		w = snprintf(text, sizeof text, "not scored yet");
+	else if (odds && !draw_odds(cp, f, c, 1 + w + 2, y, true))
+		w = snprintf(text, sizeof text, "rank %zu/%zu", rank, f->m->n);
+	if (odds && !draw_odds(cp, f, c, 1 + w + 2, y, true))
+		w = -2;
 	else
-		panel_part(&p, ROLE_TEXT, "rank %zu of %zu", rank, f->m->n);
-	if (!draw_odds(cp, f, &p) && rank)
+		panel_part(&p, rank ? ROLE_TEXT : ROLE_DIM, "%s", text);
+	if (odds) {
+		canvas_text(c, 1 + w + 2, y, ROLE_DIM, "odds");
+		draw_odds(cp, f, c, 1 + w + 2, y, false);
+	} else if (rank) {
 		panel_part(&p, ROLE_DIM, f->scale.nats ? "by KL a byte" : "by score a byte");
+	}
 }
 
 /* Another linear that moves with this one, and how many do. */
@@ -327,15 +383,11 @@ static void draw_rules(const struct cell_panel *cp, const struct facts *f, struc
 {
 	const struct snap_answer *a = f->chosen < f->m->k ? cp->answer : NULL;
 	struct parts p = { .c = c, .x = 1, .y = y };
-	int floor = a ? a->floor[f->at] : 0;
 	char fmt[FORMAT_NAME], name[32], kl[16];
 	size_t other = 0, tied = a ? tied_to(a, f->at, &other) : 0;
 
-	if (f->pin >= 0 && (size_t)f->pin < f->m->k)
-		panel_part(&p, ROLE_STRONG, "pinned to %s", format_name(f->m->format[f->pin], fmt));
-	else if (floor > 0 && (size_t)floor < f->m->k)
-		panel_part(&p, ROLE_STRONG, "at least %s", format_name(f->m->format[floor], fmt));
-	else if (!tied)
+	part_rule(cp, f, &p);
+	if (!p.n && !tied)
 		panel_part(&p, ROLE_TEXT, "pinned no");
 	if (a && a->price && !isnan(a->price[f->at]))
 		panel_part(&p, ROLE_TEXT, "costs %s", panel_kl((double)a->price[f->at], kl));
@@ -347,52 +399,59 @@ static void draw_rules(const struct cell_panel *cp, const struct facts *f, struc
 			format_name(f->m->format[a->a_choice[f->at]], fmt));
 }
 
-/* Lines by how much they are worth: the rows of formats come after the first two. */
-enum line {
-	LINE_NAME,
-	LINE_CHOSEN,
-	LINE_HEAD,
-	LINE_ROWS,
-	LINE_SOURCES,
-	LINE_RANK,
-	LINE_PIN,
-	LINES
-};
+/* Lines by how much they are worth. */
+enum line { LINE_NAME, LINE_CHOSEN, LINE_HEAD, LINE_ROWS, LINE_SOURCES, LINE_RANK, LINE_PIN, LINES };
 
-static void choose_lines(int h, int rows, int sources, bool in[LINES])
+/* What of the h lines is left goes to more rows of mixes, which are given back. */
+static size_t choose_lines(int h, const struct cell_rows *least, int sources, bool in[LINES])
 {
-	static const enum line worth[] = { LINE_CHOSEN, LINE_ROWS, LINE_SOURCES, LINE_RANK,
-		LINE_NAME, LINE_PIN, LINE_HEAD };
+	static const enum line worth[] = { LINE_CHOSEN, LINE_ROWS, LINE_NAME, LINE_SOURCES,
+		LINE_RANK, LINE_PIN, LINE_HEAD };
+	size_t rows = 0;
 
 	for (size_t i = 0; i < LINES; i++) {
-		int need = worth[i] == LINE_ROWS ? rows : worth[i] == LINE_SOURCES ? sources : 1;
+		enum line l = worth[i];
+		int need = l == LINE_ROWS ? (int)least->n : l == LINE_SOURCES ? sources : 1;
 
-		in[worth[i]] = h > 0;
+		in[l] = h > 0;
+		if (l == LINE_ROWS) /* one is kept for the name */
+			need = need < h - 1 || h <= 1 ? need : h - 1;
+		if (need > h)
+			need = h > 0 ? h : 0;
+		rows = l == LINE_ROWS ? (size_t)need : rows;
 		h -= need;
 	}
+	rows += (size_t)h;
+	return rows < least->of ? rows : least->of;
 }
 
 static void draw(const void *self, struct canvas *c, bool focus)
 {
 	bool in[LINES];
+	struct cell_rows rows;
+	struct place x;
 	struct facts f;
-	int x[COLS], y = 0;
+	int y = 0;
+	size_t n;
 
 	(void)focus;
 	if (!facts_of(self, &f)) {
 		panel_cut(c, 1, 0, c->w - 1, ROLE_DIM, "no linear under the crosshair");
 		return;
 	}
-	choose_lines(c->h, (int)f.m->k, f.map ? (int)f.map->sources : 0, in);
-	place_columns(c->w, x);
+	rows = cell_rows_of(f.m, f.at, f.chosen, 0);
+	n = choose_lines(c->h, &rows, f.map ? (int)f.map->sources : 0, in);
+	if (n)
+		rows = cell_rows_of(f.m, f.at, f.chosen, n);
+	x = place_columns(c->w, rows.mixes);
 	if (in[LINE_NAME])
 		draw_name(&f, c, y++);
 	if (in[LINE_CHOSEN])
-		draw_chosen(&f, c, y++);
+		draw_chosen(self, &f, c, y++, !in[LINE_PIN]);
 	if (in[LINE_HEAD])
-		draw_head(&f, c, y++, x);
-	for (size_t k = 0; in[LINE_ROWS] && k < f.m->k; k++)
-		draw_row(&f, c, y++, k, x);
+		draw_head(&f, c, y++, &x, &rows);
+	for (size_t i = 0; n && i < rows.n; i++)
+		draw_row(&f, c, y++, rows.k[i], &x);
 	for (size_t s = 0; in[LINE_SOURCES] && f.map && s < f.map->sources && y < c->h; s++)
 		draw_source(&f, c, y++, s);
 	if (in[LINE_RANK])

@@ -116,7 +116,7 @@ static bool is_missed(const struct front_point *p)
 /* ---- axes */
 
 struct plot {
-	int x0, w, h; /* the cells of the curve begin at x0, 0 */
+	int x0, w, h; /* the cells of the curve begin at 0, 0 of a canvas without the legend */
 	double lo_x, hi_x, lo, hi;
 	bool log;
 };
@@ -129,6 +129,32 @@ static void stretch(struct plot *p, double v)
 		p->hi = v;
 	if (v > 0 && v < p->lo)
 		p->lo = v;
+}
+
+/* Whatever is drawn lies on the axes. */
+static void stretch_to(struct plot *p, double bpw, double kl)
+{
+	stretch(p, kl);
+	if (isfinite(kl) && isfinite(bpw)) {
+		p->lo_x = bpw < p->lo_x ? bpw : p->lo_x;
+		p->hi_x = bpw > p->hi_x ? bpw : p->hi_x;
+	}
+}
+
+static void stretch_points(const struct front_panel *p, struct plot *out)
+{
+	const struct front_point *q = p->front->point;
+	const struct snap_answer *a = p->answer;
+
+	for (size_t i = 0; i < points_of(p->front); i++) {
+		stretch_to(out, q[i].bpw, q[i].kl);
+		stretch(out, q[i].kl + (q[i].se > 0 ? q[i].se : 0));
+	}
+	if (a && a->in_nats == p->front->in_nats) {
+		stretch_to(out, a->stored_bpw, a->kl);
+		if (a->has_a)
+			stretch_to(out, a->a_bpw, a->a_kl);
+	}
 }
 
 static bool lay_out(const struct front_panel *p, const struct canvas *c, struct plot *out)
@@ -144,13 +170,15 @@ static bool lay_out(const struct front_panel *p, const struct canvas *c, struct 
 	out->hi_x = f->most_bpw;
 	for (size_t i = 0; i < f->n; i++)
 		stretch(out, f->kl[i]);
-	for (size_t i = 0; i < points_of(f); i++)
-		stretch(out, f->point[i].kl);
+	/* Of the curve; below, no eye sees a difference that matters. */
+	if (out->log && !(out->lo > out->hi * 1e-4))
+		out->lo = out->hi * 1e-4;
+	stretch_points(p, out);
 	if (!(out->hi > 0)) /* no damage anywhere: a line at the bottom */
 		out->hi = 1;
 	if (!out->log)
 		out->lo = 0;
-	else if (!(out->lo > out->hi * 1e-4)) /* below, no eye sees a difference that matters */
+	else if (!(out->lo > 0))
 		out->lo = out->hi * 1e-4;
 	if (out->log && out->lo > out->hi / 2)
 		out->lo = out->hi / 2;
@@ -182,14 +210,15 @@ static int column_of(const struct plot *p, double bpw)
 	return isnan(at) || at < 0 ? 0 : at > p->w - 1 ? p->w - 1 : (int)(at + 0.5);
 }
 
-static void y_tick(struct canvas *c, const struct plot *p, double v, int *last)
+/* Not those off the axis or too near the one above. */
+static void y_tick(struct canvas *c, const struct plot *p, double v, const char *fmt, int *last)
 {
-	int y = cell_of(p, v);
+	int y = cell_of(p, v), gap = p->h < 5 ? 1 : 2;
 	char label[24];
 
-	if (v < p->lo || v > p->hi * 1.000001 || (*last >= 0 && y - *last < 2))
+	if (v < p->lo * 0.999999 || v > p->hi * 1.000001 || (*last >= 0 && y - *last < gap))
 		return;
-	snprintf(label, sizeof label, "%.3g", v);
+	snprintf(label, sizeof label, fmt, v);
 	canvas_right(c, p->x0 - 1, y, ROLE_DIM, label + (v > 0 && v < 1 && label[1] == '.'));
 	*last = y;
 }
@@ -201,21 +230,52 @@ static double step_of(double span, int n)
 	return unit * (m <= 1 ? 1 : m <= 2 ? 2 : m <= 5 ? 5 : 10);
 }
 
+/* How many ticks a row of decades would give, with threes between them or without. */
+static int ticks_in(const struct plot *p, bool threes)
+{
+	int n = 0;
+
+	for (int d = (int)floor(log10(p->lo)); d <= (int)floor(log10(p->hi)); d++) {
+		n += pow(10, d) >= p->lo && pow(10, d) <= p->hi;
+		n += threes && 3 * pow(10, d) >= p->lo && 3 * pow(10, d) <= p->hi;
+	}
+	return n;
+}
+
+/* Decades, and threes where each has its place; every second or third decade where not all
+ * have.  The ends themselves, where there would be fewer than two. */
+static void log_ticks(struct canvas *c, const struct plot *p)
+{
+	double rows = (p->h - 1) / log10(p->hi / p->lo); /* of a decade */
+	int gap = p->h < 5 ? 1 : 2, last = -1, by = 1, top = (int)floor(log10(p->hi));
+	bool threes = rows * log10(3) >= gap + 0.5 || ticks_in(p, false) < 2;
+
+	while (by * rows < gap)
+		by++;
+	if (ticks_in(p, threes) < 2 || (by > 1 && ticks_in(p, false) <= by)) {
+		y_tick(c, p, p->hi, "%.2g", &last);
+		y_tick(c, p, p->lo, "%.1g", &last);
+		return;
+	}
+	for (int d = top; d >= (int)floor(log10(p->lo)); d--) {
+		if (threes && by == 1)
+			y_tick(c, p, 3 * pow(10, d), "%.3g", &last);
+		if (by == 1 || d % by == 0)
+			y_tick(c, p, pow(10, d), "%.3g", &last);
+	}
+}
+
 static void draw_y_axis(struct canvas *c, const struct plot *p)
 {
+	double by = step_of(p->hi, p->h < 4 ? p->h : p->h / 2);
 	int last = -1;
 
 	if (p->log) {
-		for (int d = (int)floor(log10(p->hi)); d >= (int)floor(log10(p->lo)); d--) {
-			y_tick(c, p, 3 * pow(10, d), &last);
-			y_tick(c, p, pow(10, d), &last);
-		}
-	} else {
-		double by = step_of(p->hi, p->h / 2);
-
-		for (int i = (int)(p->hi / by + 1e-6); i >= 0; i--)
-			y_tick(c, p, i * by, &last);
+		log_ticks(c, p);
+		return;
 	}
+	for (int i = (int)(p->hi / by + 1e-6); i >= 0; i--)
+		y_tick(c, p, i * by, "%.3g", &last);
 }
 
 static void draw_axes(struct canvas *c, const struct plot *p)
@@ -270,31 +330,68 @@ static void draw_curve(const struct front_panel *fp, struct canvas *c, const str
 	xfree(d.bits);
 }
 
-static void draw_points(const struct front_panel *fp, struct canvas *c, const struct plot *p)
+/* One standard error to both sides, where that is more than the point's own cell. */
+static void draw_bar(
+	struct canvas *c, const struct plot *p, const struct front_point *q, enum role r)
+{
+	int at = cell_of(p, q->kl), x = p->x0 + column_of(p, q->bpw), from, to;
+
+	if (!(q->se > 0) || isnan(q->kl))
+		return;
+	from = cell_of(p, q->kl + q->se);
+	to = cell_of(p, q->kl - q->se);
+	for (int y = from; y <= to; y++)
+		if (y != at)
+			canvas_text(c, x, y, r, "│");
+}
+
+/* Returns the number of its cell. */
+static int put(
+	struct canvas *c, const struct plot *p, double bpw, double kl, enum role r, const char *s)
+{
+	int x = column_of(p, bpw), y = cell_of(p, kl);
+
+	canvas_text(c, p->x0 + x, y, r, s);
+	return y * p->w + x;
+}
+
+/* What is seen at last: marks by cell, and whether a measured one is off the line. */
+struct seen {
+	bool mark[MARKS], missed;
+};
+
+static struct seen draw_points(const struct front_panel *fp, struct canvas *c, const struct plot *p)
 {
 	const struct snap_front *f = fp->front;
 	const struct snap_answer *a = fp->answer;
+	uint8_t *top = xalloc((size_t)p->w * (size_t)p->h); /* 1 + mark; 0: none */
+	struct seen seen = { 0 };
 
+	for (size_t i = 0; i < points_of(f); i++)
+		draw_bar(c, p, &f->point[i], marks[mark_of(&f->point[i])].role);
 	/* Measured ones last: they lie above the guards. */
 	for (int m = MARKS - 1; m >= 0; m--)
 		for (size_t i = 0; i < points_of(f); i++) {
 			const struct front_point *q = &f->point[i];
-
 			enum role r = is_missed(q) ? ROLE_WARN : marks[m].role;
 
-			if (mark_of(q) == m && !isnan(q->kl))
-				canvas_text(c, p->x0 + column_of(p, q->bpw), cell_of(p, q->kl), r,
-					marks[m].mark);
+			if (mark_of(q) != m || isnan(q->kl))
+				continue;
+			top[put(c, p, q->bpw, q->kl, r, marks[m].mark)] = (uint8_t)(m + 1);
+			seen.missed |= is_missed(q);
 		}
 	if (a && a->has_a && !isnan(a->a_kl) && a->in_nats == f->in_nats)
-		canvas_text(c, p->x0 + column_of(p, a->a_bpw), cell_of(p, a->a_kl), ROLE_STRONG,
-			"A");
+		top[put(c, p, a->a_bpw, a->a_kl, ROLE_STRONG, "A")] = 0;
 	if (a && !isnan(a->kl) && a->in_nats == f->in_nats)
-		canvas_text(c, p->x0 + column_of(p, a->stored_bpw), cell_of(p, a->kl), ROLE_CURSOR,
-			"●");
+		top[put(c, p, a->stored_bpw, a->kl, ROLE_CURSOR, "●")] = 0;
+	for (int i = 0; i < p->w * p->h; i++)
+		if (top[i])
+			seen.mark[top[i] - 1] = true;
+	xfree(top);
+	return seen;
 }
 
-static void draw_marks(struct canvas *in, const bool has[MARKS])
+static int draw_marks(struct canvas *in, const bool has[MARKS])
 {
 	int x = in->w;
 
@@ -308,28 +405,22 @@ static void draw_marks(struct canvas *in, const bool has[MARKS])
 		canvas_text(in, x + 2, 0, ROLE_DIM, marks[m].what);
 		x -= 2;
 	}
+	return x;
 }
 
-/* At the top right, where a falling curve is not: what marks mean, and a warning. */
-static void draw_legend(const struct snap_front *f, struct canvas *c, const struct plot *p)
+/* On a line of its own at the top, which no point can be under: what marks mean, and a warning. */
+static void draw_legend(const struct snap_front *f, struct canvas *in, const struct seen *seen)
 {
-	struct canvas in = canvas_sub(c, p->x0 + p->w / 3, 0, p->w - p->w / 3, 2);
-	bool has[MARKS] = { false }, missed = false;
+	static const char *const warning[] = { "◇ not as predicted, by more than 2 se",
+		"◇ off by > 2 se" };
+	int x = draw_marks(in, seen->mark), i = x < 37;
 
-	if (p->h < 4)
-		return;
-	for (size_t i = 0; i < points_of(f); i++) {
-		has[mark_of(&f->point[i])] = true;
-		missed |= is_missed(&f->point[i]);
-	}
-	draw_marks(&in, has);
-	if (missed)
-		canvas_right(&in, in.w, 1, ROLE_WARN,
-			in.w >= 36 ? "◇ not as predicted, by more than 2 se" : "◇ off by > 2 se");
+	if (seen->missed && x >= 15)
+		canvas_right(in, x, 0, ROLE_WARN, warning[i]);
 	if (!f->in_nats)
-		canvas_right(&in, in.w, 0, ROLE_WARN,
-			f->n_points && in.w >= 40 ? "first scores: measured ones not drawn"
-						  : "first scores, not nats");
+		canvas_right(in, in->w, 0, ROLE_WARN,
+			f->n_points && in->w >= 40 ? "first scores: measured ones not drawn"
+						   : "first scores, not nats");
 }
 
 /* Too small to draw in: the numbers at the dial. */
@@ -350,17 +441,26 @@ static void draw_small(const struct front_panel *p, struct canvas *c)
 static void draw(const void *self, struct canvas *c, bool focus)
 {
 	const struct front_panel *p = self;
+	struct canvas in;
 	struct plot plot;
+	struct seen seen;
+	int legend;
 
 	(void)focus;
 	if (!lay_out(p, c, &plot)) {
 		draw_small(p, c);
 		return;
 	}
-	draw_axes(c, &plot);
-	draw_curve(p, c, &plot);
-	draw_points(p, c, &plot);
-	draw_legend(p->front, c, &plot);
+	legend = c->h >= 6 && (points_of(p->front) || !p->front->in_nats);
+	in = canvas_sub(c, 0, legend, c->w, c->h - legend);
+	plot.h -= legend;
+	draw_axes(&in, &plot);
+	draw_curve(p, &in, &plot);
+	seen = draw_points(p, &in, &plot);
+	if (legend) {
+		in = canvas_sub(c, plot.x0, 0, plot.w, 1);
+		draw_legend(p->front, &in, &seen);
+	}
 }
 
 static const char *note(const void *self)

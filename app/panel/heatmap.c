@@ -335,7 +335,7 @@ static void draw_cell(const struct heatmap *h, struct canvas *c, const struct gr
 	char digit[2] = "";
 
 	if (of.answer) {
-		digit[0] = format_letter(h->model->format[of.answer->choice[i]]);
+		digit[0] = map_letter(h->model, of.answer->choice[i]);
 		mark = digit;
 	}
 	/* Where there is no column for it, that a cell is being measured or failed comes first. */
@@ -381,20 +381,12 @@ static void draw_unit(struct canvas *c, int x, int y, bool nats)
 	canvas_text(c, x, y, ROLE_DIM, unit[nats][i]);
 }
 
-static bool mixes(const struct snap_model *m)
-{
-	for (size_t f = 0; m && f < m->k; f++)
-		if (format_is_mix(m->format[f]))
-			return true;
-	return false;
-}
-
 static void draw_legend(
 	const struct heatmap *h, struct canvas *c, const struct grid *g, const struct map_scale *s)
 {
 	static const int at[4] = { 1, 3, 5, 7 };
 	int x = c->w < 30 ? 0 : 2, y = g->legend_y;
-	char kl[16];
+	char kl[16], signs[160];
 
 	if (h->view == MAP_CHANGE && g->legend) {
 		bool marked = h->answer && h->answer->has_a;
@@ -406,11 +398,7 @@ static void draw_legend(
 	}
 	if (g->legend > 1)
 		panel_cut(c, x, y++, c->w - x, ROLE_DIM,
-			mixes(h->model) ? "digit: bits, k: as in file, a-g: eighths high   "
-					  "shade: damage"
-			: c->w >= 74    ? "digit: bits at this budget, k: as in the file   "
-					  "shade and colour: damage"
-					: "digit bits (k: as in file)  shade damage");
+			map_signs(h->model, c->w - x, signs, sizeof signs));
 	if (!g->legend)
 		return;
 	if (h->filter[0])

@@ -115,6 +115,29 @@ const char *map_name(size_t linear, char out[32])
 	return out;
 }
 
+char map_letter(const struct snap_model *m, size_t k)
+{
+	return format_letter(m->format, m->k, k);
+}
+
+const char *map_signs(const struct snap_model *m, int w, char *out, size_t cap)
+{
+	char pairs[FORMAT_PAIRS];
+
+	format_pairs(m->format, m->k, pairs);
+	if (!*pairs)
+		snprintf(out, cap, "%s",
+			w >= 72 ? "digit: bits at this budget, k: as in the file   "
+				  "shade and colour: damage"
+				: "digit bits (k: as in file)  shade damage");
+	else if (w >= 50 + (int)strlen(pairs))
+		snprintf(out, cap, "digit: bits, k: as in file, %s by eighths   shade: damage",
+			pairs);
+	else
+		snprintf(out, cap, "%s by eighths, k file", pairs);
+	return out;
+}
+
 /* ---- the mark */
 
 int map_direction(const struct snap_answer *a, size_t linear)
@@ -214,8 +237,7 @@ static bool word_holds(const char *w, const struct map_of *of, size_t i)
 	char name[32], pattern[MAP_FILTER + 8];
 
 	if (!strncmp(w, "bits=", 5))
-		return of->answer &&
-		       w[5] == format_letter(of->model->format[of->answer->choice[i]]) && !w[6];
+		return of->answer && w[5] == map_letter(of->model, of->answer->choice[i]) && !w[6];
 	if (!strncmp(w, "kl>", 3) || !strncmp(w, "kl<", 3))
 		return c && map_known(c) && map_in_nats(c) &&
 		       (w[2] == '>' ? (double)c->value > strtod(w + 3, NULL)

@@ -46,6 +46,10 @@ size_t map_rank(
 bool map_is_calibrated(const char *quantizer);     /* it looked at data; the others did not */
 const char *map_name(size_t linear, char out[32]); /* "layers.3.v" */
 
+/* The character of the model's k-th format on the map, and what these mean, in w columns. */
+char map_letter(const struct snap_model *m, size_t k);
+const char *map_signs(const struct snap_model *m, int w, char *out, size_t cap);
+
 /* From the mark A to the layout now. */
 struct map_change {
 	size_t up, down; /* linears with more bits, with fewer */

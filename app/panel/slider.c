@@ -41,7 +41,7 @@ static void write_note(struct slider *s)
 	s->note[0] = 0;
 	if (a && !a->in_nats && !isnan(a->kl))
 		snprintf(s->note, sizeof s->note, "first score, not in nats");
-	else if (a && !isnan(a->kl) && !isnan(a->se))
+	else if (a && !isnan(a->kl) && a->se > 0)
 		snprintf(s->note, sizeof s->note, "predicted ± %s", panel_kl(a->se, se));
 	else if (a && !isnan(a->kl))
 		snprintf(s->note, sizeof s->note, "predicted");
@@ -148,7 +148,7 @@ static void part_damage(struct parts *p, enum role r, const char *what, double k
 
 	if (isnan(kl))
 		return;
-	if (isnan(se))
+	if (!(se > 0)) /* none that is known */
 		panel_part(p, r, "%s %s", what, panel_kl(kl, a));
 	else
 		panel_part(p, r, "%s %s ± %s", what, panel_kl(kl, a), panel_kl(se, b));

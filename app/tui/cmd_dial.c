@@ -13,14 +13,14 @@
 
 /* ---- the budget */
 
-/* "kl<=0.2: 4.04 bpw, predicted KL .1980": what an ask led to.  A plain number is said by the
+/* "kl<=0.2: 4.04 bpw, predicted KL .1980": what an ask led to.  Steps and drags are said by the
  * slider as it moves, but for one beyond its ends. */
 static void say_reached(
 	struct tui *t, const char *text, const struct ask *a, const struct dial_reached *r)
 {
 	char size[48] = "", kl[16], bytes[16], damage[48] = "", end[40] = "";
 
-	if (isnan(r->bpw) || a->what == ASK_STEP || (a->what == ASK_BPW && !r->end))
+	if (isnan(r->bpw) || a->what == ASK_STEP || (t->by_mouse && !r->end))
 		return;
 	if (a->what == ASK_BYTES)
 		snprintf(size, sizeof size, ", %s of linears", text_bytes(r->bytes, bytes));

@@ -65,8 +65,20 @@ enum st cmd_refine(struct tui *t, int argc, char **argv, const char *rest, struc
 
 enum st cmd_better(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
 {
+	struct front_point now = { .kl = NAN };
+	enum st st;
+	char kl[16];
+
 	(void)argc, (void)argv, (void)rest;
-	return session_better(t->s, e);
+	if (t->answer)
+		now = t->answer->better;
+	st = session_better(t->s, e);
+	if (!st && isfinite(now.kl))
+		tui_notice(t, LOG_INFO, "under the dial now: %s, %.2f bpw, measured KL %s (u: back)",
+			now.what, now.bpw, num_kl(now.kl, kl));
+	else if (!st)
+		tui_notice(t, LOG_INFO, "under the dial now: the better layout (u: back)");
+	return st;
 }
 
 /* ---- files and runs */

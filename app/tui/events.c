@@ -4,11 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/tui/keys.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 
-static const double info_shown = 4.0; /* seconds */
+static const double info_shown = 4.0, trouble_shown = 10.0; /* seconds */
 
 /* ---- notices */
 
@@ -34,20 +35,32 @@ static const struct notice *notice_at(const struct tui *t, size_t back)
 	return &t->notice[(t->n_notices - 1 - back) % NOTICES];
 }
 
-/* An error stays until it was read with `!`, a warning until a key, info four seconds;
- * what is newer covers what is older. */
+static double shown_until(const struct notice *n)
+{
+	return n->at + (n->strength >= LOG_INFO ? info_shown : trouble_shown);
+}
+
+/* Errors and warnings stay ten seconds at most, less when a key comes, info four; what is newer
+ * covers what is older.  Errors not read with `!` are counted beside the jobs. */
 const struct notice *tui_notice_now(const struct tui *t)
 {
 	const struct notice *n;
 
 	for (size_t i = 0; (n = notice_at(t, i)); i++) {
-		if (n->seen)
-			continue;
-		if (n->strength >= LOG_INFO && t->now - n->at >= info_shown)
-			continue;
-		return n;
+		if (!n->seen && !n->gone && t->now < shown_until(n))
+			return n;
 	}
 	return NULL;
+}
+
+void notices_keyed(struct tui *t, uint32_t key)
+{
+	for (size_t i = 0; i < NOTICES && i < t->n_notices; i++) {
+		struct notice *n = &t->notice[i];
+
+		n->gone |= n->strength <= LOG_WARN || key == KEY_ESC;
+		n->seen |= n->strength == LOG_WARN;
+	}
 }
 
 size_t tui_unread(const struct tui *t)
@@ -65,9 +78,9 @@ double tui_next_tick(const struct tui *t)
 	const struct notice *n = tui_notice_now(t);
 	double left;
 
-	if (!n || n->strength < LOG_INFO)
+	if (!n)
 		return -1;
-	left = n->at + info_shown - t->now;
+	left = shown_until(n) - t->now;
 	return left > 0 ? left : 0;
 }
 

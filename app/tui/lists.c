@@ -184,12 +184,50 @@ void list_help(struct tui *t, const char *word)
 
 /* ---- the others */
 
+/* Bytes of s that go on a line of w columns: up to its last blank, if any. */
+static size_t line_bytes(const char *s, int w)
+{
+	struct text_cell cell;
+	size_t n = strlen(s), at = 0, from = 0, blank = 0;
+	int x = 0;
+
+	while (text_next(s, n, &at, &cell)) {
+		x += cell.width;
+		if (x > w)
+			return blank ? blank : from ? from : at;
+		if (cell.ch[0] == ' ')
+			blank = at;
+		from = at;
+	}
+	return n;
+}
+
+/* Nothing of text is cut: what does not fit stands under it. */
+static void add_wrapped(struct tui *t, enum role role, const char *head, const char *text)
+{
+	int indent = text_width(head, strlen(head)), w = t->screen->w - 4 - indent;
+	size_t n;
+
+	if (w < 16) { /* the text then begins a line of its own */
+		add(t, role, "%s", head);
+		w = t->screen->w > 8 ? t->screen->w - 5 : 3;
+		indent = 1;
+		head = " ";
+	}
+	do {
+		n = line_bytes(text, w);
+		add(t, role, "%s%*s%.*s", head, *head ? 0 : indent, "", (int)n, text);
+		head = "";
+		text += n;
+	} while (*text);
+}
+
 void list_notices(struct tui *t)
 {
 	static const char *const name[] = { "error", "warn", "info", "debug", "trace" };
 	static const enum role role[] = { ROLE_BAD, ROLE_WARN, ROLE_TEXT, ROLE_DIM, ROLE_DIM };
 	size_t kept = t->n_notices < NOTICES ? t->n_notices : NOTICES;
-	char ago[16];
+	char ago[16], head[64];
 
 	list_open(t, "Notices, newest first");
 	for (size_t i = 0; i < kept; i++) {
@@ -197,8 +235,9 @@ void list_notices(struct tui *t)
 		int level = n->strength > LOG_TRACE ? LOG_INFO : (int)n->strength;
 
 		n->seen = true;
-		add(t, role[level], "%8s ago  %-5s  %s", num_time(t->now - n->at, ago), name[level],
-			n->text);
+		snprintf(head, sizeof head, "%8s ago  %-5s  ", num_time(t->now - n->at, ago),
+			name[level]);
+		add_wrapped(t, role[level], head, n->text);
 	}
 	if (!kept)
 		add(t, ROLE_DIM, "nothing was reported");

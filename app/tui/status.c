@@ -135,8 +135,8 @@ static void better_part(const struct tui *t, char *out, size_t cap)
 
 	*out = 0;
 	for (size_t i = 0; i < t->n_shown; i++)
-		if (!strcmp(t->class[t->shown[i].panel] -> name, "search") && t->shown[i].ih >= 8)
-			return; /* all of its lines are there */
+		if (!strcmp(t->class[t->shown[i].panel] -> name, "search") && t->shown[i].ih >= 3)
+			return; /* its third line */
 	if (a && isfinite(a->better.kl))
 		snprintf(out, cap, "better: %s %s%s", a->better.what, num_kl(a->better.kl, kl),
 			t->n_jobs ? "" : " (:better)");

@@ -322,9 +322,7 @@ void tui_key(struct tui *t, uint32_t key)
 	t->now = clock_now();
 	t->dirty = true;
 	t->hint = false;
-	for (size_t i = 0; i < NOTICES && i < t->n_notices; i++)
-		if (t->notice[i].strength == LOG_WARN)
-			t->notice[i].seen = true;
+	notices_keyed(t, key);
 	if (t->question) {
 		answer_question(t, key);
 		return;
@@ -392,8 +390,10 @@ void tui_mouse(struct tui *t, int x, int y, int button, bool dragged)
 			command = c->on_mouse(
 				t->panel[p->panel], x - p->ix, y - p->iy, button, p->iw, p->ih);
 		tell_cursor(t);
+		t->by_mouse = true;
 		if (command && *command)
 			command_run(t, command);
+		t->by_mouse = false;
 		return;
 	}
 }

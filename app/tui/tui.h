@@ -24,7 +24,8 @@ struct notice {
 	enum log_level strength;
 	double at; /* clock */
 	char text[320];
-	bool seen;
+	bool seen; /* read with `!`, or a warning that a key took away */
+	bool gone; /* from the status line: a key came after it */
 };
 
 struct job_line {
@@ -91,6 +92,7 @@ struct tui {
 	struct list list;
 	enum question question;
 	double stopped_at; /* the last Ctrl-C */
+	bool by_mouse;     /* the command that runs was a click or a drag */
 	char filter[PROMPT_MAX];
 	bool filtering; /* a filter is set on the focused panel */
 	long filter_panel;
@@ -140,6 +142,8 @@ void tui_notice(struct tui *t, enum log_level strength, const char *fmt, ...) BD
 /* The notice the status line shows now, or NULL; info goes after four seconds. */
 const struct notice *tui_notice_now(const struct tui *t);
 size_t tui_unread(const struct tui *t); /* errors */
+/* A key takes errors and warnings from the status line, Esc all. */
+void notices_keyed(struct tui *t, uint32_t key);
 /* Seconds until something on the screen changes by itself; < 0: never. */
 double tui_next_tick(const struct tui *t);
 bool tui_idle(const struct tui *t);

@@ -189,11 +189,64 @@ const char *format_name(struct format f, char out[FORMAT_NAME])
 	return out;
 }
 
-char format_letter(struct format f)
+static bool same_pair(struct format a, struct format b)
 {
-	if (format_is_mix(f))
-		return (char)('a' + f.part - 1);
-	return format_is_keep(f) ? 'k' : (char)('0' + f.bits);
+	return a.bits == b.bits && a.group == b.group && a.hi_bits == b.hi_bits &&
+	       a.hi_group == b.hi_group;
+}
+
+/* Where the pair of f[at] begins. */
+static size_t pair_begin(const struct format *f, size_t at)
+{
+	size_t i = 0;
+
+	while (!format_is_mix(f[i]) || !same_pair(f[i], f[at]))
+		i++;
+	return i;
+}
+
+char format_letter(const struct format *f, size_t k, size_t at)
+{
+	static const char letters[] = "abcdefghijlmnopq"; /* k is keep */
+	size_t begin, before = 0;
+
+	if (!format_is_mix(f[at]))
+		return format_is_keep(f[at]) ? 'k' : (char)('0' + f[at].bits);
+	begin = pair_begin(f, at);
+	for (size_t i = 0; i < k; i++) {
+		size_t of = format_is_mix(f[i]) ? pair_begin(f, i) : k;
+
+		before += of < begin || (of == begin && f[i].part < f[at].part);
+	}
+	return letters[before];
+}
+
+const char *format_pairs(const struct format *f, size_t k, char out[FORMAT_PAIRS])
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < k && n < FORMAT_PAIRS; i++) {
+		char first = 'z', last = 'a';
+
+		if (!format_is_mix(f[i]) || pair_begin(f, i) != i)
+			continue;
+		for (size_t j = i; j < k; j++) {
+			char c = format_letter(f, k, j);
+
+			if (!format_is_mix(f[j]) || !same_pair(f[i], f[j]))
+				continue;
+			first = c < first ? c : first;
+			last = c > last ? c : last;
+		}
+		n += (size_t)snprintf(out + n, FORMAT_PAIRS - n, "%s%c", n ? ", " : "", first);
+		if (first < last && n < FORMAT_PAIRS)
+			n += (size_t)snprintf(out + n, FORMAT_PAIRS - n, "-%c", last);
+		if (n < FORMAT_PAIRS)
+			n += (size_t)snprintf(out + n, FORMAT_PAIRS - n, ": %d+%d", f[i].hi_bits,
+				f[i].bits);
+	}
+	return out;
 }
 
 bool format_equal(struct format a, struct format b)

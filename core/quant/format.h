@@ -33,9 +33,12 @@ BD_MUST_USE enum st format_parse(struct format *f, const char *name, struct err 
  * added by itself. */
 BD_MUST_USE enum st format_list(struct format *f, size_t *n, const char *names, struct err *e);
 const char *format_name(struct format f, char out[FORMAT_NAME]);
-/* One character for a map: the bits of a format, k for keep, a to g for a mix of one to seven
- * eighths. */
-char format_letter(struct format f);
+/* One character for a map, of f[at] among the k of a dial: its bits, k for keep, and for mixes a,
+ * b, c ... without k: pair after pair as the list has them, by eighths within a pair. */
+char format_letter(const struct format *f, size_t k, size_t at);
+/* Which letters are which pair: "a-d: 4+2, e-h: 4+3"; "" where there are no mixes. */
+enum { FORMAT_PAIRS = 160 };
+const char *format_pairs(const struct format *f, size_t k, char out[FORMAT_PAIRS]);
 bool format_equal(struct format a, struct format b);
 static inline bool format_is_keep(struct format f) { return !f.bits; }
 static inline bool format_is_mix(struct format f) { return f.part != 0; }

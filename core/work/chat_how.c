@@ -27,9 +27,16 @@ static enum st set_kv(struct chat_how *how, const char *value, struct err *e)
 static enum st set_head(struct chat_how *how, const char *value, struct err *e)
 {
 	struct format f;
-	enum st st = format_parse(&f, value, e);
+	struct err why;
+	enum st st = format_parse(&f, value, &why);
 
-	if (!st && format_is_mix(f))
+	if (st) { /* what is wrong with it comes after a colon */
+		const char *colon = strstr(why.msg, ": ");
+
+		return err_set(e, st, "head %.40s: %s%s", value,
+			why.msg[0] == '"' ? "not a format, " : "", colon ? colon + 2 : why.msg);
+	}
+	if (format_is_mix(f))
 		st = err_set(e, ST_INVALID, "head %s: a head has one format", value);
 	if (!st)
 		format_name(f, how->head);

@@ -68,7 +68,7 @@ static enum st work_measure(struct job *j, struct err *e)
 	return st;
 }
 
-const struct job_class job_measure = { "measure", "tokens", LANE_MEASURE, work_measure, deed_done };
+const struct job_class job_measure = { "measure", "windows", LANE_MEASURE, work_measure, deed_done };
 
 /* What the bytes under the dial do when given out by a plain rule, once for a band of sizes;
  * another turn of the dial comes first. */
