@@ -292,10 +292,10 @@ Test(loop, a_rule_says_its_price)
 	fake.price = (struct dial_price){
 		.with = 0.2, .without = 0.187, .bpw = 4, .rules = 7, .in_nats = true
 	};
-	says(":pin layers.0.* int4g128", "pin layers.0.* int4g128 costs .0130 nats at 4.00 bpw");
-	says(":floor layers.0.* 4", "floor layers.0.* int4g128 costs .0130 nats at 4.00 bpw");
-	says(":tie qkv", "tie qkv costs .0130 nats at 4.00 bpw (3 units)");
-	says(":price", "the rules on 7 linears cost .0130 nats at 4.00 bpw (.2000 with, "
+	says(":pin layers.0.* int4g128", "pin layers.0.* int4g128 costs .0130 nats, predicted, at 4.00 bpw");
+	says(":floor layers.0.* 4", "floor layers.0.* int4g128 costs .0130 nats, predicted, at 4.00 bpw");
+	says(":tie qkv", "tie qkv costs .0130 nats, predicted, at 4.00 bpw (3 units)");
+	says(":price", "the rules on 7 linears cost .0130 nats, predicted, at 4.00 bpw (.2000 with, "
 		       ".1870 without)");
 	fake.price.without = 0.2;
 	says(":pin layers.0.q", "pin layers.0.q as it is costs nothing at 4.00 bpw");

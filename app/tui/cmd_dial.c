@@ -120,7 +120,7 @@ static void price_text(const struct dial_price *p, const char *s, char *out, siz
 			p->in_nats ? "nats, predicted," : "of first score", p->bpw);
 }
 
-/* "pin layers.0.* int4g128 costs .0130 nats at 4.00 bpw (7 linears)" */
+/* "pin layers.0.* int4g128 costs .0130 nats, predicted, at 4.00 bpw (7 linears)" */
 static void say_rule(struct tui *t, const char *rule, const char *pattern, unsigned which,
 	size_t count, const char *of)
 {
