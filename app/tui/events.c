@@ -37,11 +37,14 @@ static const struct notice *notice_at(const struct tui *t, size_t back)
 
 static double shown_until(const struct notice *n)
 {
+	if (n->strength == LOG_WARN)
+		return (double)INFINITY;
 	return n->at + (n->strength >= LOG_INFO ? info_shown : trouble_shown);
 }
 
-/* Errors and warnings stay ten seconds at most, less when a key comes, info four; what is newer
- * covers what is older.  Errors not read with `!` are counted beside the jobs. */
+/* A warning stays until a key, which others may cover for long; errors ten seconds at most, less
+ * when a key comes, info four; what is newer covers what is older.  Errors not read with `!` are
+ * counted beside the jobs. */
 const struct notice *tui_notice_now(const struct tui *t)
 {
 	const struct notice *n;
@@ -78,7 +81,7 @@ double tui_next_tick(const struct tui *t)
 	const struct notice *n = tui_notice_now(t);
 	double left;
 
-	if (!n)
+	if (!n || n->strength == LOG_WARN)
 		return -1;
 	left = shown_until(n) - t->now;
 	return left > 0 ? left : 0;

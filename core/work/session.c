@@ -55,6 +55,7 @@ struct session *session_new(const struct session_options *o, struct bus *b)
 	s->max_tokens = 512;
 	atomic_init(&s->ready, false);
 	atomic_init(&s->slow, false);
+	atomic_init(&s->quiet, false);
 	atomic_init(&s->exact_again, false);
 	atomic_init(&s->ab_on, false);
 	atomic_init(&s->ab_blind, false);

@@ -59,7 +59,7 @@ struct session {
 	uint64_t guards_generation;   /* of the one whose guards were asked for last */
 	uint64_t odds_generation;     /* of the one whose odds were asked for last */
 	uint32_t measure_job;         /* that last one */
-	bool quiet; /* stopped by the user: nothing begins by itself until the dial is turned */
+	atomic_bool quiet; /* stopped by the user: nothing begins by itself until the dial is turned */
 	bool mix; /* set mix channel */
 	bool auto_measure, auto_scan, read_only, no_runs, demo;
 	struct sampler_options sampler;
