@@ -8,6 +8,7 @@
 #include <stdalign.h>
 #include <string.h>
 
+#include "kernels/cpu/cut.h"
 #include "kernels/mix.h"
 #include "kernels/pool.h"
 
@@ -36,16 +37,6 @@ struct bf16 {
 	size_t row;            /* of x and y, where what is packed begins */
 	size_t parts[AT_ONCE]; /* of each product */
 };
-
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-static size_t pieces(size_t n, size_t of)
-{
-	return n / of + (n % of != 0);
-}
 
 /* Two strips of x. */
 static void pack_part(void *arg, size_t part)

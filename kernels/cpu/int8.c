@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernels/act8.h"
+#include "kernels/cpu/cut.h"
 #include "kernels/pool.h"
 #include "kernels/ref/ref.h"
 
@@ -35,16 +36,6 @@ struct set {
 };
 
 static alignas(64) unsigned char room[ROOM];
-
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-static size_t pieces(size_t n, size_t of)
-{
-	return n / of + (n % of != 0);
-}
 
 /* Which orders and sums the matrices need, and the room of a row for them. */
 static void plan(struct set *s)

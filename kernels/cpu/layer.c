@@ -1,22 +1,13 @@
 /* cpu: what stands between the products of a layer, and reductions over logits. */
 #include "kernels/cpu/cpu.h"
 
+#include "kernels/cpu/cut.h"
 #include "kernels/pool.h"
 
 enum {
 	PART = 16 * 1024, /* values in a part of an operation that only passes over them */
 	SQ_PARTS = 64     /* partial sums of sq_diff */
 };
-
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-static size_t pieces(size_t n, size_t of)
-{
-	return n / of + (n % of != 0);
-}
 
 /* Arguments of an operation on rows; each uses what it needs. */
 struct rows {

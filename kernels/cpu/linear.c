@@ -3,6 +3,7 @@
 
 #include <cblas.h>
 
+#include "kernels/cpu/cut.h"
 #include "kernels/mix.h"
 #include "kernels/pool.h"
 #include "kernels/ref/ref.h"
@@ -28,16 +29,6 @@ struct linear {
 	size_t step;          /* rows of W in a part */
 	size_t rows, columns; /* of x in a part; parts side by side with the same rows of W */
 };
-
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-static size_t pieces(size_t n, size_t of)
-{
-	return n / of + (n % of != 0);
-}
 
 static void few_part(void *arg, size_t part)
 {

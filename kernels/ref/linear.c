@@ -3,7 +3,7 @@
 #include "kernels/ref/ref.h"
 
 /* As a mat of its own, to need no room for a whole row. */
-void ref_piece(const struct mat *w, size_t row, size_t c, size_t n, float *out)
+static void piece(const struct mat *w, size_t row, size_t c, size_t n, float *out)
 {
 	struct mat part = mat_rows(w, row / MAT_TILE * MAT_TILE, MAT_TILE);
 	size_t lane = row % MAT_TILE, g;
@@ -24,10 +24,11 @@ void ref_piece(const struct mat *w, size_t row, size_t c, size_t n, float *out)
 	mat_row_f32(&part, lane, out);
 }
 
-static void in_float(
-	float *y, size_t ldy, const float *x, size_t ldx, size_t m, const struct mat *w)
+static void one_product(
+	const struct product *p, const float *x, size_t ldx, size_t m, enum math math)
 {
 	enum { TOKENS = 16 };
+	const struct mat *w = p->w;
 
 	for (size_t first = 0; first < m; first += TOKENS) {
 		size_t tokens = m - first < TOKENS ? m - first : TOKENS;
@@ -39,14 +40,14 @@ static void in_float(
 				size_t n = w->cols - c < MAT_BLOCK ? w->cols - c : MAT_BLOCK;
 				float wt[MAT_BLOCK];
 
-				ref_piece(w, r, c, n, wt);
+				piece(w, r, c, n, wt);
 				for (size_t t = 0; t < tokens; t++)
 					for (size_t i = 0; i < n; i++)
-						sum[t] += (double)wt[i] *
-							  (double)x[(first + t) * ldx + c + i];
+						sum[t] += ref_times(
+							x[(first + t) * ldx + c + i], wt[i], math);
 			}
 			for (size_t t = 0; t < tokens; t++)
-				y[(first + t) * ldy + r] = (float)sum[t];
+				p->y[(first + t) * p->ldy + r] = (float)sum[t];
 		}
 	}
 }
@@ -59,10 +60,8 @@ void ref_products(const struct product *p, size_t n, const float *x, size_t ldx,
 			mix_product(ref_products, &p[i], x, ldx, m, math);
 		else if ((math == MATH_INT8 || math == MATH_FAST) && p[i].w->type == MAT_INT)
 			ref_int8(&p[i], x, ldx, m);
-		else if (math == MATH_BF16 || math == MATH_BF16X3)
-			ref_bf16(&p[i], x, ldx, m, math);
 		else
-			in_float(p[i].y, p[i].ldy, x, ldx, m, p[i].w);
+			one_product(&p[i], x, ldx, m, math);
 	}
 }
 
