@@ -2,7 +2,8 @@
 #include "kernels/mix.h"
 #include "kernels/ref/ref.h"
 
-/* As a mat of its own, to need no room for a whole row. */
+/* Columns c ... c + n of a row as float, by way of a mat of its own, to need no room for a whole row.
+ * c is a multiple of 32, n <= 32. */
 static void piece(const struct mat *w, size_t row, size_t c, size_t n, float *out)
 {
 	struct mat part = mat_rows(w, row / MAT_TILE * MAT_TILE, MAT_TILE);
