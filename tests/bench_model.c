@@ -1,12 +1,13 @@
 /* bench_model.c - a whole model: tokens a second of a prompt and of what follows it, where the
  * time of a token goes, and the share of what this machine reads at best.  JSON lines.
  *
- *	bench_model [-m MODEL] [-l LAYOUT]... [-a MATH]... [-p PROMPT] [-n TOKENS] [-t THREADS] [-s]
+ *	bench_model [-m MODEL] [-l LAYOUT]... [-a MATH]... [-p PROMPT] [-c HELD] [-n TOKENS] [-t THREADS] [-s]
  *
  * LAYOUT is what `bitdial chat --layout` takes, packed by minmax (its content takes no time);
  * MATH f32, int8, bf16 or fast.  Default: keep, int4g128 and int2g64 of the default model, in each,
- * a prompt of 512 random ids and 64 tokens, a thread a core, RUNS times each.  -s: a run of each
- * for every line of the standard input, to take turns with another program.
+ * a prompt of 512 random ids, of which HELD (all; llama-bench holds none) stand before the 64
+ * tokens that follow, a thread a core, RUNS times each.  -s: a run of each for every line of the
+ * standard input, to take turns with another program.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ struct bench {
 	struct kv *kv;
 	int32_t *ids;
 	float *logits;
-	size_t prompt, tokens;
+	size_t prompt, held, tokens;
 	double wall; /* bytes a second */
 };
 
@@ -62,6 +63,7 @@ static void run(struct bench *b, const struct candidate *c)
 	fwd_set_math(b->f, c->math->math);
 	check(fwd_prompt(b->f, c->view, b->kv, b->ids, b->prompt, b->logits, NULL, &e), &e);
 	prompt = clock_now() - began;
+	b->kv->n = b->held;
 	fwd_time(b->f, &t);
 	began = clock_now();
 	for (size_t i = 0; i < b->tokens; i++)
@@ -123,7 +125,7 @@ static const struct math_name *math_of(const char *name)
 struct options {
 	const char *model, *layout[LAYOUTS];
 	const struct math_name *math[MATHS];
-	size_t layouts, maths, prompt, tokens;
+	size_t layouts, maths, prompt, held, tokens;
 	int threads;
 	bool serve;
 };
@@ -132,7 +134,7 @@ static bool options_of(struct options *o, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "m:l:a:p:n:t:s")) != -1)
+	while ((c = getopt(argc, argv, "m:l:a:p:c:n:t:s")) != -1)
 		if (c == 'm')
 			o->model = optarg;
 		else if (c == 'l' && o->layouts < LAYOUTS)
@@ -141,6 +143,8 @@ static bool options_of(struct options *o, int argc, char **argv)
 			o->math[o->maths++] = math_of(optarg);
 		else if (c == 'p')
 			o->prompt = strtoull(optarg, NULL, 10);
+		else if (c == 'c')
+			o->held = strtoull(optarg, NULL, 10);
 		else if (c == 'n')
 			o->tokens = strtoull(optarg, NULL, 10);
 		else if (c == 't')
@@ -167,6 +171,7 @@ int main(int argc, char **argv)
 	struct options o = { .model = getenv("MODEL"),
 		.layout = { "keep", "int4g128", "int2g64" },
 		.prompt = 512,
+		.held = SIZE_MAX,
 		.tokens = 64 };
 	struct candidate c[LAYOUTS * MATHS];
 	struct bench b = { 0 };
@@ -180,6 +185,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	b.prompt = o.prompt;
+	b.held = o.held < o.prompt ? o.held : o.prompt;
 	b.tokens = o.tokens;
 	pool_start(o.threads);
 	open_model(&b, o.model);

@@ -39,8 +39,8 @@ done
 
 peer() { # type threads -> "prefill decode"
 	"$bin/llama-bench" -m "$work/$1.gguf" -p 512 -n "$tokens" -t "$2" -r 1 -o csv 2> /dev/null |
-		awk -F '","' 'NR == 1 { for (i = 1; i <= NF; i++) { gsub(/"/, "", $i); if ($i == "avg_ts") c = i } }
-			NR > 1 { printf "%s ", $c } END { print "" }' | tr -d '"'
+		awk -F, '{ gsub(/"/, "") } NR == 1 { for (i = 1; i <= NF; i++) if ($i == "avg_ts") c = i }
+			NR > 1 { printf "%s ", $c } END { print "" }'
 }
 field() { sed -n "s/.*\"$1\":\([-0-9.e+]*\).*/\1/p"; }
 
@@ -48,7 +48,7 @@ field() { sed -n "s/.*\"$1\":\([-0-9.e+]*\).*/\1/p"; }
 compare() { # type layout threads
 	rm -f "$work/ask" "$work/told"
 	mkfifo "$work/ask" "$work/told"
-	"$bench" -m "$model" -l "$2" -a "$math" -n "$tokens" -t "$3" -s < "$work/ask" > "$work/told" &
+	"$bench" -m "$model" -l "$2" -a "$math" -c 0 -n "$tokens" -t "$3" -s < "$work/ask" > "$work/told" &
 	exec 3> "$work/ask" 4< "$work/told"
 	: > "$work/pairs"
 	i=0
