@@ -9,10 +9,10 @@ SAN     ?=
 FROM    ?=
 
 # What Debian 12 needs: to build, to test, and for `make model`.
-DEBS    := gcc make pkg-config libncurses-dev liblua5.4-dev libcjson-dev libopenblas-dev gnuplot-nox \
+DEBS    := gcc make pkg-config libncurses-dev liblua5.4-dev libcjson-dev libopenblas-dev nettle-dev gnuplot-nox \
 	   libcriterion-dev libvterm-dev tmux python3-pip
 
-PKGS    := ncursesw lua5.4 libcjson openblas
+PKGS    := ncursesw lua5.4 libcjson openblas nettle
 WARN    := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	   -Wpointer-arith -Wwrite-strings -Wvla
 override CPPFLAGS += -I. -D_GNU_SOURCE -DBD_VERSION='"$(VERSION)"' -DBD_SHARE='"$(PREFIX)/share/bitdial"'

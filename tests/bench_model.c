@@ -1,10 +1,11 @@
 /* bench_model.c - a whole model: tokens a second of a prompt and of what follows it, where the
  * time of a token goes, and the share of what this machine reads at best.  JSON lines.
  *
- *	bench_model [-m MODEL] [-l LAYOUT]... [-a MATH]... [-p PROMPT] [-c HELD] [-n TOKENS] [-t THREADS] [-s]
+ *	bench_model [-m MODEL] [-l LAYOUT]... [-a MATH]... [-H HEAD] [-p PROMPT] [-c HELD]
+ *	            [-n TOKENS] [-t THREADS] [-s]
  *
  * LAYOUT is what `bitdial chat --layout` takes, packed by minmax (its content takes no time);
- * MATH f32, int8, bf16 or fast.  Default: keep, int4g128 and int2g64 of the default model, in each,
+ * MATH f32, int8, bf16 or fast; HEAD a format of the head (as it is).  Default: keep, int4g128 and int2g64 of the default model, in each,
  * a prompt of 512 random ids, of which HELD (all; llama-bench holds none) stand before the 64
  * tokens that follow, a thread a core, RUNS times each.  -s: a run of each for every line of the
  * standard input, to take turns with another program.
@@ -80,14 +81,18 @@ static void run(struct bench *b, const struct candidate *c)
 	fflush(stdout);
 }
 
-static void open_model(struct bench *b, const char *model)
+static void open_model(struct bench *b, const char *model, const char *head)
 {
 	struct desk_options o = { .read_only = true };
+	const struct mat *other = NULL;
 	struct rng r;
 	struct err e = { 0 };
 
 	check(desk_open(&b->d, model, &o, NULL, &e), &e);
 	check(fwd_new(&b->f, b->d->m, 512, &e), &e);
+	check(desk_head(b->d, head ? head : "", &other, NULL, &e), &e);
+	if (other)
+		fwd_set_head(b->f, other);
 	check(kv_new(&b->kv, b->d->m, b->prompt + b->tokens, KV_F32, &e), &e);
 	b->logits = xarray(b->d->m->hp.vocab, sizeof *b->logits);
 	b->ids = xarray(b->prompt + b->tokens, sizeof *b->ids);
@@ -123,7 +128,7 @@ static const struct math_name *math_of(const char *name)
 }
 
 struct options {
-	const char *model, *layout[LAYOUTS];
+	const char *model, *head, *layout[LAYOUTS];
 	const struct math_name *math[MATHS];
 	size_t layouts, maths, prompt, held, tokens;
 	int threads;
@@ -134,13 +139,15 @@ static bool options_of(struct options *o, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "m:l:a:p:c:n:t:s")) != -1)
+	while ((c = getopt(argc, argv, "m:l:a:H:p:c:n:t:s")) != -1)
 		if (c == 'm')
 			o->model = optarg;
 		else if (c == 'l' && o->layouts < LAYOUTS)
 			o->layout[o->layouts++] = optarg;
 		else if (c == 'a' && o->maths < MATHS)
 			o->math[o->maths++] = math_of(optarg);
+		else if (c == 'H')
+			o->head = optarg;
 		else if (c == 'p')
 			o->prompt = strtoull(optarg, NULL, 10);
 		else if (c == 'c')
@@ -188,7 +195,7 @@ int main(int argc, char **argv)
 	b.held = o.held < o.prompt ? o.held : o.prompt;
 	b.tokens = o.tokens;
 	pool_start(o.threads);
-	open_model(&b, o.model);
+	open_model(&b, o.model, o.head);
 	for (size_t i = 0; i < o.layouts; i++) {
 		const struct mat **view = view_of(&b, o.layout[i]);
 

@@ -345,7 +345,7 @@ void checkpoint_hash_step(const struct checkpoint *c, struct sha256 *s, uint64_t
 	uint64_t begin = 0;
 
 	if (*at == 0)
-		sha256_init(s);
+		sha256_start(s);
 	for (size_t i = 0; i < c->files->n && max; i++) {
 		const struct fs_map *m = &c->files->file[i].map;
 

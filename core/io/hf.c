@@ -246,7 +246,7 @@ static enum st open_folder(struct checkpoint *c, char *dir, const char *one, str
 	struct folder o = { .c = c, .dir = dir, .one = one };
 	enum st st;
 
-	sha256_init(&o.sha);
+	sha256_start(&o.sha);
 	st = read_folder(&o, e);
 	json_release(&o.config);
 	return st;

@@ -66,7 +66,7 @@ static enum st read_header(
 				what[i], (long long)v);
 		*to[i] = (size_t)v;
 	}
-	sha256_init(&sha);
+	sha256_start(&sha);
 	sha256_add(&sha, raw, sizeof raw);
 	sha256_add(&sha, &(uint64_t){ f->map.size }, sizeof(uint64_t));
 	sha256_hex(&sha, c->header_sha256);

@@ -32,7 +32,7 @@ static void quick_key(const struct checkpoint *ck, char out[65])
 static enum st full_hash(
 	const struct checkpoint *ck, char out[65], const struct sink *s, struct err *e)
 {
-	struct sha256 sum = { 0 };
+	struct sha256 sum;
 	uint64_t at = 0;
 
 	while (at < ck->file_bytes) {

@@ -21,7 +21,7 @@ void votes_layout_id(char id[9], const struct format *f, const uint8_t *choice, 
 	char name[FORMAT_NAME], hex[65];
 	struct sha256 h;
 
-	sha256_init(&h);
+	sha256_start(&h);
 	for (size_t i = 0; i < n; i++) {
 		const char *s = format_name(f[choice[i]], name);
 
