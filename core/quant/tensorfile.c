@@ -5,16 +5,18 @@
 
 #include "core/base/alloc.h"
 #include "core/base/json.h"
+#include "kernels/pool.h"
 
 struct writer {
 	struct fs_out *out;
 	const struct sink *s;
-	unsigned char *buf; /* of PIECE bytes or one row, whatever is more */
-	size_t cap, done, total;
-	uint8_t *codes; /* one row, one a byte */
+	unsigned char *buf; /* of BATCH bytes or one row, whatever is more */
+	size_t cap, done, total, row_codes;
+	uint8_t *codes; /* one row, one a byte, for each part of a batch */
 };
 
-enum { PIECE = 1 << 18 };
+/* Bytes between two looks at the sink; bytes of rows that all threads make at once, and parts. */
+enum { PIECE = 1 << 18, BATCH = 1 << 22, PARTS = 64 };
 
 static void header(struct json_out *o, const struct tensor_plan *p)
 {
@@ -95,14 +97,14 @@ static void bit_string(unsigned char *out, const uint8_t *code, size_t n, int bi
 		*out = (unsigned char)word;
 }
 
-static void row_of(struct writer *w, const struct part_entry *t, size_t row, unsigned char *out)
+static void row_of(const struct part_entry *t, size_t row, uint8_t *codes, unsigned char *out)
 {
 	const struct mat *m = t->mat;
 	const uint16_t *stats = t->part == PART_SCALE ? m->scale : m->offset;
 
 	if (t->part == PART_CODES) {
-		mat_unpack_row(m, row, w->codes);
-		bit_string(out, w->codes, m->cols, m->bits);
+		mat_unpack_row(m, row, codes);
+		bit_string(out, codes, m->cols, m->bits);
 		return;
 	}
 	for (size_t g = 0; g < t->dim[1]; g++) {
@@ -113,18 +115,33 @@ static void row_of(struct writer *w, const struct part_entry *t, size_t row, uns
 	}
 }
 
+struct batch {
+	const struct writer *w;
+	const struct part_entry *t;
+	size_t first, rows, per_part, row_bytes;
+};
+
+static void rows_part(void *arg, size_t part)
+{
+	const struct batch *b = arg;
+	size_t at = part * b->per_part, end = at + b->per_part;
+
+	for (end = end < b->rows ? end : b->rows; at < end; at++)
+		row_of(b->t, b->first + at, b->w->codes + part * b->w->row_codes,
+			b->w->buf + at * b->row_bytes);
+}
+
 static enum st put_rows(struct writer *w, const struct part_entry *t, struct err *e)
 {
-	size_t row_bytes = t->bytes / t->dim[0], at = 0;
+	struct batch b = { .w = w, .t = t, .row_bytes = t->bytes / t->dim[0] };
+	size_t most = w->cap / b.row_bytes;
 	enum st st = ST_OK;
 
-	for (size_t row = 0; !st && row < t->dim[0]; row++) {
-		row_of(w, t, row, w->buf + at);
-		at += row_bytes;
-		if (at + row_bytes > w->cap || row + 1 == t->dim[0]) {
-			st = put(w, w->buf, at, e);
-			at = 0;
-		}
+	for (; !st && b.first < t->dim[0]; b.first += b.rows) {
+		b.rows = t->dim[0] - b.first < most ? t->dim[0] - b.first : most;
+		b.per_part = (b.rows + PARTS - 1) / PARTS;
+		pool_run(rows_part, &b, (b.rows + b.per_part - 1) / b.per_part);
+		st = put_plain(w, w->buf, b.rows * b.row_bytes, e);
 	}
 	return st;
 }
@@ -150,7 +167,7 @@ static enum st buffers(struct writer *w, const struct tensor_plan *p, struct err
 {
 	size_t cols = 0;
 
-	w->cap = PIECE;
+	w->cap = BATCH;
 	for (size_t i = 0; i < p->n; i++) {
 		const struct part_entry *t = &p->entry[i];
 
@@ -160,7 +177,8 @@ static enum st buffers(struct writer *w, const struct tensor_plan *p, struct err
 			w->cap = t->dim[1] * t->unit;
 	}
 	w->buf = big_alloc(w->cap, "rows to write", e);
-	w->codes = w->buf ? big_alloc(cols + MAT_BLOCK, "codes to write", e) : NULL;
+	w->row_codes = (cols + MAT_BLOCK + 63) / 64 * 64;
+	w->codes = w->buf ? big_array(PARTS, w->row_codes, "codes to write", e) : NULL;
 	return w->codes ? ST_OK : ST_NOMEM;
 }
 

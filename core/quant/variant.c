@@ -5,6 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
+#include "kernels/pool.h"
 
 /* words, scales and offsets in one piece of memory, each on 64 bytes; of a mix those of the
  * high part, of the low part, and the order. */
@@ -81,11 +82,29 @@ struct mat variant_mat(struct format f, size_t rows, size_t cols, const void *me
 	return w;
 }
 
+struct packing {
+	unsigned char *words;
+	const struct qcodes *q;
+};
+
+enum { PACK_ROWS = 4 * MAT_TILE }; /* of one part: whole tiles */
+
+static void pack_rows(void *arg, size_t part)
+{
+	const struct packing *p = arg;
+	const struct qcodes *q = p->q;
+	size_t at = part * PACK_ROWS, n = q->rows - at < PACK_ROWS ? q->rows - at : PACK_ROWS;
+
+	mat_pack((uint32_t *)(void *)(p->words + mat_code_bytes(q->format.bits, at, q->cols)),
+		q->format.bits, n, q->cols, q->code + at * q->cols);
+}
+
 static void pack_codes(unsigned char *memory, const size_t at[3], const struct qcodes *q)
 {
+	struct packing p = { memory + at[0], q };
 	size_t group = q->format.group;
 
-	mat_pack((uint32_t *)(void *)(memory + at[0]), q->format.bits, q->rows, q->cols, q->code);
+	pool_run(pack_rows, &p, (q->rows + PACK_ROWS - 1) / PACK_ROWS);
 	mat_pack_stats((uint16_t *)(void *)(memory + at[1]), q->rows, q->cols, group, q->scale);
 	mat_pack_stats((uint16_t *)(void *)(memory + at[2]), q->rows, q->cols, group, q->offset);
 }
