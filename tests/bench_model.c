@@ -5,10 +5,10 @@
  *	            [-n TOKENS] [-t THREADS] [-s]
  *
  * LAYOUT is what `bitdial chat --layout` takes, packed by minmax (its content takes no time);
- * MATH f32, int8, bf16 or fast; HEAD a format of the head (as it is).  Default: keep, int4g128 and int2g64 of the default model, in each,
- * a prompt of 512 random ids, of which HELD (all; llama-bench holds none) stand before the 64
- * tokens that follow, a thread a core, RUNS times each.  -s: a run of each for every line of the
- * standard input, to take turns with another program.
+ * MATH f32, int8, bf16 or fast; HEAD a format of the head (as it is).  Default: keep, int4g128 and
+ *int2g64 of the default model, in each, a prompt of 512 random ids, of which HELD (all; llama-bench
+ *holds none) stand before the 64 tokens that follow, a thread a core, RUNS times each.  -s: a run
+ *of each for every line of the standard input, to take turns with another program.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,18 +17,18 @@
 
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
-#include "core/base/fs.h"
 #include "core/base/rng.h"
 #include "core/work/desk.h"
 #include "kernels/pool.h"
+#include "tests/lib_bench.h"
 
 enum { RUNS = 5, LAYOUTS = 8, MATHS = 4 };
 
 static const struct math_name {
 	const char *name;
 	enum math math;
-} maths[] = { { "f32", MATH_F32 }, { "int8", MATH_INT8 },
-	{ "bf16", MATH_BF16 }, { "fast", MATH_FAST } };
+} maths[] = { { "f32", MATH_F32 }, { "int8", MATH_INT8 }, { "bf16", MATH_BF16 },
+	{ "fast", MATH_FAST } };
 
 struct bench {
 	struct desk *d;
@@ -48,10 +48,7 @@ struct candidate {
 
 static void check(enum st st, const struct err *e)
 {
-	if (!st)
-		return;
-	fprintf(stderr, "bench_model: %s\n", e->msg);
-	exit(1);
+	bench_check(st, e, "bench_model");
 }
 
 static void run(struct bench *b, const struct candidate *c)
@@ -128,7 +125,8 @@ static const struct math_name *math_of(const char *name)
 }
 
 struct options {
-	const char *model, *head, *layout[LAYOUTS];
+	const char *head, *layout[LAYOUTS];
+	char *model;
 	const struct math_name *math[MATHS];
 	size_t layouts, maths, prompt, held, tokens;
 	int threads;
@@ -141,7 +139,7 @@ static bool options_of(struct options *o, int argc, char **argv)
 
 	while ((c = getopt(argc, argv, "m:l:a:H:p:c:n:t:s")) != -1)
 		if (c == 'm')
-			o->model = optarg;
+			o->model = xstrdup(optarg);
 		else if (c == 'l' && o->layouts < LAYOUTS)
 			o->layout[o->layouts++] = optarg;
 		else if (c == 'a' && o->maths < MATHS)
@@ -164,19 +162,12 @@ static bool options_of(struct options *o, int argc, char **argv)
 		o->math[i] = &maths[i];
 	o->maths = o->maths ? o->maths : sizeof maths / sizeof *maths;
 	o->layouts = o->layouts ? o->layouts : 3;
-	if (!o->model) {
-		char *data = fs_place(FS_DATA);
-
-		o->model = xprintf("%s/models/SmolLM2-135M-Instruct.Q4_1.gguf", data);
-		xfree(data);
-	}
 	return o->prompt && o->tokens;
 }
 
 int main(int argc, char **argv)
 {
-	struct options o = { .model = getenv("MODEL"),
-		.layout = { "keep", "int4g128", "int2g64" },
+	struct options o = { .layout = { "keep", "int4g128", "int2g64" },
 		.prompt = 512,
 		.held = SIZE_MAX,
 		.tokens = 64 };
@@ -187,10 +178,8 @@ int main(int argc, char **argv)
 
 	if (!options_of(&o, argc, argv))
 		return 2;
-	if (!fs_is_file(o.model)) {
-		printf("bench_model: skipped, there is no %s (make model)\n", o.model);
-		return 0;
-	}
+	if (!o.model)
+		o.model = bench_model_path("bench_model");
 	b.prompt = o.prompt;
 	b.held = o.held < o.prompt ? o.held : o.prompt;
 	b.tokens = o.tokens;

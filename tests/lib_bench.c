@@ -6,7 +6,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "core/base/alloc.h"
 #include "core/base/clock.h"
+#include "core/base/fs.h"
 #include "kernels/pool.h"
 
 static const double shortest = 500e-6, noisy = 0.06;
@@ -134,10 +136,35 @@ void bench_print(const char *name, const char *unit, double work, const struct b
 	printf("{\"bench\":\"%s\",\"threads\":%d,\"us\":%.2f,\"min_us\":%.2f,\"%s\":%.4g", name,
 		pool_threads(), t->median * 1e6, t->least * 1e6, unit, work / t->median);
 	if (t->foreign > noisy)
-		printf(",\"note\":\"noisy: others took %.0f %% of the machine\"",
-			100 * t->foreign);
+		printf(",\"note\":\"noisy: others took %.0f %% of the machine\"", 100 * t->foreign);
 	else if (t->q3 > 1.2 * t->q1)
 		printf(",\"note\":\"large spread: a busy machine\"");
 	printf("}\n");
 	fflush(stdout);
+}
+
+/* ---- what every program asks for */
+
+char *bench_model_path(const char *who)
+{
+	const char *asked = getenv("MODEL");
+	char *data, *path;
+
+	if (asked && *asked)
+		return xstrdup(asked);
+	data = fs_place(FS_DATA);
+	path = xprintf("%s/models/SmolLM2-135M-Instruct.Q4_1.gguf", data);
+	xfree(data);
+	if (fs_is_file(path))
+		return path;
+	printf("%s: skipped, there is no %s (make model)\n", who, path);
+	exit(0);
+}
+
+void bench_check(enum st st, const struct err *e, const char *who)
+{
+	if (!st)
+		return;
+	fprintf(stderr, "%s: %s\n", who, e->msg);
+	exit(1);
 }

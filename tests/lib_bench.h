@@ -10,6 +10,8 @@
 
 #include <stddef.h>
 
+#include "core/base/err.h"
+
 typedef void bench_fn(void *arg);
 
 struct bench_time {
@@ -32,5 +34,10 @@ double bench_pair(struct bench_time *a, struct bench_time *b, bench_fn *fa, void
 void bench_print(const char *name, const char *unit, double work, const struct bench_time *t);
 
 double bench_median(double *v, size_t n); /* sorts v */
+
+/* The model that is timed: $MODEL, or the default one.  Freed by xfree; where the default one is
+ * not there, says so for `who` and ends the program well. */
+char *bench_model_path(const char *who);
+void bench_check(enum st st, const struct err *e, const char *who); /* ends the program badly */
 
 #endif

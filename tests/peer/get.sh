@@ -43,8 +43,40 @@ build() {
 		fail "llama.cpp does not build, see $dir.log"
 	touch "$dir/built"
 }
-# compile PROGRAM SOURCE: against the library of $root/build
+# The build that is timed, in $root/speed.  gcc 12 and AMX make a ggml that dies at its first tile:
+# on such a machine what else it has is asked for by hand.
+build_speed() { # "TARGETS"
+	has() { grep -qw "$1" /proc/cpuinfo && echo ON || echo OFF; }
+	if [ "$(has amx_tile)" = ON ]; then
+		build speed "$1" -DGGML_NATIVE=OFF -DGGML_AVX=ON -DGGML_AVX2=ON \
+			-DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON -DGGML_AVX512="$(has avx512f)" \
+			-DGGML_AVX512_VBMI="$(has avx512vbmi)" -DGGML_AVX512_VNNI="$(has avx512_vnni)" \
+			-DGGML_AVX512_BF16="$(has avx512_bf16)"
+	else
+		build speed "$1" -DGGML_NATIVE=ON
+	fi
+	bin=$root/speed/bin
+}
+# compile FOLDER PROGRAM SOURCES...: against the library of $root/FOLDER
 compile() {
-	cc -O3 -march=native -I"$root/src/include" -I"$root/src/ggml/include" -o "$1" "$2" \
-		-L"$root/build/bin" -lllama -lggml -lggml-base -lm -Wl,-rpath,"$root/build/bin"
+	from=$root/$1/bin program=$2
+	shift 2
+	# shellcheck disable=SC2086 # flags are words
+	cc -O3 -march=native -D_GNU_SOURCE -I"$here/../.." -I"$root/src/include" \
+		-I"$root/src/ggml/include" -o "$program" "$@" -L"$from" -lllama -lggml -lggml-cpu \
+		-lggml-base ${LIBS:-} -lm -Wl,-rpath,"$from" || fail "$program does not compile"
+}
+# Prints what share of all cores others took since the call before: busy time of /proc/stat less
+# what this script's children, all waited for, have used.
+others() {
+	times > "$work/times"
+	own=$(awk -F '[ms ]+' 'NR == 2 { printf "%.2f", $1 * 60 + $2 + $3 * 60 + $4 }' "$work/times")
+	awk -v own="$own" -v tick="$(getconf CLK_TCK)" -v old="${load:-}" '/^cpu / {
+		for (i = 2; i <= 9; i++) all += $i / tick
+		busy = all - ($5 + $6) / tick - own
+		split(old, o)
+		if (old && all > o[2]) printf "%.0f", 100 * (busy - o[1]) / (all - o[2]) > "/dev/stderr"
+		print busy, all }' /proc/stat > "$work/load" 2> "$work/others"
+	load=$(cat "$work/load")
+	cat "$work/others"
 }

@@ -6,8 +6,10 @@
  * of ours and what of the peer's it stands beside: int4, int2, exact2, bf16, f32 (the table below).
  * Each product walks over so many copies of the matrix that no cache holds them, in one graph of
  * the peer's, in one loop of ours.  A peer's type is tried as it comes and repacked for the CPU
- * where it knows how.  "error" is the root mean square error of one token's first outputs over
- * theirs, against the same stored weights in double: what the arithmetic costs, not the format.
+ * where it knows how.  "read_gb_s" is what reading alone reaches in the same second, "others"
+ * the share of the machine that others took.  "error" is the root mean square error of one token's
+ *first outputs over theirs, against the same stored weights in double: what the arithmetic costs,
+ *not the format.
  */
 #include <ggml-backend.h>
 #include <ggml-cpu.h>
@@ -75,8 +77,9 @@ struct ours {
 
 static struct mat our_matrix(const struct kind *k, size_t rows, size_t cols, const float *from)
 {
-	struct mat w = { .type = k->type, .bits = k->bits, .group = k->group, .rows = rows,
-		.cols = cols };
+	struct mat w = {
+		.type = k->type, .bits = k->bits, .group = k->group, .rows = rows, .cols = cols
+	};
 	size_t n = rows * cols;
 
 	if (k->type == MAT_INT) {
@@ -145,7 +148,7 @@ static double error_ours(const struct ours *o)
 	double want[CHECKED] = { 0 };
 
 	for (size_t i = 0; i < CHECKED; i++) {
-		mat_row_f32(&o->w[0], i, row);
+		mat_row_f32(&o->w[o->copies - 1], i, row); /* whose product y is */
 		for (size_t c = 0; c < o->s.cols; c++)
 			want[i] += (double)row[c] * (double)o->x[c];
 	}
@@ -167,11 +170,13 @@ struct peer {
 static ggml_backend_buffer_type_t repacked(void)
 {
 	ggml_backend_dev_t dev = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
-	ggml_backend_dev_get_extra_bufts_t get =
-		(ggml_backend_dev_get_extra_bufts_t)ggml_backend_reg_get_proc_address(
-			ggml_backend_dev_backend_reg(dev), "ggml_backend_dev_get_extra_bufts");
-	ggml_backend_buffer_type_t *t = get ? get(dev) : NULL;
+	ggml_backend_reg_t reg = ggml_backend_dev_backend_reg(dev);
+	void *p = ggml_backend_reg_get_proc_address(reg, "ggml_backend_dev_get_extra_bufts");
+	ggml_backend_dev_get_extra_bufts_t get;
+	ggml_backend_buffer_type_t *t;
 
+	memcpy(&get, &p, sizeof get); /* ISO C has no cast for it */
+	t = get ? get(dev) : NULL;
 	for (; t && *t; t++)
 		if (!strcmp(ggml_backend_buft_name(*t), "CPU_REPACK"))
 			return *t;
@@ -181,7 +186,8 @@ static ggml_backend_buffer_type_t repacked(void)
 static struct ggml_context *context(size_t tensors)
 {
 	struct ggml_init_params p = { ggml_tensor_overhead() * (tensors + 4) +
-			ggml_graph_overhead_custom(tensors + 4, false), NULL, true };
+					      ggml_graph_overhead_custom(tensors + 4, false),
+		NULL, true };
 
 	return need(ggml_init(p));
 }
@@ -226,8 +232,8 @@ static bool peer_new(struct peer *p, enum ggml_type type, ggml_backend_buffer_ty
 		p->y = ggml_mul_mat(p->rest, w[i], in);
 		ggml_build_forward_expand(p->graph, p->y);
 	}
-	p->rest_memory = need(ggml_backend_alloc_ctx_tensors_from_buft(
-		p->rest, ggml_backend_cpu_buffer_type()));
+	p->rest_memory = need(
+		ggml_backend_alloc_ctx_tensors_from_buft(p->rest, ggml_backend_cpu_buffer_type()));
 	ggml_backend_tensor_set(in, x, 0, s.cols * s.m * sizeof *x);
 	return true;
 }
@@ -281,7 +287,8 @@ static void print(const struct pair *q, const char *who, const struct peer *p, d
 	double ours = a->median / (double)q->ours.copies, theirs = b->median / (double)p->copies;
 	double noise = a->foreign > b->foreign ? a->foreign : b->foreign;
 
-	printf("{\"bench\":\"%s\",\"peer\":\"%s\",\"rows\":%zu,\"cols\":%zu,\"m\":%zu,\"threads\":%d,"
+	printf("{\"bench\":\"%s\",\"peer\":\"%s\",\"rows\":%zu,\"cols\":%zu,\"m\":%zu,\"threads\":%"
+	       "d,"
 	       "\"us\":%.1f,\"peer_us\":%.1f,\"ratio\":%.3f,\"ratio_of_best\":%.3f,\"gb_s\":%.2f,"
 	       "\"peer_gb_s\":%.2f,\"gop_s\":%.1f,\"peer_gop_s\":%.1f,\"error\":%.2g,"
 	       "\"peer_error\":%.2g,\"read_gb_s\":%.2f,\"others\":%.2f}\n",
@@ -303,8 +310,7 @@ static void beside(struct pair *q, enum ggml_type type, const float *from)
 	void *stored = xarray(bytes, 1);
 
 	ggml_quantize_init(type);
-	ggml_quantize_chunk(
-		type, from, stored, 0, (int64_t)q->s.rows, (int64_t)q->s.cols, NULL);
+	ggml_quantize_chunk(type, from, stored, 0, (int64_t)q->s.rows, (int64_t)q->s.cols, NULL);
 	for (size_t i = 0; i < sizeof where / sizeof *where && where[i]; i++) {
 		struct bench_time a, b;
 		struct peer p;
@@ -335,8 +341,11 @@ static void compare(const struct kind *k, struct shape s, int threads, int pairs
 	float *from = uniform(s.rows * s.cols), *x = uniform(s.m * s.cols);
 	struct pair q = { .kind = k, .s = s, .x = x, .threads = threads, .pairs = pairs };
 
-	q.ours = (struct ours){ .x = x, .s = s, .math = k->math,
-		.w = xarray(COPIES, sizeof *q.ours.w), .y = xarray(s.rows * s.m, sizeof(float)) };
+	q.ours = (struct ours){ .x = x,
+		.s = s,
+		.math = k->math,
+		.w = xarray(COPIES, sizeof *q.ours.w),
+		.y = xarray(s.rows * s.m, sizeof(float)) };
 	do {
 		q.ours.w[q.ours.copies] = our_matrix(k, s.rows, s.cols, from);
 	} while ((double)mat_bytes(&q.ours.w[0]) * (double)++q.ours.copies < cold &&
@@ -348,9 +357,17 @@ static void compare(const struct kind *k, struct shape s, int threads, int pairs
 	xfree(x);
 }
 
+static void hush(enum ggml_log_level level, const char *text, void *arg)
+{
+	(void)arg;
+	if (level == GGML_LOG_LEVEL_ERROR)
+		fputs(text, stderr);
+}
+
 static void usage(void)
 {
-	fprintf(stderr, "ggml_ops [-t THREADS] [-n PAIRS] [-s ROWSxCOLS]... [-m M]... [-k KIND]...\n");
+	fprintf(stderr,
+		"ggml_ops [-t THREADS] [-n PAIRS] [-s ROWSxCOLS]... [-m M]... [-k KIND]...\n");
 	exit(2);
 }
 
@@ -376,7 +393,8 @@ int main(int argc, char **argv)
 		else if (c == 'n')
 			pairs = atoi(optarg);
 		else if (c == 's' && n_shapes < LISTED) {
-			if (sscanf(optarg, "%zux%zu", &shapes[n_shapes].rows, &shapes[n_shapes].cols) != 2)
+			if (sscanf(optarg, "%zux%zu", &shapes[n_shapes].rows,
+				    &shapes[n_shapes].cols) != 2)
 				usage();
 			n_shapes++;
 		} else if (c == 'm' && n_ms < LISTED)
@@ -385,13 +403,15 @@ int main(int argc, char **argv)
 			chosen[n_kinds++] = kind_of(optarg);
 		else
 			usage();
+	ggml_log_set(hush, NULL);
 	rng_seed(&rng, 1);
 	pool_start(threads);
 	be = backend_best();
 	for (size_t k = 0; k < (n_kinds ? n_kinds : 2); k++)
 		for (size_t s = 0; s < (n_shapes ? n_shapes : 1); s++)
 			for (size_t m = 0; m < (n_ms ? n_ms : 1); m++)
-				compare(chosen[k], (struct shape){ shapes[s].rows, shapes[s].cols, ms[m] },
+				compare(chosen[k],
+					(struct shape){ shapes[s].rows, shapes[s].cols, ms[m] },
 					threads, pairs);
 	pool_stop();
 	return 0;

@@ -91,7 +91,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
 fetch
 build build 'llama-quantize llama-imatrix'
-compile "$root/peer" "$here/peer.c"
+compile build "$root/peer" "$here/peer.c"
 echo "scanning, where it is not done ..." >&2
 "$bitdial" scan "$model" ${SCAN:-} > /dev/null 2>&1
 reference
