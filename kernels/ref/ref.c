@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "kernels/stream.h"
 
@@ -13,28 +14,65 @@ enum {
 	LARGE = 8 << 20 /* ... from here on is asked for */
 };
 
-void *ref_alloc(size_t bytes)
-{
-	size_t align = bytes >= LARGE ? HUGE : ALIGN;
-	void *p;
+/* Before each piece of memory: where it really begins, and the bytes of its mapping; 0: malloc's. */
+struct block {
+	void *base;
+	size_t mapped;
+};
 
-	if (bytes > SIZE_MAX - ALIGN)
+static void *aligned_in(void *base, size_t align, size_t mapped)
+{
+	uintptr_t p = ((uintptr_t)base + ALIGN + align - 1) / align * align;
+
+	((struct block *)(p - ALIGN))[0] = (struct block){ base, mapped };
+	return (void *)p;
+}
+
+/* Pages come zeroed, one by one when first written: by the threads that fill them.  The block
+ * stands in a small page of its own before the huge ones. */
+static void *map(size_t bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), all = bytes + HUGE + page, before;
+	char *base = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (base == MAP_FAILED)
 		return NULL;
-	bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN;
-	if (posix_memalign(&p, align, bytes ? bytes : ALIGN))
-		return NULL;
+	before = HUGE - ((uintptr_t)base + page) % HUGE;
+	if (before)
+		(void)munmap(base, before);
+	base += before;
+	all -= before;
 #if defined(MADV_HUGEPAGE)
 	/* Streams over weights then spend less time looking pages up; a refusal is fine. */
-	if (align == HUGE)
-		(void)madvise(p, bytes, MADV_HUGEPAGE);
+	(void)madvise(base + page, bytes, MADV_HUGEPAGE);
 #endif
-	memset(p, 0, bytes);
-	return p;
+	return aligned_in(base, HUGE, all);
+}
+
+void *ref_alloc(size_t bytes)
+{
+	void *base;
+
+	if (bytes > SIZE_MAX / 2)
+		return NULL;
+	bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN;
+	if (bytes >= LARGE)
+		return map(bytes);
+	base = calloc(1, bytes + 2 * ALIGN);
+	return base ? aligned_in(base, ALIGN, 0) : NULL;
 }
 
 void ref_free(void *p)
 {
-	free(p);
+	struct block b;
+
+	if (!p)
+		return;
+	b = *(struct block *)((uintptr_t)p - ALIGN);
+	if (b.mapped)
+		(void)munmap(b.base, b.mapped);
+	else
+		free(b.base);
 }
 
 void ref_copy(void *dst, const void *src, size_t bytes)

@@ -76,7 +76,7 @@ others() {
 		busy = all - ($5 + $6) / tick - own
 		split(old, o)
 		if (old && all > o[2]) printf "%.0f", 100 * (busy - o[1]) / (all - o[2]) > "/dev/stderr"
-		print busy, all }' /proc/stat > "$work/load" 2> "$work/others"
+		printf "%.2f %.2f\n", busy, all }' /proc/stat > "$work/load" 2> "$work/others"
 	load=$(cat "$work/load")
 	cat "$work/others"
 }
