@@ -27,7 +27,7 @@ compile speed "$work/first" "$here/first.c"
 field() { sed -n "s/.*\"$1\":\([-0-9.e+]*\).*/\1/p"; }
 middle() { sort -g | awk '{ v[NR] = $1 } END { printf "%.4g", v[int((NR + 1) / 2)] }'; }
 mib() { du -Lbs "$1" | awk '{ printf "%.0f MiB", $1 / 1048576 }'; }
-others > /dev/null
+others
 i=0
 while [ $i -lt "$pairs" ]; do
 	a=$("$work/first" "$work/peer.gguf" "$prompt" "$threads")
@@ -36,7 +36,7 @@ while [ $i -lt "$pairs" ]; do
 	echo "$(echo "$a" | field first_s) $(echo "$b" | field first_s)" >> "$work/first_s"
 	i=$((i + 1))
 done
-noise=$(others)
+others
 echo "llama.cpp of $package $version, $type $(mib "$work/peer.gguf") beside $layout $(mib "$work/ours");" \
 	"$threads threads, prompt of $prompt, $pairs pairs, others took $noise % of the machine"
 printf '%-6s %-10s %-10s %s\n' what 'theirs s' 'ours s' 'theirs / ours'

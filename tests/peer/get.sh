@@ -66,8 +66,8 @@ compile() {
 		-I"$root/src/ggml/include" -o "$program" "$@" -L"$from" -lllama -lggml -lggml-cpu \
 		-lggml-base ${LIBS:-} -lm -Wl,-rpath,"$from" || fail "$program does not compile"
 }
-# Prints what share of all cores others took since the call before: busy time of /proc/stat less
-# what this script's children, all waited for, have used.
+# Sets noise: per cent of all cores that others took since the call before, busy time of /proc/stat
+# less what this script's children, all waited for, have used.  Not in a subshell: it has no children.
 others() {
 	times > "$work/times"
 	own=$(awk -F '[ms ]+' 'NR == 2 { printf "%.2f", $1 * 60 + $2 + $3 * 60 + $4 }' "$work/times")
@@ -77,6 +77,5 @@ others() {
 		split(old, o)
 		if (old && all > o[2]) printf "%.0f", 100 * (busy - o[1]) / (all - o[2]) > "/dev/stderr"
 		printf "%.2f %.2f\n", busy, all }' /proc/stat > "$work/load" 2> "$work/others"
-	load=$(cat "$work/load")
-	cat "$work/others"
+	load=$(cat "$work/load") noise=$(cat "$work/others")
 }

@@ -46,7 +46,7 @@ compare() { # type layout threads
 	"$bench" -m "$model" -l "$2" -a "$math" -H "${HEAD:-keep}" -p "$prompt" -c 0 -n "$tokens" -t "$3" -s < "$work/ask" > "$work/told" &
 	exec 3> "$work/ask" 4< "$work/told"
 	: > "$work/pairs"
-	others > /dev/null
+	others
 	i=0
 	while [ $i -lt "$pairs" ]; do
 		theirs=$(peer "$1" "$3")
@@ -58,7 +58,7 @@ compare() { # type layout threads
 	done
 	exec 3>&- 4<&-
 	wait
-	noise=$(others)
+	others
 	for what in '1 3 prefill' '2 4 decode'; do
 		set -- "$1" "$2" "$3" $what
 		awk -v a="$4" -v b="$5" '{ print $a, $b, $b / $a }' "$work/pairs" > "$work/r"
