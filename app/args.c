@@ -226,12 +226,38 @@ static int choose_verb(struct args *a, const char *word)
 	return 0;
 }
 
+/* bitdial [OPTIONS] --batch [OPTIONS] FILE ARGS: what follows the file is the script's own. */
+static int parse_batch(struct args *a, int argc, char **argv, int at)
+{
+	int rc = 0;
+
+	a->verb = "batch";
+	for (int i = 1; i < argc && !rc; i++) {
+		if (i == at)
+			continue;
+		if (argv[i][0] == '-' && argv[i][1] && strcmp(argv[i], "--") != 0) {
+			rc = take_option(a, find_verb("batch"), argc, argv, &i);
+		} else if (i < at) {
+			rc = usage("%s: a script opens its model itself: %s", "--batch", argv[i], NULL);
+		} else if (strcmp(argv[i], "--") != 0) {
+			a->script = argv[i];
+			a->script_argc = argc - i - 1;
+			a->script_argv = argv + i + 1;
+			break;
+		}
+	}
+	return rc;
+}
+
 int args_parse(struct args *a, int argc, char **argv)
 {
 	bool only_words = false, chosen = false;
 	int rc = 0;
 
 	*a = (struct args){ .verb = "open", .bpw = (double)NAN, .temp = (double)NAN, .seed = -1 };
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (!strcmp(argv[i], "--batch") || (i == 1 && !strcmp(argv[i], "batch")))
+			return parse_batch(a, argc, argv, i);
 	for (int i = 1; i < argc && !rc; i++) { /* the verb first: it says which options there are */
 		if (!strcmp(argv[i], "--"))
 			break;

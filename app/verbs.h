@@ -24,6 +24,9 @@ struct args {
 		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard, *mix, *kv, *head, *precision;
 	const char *texts[SOURCES_MAX]; /* each --text; text is the last */
 	size_t n_texts;
+	const char *script; /* --batch FILE */
+	int script_argc;
+	char *const *script_argv; /* what follows it */
 	double bpw, temp;   /* NAN: not given */
 	uint64_t tokens, limit, window, top, max_tokens, threads;
 	int64_t seed;       /* -1: not given */
@@ -83,6 +86,7 @@ char *verb_default_model(void); /* path; xfree; NULL: not there */
 char *verb_demo_model(bool read_only, struct err *e);
 
 int verb_doctor(const struct args *a);
+int verb_batch(const struct args *a);
 int verb_open(const struct args *a);
 int verb_tokens(const struct args *a);
 int verb_logits(const struct args *a);

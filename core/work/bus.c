@@ -27,6 +27,7 @@ struct sub {
 struct bus {
 	pthread_mutex_t mu;
 	struct sub *subs;
+	struct event last[EV_KINDS]; /* states; kind EV_NONE: none yet */
 };
 
 static bool is_state(enum ev_kind k)
@@ -82,22 +83,10 @@ void bus_free(struct bus *b)
 		next = s->next;
 		sub_free(s);
 	}
+	for (int i = 0; i < EV_KINDS; i++)
+		snap_unref(b->last[i].snap);
 	pthread_mutex_destroy(&b->mu);
 	xfree(b);
-}
-
-struct sub *bus_subscribe(struct bus *b, uint64_t kinds)
-{
-	struct sub *s = xalloc(sizeof *s);
-
-	s->kinds = kinds;
-	s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	pthread_mutex_init(&s->mu, NULL);
-	pthread_mutex_lock(&b->mu);
-	s->next = b->subs;
-	b->subs = s;
-	pthread_mutex_unlock(&b->mu);
-	return s;
 }
 
 static void unlink_node(struct sub *s, struct node *n)
@@ -135,11 +124,65 @@ static void enqueue(struct sub *s, const struct event *ev)
 	append_node(s, n);
 }
 
+static struct sub *subscribe(struct bus *b, uint64_t kinds, bool late)
+{
+	struct sub *s = xalloc(sizeof *s);
+	uint64_t one = 1;
+
+	s->kinds = kinds;
+	s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pthread_mutex_init(&s->mu, NULL);
+	pthread_mutex_lock(&b->mu);
+	for (int i = 0; late && i < EV_KINDS; i++)
+		if (b->last[i].kind != EV_NONE && kinds >> i & 1)
+			enqueue(s, &b->last[i]);
+	if (s->head && write(s->fd, &one, sizeof one) < 0) {
+		/* cannot be full */
+	}
+	s->next = b->subs;
+	b->subs = s;
+	pthread_mutex_unlock(&b->mu);
+	return s;
+}
+
+struct sub *bus_subscribe(struct bus *b, uint64_t kinds)
+{
+	return subscribe(b, kinds, false);
+}
+
+struct sub *bus_subscribe_late(struct bus *b, uint64_t kinds)
+{
+	return subscribe(b, kinds, true);
+}
+
+void bus_unsubscribe(struct bus *b, struct sub *s)
+{
+	pthread_mutex_lock(&b->mu);
+	for (struct sub **at = &b->subs; *at; at = &(*at)->next)
+		if (*at == s) {
+			*at = s->next;
+			break;
+		}
+	pthread_mutex_unlock(&b->mu);
+	sub_free(s);
+}
+
+/* Caller holds b->mu. */
+static void remember(struct bus *b, const struct event *ev)
+{
+	if (!is_state(ev->kind) || ev->kind == EV_JOB_PROGRESS)
+		return;
+	snap_ref(ev->snap);
+	snap_unref(b->last[ev->kind].snap);
+	b->last[ev->kind] = *ev;
+}
+
 void bus_publish(struct bus *b, struct event ev)
 {
 	uint64_t one = 1;
 
 	pthread_mutex_lock(&b->mu);
+	remember(b, &ev);
 	for (struct sub *s = b->subs; s; s = s->next) {
 		if (!(s->kinds >> ev.kind & 1))
 			continue;

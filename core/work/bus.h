@@ -63,6 +63,9 @@ struct sub;
 struct bus *bus_new(void);
 void bus_free(struct bus *b);                             /* and its subscriptions */
 struct sub *bus_subscribe(struct bus *b, uint64_t kinds); /* bit 1 << kind */
+/* ... by who came late: it begins with the newest of each kind of state but progress. */
+struct sub *bus_subscribe_late(struct bus *b, uint64_t kinds);
+void bus_unsubscribe(struct bus *b, struct sub *s); /* and frees it; the reader's thread */
 void bus_publish(struct bus *b, struct event ev);         /* takes ev.snap over */
 
 int sub_fd(const struct sub *s);                /* readable: something waits */

@@ -86,6 +86,8 @@ BD_MUST_USE enum st dial_undo(struct dial *d, bool redo, struct err *e);
 /* Takes over a layout from a file: its choice is shown as it is until the dial moves.
  * kl NAN: the sum of the damages known. */
 void dial_choose(struct dial *d, const uint8_t *choice, double kl, double se);
+/* Is choice [n] a layout of this model in the formats there are? */
+bool dial_fits(struct dial *d, const uint8_t *choice, size_t n);
 
 /* The layout now: choice [n]; false: there is none yet.  *generation changes whenever the
  * choice does. */

@@ -34,6 +34,18 @@ void dial_choose(struct dial *d, const uint8_t *choice, double kl, double se)
 	pthread_mutex_unlock(&d->mu);
 }
 
+bool dial_fits(struct dial *d, const uint8_t *choice, size_t n)
+{
+	bool fits;
+
+	pthread_mutex_lock(&d->mu);
+	fits = d->m && d->m->n == n;
+	for (size_t i = 0; fits && i < n; i++)
+		fits = choice[i] < d->m->k;
+	pthread_mutex_unlock(&d->mu);
+	return fits;
+}
+
 bool dial_choice(struct dial *d, uint8_t *choice, size_t n, double *bpw, uint64_t *generation)
 {
 	bool has;

@@ -352,6 +352,16 @@ static bool live_class(const struct job *j, const void *c)
 	return j->class == c && !stopped(j);
 }
 
+uint32_t jobs_last(struct jobs *q)
+{
+	uint32_t id;
+
+	pthread_mutex_lock(&q->mu);
+	id = q->last_id;
+	pthread_mutex_unlock(&q->mu);
+	return id;
+}
+
 void jobs_stop(struct jobs *q, uint32_t id)
 {
 	struct job *j;

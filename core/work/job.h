@@ -57,6 +57,7 @@ void jobs_free(struct jobs *q);    /* stops all, joins, drains */
 int jobs_fd(const struct jobs *q); /* readable when something ended */
 /* Takes a job by class and argument; returns its id.  parent: may be NULL. */
 uint32_t jobs_submit(struct jobs *q, const struct job_class *c, void *arg, struct token *parent);
+uint32_t jobs_last(struct jobs *q); /* id of the last one taken; 0: none yet */
 void jobs_stop(struct jobs *q, uint32_t id);
 void jobs_stop_class(struct jobs *q, const struct job_class *c);
 bool jobs_active(struct jobs *q, const struct job_class *c); /* queued or running */

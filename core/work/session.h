@@ -58,6 +58,9 @@ BD_MUST_USE enum st session_formats(struct session *s, const char *names, struct
 BD_MUST_USE enum st session_budget(struct session *s, double bpw, struct err *e);
 BD_MUST_USE enum st session_budget_bytes(struct session *s, uint64_t bytes, struct err *e);
 double session_budget_now(const struct session *s);
+/* A layout by its formats, with what was predicted of it. */
+BD_MUST_USE enum st session_choose(struct session *s, const uint8_t *choice, size_t n, double kl,
+	double se, struct err *e);
 /* pattern: a glob over linear names ("layers.*.v"); format NULL: as it is now.
  * *matched is how many linears it named. */
 BD_MUST_USE enum st session_pin(

@@ -8,6 +8,17 @@ enum st session_ask(struct session *s, const struct ask *a, struct dial_reached 
 	return session_turned(s, dial_ask(s->dial, a, r, e));
 }
 
+enum st session_choose(struct session *s, const uint8_t *choice, size_t n, double kl, double se,
+	struct err *e)
+{
+	if (!dial_fits(s->dial, choice, n))
+		return err_set(e, ST_INVALID,
+			"the layout is of another model, or of formats that the dial no longer has "
+			"(:set formats)");
+	dial_choose(s->dial, choice, kl, se);
+	return session_turned(s, ST_OK);
+}
+
 enum st session_floor(
 	struct session *s, const char *pattern, const char *format, size_t *matched, struct err *e)
 {

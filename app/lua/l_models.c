@@ -1,0 +1,137 @@
+/* l_models.c - bitdial.models: opening a model, and what it is. */
+#include <string.h>
+
+#include "app/lua/l.h"
+#include "core/base/alloc.h"
+#include "core/base/fs.h"
+
+struct l_model {
+	struct snap_model *m;
+};
+
+static void release(void *handle)
+{
+	snap_unref(&((struct l_model *)handle)->m->snap);
+}
+
+static int get(lua_State *L, void *handle, const char *field)
+{
+	const struct snap_model *m = ((struct l_model *)handle)->m;
+	char name[FORMAT_NAME];
+
+	if (!strcmp(field, "tostring"))
+		lua_pushfstring(L, " %s", m->name);
+	else if (!strcmp(field, "name"))
+		lua_pushstring(L, m->name);
+	else if (!strcmp(field, "path"))
+		lua_pushstring(L, m->path);
+	else if (!strcmp(field, "reference"))
+		lua_pushstring(L, m->reference);
+	else if (!strcmp(field, "text"))
+		lua_pushstring(L, m->text);
+	else if (!strcmp(field, "device"))
+		lua_pushstring(L, m->device);
+	else if (!strcmp(field, "layers"))
+		lua_pushinteger(L, (lua_Integer)m->layers);
+	else if (!strcmp(field, "linears"))
+		lua_pushinteger(L, (lua_Integer)m->n);
+	else if (!strcmp(field, "weights"))
+		lua_pushinteger(L, (lua_Integer)m->weights);
+	else if (!strcmp(field, "file_bytes"))
+		lua_pushinteger(L, (lua_Integer)m->file_bytes);
+	else {
+		lua_createtable(L, (int)m->k, 0);
+		for (size_t f = 0; f < m->k; f++) {
+			lua_pushstring(L, format_name(m->format[f], name));
+			lua_rawseti(L, -2, (lua_Integer)f + 1);
+		}
+	}
+	return 1;
+}
+
+static const struct l_opt fields[] = {
+	{ "name", "string", "as the file says" },
+	{ "path", "string", "where it was opened from" },
+	{ "reference", "string", "what every damage is measured against" },
+	{ "text", "string", "what scans measure on" },
+	{ "device", "string", "what computes, with how many threads" },
+	{ "layers", "number", "blocks" },
+	{ "linears", "number", "weight matrices of all blocks" },
+	{ "weights", "number", "in the linears" },
+	{ "file_bytes", "number", "of the file" },
+	{ "formats", "table", "the names of the dial's formats, fewest bits first" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct l_class class = {
+	.name = "model",
+	.help = "an open model; there is one at a time, and opening another replaces it",
+	.field = fields,
+	.get = get,
+	.release = release,
+	.size = sizeof(struct l_model),
+};
+
+static enum st open_path(struct session *s, void *arg, struct err *e)
+{
+	return session_open(s, arg, e);
+}
+
+static int open_model(lua_State *L)
+{
+	const char *path;
+	struct err e = { 0 };
+	struct l_model *h;
+	uint32_t job;
+
+	if (lua_istable(L, 1)) {
+		l_options(L, 1);
+		path = l_string(L, 1, "path", NULL);
+		luaL_argcheck(L, path, 1, "path is missing: {path = FILE}");
+	} else {
+		path = luaL_checkstring(L, 1);
+	}
+	if (!fs_is_file(path) && !fs_is_dir(path)) {
+		(void)err_set(&e, ST_IO, "%s: there is no such file or folder", path);
+		return l_fail(L, &e);
+	}
+	if (l_call(L, open_path, (void *)(uintptr_t)path, &job, &e) || !l_await(L, job, &e))
+		return l_fail(L, &e);
+	h = l_new(L, &class);
+	h->m = (struct snap_model *)snap_ref((struct snap *)(uintptr_t)l_last(L, EV_MODEL));
+	return 1;
+}
+
+static int now(lua_State *L)
+{
+	struct snap_model *m;
+
+	l_hear(L);
+	m = (struct snap_model *)(uintptr_t)l_last(L, EV_MODEL);
+	if (!m) {
+		lua_pushnil(L);
+		return 1;
+	}
+	((struct l_model *)l_new(L, &class))->m = (struct snap_model *)snap_ref(&m->snap);
+	return 1;
+}
+
+static const struct l_opt open_options[] = {
+	{ "path", "string", "a .gguf, a .safetensors, a llama2.c .bin or a folder" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct l_fn fns[] = {
+	{ "open", "(path) -> model | nil, message", "opens a model; also bitdial.open", open_model,
+		open_options },
+	{ "now", "() -> model | nil", "the one that is open", now, NULL },
+	{ NULL, NULL, NULL, NULL, NULL },
+};
+
+const struct l_module l_models = {
+	.name = "models",
+	.help = "opening a model, and what it is",
+	.main = "open",
+	.fn = fns,
+	.class = &class,
+};

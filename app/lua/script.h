@@ -1,0 +1,38 @@
+/* script.h - a Lua script on a thread of its own.
+ *
+ * Full Lua: the script is the user's.  script_stop ends Lua code within a thousand instructions,
+ * also in coroutines and under pcall; a C function that Lua called (string.find, io.read) cannot be
+ * stopped: script_stuck names it.  What the script asks of the session goes through the host
+ * (host.h), whose thread must go on serving until script_fd is readable.
+ */
+#ifndef BD_APP_LUA_SCRIPT_H
+#define BD_APP_LUA_SCRIPT_H
+
+#include <stdbool.h>
+
+#include "app/lua/host.h"
+
+struct script;
+
+struct script_options {
+	const char *path; /* a file, read as text; never bytecode */
+	const char *text; /* or a chunk; path then names it */
+	int argc;
+	char *const *argv; /* arg[1] ... */
+};
+
+enum { SCRIPT_OK = 0, SCRIPT_FAILED = 1, SCRIPT_MISSED = 3, SCRIPT_STOPPED = 130 };
+
+BD_MUST_USE enum st script_start(
+	struct script **out, struct host *h, const struct script_options *o, struct err *e);
+void script_stop(struct script *s);    /* any thread */
+int script_fd(const struct script *s); /* readable: it has ended */
+/* Waits for the end: one of SCRIPT_...  The sentence (with traceback) is "" when all went well; it
+ * is the script's.  Serving thread; only after script_fd was readable or the host was closed. */
+int script_join(struct script *s, const char **sentence);
+/* The C function that Lua code is inside of for so long already (seconds), into out; false: none.
+ */
+bool script_stuck(const struct script *s, double seconds, char out[64]);
+void script_free(struct script *s); /* stops and joins; NULL is fine */
+
+#endif
