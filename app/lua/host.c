@@ -22,6 +22,8 @@ struct host {
 	struct session *session;
 	struct bus *bus;
 	struct host_face face;
+	host_command_fn *command;
+	void *command_arg;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct call *call; /* the script's, on its stack; NULL: none */
@@ -48,6 +50,12 @@ void host_free(struct host *h)
 	pthread_cond_destroy(&h->changed);
 	pthread_mutex_destroy(&h->lock);
 	xfree(h);
+}
+
+void host_set_command(struct host *h, host_command_fn *fn, void *arg)
+{
+	h->command = fn;
+	h->command_arg = arg;
 }
 
 int host_fd(const struct host *h)
@@ -87,11 +95,10 @@ static void run(struct host *h, struct call *c)
 
 	if (c->fn)
 		c->st = c->fn(h->session, c->arg, c->e);
-	else if (h->face.command)
-		c->st = h->face.command(h->face.arg, c->line, c->e);
+	else if (h->command)
+		c->st = h->command(h->command_arg, c->line, c->e);
 	else
-		c->st = err_set(c->e, ST_UNSUPPORTED,
-			"there is no screen here: bitdial.cmd works in the workbench");
+		c->st = err_set(c->e, ST_UNSUPPORTED, "there is no command line here");
 	after = jobs_last(q);
 	c->job = after != before ? after : 0;
 }

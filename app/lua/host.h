@@ -19,18 +19,17 @@ struct host;
 
 /* What else a script may ask of who runs it; any may be NULL. */
 struct host_face {
-	/* A line of the command line (bitdial.cmd), as typed after `:`; serving thread. */
-	enum st (*command)(void *arg, const char *line, struct err *e);
 	/* A line of output, of print; any thread. */
 	void (*print)(void *arg, const char *line);
 	/* A notice of the script, shown to a person; any thread. */
 	void (*notice)(void *arg, const char *line);
-	/* An event line: name and one JSON object's inside ("\"bpw\":4.25"); any thread. */
-	void (*event)(void *arg, const char *name, const char *json);
 	void *arg;
 };
 
 struct host *host_new(struct session *s, struct bus *b, const struct host_face *face);
+/* Who carries out lines of the command line (bitdial.cmd), as typed after `:`; serving thread. */
+typedef enum st host_command_fn(void *arg, const char *line, struct err *e);
+void host_set_command(struct host *h, host_command_fn *fn, void *arg);
 void host_free(struct host *h);
 /* Calls from now on fail: the session ends.  Serving thread. */
 void host_close(struct host *h);

@@ -152,21 +152,29 @@ static enum st run_one(struct tui *t, char *line, struct err *e)
 	return st;
 }
 
-void command_run(struct tui *t, const char *line)
+enum st command_try(struct tui *t, const char *line, struct err *e)
 {
+	enum st st = ST_OK;
+
 	t->dirty = true;
 	log_at(LOG_DEBUG, "command", "%s", line);
-	while (*line) {
+	while (*line && !st) {
 		const char *end = command_end(line);
 		char *one = xstrndup(line, (size_t)(end - line));
-		struct err e = { 0 };
-		enum st st = run_one(t, one, &e);
 
+		st = run_one(t, one, e);
 		xfree(one);
-		if (st) {
-			tui_notice(t, LOG_WARN, "%s", e.msg[0] ? e.msg : st_name(st));
-			return;
-		}
 		line = *end ? end + 1 : end;
 	}
+	if (st && !e->msg[0])
+		(void)err_set(e, st, "%s", st_name(st));
+	return st;
+}
+
+void command_run(struct tui *t, const char *line)
+{
+	struct err e = { 0 };
+
+	if (command_try(t, line, &e))
+		tui_notice(t, LOG_WARN, "%s", e.msg);
 }

@@ -45,8 +45,9 @@ struct command {
 extern const struct command command_table[]; /* name NULL ends it */
 const struct command *command_find(const char *name);
 
-/* Runs a line; what goes wrong becomes a notice and ends the line. */
+/* Runs a line; what goes wrong ends it, and becomes a notice. */
 void command_run(struct tui *t, const char *line);
+BD_MUST_USE enum st command_try(struct tui *t, const char *line, struct err *e); /* ... or is told */
 
 /* Splits one command in place, as a person would expect of quotes: argv holds at most
  * COMMAND_ARGS, the last one all that is left. */

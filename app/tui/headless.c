@@ -24,14 +24,14 @@
 
 enum { IDLE_LIMIT_S = 600, FRAME_MS = 33 };
 
-struct script {
+struct play {
 	struct tui *t;
 	struct term *term; /* counts bytes when statistics are wanted; or NULL */
 	int signal_fd, killed;
 	double last_frame;
 };
 
-static void frame(struct script *s)
+static void frame(struct play *s)
 {
 	struct tui *t = s->t;
 	double from = clock_now(), took;
@@ -52,18 +52,19 @@ static void frame(struct script *s)
 	s->last_frame = clock_now();
 }
 
-static void read_signal(struct script *s)
+int headless_signal(int signal_fd)
 {
 	struct signalfd_siginfo info;
 
-	if (read(s->signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
-		return;
+	if (read(signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
+		return 0;
 	if (info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM || info.ssi_signo == SIGHUP)
-		s->killed = 128 + (int)info.ssi_signo;
+		return 128 + (int)info.ssi_signo;
+	return 0;
 }
 
 /* Delivers events for at most ms, or until nothing runs; frames as the loop would. */
-static bool pump(struct script *s, double ms, bool until_idle)
+static bool pump(struct play *s, double ms, bool until_idle)
 {
 	struct tui *t = s->t;
 	double until = clock_now() + ms / 1000;
@@ -84,8 +85,8 @@ static bool pump(struct script *s, double ms, bool until_idle)
 		if (session_jobs(t->s))
 			fds[2].fd = jobs_fd(session_jobs(t->s));
 		poll(fds, 3, more ? 0 : (int)fmin(FRAME_MS, (until - now) * 1000 + 1));
-		if (fds[0].revents)
-			read_signal(s);
+		if (fds[0].revents && !s->killed) /* another may follow, such as CONT */
+			s->killed = headless_signal(s->signal_fd);
 	}
 }
 
@@ -108,7 +109,7 @@ static enum st dump(struct tui *t, const char *path, struct err *e)
 	return st;
 }
 
-static void key(struct script *s, uint32_t k)
+static void key(struct play *s, uint32_t k)
 {
 	double from = clock_now();
 
@@ -120,7 +121,7 @@ static void key(struct script *s, uint32_t k)
 		s->t->want_suspend = false;
 }
 
-static enum st type(struct script *s, const char *text, struct err *e)
+static enum st type(struct play *s, const char *text, struct err *e)
 {
 	uint32_t k;
 
@@ -132,7 +133,7 @@ static enum st type(struct script *s, const char *text, struct err *e)
 	return ST_OK;
 }
 
-static enum st keys(struct script *s, char *line, struct err *e)
+static enum st keys(struct play *s, char *line, struct err *e)
 {
 	uint32_t k;
 
@@ -145,7 +146,7 @@ static enum st keys(struct script *s, char *line, struct err *e)
 	return ST_OK;
 }
 
-static enum st wait_for(struct script *s, const char *what, struct err *e)
+static enum st wait_for(struct play *s, const char *what, struct err *e)
 {
 	char *end;
 	double ms;
@@ -163,7 +164,7 @@ static enum st wait_for(struct script *s, const char *what, struct err *e)
 	return ST_OK;
 }
 
-static enum st line(struct script *s, char *l, struct err *e)
+static enum st line(struct play *s, char *l, struct err *e)
 {
 	struct tui *t = s->t;
 	int w, h, end = 0;
@@ -197,7 +198,7 @@ static enum st line(struct script *s, char *l, struct err *e)
 	return keys(s, l, e);
 }
 
-static enum st play(struct script *s, const char *path, struct err *e)
+static enum st play_file(struct play *s, const char *path, struct err *e)
 {
 	char *text, *at;
 	size_t n;
@@ -222,7 +223,7 @@ static enum st play(struct script *s, const char *path, struct err *e)
 
 int headless_run(struct tui *t, int signal_fd)
 {
-	struct script s = { .t = t, .signal_fd = signal_fd };
+	struct play s = { .t = t, .signal_fd = signal_fd };
 	struct term_options o = { .in = -1,
 		.out = -1,
 		.name = "xterm-256color",
@@ -238,7 +239,7 @@ int headless_run(struct tui *t, int signal_fd)
 	tui_deliver(t, 2);
 	frame(&s);
 	if (t->o->keys)
-		st = play(&s, t->o->keys, &e);
+		st = play_file(&s, t->o->keys, &e);
 	else
 		pump(&s, 1000, true);
 	tui_deliver(t, 2);
@@ -253,7 +254,7 @@ int headless_run(struct tui *t, int signal_fd)
 
 int once_run(struct tui *t, int signal_fd, bool color)
 {
-	struct script s = { .t = t, .signal_fd = signal_fd };
+	struct play s = { .t = t, .signal_fd = signal_fd };
 	bool ascii = opt_on(&t->opt, OPT_ASCII);
 	char *text;
 
@@ -270,7 +271,7 @@ int once_run(struct tui *t, int signal_fd, bool color)
 /* The facts of one frame, a line each: no boxes, nothing that moves. */
 int plain_run(struct tui *t, int signal_fd)
 {
-	struct script s = { .t = t, .signal_fd = signal_fd };
+	struct play s = { .t = t, .signal_fd = signal_fd };
 	char a[16], b[16], clean[512];
 	const struct notice *n;
 

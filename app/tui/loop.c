@@ -323,7 +323,9 @@ static int without_terminal(
 		h = ws.ws_row - 1; /* the shell's prompt comes after it */
 	}
 	tui_resize(t, w ? w : 120, h ? h : 36);
-	if (o->headless)
+	if (o->script)
+		status = batch_run(t, signal_fd);
+	else if (o->headless)
 		status = headless_run(t, signal_fd);
 	else if (o->plain)
 		status = plain_run(t, signal_fd);
@@ -379,7 +381,7 @@ int tui_run(struct session *s, struct bus *b, const struct tui_options *o)
 	/* Of the locale only what characters are: numbers keep their point. */
 	setlocale(LC_CTYPE, "");
 	last_stats = (struct tui_stats){ 0 };
-	if (!o->headless && !o->once && !o->plain && !has_terminal()) {
+	if (!o->headless && !o->once && !o->plain && !o->script && !has_terminal()) {
 		fprintf(stderr, "bitdial: this is not a terminal; try bitdial --once or bitdial "
 				"--plain\n");
 		return 2;
@@ -391,7 +393,7 @@ int tui_run(struct session *s, struct bus *b, const struct tui_options *o)
 		fprintf(stderr, "bitdial: no signalfd: %s\n", strerror(errno));
 		return 1;
 	}
-	if (o->headless || o->once || o->plain)
+	if (o->headless || o->once || o->plain || o->script)
 		status = without_terminal(s, b, o, signal_fd);
 	else
 		status = on_terminal(s, b, o, signal_fd);

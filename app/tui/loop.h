@@ -31,6 +31,10 @@ struct tui_options {
 	bool headless;    /* no terminal: keys from a file */
 	const char *keys; /* --keys FILE */
 	const char *dump; /* --dump FILE: the last frame; .ansi with colours */
+	const char *script; /* --batch FILE: no screen, no terminal; with what follows it */
+	int argc;
+	char *const *argv;
+	bool json;        /* its event lines on stdout */
 	bool stats;       /* print struct tui_stats as JSON on stdout at the end */
 
 	struct sub *sub; /* of tui_subscribe; NULL: made when tui_run is called */

@@ -11,6 +11,7 @@
 #include "core/base/fs.h"
 #include "core/base/log.h"
 #include "core/work/session_private.h"
+#include "kernels/backend.h"
 #include "kernels/pool.h"
 
 static char *dup(const char *s)
@@ -63,6 +64,9 @@ struct session *session_new(const struct session_options *o, struct bus *b)
 	notice_bus = b;
 	log_watch(on_log);
 	pool_start(o->threads);
+	/* Chosen now: it ends the threads that OpenBLAS started with the program, which would take
+	 * signals that all of ours leave to the loop, and die of them. */
+	(void)backend_best();
 	s->dial = dial_new(b);
 	s->jobs = jobs_new(b);
 	return s;

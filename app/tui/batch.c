@@ -1,0 +1,234 @@
+/* batch - a script without a screen: its prints to the standard output, or all as event lines.
+ *
+ * The workbench is there all the same, undrawn, so that bitdial.cmd means what it means on the
+ * screen. */
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/tui/commands.h"
+#include "app/tui/headless.h"
+#include "app/tui/scripting.h"
+#include "app/tui/tui.h"
+#include "core/base/clock.h"
+#include "core/base/json.h"
+#include "core/base/text.h"
+
+/* Lines come from both threads, whole. */
+static pthread_mutex_t out_lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct batch {
+	struct tui *t;
+	struct scripting *scripting;
+	struct sub *sub;
+	bool json;
+	double began;
+	int signal; /* that came; 0: none */
+};
+
+/* ---- what is said */
+
+/* A script's own text goes out as it is, what others wrote with it made harmless. */
+static void put_line(FILE *to, const char *line)
+{
+	char clean[4096];
+
+	for (size_t n = strlen(line); n;) {
+		size_t take = n < sizeof clean / 4 ? n : sizeof clean / 4;
+
+		text_clean(clean, sizeof clean, line, take, false);
+		fputs(clean, to);
+		line += take;
+		n -= take;
+	}
+	fputc('\n', to);
+	fflush(to);
+}
+
+static void event_begin(const struct batch *b, struct json_out *o, const char *name)
+{
+	json_out_init(o, false);
+	json_open(o, NULL, '{');
+	json_put_i64(o, "v", 1);
+	json_put_f64(o, "t", clock_now() - b->began);
+	json_put_str(o, "ev", name);
+}
+
+static void event_end(struct json_out *o)
+{
+	json_close(o, '}');
+	pthread_mutex_lock(&out_lock);
+	fwrite(o->s, 1, o->n, stdout);
+	fputc('\n', stdout);
+	fflush(stdout);
+	pthread_mutex_unlock(&out_lock);
+	json_out_release(o);
+}
+
+static void said(const struct batch *b, const char *ev, const char *text)
+{
+	struct json_out o;
+
+	event_begin(b, &o, ev);
+	json_put_str(&o, "text", text);
+	event_end(&o);
+}
+
+static void print(void *arg, const char *line)
+{
+	const struct batch *b = arg;
+
+	if (b->json) {
+		said(b, "print", line);
+		return;
+	}
+	pthread_mutex_lock(&out_lock);
+	put_line(stdout, line);
+	pthread_mutex_unlock(&out_lock);
+}
+
+static void notice(void *arg, const char *line)
+{
+	const struct batch *b = arg;
+
+	if (b->json) {
+		said(b, "notice", line);
+		return;
+	}
+	pthread_mutex_lock(&out_lock);
+	put_line(stderr, line);
+	pthread_mutex_unlock(&out_lock);
+}
+
+/* ---- what the bus brings */
+
+static void job_event(const struct batch *b, const struct event *ev, const char *name)
+{
+	const struct snap_text *t = (const struct snap_text *)ev->snap;
+	struct json_out o;
+
+	event_begin(b, &o, name);
+	json_put_i64(&o, "job", ev->key);
+	if (ev->kind == EV_JOB_BEGAN) {
+		json_put_str(&o, "kind", t ? t->text : "");
+	} else {
+		json_put_str(&o, "status", st_name((enum st)ev->n));
+		if (t && t->text[0])
+			json_put_str(&o, "message", t->text);
+	}
+	event_end(&o);
+}
+
+static void answer_event(const struct batch *b, const struct snap_answer *a)
+{
+	struct json_out o;
+
+	event_begin(b, &o, "search.answer");
+	json_put_f64(&o, "bpw", a->stored_bpw);
+	json_put_i64(&o, "bytes", (int64_t)a->bytes);
+	json_put_f64(&o, "damage", a->in_nats ? a->kl : (double)0);
+	json_put_f64(&o, "measured", a->measured_kl);
+	json_put_bool(&o, "exact", a->exact);
+	event_end(&o);
+}
+
+static void tell(const struct batch *b, const struct event *ev)
+{
+	const struct snap_text *t = (const struct snap_text *)ev->snap;
+
+	if (ev->kind == EV_NOTICE && t && (b->json || ev->n <= LOG_WARN)) {
+		notice((void *)(uintptr_t)b, t->text);
+		return;
+	}
+	if (!b->json || !ev->snap)
+		return;
+	if (ev->kind == EV_JOB_BEGAN)
+		job_event(b, ev, "job.began");
+	else if (ev->kind == EV_JOB_ENDED)
+		job_event(b, ev, "job.ended");
+	else if (ev->kind == EV_ANSWER)
+		answer_event(b, (const struct snap_answer *)ev->snap);
+}
+
+static void hear(const struct batch *b)
+{
+	struct event ev;
+
+	while (sub_next(b->sub, &ev)) {
+		tell(b, &ev);
+		snap_unref(ev.snap);
+	}
+}
+
+/* ---- the loop */
+
+static void stop(struct batch *b)
+{
+	scripting_stop(b->scripting);
+	while (session_stop(b->t->s, 0))
+		;
+}
+
+/* Until the script has ended; false: it was left behind, inside a C function. */
+static bool serve(struct batch *b, int signal_fd, int *status, const char **sentence)
+{
+	char inside[64];
+	int came;
+
+	for (;;) {
+		struct pollfd p[3 + SCRIPTING_FDS] = { { .fd = signal_fd, .events = POLLIN },
+			{ .fd = sub_fd(b->sub), .events = POLLIN },
+			{ .fd = jobs_fd(session_jobs(b->t->s)), .events = POLLIN } };
+
+		scripting_fds(b->scripting, p + 3);
+		(void)poll(p, sizeof p / sizeof *p, b->signal ? 50 : 500);
+		if (p[0].revents && (came = headless_signal(signal_fd)) != 0) {
+			b->signal = came;
+			stop(b);
+		}
+		b->t->now = clock_now();
+		tui_deliver(b->t, 2);
+		hear(b);
+		if (scripting_turn(b->scripting, status, sentence)) {
+			hear(b);
+			return true;
+		}
+		if (b->signal && scripting_stuck(b->scripting, inside)) {
+			fprintf(stderr, "bitdial: the script does not stop: it is inside %s\n", inside);
+			return false;
+		}
+	}
+}
+
+int batch_run(struct tui *t, int signal_fd)
+{
+	const struct tui_options *o = t->o;
+	struct batch b = { .t = t, .json = o->json, .began = clock_now() };
+	struct host_face face = { .print = print, .notice = notice, .arg = &b };
+	struct script_options so = { .path = o->script, .argc = o->argc, .argv = o->argv };
+	const char *sentence = "";
+	struct err e = { 0 };
+	int status = 1;
+
+	b.sub = bus_subscribe(t->bus, ~(uint64_t)0);
+	b.scripting = scripting_new(t, &face);
+	if (scripting_start(b.scripting, &so, &e)) {
+		tui_complain(&e);
+	} else if (!serve(&b, signal_fd, &status, &sentence)) {
+		fflush(NULL);
+		_exit(b.signal); /* what the script's thread holds cannot be taken from it */
+	} else {
+		if (*sentence && !b.signal) {
+			(void)err_set(&e, ST_INVALID, "%s", sentence);
+			fprintf(stderr, "bitdial: ");
+			put_line(stderr, sentence);
+		}
+		if (b.signal)
+			status = b.signal;
+	}
+	scripting_free(b.scripting);
+	bus_unsubscribe(t->bus, b.sub);
+	return status;
+}

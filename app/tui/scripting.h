@@ -1,0 +1,34 @@
+/* scripting.h - Lua beside the workbench: one script at a time, on its own thread.
+ *
+ * The loop adds scripting_fds to what it polls and calls scripting_turn when it woke: there the
+ * script's calls of the session and its command lines are carried out, and its end is told.
+ * Private to app/tui; UI thread.
+ */
+#ifndef BD_APP_TUI_SCRIPTING_H
+#define BD_APP_TUI_SCRIPTING_H
+
+#include <poll.h>
+#include <stdbool.h>
+
+#include "app/lua/script.h"
+
+struct tui;
+struct scripting;
+
+enum { SCRIPTING_FDS = 2 };
+
+/* print, notice and event are called on the script's thread; NULL: lines become notices. */
+struct scripting *scripting_new(struct tui *t, const struct host_face *face);
+void scripting_free(struct scripting *s); /* stops what runs; NULL is fine */
+/* Refused while one runs. */
+BD_MUST_USE enum st scripting_start(
+	struct scripting *s, const struct script_options *o, struct err *e);
+bool scripting_runs(const struct scripting *s);
+void scripting_stop(struct scripting *s);
+/* The C function that a script which was told to stop is still inside of; false: none. */
+bool scripting_stuck(const struct scripting *s, char out[64]);
+void scripting_fds(const struct scripting *s, struct pollfd fd[SCRIPTING_FDS]);
+/* True: a script has ended in this turn; *status and *sentence (until the next start) say how. */
+bool scripting_turn(struct scripting *s, int *status, const char **sentence);
+
+#endif
