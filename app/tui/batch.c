@@ -217,7 +217,7 @@ int batch_run(struct tui *t, int signal_fd)
 	if (scripting_start(b.scripting, &so, &e)) {
 		tui_complain(&e);
 	} else if (!serve(&b, signal_fd, &status, &sentence)) {
-		fflush(NULL);
+		fflush(stdout); /* not all: the script may hold the lock of stdin */
 		_exit(b.signal); /* what the script's thread holds cannot be taken from it */
 	} else {
 		if (*sentence && !b.signal) {
