@@ -15,13 +15,18 @@ struct l_ctx *l_ctx(lua_State *L)
 
 void l_ctx_release(struct l_ctx *c)
 {
-	for (int i = 0; i < EV_KINDS; i++)
+	for (int i = 0; i < EV_KINDS; i++) {
 		snap_unref(c->last[i]);
+		c->last[i] = NULL;
+	}
 	for (size_t i = 0; i < c->n_ended; i++)
 		xfree(c->ended[i].text);
 	xfree(c->ended);
+	c->ended = NULL;
+	c->n_ended = c->cap_ended = 0;
 	if (c->progress)
 		snap_unref(&c->progress->snap);
+	c->progress = NULL;
 	if (c->sub)
 		bus_unsubscribe(host_bus(c->host), c->sub);
 	c->sub = NULL;

@@ -28,7 +28,8 @@ struct script {
 	int argc, end_fd, code;
 	char *sentence;
 	pthread_t thread;
-	bool joined;
+	bool joined, keep;
+	lua_State *L;                 /* kept between chunks of a console */
 	_Atomic uint64_t seen;        /* when Lua code last ran: clock_now() in microseconds */
 	_Atomic(const char *) inside; /* the C function that it called since; NULL: not known */
 };
@@ -159,21 +160,42 @@ static void push_args(lua_State *L, const struct script *s)
 	lua_setglobal(L, "arg");
 }
 
-/* Protected: everything that may raise. */
-static int body(lua_State *L)
+static int prepare(lua_State *L)
 {
-	struct script *s = script_of(L);
-	char *name = s->text ? xprintf("=%s", s->path) : xprintf("@%s", s->path);
-	int st;
-
 	luaL_openlibs(L);
 	lua_register(L, "print", l_print);
 	name_slow(L);
 	l_open(L);
-	push_args(L, s);
-	st = luaL_loadbufferx(L, s->text ? s->text : "", s->text ? strlen(s->text) : 0, name, "t");
-	xfree(name);
-	if (st != LUA_OK)
+	push_args(L, script_of(L));
+	return 0;
+}
+
+/* What is typed may be an expression: its values are wanted. */
+static bool load_expression(lua_State *L, const struct script *s)
+{
+	lua_pushfstring(L, "return %s", s->text);
+	if (luaL_loadbufferx(L, lua_tostring(L, -1), lua_rawlen(L, -1), "=console", "t") ==
+		LUA_OK) {
+		lua_remove(L, -2);
+		return true;
+	}
+	lua_pop(L, 2);
+	return false;
+}
+
+/* Protected, as prepare is: everything that may raise. */
+static int body(lua_State *L)
+{
+	struct script *s = script_of(L);
+
+	if (s->keep && load_expression(L, s)) {
+		lua_call(L, 0, LUA_MULTRET);
+		if (lua_gettop(L) && !(lua_gettop(L) == 1 && lua_isnil(L, 1)))
+			l_print(L);
+		return 0;
+	}
+	lua_pushfstring(L, s->keep ? "=console" : "@%s", s->path);
+	if (luaL_loadbufferx(L, s->text, strlen(s->text), lua_tostring(L, -1), "t") != LUA_OK)
 		return lua_error(L);
 	for (int i = 0; i < s->argc; i++)
 		lua_pushstring(L, s->argv[i]);
@@ -196,27 +218,45 @@ static void conclude(struct script *s, lua_State *L, int st)
 	}
 }
 
+static void close_state(struct script *s)
+{
+	if (s->L) {
+		lua_sethook(s->L, NULL, 0, 0); /* finalizers run to their end */
+		lua_close(s->L);
+	}
+	s->L = NULL;
+	l_ctx_release(&s->ctx);
+}
+
+/* One function of no arguments, protected, with a traceback. */
+static int protected(lua_State *L, lua_CFunction fn)
+{
+	lua_settop(L, 0);
+	lua_pushcfunction(L, traceback);
+	lua_pushcfunction(L, fn);
+	return lua_pcall(L, 0, 0, 1);
+}
+
 static void *main_of(void *arg)
 {
 	struct script *s = arg;
-	lua_State *L = luaL_newstate();
 	uint64_t one = 1;
-	int st;
+	int st = LUA_OK;
 
-	if (!L) {
+	if (!s->L && (s->L = luaL_newstate()) != NULL) {
+		*(struct l_ctx **)lua_getextraspace(s->L) = &s->ctx;
+		st = protected(s->L, prepare);
+	}
+	if (s->L) {
+		lua_sethook(s->L, on_count, LUA_MASKCOUNT, HOOK_EVERY);
+		st = st == LUA_OK ? protected(s->L, body) : st;
+		conclude(s, s->L, st);
+	} else {
 		s->code = SCRIPT_FAILED;
 		s->sentence = xstrdup("no memory for Lua");
-	} else {
-		*(struct l_ctx **)lua_getextraspace(L) = &s->ctx;
-		lua_sethook(L, on_count, LUA_MASKCOUNT, HOOK_EVERY);
-		lua_pushcfunction(L, traceback);
-		lua_pushcfunction(L, body);
-		st = lua_pcall(L, 0, 0, 1);
-		conclude(s, L, st);
-		lua_sethook(L, NULL, 0, 0); /* finalizers run to their end */
-		lua_close(L);
 	}
-	l_ctx_release(&s->ctx);
+	if (!s->keep)
+		close_state(s);
 	while (write(s->end_fd, &one, sizeof one) < 0 && errno == EINTR)
 		;
 	return NULL;
@@ -240,7 +280,7 @@ static enum st read_text(struct script *s, const struct script_options *o, struc
 	if (s->text[0] == LUA_SIGNATURE[0])
 		return err_set(e, ST_INVALID, "%s is compiled Lua: only source is run", o->path);
 	/* As lua does: a first line of #! is no Lua. */
-	if (s->text[0] == '#')
+	if (!o->text && s->text[0] == '#')
 		memcpy(s->text, "--", s->text[1] && s->text[1] != '\n' ? 2 : 1);
 	return ST_OK;
 }
@@ -251,6 +291,7 @@ static void release(struct script *s)
 		xfree(s->argv[i]);
 	xfree(s->argv);
 	xfree(s->path);
+	close_state(s);
 	big_free(s->text);
 	xfree(s->sentence);
 	close(s->end_fd);
@@ -265,7 +306,7 @@ enum st script_start(
 	enum st st;
 
 	*out = NULL;
-	*s = (struct script){ .path = xstrdup(o->path), .argc = o->argc };
+	*s = (struct script){ .path = xstrdup(o->path), .argc = o->argc, .keep = o->keep };
 	token_init(&s->stop, NULL);
 	s->end_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	s->ctx = (struct l_ctx){
@@ -287,6 +328,27 @@ enum st script_start(
 	}
 	*out = s;
 	return ST_OK;
+}
+
+enum st script_again(struct script *s, const char *text, struct err *e)
+{
+	struct script_options o = { .path = s->path, .text = text };
+	uint64_t n;
+
+	token_init(&s->stop, NULL);
+	(void)!read(s->ctx.wake_fd, &n, sizeof n); /* nothing may have been signalled */
+	(void)!read(s->end_fd, &n, sizeof n);
+	big_free(s->text);
+	s->text = NULL;
+	xfree(s->sentence);
+	s->sentence = NULL;
+	if (read_text(s, &o, e))
+		return e->st;
+	s->joined = false;
+	if (!pthread_create(&s->thread, NULL, main_of, s))
+		return ST_OK;
+	s->joined = true;
+	return err_set(e, ST_NOMEM, "no thread for Lua");
 }
 
 void script_stop(struct script *s)

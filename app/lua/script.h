@@ -19,12 +19,15 @@ struct script_options {
 	const char *text; /* or a chunk; path then names it */
 	int argc;
 	char *const *argv; /* arg[1] ... */
+	bool keep; /* a console: values stay for script_again, what a chunk gives is printed */
 };
 
 enum { SCRIPT_OK = 0, SCRIPT_FAILED = 1, SCRIPT_MISSED = 3, SCRIPT_STOPPED = 130 };
 
 BD_MUST_USE enum st script_start(
 	struct script **out, struct host *h, const struct script_options *o, struct err *e);
+/* Another chunk in the state that one with `keep` left; after script_join. */
+BD_MUST_USE enum st script_again(struct script *s, const char *text, struct err *e);
 void script_stop(struct script *s);    /* any thread */
 int script_fd(const struct script *s); /* readable: it has ended */
 /* Waits for the end: one of SCRIPT_...  The sentence (with traceback) is "" when all went well; it

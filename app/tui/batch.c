@@ -196,7 +196,8 @@ static bool serve(struct batch *b, int signal_fd, int *status, const char **sent
 			return true;
 		}
 		if (b->signal && scripting_stuck(b->scripting, inside)) {
-			fprintf(stderr, "bitdial: the script does not stop: it is inside %s\n", inside);
+			fprintf(stderr, "bitdial: the script does not stop: it is inside %s\n",
+				inside);
 			return false;
 		}
 	}
@@ -217,7 +218,7 @@ int batch_run(struct tui *t, int signal_fd)
 	if (scripting_start(b.scripting, &so, &e)) {
 		tui_complain(&e);
 	} else if (!serve(&b, signal_fd, &status, &sentence)) {
-		fflush(stdout); /* not all: the script may hold the lock of stdin */
+		fflush(stdout);  /* not all: the script may hold the lock of stdin */
 		_exit(b.signal); /* what the script's thread holds cannot be taken from it */
 	} else {
 		if (*sentence && !b.signal) {
@@ -228,7 +229,7 @@ int batch_run(struct tui *t, int signal_fd)
 		if (b.signal)
 			status = b.signal;
 	}
-	scripting_free(b.scripting);
+	scripting_free(b.scripting); /* what ran has ended */
 	bus_unsubscribe(t->bus, b.sub);
 	return status;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/tui/scripting.h"
 #include "app/tui/tui.h"
 #include "core/base/fs.h"
 #include "core/base/text.h"
@@ -124,6 +125,11 @@ enum st cmd_stop(struct tui *t, int argc, char **argv, const char *rest, struct 
 	}
 	if (!id && t->streaming && session_chat_stop(t->s))
 		return ST_OK;
+	if (!id && t->scripting && scripting_runs(t->scripting)) {
+		scripting_stop(t->scripting); /* and what it waits for */
+		session_stop(t->s, 0);
+		return ST_OK;
+	}
 	if (!session_stop(t->s, (uint32_t)id)) {
 		tui_notice(t, LOG_INFO, id ? "no job of that number runs" : "nothing runs");
 		return ST_OK;

@@ -394,7 +394,7 @@ enum st cmd_close(struct tui *t, int argc, char **argv, const char *rest, struct
 enum st cmd_quit(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
 {
 	(void)argc, (void)argv, (void)rest, (void)e;
-	if (session_busy(t->s))
+	if (!tui_idle(t))
 		t->question = ASK_QUIT;
 	else
 		t->quit = true;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/tui/keys.h"
+#include "app/tui/scripting.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
@@ -221,5 +222,5 @@ bool tui_deliver(struct tui *t, double ms)
 
 bool tui_idle(const struct tui *t)
 {
-	return !session_busy(t->s) && !t->n_jobs;
+	return !session_busy(t->s) && !t->n_jobs && !(t->scripting && scripting_runs(t->scripting));
 }

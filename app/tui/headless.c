@@ -15,6 +15,7 @@
 
 #include "app/tui/commands.h"
 #include "app/tui/keys.h"
+#include "app/tui/scripting.h"
 #include "app/tui/term.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
@@ -70,12 +71,13 @@ static bool pump(struct play *s, double ms, bool until_idle)
 	double until = clock_now() + ms / 1000;
 
 	for (;;) {
-		struct pollfd fds[3] = { { .fd = s->signal_fd, .events = POLLIN },
+		struct pollfd fds[3 + SCRIPTING_FDS] = { { .fd = s->signal_fd, .events = POLLIN },
 			{ .fd = sub_fd(t->sub), .events = POLLIN },
 			{ .fd = -1, .events = POLLIN } };
 		bool more = tui_deliver(t, 2);
 		double now = t->now = clock_now();
 
+		scripting_tell(t);
 		if (t->dirty && now - s->last_frame >= FRAME_MS / 1000.0)
 			frame(s);
 		if (s->killed || t->quit || (until_idle && !more && tui_idle(t)))
@@ -84,7 +86,8 @@ static bool pump(struct play *s, double ms, bool until_idle)
 			return false;
 		if (session_jobs(t->s))
 			fds[2].fd = jobs_fd(session_jobs(t->s));
-		poll(fds, 3, more ? 0 : (int)fmin(FRAME_MS, (until - now) * 1000 + 1));
+		scripting_fds(t->scripting, fds + 3);
+		poll(fds, 3 + SCRIPTING_FDS, more ? 0 : (int)fmin(FRAME_MS, (until - now) * 1000 + 1));
 		if (fds[0].revents && !s->killed) /* another may follow, such as CONT */
 			s->killed = headless_signal(s->signal_fd);
 	}

@@ -16,6 +16,7 @@
 
 #include "app/tui/headless.h"
 #include "app/tui/keys.h"
+#include "app/tui/scripting.h"
 #include "app/tui/term.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
@@ -211,7 +212,7 @@ static int wait_ms(const struct loop *l, bool more, bool busy_line)
 /* One turn; false: the end. */
 static bool turn(struct loop *l, bool *more)
 {
-	enum { TTY, SIG, BUS, JOB, OUT, FDS };
+	enum { TTY, SIG, BUS, JOB, OUT, LUA, FDS = LUA + SCRIPTING_FDS };
 	struct tui *t = l->t;
 	double tick = tui_next_tick(t), asked = t->now;
 	bool ready = term_flush(l->term), first = !l->key_at;
@@ -223,8 +224,12 @@ static bool turn(struct loop *l, bool *more)
 			.events = POLLIN },
 		[OUT] = { .fd = ready ? -1 : term_out_fd(l->term), .events = POLLOUT },
 	};
-	int n = poll(fds, FDS, wait_ms(l, *more, !ready));
-	double began = t->now = l->turn_began = clock_now(), took;
+	double began, took;
+	int n;
+
+	scripting_fds(t->scripting, fds + LUA);
+	n = poll(fds, FDS, wait_ms(l, *more, !ready));
+	began = t->now = l->turn_began = clock_now();
 
 	if (fds[SIG].revents)
 		read_signals(l);
@@ -237,6 +242,7 @@ static bool turn(struct loop *l, bool *more)
 	}
 	take_input(l, n == 0);
 	*more = tui_deliver(t, 2);
+	scripting_tell(t);
 	obey(l);
 	l->rest = session_tick(t->s);
 	if (tick >= 0 && t->now >= asked + tick)
@@ -299,6 +305,11 @@ static void end(struct tui *t)
 		tui_key_shown(t, t->lag[t->n_lag % LAGS]);
 	}
 	last_stats = t->stats;
+	if (!scripting_end(t->scripting)) {
+		fprintf(stderr, "bitdial: left while a script was inside a C function\n");
+		fflush(stdout);
+		_exit(t->exit_status);
+	}
 	tui_free(t);
 }
 

@@ -2,6 +2,7 @@
 #include "app/tui/scripting.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "app/tui/commands.h"
 #include "app/tui/tui.h"
@@ -11,9 +12,11 @@
 struct scripting {
 	struct tui *t;
 	struct host *host;
-	struct script *script; /* NULL: none, or ended and told */
-	char *said;            /* how the last one ended */
-	double stopped_at;     /* 0: not asked to */
+	struct script *script;  /* NULL: none, or ended and told */
+	char *said;             /* how the last one ended */
+	struct script *console; /* its state lives on between chunks; NULL: not used yet */
+	double stopped_at;      /* 0: not asked to */
+	bool stuck_told;
 };
 
 static enum st command(void *arg, const char *line, struct err *e)
@@ -29,8 +32,8 @@ static void as_notice(void *arg, const char *line)
 	struct scripting *s = arg;
 	struct snap_text *text = snap_text_new(line);
 
-	bus_publish(s->t->bus,
-		(struct event){ .kind = EV_NOTICE, .n = LOG_INFO, .snap = &text->snap });
+	bus_publish(
+		s->t->bus, (struct event){ .kind = EV_NOTICE, .n = LOG_INFO, .snap = &text->snap });
 }
 
 struct scripting *scripting_new(struct tui *t, const struct host_face *face)
@@ -44,12 +47,27 @@ struct scripting *scripting_new(struct tui *t, const struct host_face *face)
 	return s;
 }
 
+bool scripting_end(struct scripting *s)
+{
+	static const double patience = 1; /* seconds */
+	struct pollfd p = { .events = POLLIN };
+
+	if (!s || !s->script)
+		return true;
+	host_close(s->host);
+	script_stop(s->script);
+	p.fd = script_fd(s->script);
+	return poll(&p, 1, (int)(patience * 1000)) > 0;
+}
+
 void scripting_free(struct scripting *s)
 {
 	if (!s)
 		return;
 	host_close(s->host);
-	script_free(s->script);
+	if (s->script != s->console)
+		script_free(s->script);
+	script_free(s->console);
 	host_free(s->host);
 	xfree(s->said);
 	xfree(s);
@@ -60,6 +78,7 @@ enum st scripting_start(struct scripting *s, const struct script_options *o, str
 	if (s->script)
 		return err_set(e, ST_INVALID, "script: one is running already (x stops it)");
 	s->stopped_at = 0;
+	s->stuck_told = false;
 	return script_start(&s->script, s->host, o, e);
 }
 
@@ -102,7 +121,50 @@ bool scripting_turn(struct scripting *s, int *status, const char **sentence)
 	xfree(s->said);
 	s->said = xstrdup(*sentence);
 	*sentence = s->said;
-	script_free(s->script);
+	if (s->script != s->console)
+		script_free(s->script);
 	s->script = NULL;
 	return true;
+}
+
+enum st scripting_eval(struct scripting *s, const char *text, struct err *e)
+{
+	struct script_options o = { .path = "console", .text = text, .keep = true };
+	enum st st;
+
+	if (s->script)
+		return err_set(e, ST_INVALID, "lua: a script is running already (x stops it)");
+	s->stopped_at = 0;
+	s->stuck_told = false;
+	st = s->console ? script_again(s->console, text, e)
+			: script_start(&s->console, s->host, &o, e);
+	if (!st)
+		s->script = s->console;
+	return st;
+}
+
+void scripting_tell(struct tui *t)
+{
+	struct scripting *s = t->scripting;
+	const char *sentence;
+	char inside[64];
+	int status;
+
+	if (scripting_turn(s, &status, &sentence)) {
+		t->dirty = true;
+		if (status == SCRIPT_STOPPED)
+			tui_notice(t, LOG_INFO, "the script was stopped");
+		else if (*sentence)
+			tui_notice(t, LOG_ERROR, "%.*s", (int)strcspn(sentence, "\n"), sentence);
+		else if (status == SCRIPT_MISSED)
+			tui_notice(t, LOG_WARN, "the script ended; a goal of it was missed");
+		if (*sentence)
+			log_at(LOG_INFO, "script", "%s", sentence);
+	} else if (!s->stuck_told && scripting_stuck(s, inside)) {
+		s->stuck_told = true;
+		tui_notice(t, LOG_WARN,
+			"the script does not stop: it is inside %s (q leaves the "
+			"program)",
+			inside);
+	}
 }

@@ -19,7 +19,10 @@ enum { SCRIPTING_FDS = 2 };
 
 /* print, notice and event are called on the script's thread; NULL: lines become notices. */
 struct scripting *scripting_new(struct tui *t, const struct host_face *face);
-void scripting_free(struct scripting *s); /* stops what runs; NULL is fine */
+/* Stops what runs; false: it does not end, inside a C function, and holds what nobody may take
+ * from it: the process must end without freeing anything. */
+BD_MUST_USE bool scripting_end(struct scripting *s);
+void scripting_free(struct scripting *s); /* after scripting_end; NULL is fine */
 /* Refused while one runs. */
 BD_MUST_USE enum st scripting_start(
 	struct scripting *s, const struct script_options *o, struct err *e);
@@ -28,6 +31,10 @@ void scripting_stop(struct scripting *s);
 /* The C function that a script which was told to stop is still inside of; false: none. */
 bool scripting_stuck(const struct scripting *s, char out[64]);
 void scripting_fds(const struct scripting *s, struct pollfd fd[SCRIPTING_FDS]);
+/* The same for the workbench, with notices for how it ended; and once, where one does not stop. */
+void scripting_tell(struct tui *t);
+/* A chunk for the console, whose values stay: an expression is printed. */
+BD_MUST_USE enum st scripting_eval(struct scripting *s, const char *text, struct err *e);
 /* True: a script has ended in this turn; *status and *sentence (until the next start) say how. */
 bool scripting_turn(struct scripting *s, int *status, const char **sentence);
 

@@ -7,6 +7,7 @@
 
 #include "app/tui/commands.h"
 #include "app/tui/keys.h"
+#include "app/tui/scripting.h"
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/base/fs.h"
@@ -131,6 +132,7 @@ struct tui *tui_new(
 		tui_notice(t, LOG_WARN, "there is no screen \"%s\"", o->screen);
 	tui_apply_theme(t);
 	tui_publish_view(t);
+	t->scripting = o->script ? NULL : scripting_new(t, NULL);
 	if (o->filter && panels_command(t, "filter", o->filter)) {
 		snprintf(t->filter, sizeof t->filter, "%s", o->filter);
 		t->filtering = true;
@@ -141,6 +143,7 @@ struct tui *tui_new(
 
 void tui_free(struct tui *t)
 {
+	scripting_free(t->scripting);
 	if (!t->o->read_only)
 		state_save(t);
 	for (size_t i = 0; i < t->n_panels; i++)

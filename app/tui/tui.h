@@ -115,6 +115,7 @@ struct tui {
 	bool want_redraw, want_suspend;
 	char *clipboard; /* to be sent; xfree */
 	bool ring;
+	struct scripting *scripting; /* NULL in a batch, which has its own */
 	struct tui_stats stats;
 	double *lag; /* of each key, ms, the last LAGS */
 	size_t n_lag;

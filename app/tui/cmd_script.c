@@ -1,0 +1,34 @@
+/* cmd_script - Lua from the command line. */
+#include "app/tui/commands.h"
+#include "app/tui/scripting.h"
+#include "app/tui/tui.h"
+
+/* A batch runs its script itself. */
+static enum st no_other(const struct tui *t, struct err *e)
+{
+	if (t->scripting)
+		return ST_OK;
+	return err_set(e, ST_INVALID, "a script cannot start another one: use require or dofile");
+}
+
+enum st cmd_script(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	struct script_options o = { .path = argc > 1 ? argv[1] : "", .argc = argc - 2 };
+	enum st st = no_other(t, e);
+
+	(void)rest;
+	if (!st && argc < 2)
+		st = err_set(e, ST_INVALID, "script: expected a file: script FILE [ARGS]");
+	o.argv = argv + 2;
+	return st ? st : scripting_start(t->scripting, &o, e);
+}
+
+enum st cmd_lua(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	enum st st = no_other(t, e);
+
+	(void)argv;
+	if (!st && argc < 2)
+		st = err_set(e, ST_INVALID, "lua: expected an expression or a statement");
+	return st ? st : scripting_eval(t->scripting, rest, e);
+}
