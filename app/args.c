@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/lua/manual.h"
 #include "app/verbs.h"
 #include "core/base/fs.h"
 #include "core/base/text.h"
@@ -322,6 +323,8 @@ int args_help(const char *topic, bool to_stdout)
 	for (v = verb_table; v->name && n < 31; v++)
 		names[n++] = v->name;
 	names[n] = NULL;
+	if (topic && !strcmp(topic, "lua"))
+		return lua_manual(to, NULL) ? 0 : 1;
 	if (topic) {
 		near = text_suggest(topic, names);
 		return usage("help: there is no verb %s%s", topic, "", near);
@@ -334,7 +337,7 @@ int args_help(const char *topic, bool to_stdout)
 		snprintf(left, sizeof left, "%s %s", v->name, v->arguments);
 		fprintf(to, "  bitdial %-28s %s\n", left, v->summary);
 	}
-	fprintf(to, "\nbitdial help VERB lists the options of a verb.\n"
+	fprintf(to, "\nbitdial help VERB lists the options of a verb, bitdial help lua what scripts can do.\n"
 		    "MODEL is a .gguf, a .safetensors, a llama2.c .bin, or a folder; none: the default\n"
 		    "one that `make model` fetched.  L is a file, a run, a format (int4g128) or a number\n"
 		    "of stored bits a weight (3.6).\n");

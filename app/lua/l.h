@@ -46,6 +46,7 @@ struct l_module {
 	const struct l_class *class; /* what it hands out; NULL: nothing of its own */
 };
 extern const struct l_module *const l_modules[]; /* ended by NULL; open.c */
+extern const struct l_module l_base;              /* bitdial itself */
 
 /* ---- the script's own state */
 

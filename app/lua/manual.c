@@ -1,0 +1,96 @@
+/* manual.c - see manual.h. */
+#include "app/lua/manual.h"
+
+#include <string.h>
+
+#include "app/lua/l.h"
+
+enum { WIDTH = 92 };
+
+/* Text in lines of at most WIDTH columns, each begun by so many blanks. */
+static void wrapped(FILE *to, int indent, const char *text)
+{
+	while (*text) {
+		size_t n = strlen(text), most = (size_t)(WIDTH - indent);
+
+		if (n > most)
+			for (n = most; n > 1 && text[n] != ' '; n--)
+				;
+		fprintf(to, "%*s%.*s\n", indent, "", (int)n, text);
+		text += n;
+		text += strspn(text, " ");
+	}
+}
+
+static void options(FILE *to, const struct l_opt *o, int indent)
+{
+	for (; o && o->name; o++)
+		fprintf(to, "%*s%-14s %-8s %s\n", indent, "", o->name, o->kind, o->help);
+}
+
+static void functions(FILE *to, const char *before, const struct l_fn *f)
+{
+	for (; f && f->name; f++) {
+		fprintf(to, "  %s%s%s\n", before, f->name, f->args);
+		wrapped(to, 6, f->help);
+		options(to, f->opt, 10);
+	}
+}
+
+static void class(FILE *to, const struct l_class *c)
+{
+	fprintf(to, "\n  %s: %s\n", c->name, c->help);
+	options(to, c->field, 6);
+	functions(to, "  :", c->method);
+}
+
+static void module(FILE *to, const struct l_module *m)
+{
+	char before[40];
+
+	if (!m->name[0]) {
+		functions(to, "bitdial.", m->fn);
+		return;
+	}
+	fprintf(to, "\nbitdial.%s - %s\n", m->name, m->help);
+	if (m->main)
+		fprintf(to, "  bitdial.%s(...) is bitdial.%s.%s(...)\n", m->name, m->name, m->main);
+	snprintf(before, sizeof before, "bitdial.%s.", m->name);
+	functions(to, before, m->fn);
+	if (m->class)
+		class(to, m->class);
+}
+
+_Bool lua_manual(FILE *to, const char *topic)
+{
+	_Bool any = 0;
+
+	if (!topic) {
+		fprintf(to,
+			"A script: bitdial --batch FILE.lua ARGS, or :script FILE in the "
+			"workbench.  "
+			"Lua 5.4.\n"
+			"What may well fail gives nil and a sentence; wrong use raises.  Long work "
+			"is a job:\n\n"
+			"  local model = assert(bitdial.open(arg[1]))\n"
+			"  assert(bitdial.scan():wait())\n"
+			"  local best = assert(bitdial.search{ bpw = 3.6 }:wait())\n"
+			"  print(best.bytes, best.damage, "
+			"bitdial.measure(best):wait().damage)\n\n");
+		module(to, &l_base);
+	}
+	for (size_t i = 0; l_modules[i]; i++) {
+		const struct l_module *m = l_modules[i];
+
+		if (topic && strcmp(topic, m->name) &&
+			!(m->class && !strcmp(topic, m->class->name)))
+			continue;
+		module(to, m);
+		any = 1;
+	}
+	if (!topic || !strcmp(topic, l_job_class.name)) {
+		class(to, &l_job_class);
+		any = 1;
+	}
+	return any;
+}
