@@ -52,6 +52,8 @@ static const struct option {
 	{ "template", "NAME", STRING, offsetof(struct args, template),
 		"chat template: chatml llama2 llama3 mistral phi3 zephyr" },
 	{ "o", "PATH", STRING, offsetof(struct args, out), "where to write" },
+	{ "sort", "BY", STRING, offsetof(struct args, sort),
+		"began, kind, status, model, seconds, bpw or kl; -kl: the largest first" },
 	{ "json", NULL, FLAG, offsetof(struct args, json), "one JSON object on stdout" },
 	{ "threads", "N", COUNT, offsetof(struct args, threads), "compute threads; else one a core" },
 	{ "demo", NULL, FLAG, offsetof(struct args, demo), "a tiny model generated from a seed" },

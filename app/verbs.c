@@ -22,6 +22,9 @@ const struct verb verb_table[] = {
 	{ "layout", "show L", "what a layout file says", "json", 2, verb_layout },
 	{ "export", "MODEL --layout L -o DIR", "write the quantized model as a folder",
 		"layout quantizer formats o json" COMMON, 1, verb_export },
+	{ "runs", "[FILTER...]", "what was done: kind:search bpw<4 tag:good since:2d; also show, diff, tag, "
+		"note, trash RUN",
+		"sort json runs", 8, verb_runs },
 	{ "batch", "FILE.lua [ARGS]", "run a Lua script without a screen; also --batch FILE.lua",
 		"formats mix tokens template json read-only runs log-level threads", 0, verb_batch },
 	{ "doctor", "", "what was found: machine, kernels, paths, cache",

@@ -21,7 +21,7 @@ struct args {
 	const char *word[8]; /* positional, after the verb */
 	size_t n_words;
 	const char *text, *layout, *prompt, *formats, *out, *template, *keys, *dump, *quantizer,
-		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard, *mix, *kv, *head, *precision;
+		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard, *mix, *kv, *head, *precision, *sort;
 	const char *texts[SOURCES_MAX]; /* each --text; text is the last */
 	size_t n_texts;
 	const char *script; /* --batch FILE */
@@ -87,6 +87,7 @@ char *verb_demo_model(bool read_only, struct err *e);
 
 int verb_doctor(const struct args *a);
 int verb_batch(const struct args *a);
+int verb_runs(const struct args *a);
 int verb_open(const struct args *a);
 int verb_tokens(const struct args *a);
 int verb_logits(const struct args *a);

@@ -1,0 +1,247 @@
+/* verbs_runs.c - the table of runs, and what is done to one of them. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "app/verbs.h"
+#include "core/base/alloc.h"
+#include "core/base/json.h"
+#include "core/base/text.h"
+#include "core/work/runs.h"
+
+/* ---- the table */
+
+static const char *when(const struct run_entry *r, char out[24])
+{
+	time_t t = (time_t)r->began;
+	struct tm tm;
+
+	localtime_r(&t, &tm);
+	strftime(out, 24, "%Y-%m-%d %H:%M", &tm);
+	return out;
+}
+
+static void line(const struct run_entry *r)
+{
+	char began[24], seconds[24], bpw[24], kl[24];
+	char *s = xprintf("%-30s %-16s %-8s %-9s %8s %6s %8s  %s%s%s\n", r->id, when(r, began),
+		r->kind, r->status, verb_number(seconds, 1, r->seconds),
+		verb_number(bpw, 2, r->bpw), verb_number(kl, 4, r->kl), r->model,
+		*r->tags ? "  #" : "", r->tags);
+
+	verb_print(s, strlen(s));
+	xfree(s);
+}
+
+static void put_run(struct json_out *o, const struct run_entry *r)
+{
+	json_open(o, NULL, '{');
+	json_put_str(o, "id", r->id);
+	json_put_str(o, "path", r->path);
+	json_put_str(o, "kind", r->kind);
+	json_put_str(o, "status", r->status);
+	json_put_i64(o, "began", r->began);
+	json_put_f64(o, "seconds", r->seconds);
+	json_put_str(o, "model", r->model);
+	json_put_str(o, "model_path", r->model_path);
+	json_put_str(o, "text", r->text);
+	json_put_str(o, "options", r->options);
+	json_put_f64(o, "bpw", r->bpw);
+	json_put_i64(o, "bytes", (int64_t)r->bytes);
+	json_put_f64(o, "kl", r->kl);
+	json_put_f64(o, "se", r->se);
+	json_put_str(o, "summary", r->summary);
+	json_put_str(o, "tags", r->tags);
+	json_put_str(o, "parents", r->parents);
+	json_put_str(o, "bitdial", r->version);
+	json_close(o, '}');
+}
+
+static int list(const struct runs *r, bool json)
+{
+	struct json_out o;
+
+	if (!json) {
+		if (r->n)
+			printf("%-30s %-16s %-8s %-9s %8s %6s %8s  %s\n", "# run", "began", "kind",
+				"status", "seconds", "bpw", "KL", "model");
+		for (size_t i = 0; i < r->n; i++)
+			line(&r->at[i]);
+		if (!r->n)
+			verb_note("no runs");
+		return 0;
+	}
+	verb_begin(&o);
+	json_open(&o, "runs", '[');
+	for (size_t i = 0; i < r->n; i++)
+		put_run(&o, &r->at[i]);
+	json_close(&o, ']');
+	verb_json(&o);
+	return 0;
+}
+
+/* ---- one or two of them */
+
+static void fact(const char *name, const char *value)
+{
+	char *s = *value ? xprintf("%-10s %s\n", name, value) : NULL;
+
+	if (s)
+		verb_print(s, strlen(s));
+	xfree(s);
+}
+
+static enum st show(const struct runs *all, const struct args *a, struct err *e)
+{
+	const struct run_entry *r = runs_find(all, a->word[1], e);
+	char began[24], number[24], bytes[16], *notes;
+
+	if (!r)
+		return e->st;
+	fact("run", r->id);
+	fact("folder", r->path);
+	fact("kind", r->kind);
+	fact("status", r->status);
+	fact("began", when(r, began));
+	fact("seconds", isnan(r->seconds) ? "" : verb_number(number, 1, r->seconds));
+	fact("model", r->model);
+	fact("file", r->model_path);
+	fact("text", r->text);
+	fact("options", r->options);
+	fact("bpw", isnan(r->bpw) ? "" : verb_number(number, 4, r->bpw));
+	fact("bytes", r->bytes ? text_bytes(r->bytes, bytes) : "");
+	fact("KL", isnan(r->kl) ? "" : verb_number(number, 5, r->kl));
+	fact("summary", r->summary);
+	fact("tags", r->tags);
+	fact("made from", r->parents);
+	fact("bitdial", r->version);
+	notes = run_notes(r);
+	fact("notes", notes);
+	xfree(notes);
+	return ST_OK;
+}
+
+static void differ(const char *name, const char *x, const char *y)
+{
+	char *s = strcmp(x, y) != 0 ? xprintf("%-10s %-34s %s\n", name, *x ? x : "-", *y ? y : "-")
+				    : NULL;
+
+	if (s)
+		verb_print(s, strlen(s));
+	xfree(s);
+}
+
+static void differ_number(const char *name, int digits, double x, double y)
+{
+	char a[24], b[24];
+
+	differ(name, isnan(x) ? "" : verb_number(a, digits, x),
+		isnan(y) ? "" : verb_number(b, digits, y));
+}
+
+/* What is different about two runs; layouts are compared by `bitdial layout show`. */
+static enum st diff(const struct runs *all, const struct args *a, struct err *e)
+{
+	const struct run_entry *x = runs_find(all, a->word[1], e);
+	const struct run_entry *y = x && a->n_words > 2 ? runs_find(all, a->word[2], e) : NULL;
+
+	if (x && a->n_words < 3)
+		return err_set(e, ST_INVALID, "usage: bitdial runs diff RUN RUN");
+	if (!x || !y)
+		return e->st;
+	differ("run", x->id, y->id);
+	differ("kind", x->kind, y->kind);
+	differ("status", x->status, y->status);
+	differ("model", x->model, y->model);
+	differ("weights", x->model_sha, y->model_sha);
+	differ("text", x->text, y->text);
+	differ("options", x->options, y->options);
+	differ_number("seconds", 1, x->seconds, y->seconds);
+	differ_number("bpw", 4, x->bpw, y->bpw);
+	differ_number("KL", 5, x->kl, y->kl);
+	differ("tags", x->tags, y->tags);
+	differ("bitdial", x->version, y->version);
+	return ST_OK;
+}
+
+static enum st tag(const struct runs *all, const struct args *a, struct err *e)
+{
+	const struct run_entry *r = runs_find(all, a->word[1], e);
+	enum st st = r ? ST_OK : e->st;
+
+	if (r && a->n_words < 3)
+		return err_set(
+			e, ST_INVALID, "usage: bitdial runs tag RUN WORD... (no-WORD: one less)");
+	for (size_t i = 2; !st && i < a->n_words; i++) {
+		bool less = !strncmp(a->word[i], "no-", 3);
+		char *word = less ? xprintf("-%s", a->word[i] + 3) : xstrdup(a->word[i]);
+
+		st = run_tag(r, word, e);
+		xfree(word);
+	}
+	return st;
+}
+
+static enum st note(const struct runs *all, const struct args *a, struct err *e)
+{
+	const struct run_entry *r = runs_find(all, a->word[1], e);
+
+	if (!r)
+		return e->st;
+	if (a->n_words < 3)
+		return err_set(e, ST_INVALID, "usage: bitdial runs note RUN TEXT");
+	return run_set_notes(r, a->word[2], e);
+}
+
+static enum st trash(const struct runs *all, const struct args *a, struct err *e)
+{
+	const struct run_entry *r = runs_find(all, a->word[1], e);
+	char *to = NULL;
+	enum st st = r ? run_trash(r, &to, e) : e->st;
+
+	if (!st)
+		verb_note("moved to %s", to);
+	xfree(to);
+	return st;
+}
+
+static const struct act {
+	const char *name;
+	enum st (*run)(const struct runs *all, const struct args *a, struct err *e);
+} acts[] = {
+	{ "show", show },
+	{ "diff", diff },
+	{ "tag", tag },
+	{ "note", note },
+	{ "trash", trash },
+};
+
+static const struct act *act_of(const struct args *a)
+{
+	for (size_t i = 0; a->n_words > 1 && i < sizeof acts / sizeof *acts; i++)
+		if (!strcmp(acts[i].name, a->word[0]))
+			return &acts[i];
+	return NULL;
+}
+
+int verb_runs(const struct args *a)
+{
+	const struct act *act = act_of(a);
+	struct runs all;
+	struct err e = { 0 };
+	enum st st = runs_load(&all, NULL, &e);
+
+	if (!st && act) {
+		st = act->run(&all, a, &e);
+	} else {
+		for (size_t i = 0; !st && i < a->n_words; i++)
+			st = runs_filter(&all, a->word[i], &e);
+		if (!st && a->sort)
+			st = runs_sort(&all, a->sort, &e);
+		if (!st)
+			list(&all, a->json);
+	}
+	runs_release(&all);
+	return st ? verb_fail(&e) : 0;
+}
