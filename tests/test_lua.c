@@ -1,0 +1,332 @@
+/* test_lua.c - scripts on the demo model: what the modules give, how they fail, how they stop. */
+#include <criterion/criterion.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/lua/l.h"
+#include "app/lua/manual.h"
+#include "app/lua/script.h"
+#include "core/base/alloc.h"
+#include "core/base/clock.h"
+#include "tests/lib_base.h"
+#include "tests/lib_work.h"
+
+static struct {
+	struct bus *bus;
+	struct session *session;
+	struct host *host;
+	char printed[8192], noticed[2048];
+} now;
+
+static void append(char *to, size_t size, const char *line)
+{
+	size_t n = strlen(to);
+
+	snprintf(to + n, size - n, "%s\n", line);
+}
+
+static void print(void *arg, const char *line)
+{
+	(void)arg;
+	append(now.printed, sizeof now.printed, line);
+}
+
+static void notice(void *arg, const char *line)
+{
+	(void)arg;
+	append(now.noticed, sizeof now.noticed, line);
+}
+
+static void begin(void)
+{
+	struct session_options o = { .threads = 1, .scan_tokens = 64, .no_runs = true };
+	struct host_face face = { .print = print, .notice = notice };
+
+	work_home();
+	now.bus = bus_new();
+	now.session = session_new(&o, now.bus);
+	now.host = host_new(now.session, now.bus, &face);
+}
+
+static void end(void)
+{
+	host_close(now.host);
+	session_free(now.session);
+	host_free(now.host);
+	bus_free(now.bus);
+}
+
+/* Serves the script until it has ended; seconds > 0: stops it then. */
+static int serve(struct script *s, double seconds, const char **sentence)
+{
+	double began = clock_now();
+	bool stopped = false;
+
+	for (;;) {
+		struct pollfd p[3] = { { .fd = script_fd(s), .events = POLLIN },
+			{ .fd = host_fd(now.host), .events = POLLIN },
+			{ .fd = jobs_fd(session_jobs(now.session)), .events = POLLIN } };
+
+		poll(p, 3, 20);
+		host_serve(now.host);
+		jobs_drain(session_jobs(now.session));
+		if (p[0].revents)
+			return script_join(s, sentence);
+		if (seconds > 0 && !stopped && clock_now() - began > seconds) {
+			stopped = true;
+			script_stop(s);
+		}
+		cr_assert_lt(clock_now() - began, 60, "the script does not end");
+	}
+}
+
+static int run_for(const char *text, double seconds, char said[512])
+{
+	const char *path = tmp_path("script.lua"), *sentence;
+	char *model = xstrdup(work_demo(1)), *argv[] = { model };
+	struct script_options o = { .path = path, .argc = 1, .argv = argv };
+	struct script *s;
+	struct err e = { 0 };
+	int code;
+
+	tmp_write(path, text, strlen(text));
+	now.printed[0] = now.noticed[0] = '\0';
+	cr_assert_eq(script_start(&s, now.host, &o, &e), ST_OK, "%s", e.msg);
+	code = serve(s, seconds, &sentence);
+	snprintf(said, 512, "%s", sentence);
+	script_free(s);
+	xfree(model);
+	return code;
+}
+
+/* Runs text after the model is opened as `m`; it must end well and print what is wanted. */
+static void prints(const char *text, const char *want)
+{
+	char said[512], *all = xprintf("m = assert(bitdial.open(arg[1]))\n%s", text);
+	int code = run_for(all, 0, said);
+
+	cr_assert_eq(code, SCRIPT_OK, "%s", said);
+	cr_assert_str_eq(now.printed, want);
+	xfree(all);
+}
+
+TestSuite(lua, .init = begin, .fini = end, .timeout = 120);
+
+Test(lua, a_model_is_opened_and_says_what_it_is)
+{
+	prints("print(m.layers, m.linears, #m.formats, m.formats[1]) print(m)",
+		"4\t28\t5\tint2g64\nmodel demo\n");
+}
+
+Test(lua, a_file_that_is_not_there_gives_nil_and_a_sentence)
+{
+	char said[512];
+
+	cr_assert_eq(run_for("print(bitdial.open('/no/such'))", 0, said), SCRIPT_OK, "%s", said);
+	cr_assert(strstr(now.printed, "nil\t/no/such: there is no such file"), "%s", now.printed);
+}
+
+Test(lua, a_scan_gives_cells_that_agree_with_the_layouts_found_by_them)
+{
+	prints("local c = assert(bitdial.scan{ text = 'self' }:wait())\n"
+	       "print(c.scanned == c.wanted, #c:totable())\n"
+	       "local q = c:at('layers.0.q', 'int2g64')\n"
+	       "print(q.linear, q.format, q.damage > 0, q.se > 0, q.tokens >= 64)\n"
+	       "print(c:at('layers.9.q', 'int2g64'))\n"
+	       "local l = assert(bitdial.search{ bpw = 3 }:wait())\n"
+	       "print(l.bpw <= 3, l.exact, l.damage > 0)\n"
+	       "local n = 0 for _ in pairs(l:formats()) do n = n + 1 end print(n)\n",
+		"true\t140\nlayers.0.q\tint2g64\ttrue\ttrue\ttrue\n"
+		"nil\tthere is no cell layers.9.q int2g64\ntrue\ttrue\ttrue\n28\n");
+}
+
+Test(lua, a_layout_can_be_used_again_measured_written_and_read)
+{
+	char text[512];
+
+	snprintf(text, sizeof text,
+		"assert(bitdial.scan():wait())\n"
+		"local a = bitdial.search(3):wait()\n"
+		"local b = bitdial.search(4):wait()\n"
+		"assert(a:use())\n"
+		"print(bitdial.layout.now().bytes == a.bytes)\n"
+		"local d = assert(bitdial.measure(b):wait())\n"
+		"print(d.damage > 0, d.se > 0, bitdial.layout.now().bytes == b.bytes)\n"
+		"print(b:write('%s'))\n"
+		"a:use()\n"
+		"print(assert(bitdial.layout('%s')).bytes == b.bytes)\n"
+		"print(bitdial.layout.read('/no/such'))\n",
+		tmp_path("l.json"), tmp_path("l.json"));
+	prints(text,
+		"true\ntrue\ttrue\ttrue\ntrue\ntrue\n"
+		"nil\tlayout /no/such is no file, no run, no format (int4g128) and no number of "
+		     "bits\n");
+}
+
+Test(lua, the_front_and_measured_points_are_tables)
+{
+	prints("assert(bitdial.scan():wait()) bitdial.search(3):wait()\n"
+	       "local f = bitdial.search.front()\n"
+	       "print(#f > 3, f[1].damage > f[#f].damage, f[1].bytes < f[#f].bytes)\n",
+		"true\ttrue\ttrue\n");
+}
+
+Test(lua, an_answer_is_text_with_its_speed)
+{
+	prints("local r = assert(bitdial.chat{ prompt = 'hello', max_tokens = 5, temperature = 0 "
+	       "}:wait())\n"
+	       "print(type(r.text), r.tokens <= 5, r.bpw ~= nil)\n",
+		"string\ttrue\ttrue\n");
+}
+
+Test(lua, an_unknown_option_is_refused_with_the_one_that_was_meant)
+{
+	char said[512];
+
+	cr_assert_eq(run_for("bitdial.search{ bwp = 3 }", 0, said), SCRIPT_FAILED);
+	cr_assert(strstr(said, "did you mean 'bpw'"), "%s", said);
+	cr_assert_eq(run_for("bitdial.search{ 3 }", 0, said), SCRIPT_FAILED);
+	cr_assert(strstr(said, "options have names"), "%s", said);
+	cr_assert_eq(run_for("bitdial.search{ bpw = 'x' }", 0, said), SCRIPT_FAILED);
+	cr_assert(strstr(said, "expected a number"), "%s", said);
+	cr_assert_eq(run_for("bitdial.search()", 0, said), SCRIPT_FAILED);
+	cr_assert(strstr(said, "one budget"), "%s", said);
+}
+
+Test(lua, a_closed_handle_is_an_error_with_a_sentence)
+{
+	char said[512];
+
+	cr_assert_eq(run_for("local m <close> = bitdial.open(arg[1])\n"
+			     "local old\n do local n <close> = bitdial.models.now() old = n end\n"
+			     "print(tostring(old)) print(old.layers)",
+			     0, said),
+		SCRIPT_FAILED);
+	cr_assert(strstr(said, "this model was closed"), "%s", said);
+	cr_assert_str_eq(now.printed, "model (closed)\n");
+}
+
+Test(lua, a_missed_goal_is_told_and_is_the_exit_status_3)
+{
+	char said[512];
+
+	cr_assert_eq(
+		run_for("bitdial.expect(1 < 2, 'a') bitdial.expect(nil, 'not reached') print('on')",
+			0, said),
+		SCRIPT_MISSED);
+	cr_assert_str_eq(now.noticed, "not reached\n");
+	cr_assert_str_eq(now.printed, "on\n");
+}
+
+Test(lua, an_error_has_its_place_and_its_trace)
+{
+	char said[512];
+
+	cr_assert_eq(run_for("local function f()\n error('no') end\n f()", 0, said), SCRIPT_FAILED);
+	cr_assert(strstr(said, "script.lua:2: no") && strstr(said, "traceback"), "%s", said);
+	cr_assert_eq(run_for("x = = 1", 0, said), SCRIPT_FAILED);
+	cr_assert(strstr(said, "script.lua:1:"), "%s", said);
+}
+
+Test(lua, compiled_code_is_not_run)
+{
+	char *argv[] = { NULL };
+	struct script_options o = { .path = tmp_path("b.lua"), .argv = argv };
+	struct script *s;
+	struct err e = { 0 };
+
+	tmp_write(o.path, "\033LuaT", 5);
+	cr_assert_eq(script_start(&s, now.host, &o, &e), ST_INVALID);
+	cr_assert(strstr(e.msg, "only source"), "%s", e.msg);
+}
+
+Test(lua, a_stop_ends_loops_coroutines_and_pcalls)
+{
+	static const char *const endless[] = { "while true do end",
+		"while true do pcall(function() while true do end end) end",
+		"local c = coroutine.wrap(function() while true do end end) c()",
+		"while true do local c = coroutine.create(function() while true do "
+		"coroutine.yield() end end) for i = 1, 1e9 do coroutine.resume(c) end end",
+		"assert(bitdial.open(arg[1])) while true do bitdial.layout.now() end",
+		"assert(bitdial.open(arg[1])) while true do pcall(bitdial.search, 3) end" };
+	char said[512];
+
+	for (size_t i = 0; i < sizeof endless / sizeof *endless; i++)
+		cr_assert_eq(
+			run_for(endless[i], 0.2, said), SCRIPT_STOPPED, "%s: %s", endless[i], said);
+}
+
+Test(lua, a_stop_ends_the_wait_for_a_job)
+{
+	char said[512];
+
+	cr_assert_eq(run_for("assert(bitdial.open(arg[1])) local j = bitdial.scan() "
+			     "while true do j:wait() j = bitdial.scan{ tokens = 128 } or j end",
+			     0.3, said),
+		SCRIPT_STOPPED, "%s", said);
+}
+
+Test(lua, what_cannot_be_stopped_is_named)
+{
+	const char *path = tmp_path("slow.lua"), *sentence;
+	const char *text = "io.popen('sleep 2'):read('a')";
+	char inside[64] = "";
+	struct script_options o = { .path = path };
+	struct script *s;
+	struct err e = { 0 };
+	double began = clock_now();
+
+	tmp_write(path, text, strlen(text));
+	cr_assert_eq(script_start(&s, now.host, &o, &e), ST_OK, "%s", e.msg);
+	while (!script_stuck(s, 0.3, inside) && clock_now() - began < 20)
+		poll(NULL, 0, 10);
+	cr_assert_str_eq(inside, "file:read");
+	serve(s, 0, &sentence);
+	script_free(s);
+}
+
+Test(lua, a_console_keeps_its_values_and_prints_expressions)
+{
+	struct script_options o = { .path = "console", .text = "x = 20", .keep = true };
+	const char *sentence;
+	struct script *s;
+	struct err e = { 0 };
+
+	now.printed[0] = '\0';
+	cr_assert_eq(script_start(&s, now.host, &o, &e), ST_OK, "%s", e.msg);
+	serve(s, 0, &sentence);
+	cr_assert_eq(script_again(s, "x + 1, 'a'", &e), ST_OK);
+	serve(s, 0, &sentence);
+	cr_assert_str_eq(now.printed, "21\ta\n");
+	cr_assert_eq(script_again(s, "while true do end", &e), ST_OK);
+	cr_assert_eq(serve(s, 0.1, &sentence), SCRIPT_STOPPED);
+	cr_assert_eq(script_again(s, "x", &e), ST_OK);
+	cr_assert_eq(serve(s, 0, &sentence), SCRIPT_OK, "%s", sentence);
+	cr_assert_str_eq(now.printed, "21\ta\n20\n");
+	script_free(s);
+}
+
+Test(lua, the_manual_names_every_function_and_option_there_is)
+{
+	char *text = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&text, &n);
+
+	cr_assert(lua_manual(f, NULL));
+	cr_assert_not(lua_manual(f, "nonsense"));
+	fclose(f);
+	for (size_t i = 0; l_modules[i]; i++) {
+		const struct l_module *m = l_modules[i];
+
+		for (size_t k = 0; m->fn[k].name; k++) {
+			char want[96];
+
+			snprintf(want, sizeof want, "bitdial.%s.%s", m->name, m->fn[k].name);
+			cr_assert(strstr(text, want), "%s", want);
+			cr_assert(m->fn[k].help && *m->fn[k].help && m->fn[k].args, "%s", want);
+		}
+		cr_assert(!m->main || strstr(text, m->help), "%s", m->name);
+	}
+	free(text);
+}
