@@ -161,7 +161,7 @@ Test(lua, a_layout_can_be_used_again_measured_written_and_read)
 	prints(text,
 		"true\ntrue\ttrue\ttrue\ntrue\ntrue\n"
 		"nil\tlayout /no/such is no file, no run, no format (int4g128) and no number of "
-		     "bits\n");
+		"bits\n");
 }
 
 Test(lua, the_front_and_measured_points_are_tables)
@@ -178,6 +178,22 @@ Test(lua, an_answer_is_text_with_its_speed)
 	       "}:wait())\n"
 	       "print(type(r.text), r.tokens <= 5, r.bpw ~= nil)\n",
 		"string\ttrue\ttrue\n");
+}
+
+Test(lua, a_layout_kept_as_a_run_is_found_tagged_and_thrown_away)
+{
+	prints("assert(bitdial.scan():wait()) bitdial.search(3):wait()\n"
+	       "local id = assert(bitdial.run.keep('three'))\n"
+	       "local r = assert(bitdial.run(id))\n"
+	       "print(r.kind, r.status, r.bpw <= 3, r.damage > 0)\n"
+	       "assert(bitdial.run.tag(id, 'good'))\n"
+	       "print(#bitdial.run.list('tag:good'), #bitdial.run.list{ filter = 'bpw>5' })\n"
+	       "print(bitdial.run.list('bpw>x'))\n"
+	       "assert(bitdial.run.trash(id))\n"
+	       "print(bitdial.run(id) == nil)\n",
+		"search\tok\ttrue\ttrue\n1\t0\n"
+		"nil\tfilter bpw>x: expected kind:search, tag:good, bpw<5, kl<=0.02, since:2d or a "
+		"word\ntrue\n");
 }
 
 Test(lua, an_unknown_option_is_refused_with_the_one_that_was_meant)
