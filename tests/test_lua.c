@@ -81,23 +81,32 @@ static int serve(struct script *s, double seconds, const char **sentence)
 	}
 }
 
-static int run_for(const char *text, double seconds, char said[512])
+/* A file with the demo model and one more argument. */
+static int run_file(const char *path, const char *argument, double seconds, char said[512])
 {
-	const char *path = tmp_path("script.lua"), *sentence;
-	char *model = xstrdup(work_demo(1)), *argv[] = { model };
-	struct script_options o = { .path = path, .argc = 1, .argv = argv };
+	char *model = xstrdup(work_demo(1)), *more = xstrdup(argument), *argv[] = { model, more };
+	struct script_options o = { .path = path, .argc = *more ? 2 : 1, .argv = argv };
+	const char *sentence;
 	struct script *s;
 	struct err e = { 0 };
 	int code;
 
-	tmp_write(path, text, strlen(text));
 	now.printed[0] = now.noticed[0] = '\0';
 	cr_assert_eq(script_start(&s, now.host, &o, &e), ST_OK, "%s", e.msg);
 	code = serve(s, seconds, &sentence);
 	snprintf(said, 512, "%s", sentence);
 	script_free(s);
 	xfree(model);
+	xfree(more);
 	return code;
+}
+
+static int run_for(const char *text, double seconds, char said[512])
+{
+	const char *path = tmp_path("script.lua");
+
+	tmp_write(path, text, strlen(text));
+	return run_file(path, "", seconds, said);
 }
 
 /* Runs text after the model is opened as `m`; it must end well and print what is wanted. */
@@ -194,6 +203,22 @@ Test(lua, a_layout_kept_as_a_run_is_found_tagged_and_thrown_away)
 		"search\tok\ttrue\ttrue\n1\t0\n"
 		"nil\tfilter bpw>x: expected kind:search, tag:good, bpw<5, kl<=0.02, since:2d or a "
 		"word\ntrue\n");
+}
+
+/* They are run where the tests are: at the top of the tree. */
+Test(lua, the_scripts_that_ship_do_what_they_say)
+{
+	char said[512];
+
+	cr_assert_eq(run_file("scripts/blame.lua", "3.6", 0, said), SCRIPT_OK, "%s", said);
+	cr_assert(strstr(now.printed, "nats/MB") && strstr(now.printed, "layers.3.down"), "%s",
+		now.printed);
+	cr_assert_eq(
+		run_file("scripts/front.lua", tmp_path("f.svg"), 0, said), SCRIPT_OK, "%s", said);
+	cr_assert(
+		strstr(now.printed, "uniform") && strstr(now.printed, "f.svg"), "%s", now.printed);
+	cr_assert_eq(run_file("scripts/sweep.lua", "1e-9", 0, said), SCRIPT_MISSED, "%s", said);
+	cr_assert(strstr(now.noticed, "no budget up to 4.50 bpw"), "%s", now.noticed);
 }
 
 Test(lua, an_unknown_option_is_refused_with_the_one_that_was_meant)

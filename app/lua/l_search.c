@@ -64,6 +64,31 @@ static int run(lua_State *L)
 	return 1;
 }
 
+struct guard_ask {
+	const char *name;
+	uint64_t seed;
+	size_t n;
+};
+
+static enum st do_guard(struct session *s, void *arg, struct err *e)
+{
+	const struct guard_ask *g = arg;
+
+	return session_guard(s, g->name, g->seed, g->n, e);
+}
+
+static int guard(lua_State *L)
+{
+	struct guard_ask g = { luaL_checkstring(L, 1), (uint64_t)luaL_optinteger(L, 2, 1), 0 };
+	const struct snap_model *m = l_last(L, EV_MODEL);
+	struct err e = { 0 };
+
+	g.n = m ? m->n : 0;
+	if (l_call(L, do_guard, &g, NULL, &e))
+		return l_fail(L, &e);
+	return l_push_layout(L);
+}
+
 static int front(lua_State *L)
 {
 	const struct snap_front *f;
@@ -125,6 +150,10 @@ static const struct l_fn fns[] = {
 	{ "run", "(bpw) or {bpw=, ...} -> job | nil, message",
 		"turns the dial; wait() gives the layout, proven where that takes a moment", run,
 		options },
+	{ "guard", "(name[, seed]) -> layout | nil, message",
+		"uniform, ends or random: what a person would do without a search, with no more bytes than "
+		"what is under the dial, in its place",
+		guard, NULL },
 	{ "front", "() -> {{bytes=, damage=}, ...} | nil", "the predicted curve", front, NULL },
 	{ "points", "() -> {{bpw=, bytes=, damage=, se=, what=}, ...}",
 		"layouts that were measured, and guards", points, NULL },

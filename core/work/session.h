@@ -61,6 +61,10 @@ double session_budget_now(const struct session *s);
 /* A layout by its formats, with what was predicted of it. */
 BD_MUST_USE enum st session_choose(struct session *s, const uint8_t *choice, size_t n, double kl,
 	double se, struct err *e);
+/* In the place of the layout under the dial one of no more bytes by a plain rule: "uniform",
+ * "ends", "random" (of that seed).  n: linears of the model. */
+BD_MUST_USE enum st session_guard(
+	struct session *s, const char *name, uint64_t seed, size_t n, struct err *e);
 /* pattern: a glob over linear names ("layers.*.v"); format NULL: as it is now.
  * *matched is how many linears it named. */
 BD_MUST_USE enum st session_pin(

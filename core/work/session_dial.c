@@ -1,6 +1,8 @@
 /* session_dial.c - the dial's rules, mark and inverse faces as verbs. */
+#include <math.h>
 #include <string.h>
 
+#include "core/base/alloc.h"
 #include "core/work/session_private.h"
 
 enum st session_ask(struct session *s, const struct ask *a, struct dial_reached *r, struct err *e)
@@ -17,6 +19,25 @@ enum st session_choose(struct session *s, const uint8_t *choice, size_t n, doubl
 			"(:set formats)");
 	dial_choose(s->dial, choice, kl, se);
 	return session_turned(s, ST_OK);
+}
+
+enum st session_guard(struct session *s, const char *name, uint64_t seed, size_t n, struct err *e)
+{
+	uint8_t *choice;
+	int g = 0;
+	enum st st = ST_OK;
+
+	while (g < GUARDS && strcmp(guard_name[g], name) != 0)
+		g++;
+	if (g == GUARDS)
+		return err_set(e, ST_INVALID, "guard %s: expected uniform, ends or random", name);
+	choice = xarray(n + 1, 1);
+	if (!dial_guard(s->dial, (enum guard)g, seed, choice, n))
+		st = err_set(e, ST_INVALID, "there is no layout %s of so few bytes", name);
+	else
+		dial_choose(s->dial, choice, (double)NAN, (double)NAN);
+	xfree(choice);
+	return session_turned(s, st);
 }
 
 enum st session_floor(
