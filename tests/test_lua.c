@@ -221,6 +221,15 @@ Test(lua, the_scripts_that_ship_do_what_they_say)
 	cr_assert(strstr(now.noticed, "no budget up to 4.50 bpw"), "%s", now.noticed);
 }
 
+Test(lua, a_product_is_timed)
+{
+	prints("local t = assert(bitdial.kernels.time{ rows = 64, cols = 64, cold = false }:wait())\n"
+	       "print(t.us > 0, t.us >= t.least_us, t.gb_s > 0)\n"
+	       "print(bitdial.kernels{ format = 'keep' })\n"
+	       "print(#bitdial.kernels.list() >= 2)\n",
+		"true\ttrue\ttrue\nnil\ttime: expected a packed format, such as int4g128\ntrue\n");
+}
+
 Test(lua, an_unknown_option_is_refused_with_the_one_that_was_meant)
 {
 	char said[512];

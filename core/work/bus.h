@@ -29,6 +29,7 @@
 	X(CHAT,       STATE) /* snap_chat: the transcript so far */ \
 	X(AB,         STATE) /* snap_ab: two answers side by side */ \
 	X(VOTES,      EDGE)  /* snap_votes: what was asked for */ \
+	X(TIMING,     STATE) /* key: job; snap_timing: how fast a product is */ \
 	X(CURSOR,     STATE) /* n: linear under the crosshair */ \
 	X(JOB_BEGAN,  EDGE)  /* key: job; snap_text: its name */ \
 	X(JOB_PROGRESS, STATE) /* key: job; snap_progress */ \

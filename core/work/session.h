@@ -106,6 +106,9 @@ BD_MUST_USE enum st session_keep(struct session *s, const char *name, struct err
 bool session_stop(struct session *s, uint32_t job);
 bool session_busy(const struct session *s); /* anything queued or running */
 
+/* How fast a product is here, as a job; EV_TIMING. */
+BD_MUST_USE enum st session_time(struct session *s, const struct timing_ask *a, struct err *e);
+
 BD_MUST_USE enum st session_layout_write(struct session *s, const char *path, struct err *e);
 BD_MUST_USE enum st session_layout_read(struct session *s, const char *path, struct err *e);
 BD_MUST_USE enum st session_export(struct session *s, const char *dir, struct err *e); /* job */

@@ -36,6 +36,11 @@ static void plain_free(struct snap *s)
 	xfree(s);
 }
 
+struct snap_timing *snap_timing_new(void)
+{
+	return start(sizeof(struct snap_timing), plain_free);
+}
+
 struct snap_progress *snap_progress_new(void)
 {
 	return start(sizeof(struct snap_progress), plain_free);

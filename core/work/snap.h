@@ -15,6 +15,7 @@
 #include "core/quant/format.h"
 #include "core/search/front.h" /* names of guards */
 #include "core/work/bus.h"
+#include "core/work/timing.h"
 
 struct snap_text {
 	struct snap snap;
@@ -266,6 +267,12 @@ struct snap_votes {
 	struct vote_pair *pair;
 };
 
+struct snap_timing {
+	struct snap snap;
+	struct timing_ask ask;
+	struct timing took;
+};
+
 /* Shared-by-name helpers: allocate with xalloc, refs 1, the right free. */
 struct snap_text *snap_text_new(const char *text);
 struct snap_progress *snap_progress_new(void);
@@ -283,5 +290,6 @@ struct snap_chat *snap_chat_new(
 	const char *text, size_t len, const struct chat_piece *piece, size_t n);
 struct snap_ab *snap_ab_new(size_t n_kl); /* owns its sides' chats */
 struct snap_votes *snap_votes_new(size_t n);
+struct snap_timing *snap_timing_new(void);
 
 #endif
