@@ -10,8 +10,8 @@
 #include "core/base/rng.h"
 #include "core/quant/variant.h"
 
-enum { PASSES = 15, COPIES = 512 };
-static const double cold_bytes = 400e6, shortest = 2e-3;
+enum { PASSES = 15, FEWEST = 3, COPIES = 512 };
+static const double cold_bytes = 400e6, shortest = 2e-3, enough = 1; /* seconds */
 
 struct walk {
 	const struct timing_ask *ask;
@@ -81,28 +81,27 @@ static enum st measure(
 	const struct walk *k, struct timing *out, const struct sink *s, struct err *e)
 {
 	const struct timing_ask *a = k->ask;
-	double t[PASSES], began = clock_now(), took;
+	double t[PASSES], start = clock_now(), began = start, took;
 	size_t repeat = 1;
+	int n = 0;
 
 	pass(k);
 	took = clock_now() - began;
 	if (took < shortest)
 		repeat = (size_t)(shortest / (took + 1e-7)) + 1;
-	for (int i = 0; i < PASSES; i++) {
+	for (; n < FEWEST || (n < PASSES && clock_now() - start < enough); n++) {
 		if (sink_poll(s))
 			return err_set(e, ST_CANCELLED, "stopped");
 		began = clock_now();
-		for (size_t n = 0; n < repeat; n++)
+		for (size_t i = 0; i < repeat; i++)
 			pass(k);
-		t[i] = (clock_now() - began) / (double)(repeat * k->copies);
-		sink_progress(s, i + 1, PASSES);
+		t[n] = (clock_now() - began) / (double)(repeat * k->copies);
+		sink_progress(s, n + 1, PASSES);
 	}
-	qsort(t, PASSES, sizeof *t, by_value);
-	*out = (struct timing){
-		.us = t[PASSES / 2] * 1e6, .least_us = t[0] * 1e6, .passes = PASSES
-	};
-	out->gb_s = 1e-9 * (double)mat_bytes(&k->w[0]) / t[PASSES / 2];
-	out->gop_s = 2e-9 * (double)a->rows * (double)a->cols * (double)a->m / t[PASSES / 2];
+	qsort(t, (size_t)n, sizeof *t, by_value);
+	*out = (struct timing){ .us = t[n / 2] * 1e6, .least_us = t[0] * 1e6, .passes = n };
+	out->gb_s = 1e-9 * (double)mat_bytes(&k->w[0]) / t[n / 2];
+	out->gop_s = 2e-9 * (double)a->rows * (double)a->cols * (double)a->m / t[n / 2];
 	out->read_gb_s = 1e-9 * k->be->read_rate();
 	return ST_OK;
 }
