@@ -1,60 +1,16 @@
 /* test_session.c - one sitting with the demo model: opening, the dial, the scan, layouts,
  * exports, and ending at any moment. */
-#include <criterion/criterion.h>
-#include <math.h>
+#include "tests/session_fixture.h"
+
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "core/base/alloc.h"
 #include "core/base/fs.h"
 #include "core/base/rng.h"
-#include "tests/lib_base.h"
 #include "tests/lib_model.h"
-#include "tests/lib_work.h"
-
-static struct bus *bus;
-static struct session *s;
-static struct work_seen w;
-static struct err e;
-
-static void begin(struct session_options o)
-{
-	o.scan_tokens = o.scan_tokens ? o.scan_tokens : 64;
-	o.formats = o.formats ? o.formats : "int2g64,int4g64,keep";
-	o.threads = 1;
-	bus = bus_new();
-	work_watch(&w, bus);
-	s = session_new(&o, bus);
-}
-
-static void end(void)
-{
-	session_free(s);
-	work_unwatch(&w);
-	bus_free(bus);
-}
-
-static void ok(enum st st)
-{
-	cr_assert_eq(st, ST_OK, "%s", e.msg);
-}
-
-static void settle(void)
-{
-	cr_assert(work_settle(s, &w), "it never ended; said: %s", w.said);
-}
-
-static void open_demo(bool scan)
-{
-	begin((struct session_options){ .auto_scan = scan });
-	ok(session_open(s, work_demo(1), &e));
-	settle();
-}
 
 TestSuite(session, .init = work_home, .timeout = 120);
 
