@@ -260,10 +260,30 @@ Test(session_chat, the_shares_of_a_token_make_up_its_time)
 				   p->waiting,
 		1, 1e-9);
 	cr_assert_gt(w.chat->stats.read_rate, 0);
-	cr_assert_gt(w.chat->stats.wall_rate, 0);
 	chat_shares_text(&w.chat->stats, text);
 	cr_assert(strstr(text, " GB/s  linears "), "%s", text);
 	cr_assert_str_empty(chat_shares_text(&(struct chat_stats){ .tok_s = 1 }, text));
+}
+
+Test(session_chat, how_fast_memory_is_read_is_measured_when_someone_looks)
+{
+	ok(session_say(s, "hello", &e));
+	settle();
+	cr_assert_float_eq(w.chat->stats.wall_rate, 0, 0, "nobody asked");
+	session_rates(s, true);
+	settle();
+	cr_assert_gt(w.chat->stats.wall_rate, 0, "the answer is there already");
+	ok(session_open(s, work_demo(2), &e));
+	settle();
+	ok(session_say(s, "hello", &e));
+	settle();
+	cr_assert_gt(w.chat->stats.wall_rate, 0, "it is looked at from the first answer on");
+	session_rates(s, false);
+	ok(session_open(s, work_demo(1), &e));
+	settle();
+	ok(session_say(s, "hello", &e));
+	settle();
+	cr_assert_float_eq(w.chat->stats.wall_rate, 0, 0);
 }
 
 Test(session_chat, keys_in_int8_take_effect_with_the_next_message)

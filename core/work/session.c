@@ -59,6 +59,7 @@ struct session *session_new(const struct session_options *o, struct bus *b)
 	atomic_init(&s->exact_again, false);
 	atomic_init(&s->ab_on, false);
 	atomic_init(&s->ab_blind, false);
+	atomic_init(&s->rates_shown, false);
 	rng_seed(&s->shuffle, (uint64_t)(clock_now() * 1e9));
 	notice_bus = b;
 	log_watch(on_log);
