@@ -245,8 +245,12 @@ static bool turn(struct loop *l, bool *more)
 	if (t->dirty && term_flush(l->term) && ((first && l->key_at) || due(l) <= 0))
 		draw(l);
 	took = (clock_now() - l->turn_began) * 1000;
-	if (took > STALL_MS)
-		log_at(LOG_WARN, "loop", "one turn took %.0f ms", took);
+	if (took > t->stats.worst_turn_ms)
+		t->stats.worst_turn_ms = took;
+	if (took > STALL_MS) { /* for us; nothing that the user could do about it */
+		t->stats.slow_turns++;
+		log_at(LOG_INFO, "loop", "one turn took %.0f ms", took);
+	}
 	return !t->quit;
 }
 
@@ -275,6 +279,10 @@ static void print_stats(const struct tui_stats *s, struct session *session)
 	json_put_f64(&o, "key_p50_ms", s->p50_ms);
 	json_put_f64(&o, "key_p99_ms", s->p99_ms);
 	json_put_f64(&o, "key_worst_ms", s->worst_ms);
+	if (s->worst_turn_ms > 0) { /* there was a terminal */
+		json_put_i64(&o, "slow_turns", (int64_t)s->slow_turns);
+		json_put_f64(&o, "worst_turn_ms", s->worst_turn_ms);
+	}
 	json_put_i64(&o, "frames", (int64_t)s->frames);
 	json_put_f64(&o, "frame_ms", s->draw_ms);
 	json_put_f64(&o, "first_frame_ms", s->first_frame_ms);
