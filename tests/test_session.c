@@ -36,6 +36,44 @@ Test(session, opening_tells_the_model_first_and_the_map_fills)
 	end();
 }
 
+static size_t cells_with_more(size_t tokens)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w.map->n * w.map->k; i++)
+		n += w.map->cell[i].tokens > tokens;
+	return n;
+}
+
+Test(session, what_is_undecided_is_measured_further_in_a_scan_not_by_opening_a_finished_one)
+{
+	size_t before;
+
+	open_demo(true);
+	before = cells_with_more(64);
+	cr_assert_gt(before, 0, "%s", w.said);
+	cr_assert(strstr(w.said, "these are measured on more text"), "%s", w.said);
+	end();
+	for (int read_only = 0; read_only < 2; read_only++) {
+		begin((struct session_options){ .auto_scan = true, .read_only = read_only });
+		ok(session_budget(s, 4, &e)); /* other linears hang on it */
+		ok(session_open(s, work_demo(1), &e));
+		settle();
+		cr_assert_eq(w.map->scanned, w.map->wanted);
+		cr_assert_eq(cells_with_more(64), before, "%s", w.said);
+		cr_assert(strstr(w.said, "undecided; :scan measures these on more text"), "%s",
+			w.said);
+		if (!read_only) {
+			end();
+			continue;
+		}
+		ok(session_scan(s, &e));
+		settle();
+		cr_assert_gt(cells_with_more(64), before, "it was asked for");
+		end();
+	}
+}
+
 Test(session, verbs_before_a_model_are_refused_and_change_nothing)
 {
 	struct sampler_options so = sampler_default;

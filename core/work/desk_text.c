@@ -298,25 +298,37 @@ enum st desk_measure_text(
 		n_seq, DESK_CALIB_LEN, t, s, e);
 }
 
+/* Of a file, what lies behind the parts that are scanned, calibrated and measured on. */
+static size_t behind_parts(const struct desk *d)
+{
+	return desk_scan_part(d) + (DESK_CALIB_SEQS + DESK_MEASURE_SEQS) * DESK_CALIB_LEN;
+}
+
+enum st desk_has_more(struct desk *d, const char *path, size_t tokens, bool *has,
+	const struct sink *s, struct err *e)
+{
+	struct tok_ids ids = { 0 };
+	enum st st = path ? desk_tokens(d, path, behind_parts(d) + tokens, &ids, s, e) : ST_OK;
+
+	*has = !path || (!st && ids.n >= behind_parts(d) + tokens);
+	tok_ids_release(&ids);
+	return st;
+}
+
 enum st desk_more_text_of(struct desk *d, const char *path, size_t tokens, struct token_text *t,
 	const struct sink *s, struct err *e)
 {
-	/* Of a file, what lies behind the parts that are scanned, calibrated and measured on. */
-	size_t behind = desk_scan_part(d) + (DESK_CALIB_SEQS + DESK_MEASURE_SEQS) * DESK_CALIB_LEN;
-	struct tok_ids ids = { 0 };
-	size_t have;
-	enum st st;
+	bool has;
+	enum st st = desk_has_more(d, path, tokens, &has, s, e);
 
 	*t = (struct token_text){ 0 };
+	if (st || !has)
+		return st;
 	if (!path)
 		return desk_self_text(d, SEED_SCAN, (tokens + DESK_SCAN_LEN - 1) / DESK_SCAN_LEN,
 			DESK_SCAN_LEN, t, s, e);
-	st = desk_tokens(d, path, behind + tokens, &ids, s, e);
-	have = ids.n;
-	tok_ids_release(&ids);
-	if (st || have < behind + tokens)
-		return st;
-	return desk_file_text(d, path, behind, tokens / DESK_FILE_LEN, DESK_FILE_LEN, t, s, e);
+	return desk_file_text(
+		d, path, behind_parts(d), tokens / DESK_FILE_LEN, DESK_FILE_LEN, t, s, e);
 }
 
 /* One text to calibrate on: a file as it was when it was named, or what the model writes. */
