@@ -56,6 +56,8 @@ $B/kernels/cpu/%_vnni.c.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512v
 $B/kernels/cpu/%_bf16.c.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16 -mfma -mf16c
 $B/kernels/cpu/%_amx.c.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mprfchw -mamx-tile -mamx-bf16
 
+$B/core/base/sha256_ni.c.o: override CFLAGS += $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),-msha -msse4.1)
+
 $B/%.c.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<

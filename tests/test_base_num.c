@@ -236,6 +236,27 @@ Test(sha256, the_published_vectors_and_every_padding_length)
 	}
 }
 
+Test(sha256, the_processors_own_instructions_give_the_same_sum)
+{
+	unsigned char data[1000];
+	char own[65], plain[65];
+	struct rng r;
+
+	rng_seed(&r, 9);
+	for (size_t i = 0; i < sizeof data; i++)
+		data[i] = (unsigned char)rng_below(&r, 256);
+	for (size_t n = 0; n < sizeof data; n += 1 + n / 7) {
+		struct sha256 s;
+
+		sha256_of(data, n, own); /* whichever is there */
+		sha256_init(&s);
+		s.ni = false;
+		sha256_add(&s, data, n);
+		sha256_hex(&s, plain);
+		cr_assert_str_eq(own, plain, "%zu bytes", n);
+	}
+}
+
 Test(sha256, pieces_of_any_size_give_the_sum_of_the_whole)
 {
 	static unsigned char data[100000];

@@ -63,6 +63,16 @@ static void compress(uint32_t h[8], const unsigned char *p)
 	h[7] += i;
 }
 
+static void blocks(struct sha256 *s, const unsigned char *p, size_t n)
+{
+	if (s->ni) {
+		sha256_blocks_ni(s->h, p, n, K);
+		return;
+	}
+	for (; n; n--, p += 64)
+		compress(s->h, p);
+}
+
 void sha256_init(struct sha256 *s)
 {
 	static const uint32_t start[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
@@ -70,6 +80,7 @@ void sha256_init(struct sha256 *s)
 
 	memcpy(s->h, start, sizeof start);
 	s->bytes = 0;
+	s->ni = sha256_has_ni();
 }
 
 void sha256_add(struct sha256 *s, const void *p, size_t n)
@@ -88,11 +99,10 @@ void sha256_add(struct sha256 *s, const void *p, size_t n)
 		n -= take;
 		if (held + take < 64)
 			return;
-		compress(s->h, s->block);
+		blocks(s, s->block, 1);
 	}
-	for (; n >= 64; b += 64, n -= 64)
-		compress(s->h, b);
-	memcpy(s->block, b, n);
+	blocks(s, b, n / 64);
+	memcpy(s->block, b + n / 64 * 64, n % 64);
 }
 
 void sha256_hex(struct sha256 *s, char out[65])
