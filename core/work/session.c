@@ -490,10 +490,6 @@ enum st session_chat_clear(struct session *s, struct err *e)
 	return ST_OK;
 }
 
-void session_chat_sampler(struct session *s, const struct sampler_options *o)
-{
-	s->sampler = *o;
-}
 void session_chat_system(struct session *s, const char *text)
 {
 	set_str(&s->system, text);

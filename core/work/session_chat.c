@@ -1,4 +1,4 @@
-/* session_chat.c - the chat's verbs on the engine thread. */
+/* session_chat.c - the chat's verbs on the engine thread, and how it is answered and watched. */
 #include <string.h>
 
 #include "core/base/alloc.h"
@@ -148,6 +148,11 @@ static enum st work_rates(struct job *j, struct err *e)
 /* In the chat's lane: not in the middle of an answer. */
 static const struct job_class job_rates = { "memory speed", NULL, LANE_CHAT, work_rates,
 	deed_done };
+
+void session_chat_sampler(struct session *s, const struct sampler_options *o)
+{
+	s->sampler = *o;
+}
 
 void session_rates(struct session *s, bool shown)
 {
