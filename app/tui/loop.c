@@ -289,6 +289,10 @@ static void print_stats(const struct tui_stats *s, struct session *session)
 	json_put_i64(&o, "bytes", (int64_t)s->bytes);
 	json_put_f64(&o, "bytes_per_second", s->seconds > 0 ? (double)s->bytes / s->seconds : 0);
 	json_put_f64(&o, "seconds", s->seconds);
+	if (s->answer_tokens) {
+		json_put_i64(&o, "answer_tokens", (int64_t)s->answer_tokens);
+		json_put_f64(&o, "answer_tok_s", s->answer_tok_s);
+	}
 	/* the longest that a stop would have waited for each kind of job */
 	json_put_f64(&o, "worst_poll_ms_open", jobs_worst_gap(session_jobs(session), "open") * 1e3);
 	json_put_f64(&o, "worst_poll_ms_scan", jobs_worst_gap(session_jobs(session), "scan") * 1e3);
@@ -300,6 +304,8 @@ static void print_stats(const struct tui_stats *s, struct session *session)
 static void end(struct tui *t)
 {
 	t->stats.seconds = clock_now() - t->started;
+	t->stats.answer_tokens = t->chat.answer_tokens;
+	t->stats.answer_tok_s = t->chat.tok_s;
 	if (t->n_lag) { /* with the last ones in it */
 		t->quit = true;
 		t->stats.keys--;

@@ -48,6 +48,8 @@ struct tui_stats {
 	double draw_ms;                    /* mean time of a frame */
 	double seconds;                    /* since the first frame */
 	double first_frame_ms;             /* since tui_run was called */
+	size_t answer_tokens;              /* of the chat's last answer; 0: there was none */
+	double answer_tok_s;
 };
 
 /* Exit status: 0 done, 1 failed, 2 no terminal, 129 or 143 after SIGHUP or SIGTERM. */
