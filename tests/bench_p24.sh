@@ -21,10 +21,11 @@ echo '{"v":1,"hint_seen":true}' > "$dir/state/bitdial/state.json"
 prompt='Tell me a long story about a dial.'
 number() { sed -n "s/.*\"$1\":\([-0-9.e+]*\).*/\1/p" "$2" | tail -1; }
 
-# No screen: tokens a second.
+# No screen: tokens a second.  On a terminal of its own, too: a session is what the scheduler is fair to.
 plain() {
-	"$bitdial" chat "$model" --read-only --temp 0 --max-tokens "$tokens" --json --prompt "$prompt" \
-		2> "$dir/err" > "$dir/plain" || { cat "$dir/err" >&2; exit 1; }
+	script -qfec "exec '$bitdial' chat '$model' --read-only --temp 0 --max-tokens $tokens --json \
+		--prompt '$prompt' > '$dir/plain'" /dev/null < /dev/null > "$dir/err" 2>&1 ||
+		{ cat "$dir/err" >&2; exit 1; }
 	number tok_s "$dir/plain"
 }
 
