@@ -86,16 +86,22 @@ static size_t undecided_cells(const struct boot *b, struct scan_cell cell[ROUND_
 	return n;
 }
 
-/* what: after it, what could be done about it, or is; "": nothing. */
-static void tell_stability(struct session *s, const struct boot *b, const char *what)
+static void tell_stability(struct session *s, const struct boot *b)
 {
 	const struct boot_budget *at = &b->at[0];
 
 	notice(s, LOG_INFO,
 		"%s at %.2f bpw: %.0f %% of the weights are sure of their format, %zu of %zu "
-		"linears undecided%s",
+		"linears undecided",
 		at->stability >= 0.95 ? "the layout is stable" : "the layout is not yet stable",
-		dial_bpw(s->dial), floor(100 * at->stability), at->n_undecided, b->n, what);
+		dial_bpw(s->dial), floor(100 * at->stability), at->n_undecided, b->n);
+}
+
+/* what is done about them, or could be. */
+static void tell_undecided(struct session *s, const struct boot *b, const char *what)
+{
+	notice(s, LOG_INFO, "%zu of %zu linears are undecided at %.2f bpw%s", b->at[0].n_undecided,
+		b->n, dial_bpw(s->dial), what);
 }
 
 /* Whether it goes on by itself to what is undecided: where a scan is under way, not where one was
@@ -127,17 +133,16 @@ static enum st settle(struct job *j, bool go_on, bool tell, struct err *e)
 			n = st ? 0 : n;
 		}
 		if (n && !go_on) {
-			tell_stability(s, b, "; :scan measures these on more text");
+			tell_undecided(s, b, "; :scan measures them on more text");
 			tell = false;
 		} else if (n) {
 			job_stage(j, "undecided cells, least sure first", "cells");
 			if (!round)
-				tell_stability(
-					s, b, ": these are measured on more text (x stops it)");
+				tell_undecided(s, b, ": measuring them on more text (x stops it)");
 			st = desk_measure_more(s->desk, cell, n, &more, &j->sink, e);
 		}
 		if (!st && !more && tell)
-			tell_stability(s, b, "");
+			tell_stability(s, b);
 		boot_free(b);
 		if (!more)
 			break;
