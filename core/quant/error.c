@@ -33,7 +33,7 @@ static double energy_of(const struct chunk *c, size_t n)
 
 	if (c->in->moments) {
 		c->be->gemm(false, false, n, cols, cols, 1, c->x, cols, c->in->moments, cols, 0,
-			c->xh, cols);
+			c->xh, cols, MATH_F32);
 		h = c->xh;
 	}
 	for (size_t i = 0; i < n; i++) {

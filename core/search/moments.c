@@ -36,7 +36,7 @@ static void add_products(struct walk *w, float *sum, size_t rows, size_t cols)
 	for (size_t i = 0; i < cols; i += n) {
 		n = cols - i < step ? cols - i : step;
 		w->m->be->gemm(true, false, n, cols - i, rows, 1, g->unit + i, cols, g->unit + i,
-			cols, 1, sum + i * cols + i, cols);
+			cols, 1, sum + i * cols + i, cols, MATH_F32);
 		if (sink_poll(w->s)) {
 			w->st = err_set(w->e, ST_CANCELLED, "gathering the moments was stopped");
 			return;

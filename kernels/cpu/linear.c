@@ -99,8 +99,8 @@ static void in_float(
 		linear_panels(&l);
 }
 
-void cpu_products(const struct product *p, size_t n, const float *x, size_t ldx, size_t m,
-	enum math math)
+void cpu_products(
+	const struct product *p, size_t n, const float *x, size_t ldx, size_t m, enum math math)
 {
 	if (math == MATH_FAST)
 		math = cpu_leaf()->bf16_beats_int8 && m >= FAST_BF16 ? MATH_BF16 : MATH_INT8;
@@ -192,11 +192,13 @@ static void gemm_part(void *arg, size_t part)
 }
 
 void cpu_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
-	size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc)
+	size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, enum math math)
 {
 	struct gemm g = { ta, tb, m, n, k, lda, ldb, ldc, pieces(n, TILE), alpha, beta, a, b, c };
 
+	if (math == MATH_FAST)
+		math = cpu_leaf()->bf16_beats_int8 ? MATH_BF16 : MATH_F32;
 	(void)cpu_leaf(); /* OpenBLAS on one thread */
-	if (m && n)
+	if (m && n && !cpu_bf16_gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, math))
 		pool_run(gemm_part, &g, pieces(m, TILE) * g.across);
 }
