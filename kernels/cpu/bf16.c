@@ -30,13 +30,14 @@ _Static_assert(2 * (PANEL + STRIPS) + 4 * SUMS <= (int)POOL_SCRATCH, "a part's b
 
 /* Cycles of a Xeon with AMX for a block of 32 rows and 32 columns. */
 enum {
-	CYCLES_MUL = 85,     /* with 32 rows of W */
-	CYCLES_X = 370,      /* read, rounded, and used at once */
-	CYCLES_BEFORE = 560, /* read, rounded and written, and ... */
-	CYCLES_AGAIN = 170,  /* ... read again */
-	CYCLES_W = 200,      /* packed weights, into the panel */
-	CYCLES_FLOAT = 400,  /* a W in float */
-	CYCLES_PART = 10000  /* what a part takes beside */
+	CYCLES_MUL = 85,      /* with 32 rows of W */
+	CYCLES_X = 370,       /* read, rounded, and used at once */
+	CYCLES_BEFORE = 560,  /* read, rounded and written, and ... */
+	CYCLES_AGAIN = 170,   /* ... read again */
+	CYCLES_ACROSS = 1200, /* read column by column */
+	CYCLES_W = 200,       /* packed weights, into the panel */
+	CYCLES_FLOAT = 400,   /* a W in float */
+	CYCLES_PART = 10000   /* what a part takes beside */
 };
 
 static alignas(64) uint16_t before[ROOM];
@@ -74,10 +75,11 @@ struct part {
 
 /* ---- rounding ---- */
 
-static void panel_strip(const struct part *t, uint16_t *to, size_t block, size_t half, size_t cols)
+/* Steps step ... step + steps of half a block. */
+static void panel_strip(
+	const struct bf16 *g, uint16_t *to, size_t block, size_t half, size_t step, size_t steps)
 {
-	const struct bf16 *g = t->g;
-	size_t i = 0, row, c = t->step * BF16_STEP;
+	size_t i = 0, row, c = step * BF16_STEP, cols = least(steps * BF16_STEP, g->cols - c);
 	const struct mat *w;
 
 	while (block >= g->first[i + 1])
@@ -85,7 +87,7 @@ static void panel_strip(const struct part *t, uint16_t *to, size_t block, size_t
 	row = (block - g->first[i]) * BLOCK + half * MAT_TILE;
 	w = g->p[i].w;
 	if (row >= w->rows)
-		memset(to, 0, t->steps * g->tiles * BF16_TILE * sizeof *to);
+		memset(to, 0, steps * g->tiles * BF16_TILE * sizeof *to);
 	else if (!g->b)
 		g->leaf->panel(to, w, row, c, cols);
 	else if (g->tb)
@@ -96,15 +98,17 @@ static void panel_strip(const struct part *t, uint16_t *to, size_t block, size_t
 			to, g->b + row * g->ldb + c, g->ldb, least(MAT_TILE, w->rows - row), cols);
 }
 
+/* What lies row by row is read row by row: where W is transposed, a step of all strips at a time.
+ */
 static void round_w(const struct part *t)
 {
 	const struct bf16 *g = t->g;
-	size_t ld = t->steps * g->tiles * BF16_TILE;
-	size_t cols = least(t->steps * BF16_STEP, g->cols - t->step * BF16_STEP);
+	size_t tile = g->tiles * BF16_TILE, at_once = g->tb ? 1 : t->steps;
 
-	for (size_t j = t->from; j < t->to; j++)
-		for (size_t half = 0; half < 2; half++)
-			panel_strip(t, t->panel + (2 * (j - t->from) + half) * ld, j, half, cols);
+	for (size_t s = 0; s < t->steps; s += at_once)
+		for (size_t j = 2 * t->from; j < 2 * t->to; j++)
+			panel_strip(g, t->panel + (j - 2 * t->from) * t->steps * tile + s * tile,
+				j / 2, j % 2, t->step + s, at_once);
 }
 
 /* Steps step ... step + steps of rows r ... r + 32, those beyond `end` as 0; ld: from strip to
@@ -125,12 +129,18 @@ static void round_x(const struct bf16 *g, uint16_t *to, size_t ld, size_t r, siz
 				to, g->x + r * g->ldx + c, g->ldx, least(MAT_TILE, end - r), cols);
 }
 
+/* A block of rows, or where x is transposed, a step of all rows. */
 static void before_part(void *arg, size_t part)
 {
 	const struct bf16 *g = arg;
-	size_t ld = g->steps * g->tiles * BF16_TILE;
+	size_t tile = g->tiles * BF16_TILE, ld = g->steps * tile, end = g->row + g->m;
 
-	round_x(g, before + 2 * part * ld, ld, g->row + part * BLOCK, g->row + g->m, 0, g->steps);
+	if (!g->tx) {
+		round_x(g, before + 2 * part * ld, ld, g->row + part * BLOCK, end, 0, g->steps);
+		return;
+	}
+	for (size_t i = 0; i < pieces(g->m, BLOCK); i++)
+		round_x(g, before + 2 * i * ld + part * tile, ld, g->row + i * BLOCK, end, part, 1);
 }
 
 /* ---- multiplying ---- */
@@ -236,7 +246,9 @@ static size_t cycles(const struct bf16 *g, size_t high, size_t wide, bool first)
 	size_t rows = pieces(all, high), blocks = pieces(g->first[g->n], wide), part;
 
 	part = CYCLES_PART + g->steps * (rows * (CYCLES_MUL * blocks * (g->tiles == 1 ? 1 : 3) +
-							(first ? CYCLES_AGAIN : CYCLES_X)) +
+							(first          ? CYCLES_AGAIN
+								: g->tx ? CYCLES_ACROSS
+									: CYCLES_X)) +
 						blocks * (g->b ? CYCLES_FLOAT : CYCLES_W));
 	/* an eighth: others take their share of the cores, and the more of a part is left over at
 	 * the end the larger it is */
@@ -298,7 +310,7 @@ static void run(struct bf16 *g, size_t m)
 		g->m = least(rows, m - g->row);
 		cut(g);
 		if (g->first_x)
-			pool_run(before_part, g, pieces(g->m, BLOCK));
+			pool_run(before_part, g, g->tx ? g->steps : pieces(g->m, BLOCK));
 		pool_run(bf16_part, g, g->high * g->wide);
 	}
 }
