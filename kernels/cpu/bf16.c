@@ -195,11 +195,15 @@ static void finish(const struct part *t)
 
 	for (size_t i = 0; i < t->m; i++) {
 		float *to = g->p->y + (g->row + t->row + i) * g->p->ldy + col;
-		const float *sum = t->sums + i * ld;
+		float *sum = t->sums + i * ld;
 
-		for (size_t j = 0; j < n; j++)
-			to[j] = g->beta == 0 ? g->alpha * sum[j]
-					     : g->alpha * sum[j] + g->beta * to[j];
+		cpu_leaf()->mm.scaled(sum, sum, g->alpha, n);
+		if (g->beta == 0) {
+			memcpy(to, sum, n * sizeof *to);
+			continue;
+		}
+		cpu_leaf()->mm.scaled(to, to, g->beta, n);
+		cpu_leaf()->v.add(to, sum, n);
 	}
 }
 

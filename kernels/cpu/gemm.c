@@ -33,7 +33,7 @@ struct gemm {
 	size_t high, wide; /* parts over rows, over panels or tiles */
 };
 
-/* Columns j ... j + n and rows s ... s + k of alpha * op(B). */
+/* Columns j ... j + n and rows s ... s + k of op(B). */
 static void panel(const struct gemm *g, float *p, size_t j, size_t n, size_t s, size_t k)
 {
 	const struct mat b = { .type = MAT_F32, .rows = g->n, .cols = g->ldb, .data = g->b };
@@ -42,27 +42,33 @@ static void panel(const struct gemm *g, float *p, size_t j, size_t n, size_t s, 
 		cpu_leaf()->mm.panel(p + r, PANEL, &b, j + r, s, k);
 	for (size_t r = 0; !g->tb && r < k; r++)
 		memcpy(p + r * PANEL, g->b + (s + r) * g->ldb + j, n * sizeof *p);
-	for (size_t r = 0; g->alpha != 1 && r < k; r++)
-		for (size_t i = 0; i < n; i++)
-			p[r * PANEL + i] *= g->alpha;
 }
 
-/* Rows i ... i + m and columns s ... s + k of op(A), [m][LD]. */
+/* Rows i ... i + m and columns s ... s + k of alpha * op(A), [m][LD]. */
 static void rows(const struct gemm *g, float *to, size_t i, size_t m, size_t s, size_t k)
 {
 	const struct mat a = { .type = MAT_F32, .rows = g->k, .cols = g->lda, .data = g->a };
 
 	for (size_t r = 0; g->ta && r < k; r += MAT_TILE)
 		cpu_leaf()->mm.panel(to + r, LD, &a, s + r, i, m);
-	for (size_t r = 0; !g->ta && r < m; r++)
-		memcpy(to + r * LD, g->a + (i + r) * g->lda + s, k * sizeof *to);
+	for (size_t r = 0; r < m; r++) {
+		const float *from = g->ta ? to + r * LD : g->a + (i + r) * g->lda + s;
+
+		if (g->alpha != 1)
+			cpu_leaf()->mm.scaled(to + r * LD, from, g->alpha, k);
+		else if (!g->ta)
+			memcpy(to + r * LD, from, k * sizeof *to);
+	}
 }
 
 static void scale(const struct gemm *g, size_t i, size_t m, size_t j, size_t n)
 {
 	for (size_t r = i; r < i + m; r++)
-		for (size_t c = j; c < j + n; c++)
-			g->c[r * g->ldc + c] = g->beta == 0 ? 0 : g->beta * g->c[r * g->ldc + c];
+		if (g->beta == 0)
+			memset(g->c + r * g->ldc + j, 0, n * sizeof *g->c);
+		else
+			cpu_leaf()->mm.scaled(
+				g->c + r * g->ldc + j, g->c + r * g->ldc + j, g->beta, n);
 }
 
 static void gemm_part(void *arg, size_t part)

@@ -24,6 +24,8 @@ struct leaf_matmul {
 	/* y[m][n] = x[m][k] * p[k][n], or += where add; ld*: floats from row to row. */
 	void (*mul)(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const float *p,
 		size_t ldp, size_t k, size_t n, bool add);
+	/* to = by * from, n values; they may be the same */
+	void (*scaled)(float *to, const float *from, float by, size_t n);
 	/* Columns c ... c + n of 16 rows of W, transposed: p[n][ldp].  `first` is the first
 	 * row (a multiple of 16 where w is packed), c a multiple of 32. */
 	void (*panel)(float *p, size_t ldp, const struct mat *w, size_t first, size_t c, size_t n);
