@@ -135,7 +135,7 @@ static enum st spread(
 		if (sink_poll(s))
 			return err_set(e, ST_CANCELLED, "stopped at column %zu of %zu", j->to, n);
 		be->gemm(false, false, m, left, width, -1, j->error + at * BLOCK, BLOCK,
-			j->u + j->from * n + j->to, n, 1, j->w + at * n + j->to, n);
+			j->u + j->from * n + j->to, n, 1, j->w + at * n + j->to, n, MATH_F32);
 	}
 	return ST_OK;
 }
