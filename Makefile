@@ -56,6 +56,10 @@ $B/kernels/cpu/%_vnni.c.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512v
 $B/kernels/cpu/%_bf16.c.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16 -mfma -mf16c
 $B/kernels/cpu/%_amx.c.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mprfchw -mamx-tile -mamx-bf16
 
+# The same for the quantizers' loops, whose sums are those of every machine: no contraction.
+$B/core/quant/%_avx2.c.o: override CFLAGS += -mavx2
+$B/core/quant/%_avx512.c.o: override CFLAGS += -mavx512f
+
 $B/%.c.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
