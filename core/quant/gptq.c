@@ -150,12 +150,12 @@ static void take_block(struct job *j)
 	}
 }
 
-/* Columns behind the block: w -= error * U, in pieces of about 10 ms. */
+/* Columns behind the block: w -= error * U, in pieces of a billion operations. */
 static enum st spread(
 	const struct job *j, const struct backend *be, const struct sink *s, struct err *e)
 {
 	size_t n = j->out->cols, rows = j->out->rows, left = n - j->to, width = j->to - j->from;
-	double most = left ? 1e8 / ((double)left * BLOCK) : 0;
+	double most = left ? 5e8 / ((double)left * BLOCK) : 0;
 	size_t step = most < 16 ? 16 : most > (double)rows ? rows : (size_t)most;
 
 	for (size_t at = 0; left && at < rows; at += step) {

@@ -189,6 +189,18 @@ BD_INLINE void lanes_put16(uint16_t *out, ilanes v)
 		out[k] = (uint16_t)v[k];
 }
 
+/* The first n, zeros behind them. */
+BD_INLINE ilanes lanes_get16(const uint16_t *h, size_t n)
+{
+	int32_t each[LANES] = { 0 };
+	ilanes v;
+
+	for (size_t k = 0; k < n; k++)
+		each[k] = h[k];
+	memcpy(&v, each, sizeof v);
+	return v;
+}
+
 /* ---- powers */
 
 /* x^p of numbers > 0 that are not subnormal, within 6e-4 for p in [-1, 1].  log2 is the

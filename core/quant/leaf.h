@@ -21,6 +21,13 @@ struct tile_stats {
 	uint16_t scale[TILE], offset[TILE];
 };
 
+/* The statistics of a row's groups. */
+struct grid {
+	const uint16_t *scale, *offset; /* fp16 */
+	size_t group;
+	int top;
+};
+
 enum { HQQ_ITERATIONS = 20 };
 #define HQQ_P            0.7f
 #define HQQ_INVERSE_MOST 2e4f  /* 1 / scale: the package's guard for half precision */
@@ -51,18 +58,22 @@ struct leaf {
 	 * are copies of the last, and are not written back. */
 	void (*load)(float *t, const float *w, size_t ld, size_t rows, size_t n);
 	void (*store)(float *w, size_t ld, size_t rows, const float *t, size_t n);
-	/* The least and the largest of w[0..n); false where one is no number or beyond fp16. */
-	bool (*range)(const float *w, size_t n, float *lo, float *hi);
+	/* Whether all of w[0..n) are numbers that fp16 has room for; out, unless NULL: with 0 and
+	 * its largest for those that are not. */
+	bool (*clean)(float *out, const float *w, size_t n);
+	/* The least and the largest of each `group` of w[0..n), up to sixteen; false where one is
+	 * no number or beyond fp16. */
+	bool (*ranges)(float lo[TILE], float hi[TILE], const float *w, size_t n, size_t group);
 	/* The statistics of lo ... hi at codes 0 ... top, of sixteen groups. */
 	void (*stats)(struct tile_stats *out, const float lo[TILE], const float hi[TILE], int top);
-	/* Nearest codes under one group's statistics. */
-	void (*codes)(uint8_t *code, const float *w, size_t n, struct stats st, int top);
+	/* Nearest codes of a row of n weights, or of whole groups of one. */
+	void (*codes)(uint8_t *code, const float *w, size_t n, const struct grid *g);
 	/* hqq.inc.  Begins with the n weights in h->u; st: where a group stays at its range. */
 	bool (*hqq_begin)(struct hqq_tile *h, struct tile_stats *st, size_t n, int top);
 	/* Goes on until at most so many in sixteen are live. */
 	void (*hqq_go)(struct hqq_tile *h, size_t n, int top, const struct hqq_plan *p, int few);
 	void (*hqq_end)(const struct hqq_tile *h, struct tile_stats *st); /* of all lanes */
-	/* clip.inc.  weight: [n]; NULL: all alike.  False, as of hqq_begin: see range. */
+	/* clip.inc.  weight: [n]; NULL: all alike.  False, as of hqq_begin: see ranges. */
 	bool (*clip)(
 		struct tile_stats *out, const float *t, const float *weight, size_t n, int top);
 	/* feed.inc: codes and errors / U_jj of columns [j, end) as tiles; x: the columns, from

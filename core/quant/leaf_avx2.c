@@ -4,8 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/base/f16.h"
-
 #if defined(__x86_64__)
 #include "core/quant/lanes.h"
 
@@ -19,7 +17,8 @@ const struct leaf leaf_quant_avx2 = {
 	.name = "avx2",
 	.load = load,
 	.store = store,
-	.range = range,
+	.clean = clean,
+	.ranges = ranges,
 	.stats = stats,
 	.codes = codes,
 	.hqq_begin = hqq_begin,

@@ -3,8 +3,6 @@
 
 #include <math.h>
 #include <string.h>
-
-#include "core/base/f16.h"
 #include "core/quant/lanes.h"
 
 /* the bodies, for these lanes */
@@ -17,7 +15,8 @@ const struct leaf leaf_quant_plain = {
 	.name = "plain",
 	.load = load,
 	.store = store,
-	.range = range,
+	.clean = clean,
+	.ranges = ranges,
 	.stats = stats,
 	.codes = codes,
 	.hqq_begin = hqq_begin,

@@ -21,19 +21,17 @@ static bool do_row(void *arg, const float *w, size_t row, size_t rows)
 	(void)rows; /* one */
 	for (size_t g = 0; g < groups; g += TILE) {
 		size_t m = groups - g < TILE ? groups - g : TILE;
-		float lo[TILE] = { 0 }, hi[TILE] = { 0 };
+		size_t at = g * group, n = q->cols - at < m * group ? q->cols - at : m * group;
+		float lo[TILE], hi[TILE];
 		struct tile_stats st;
+		struct grid grid;
 
-		for (size_t i = 0; i < m; i++)
-			plain &= j->leaf->range(
-				w + (g + i) * group, rows_group_len(q, g + i), lo + i, hi + i);
+		plain &= j->leaf->ranges(lo, hi, w + at, n, group);
 		j->leaf->stats(&st, lo, hi, top);
 		memcpy(q->scale + row * groups + g, st.scale, m * sizeof *st.scale);
 		memcpy(q->offset + row * groups + g, st.offset, m * sizeof *st.offset);
-		for (size_t i = 0; i < m; i++)
-			j->leaf->codes(code + (g + i) * group, w + (g + i) * group,
-				rows_group_len(q, g + i),
-				(struct stats){ st.scale[i], st.offset[i] }, top);
+		grid = (struct grid){ st.scale, st.offset, group, top };
+		j->leaf->codes(code + at, w + at, n, &grid);
 	}
 	return plain;
 }

@@ -1,13 +1,11 @@
 /* rows.c - rows in parallel, weights without what is no number. */
 #include "core/quant/rows.h"
 
-#include <math.h>
 #include <stdatomic.h>
 
 #include "core/base/alloc.h"
+#include "core/quant/leaf.h"
 #include "kernels/pool.h"
-
-static const float f16_largest = 65504.0f;
 
 /* ---- rows in parallel */
 
@@ -52,6 +50,7 @@ enum st rows_run(size_t rows, size_t cols, double ns, void (*fn)(void *arg, size
 /* ---- weights */
 
 struct check {
+	const struct leaf *leaf;
 	const struct quant_input *in;
 	float *copy; /* NULL: only looks */
 	atomic_bool odd;
@@ -59,26 +58,19 @@ struct check {
 
 enum { CHECK_PART = 1 << 16 }; /* weights */
 
-/* Comparisons with NaN are false, so one test finds all that needs care. */
 static void check_part(void *arg, size_t part)
 {
 	struct check *c = arg;
 	size_t n = c->in->rows * c->in->cols, at = part * CHECK_PART;
-	size_t end = n - at < CHECK_PART ? n : at + CHECK_PART;
-	const float *w = c->in->w;
-	bool plain = true;
+	size_t left = n - at < CHECK_PART ? n - at : CHECK_PART;
 
-	for (size_t i = at; i < end; i++)
-		plain &= fabsf(w[i]) <= f16_largest;
-	if (!plain)
+	if (!c->leaf->clean(c->copy ? c->copy + at : NULL, c->in->w + at, left))
 		atomic_store_explicit(&c->odd, true, memory_order_relaxed);
-	for (size_t i = at; c->copy && i < end; i++)
-		c->copy[i] = isnan(w[i]) ? 0 : fmaxf(-f16_largest, fminf(f16_largest, w[i]));
 }
 
 static bool check(const struct quant_input *in, float *copy)
 {
-	struct check c = { .in = in, .copy = copy };
+	struct check c = { .leaf = leaf_best(), .in = in, .copy = copy };
 
 	atomic_init(&c.odd, false);
 	pool_run(check_part, &c, (in->rows * in->cols + CHECK_PART - 1) / CHECK_PART);

@@ -39,9 +39,4 @@ static inline size_t rows_group_len(const struct qcodes *q, size_t g)
 	return left < q->format.group ? left : q->format.group;
 }
 
-/* One group of one row in its stored statistics, fp16. */
-struct stats {
-	uint16_t scale, offset;
-};
-
 #endif

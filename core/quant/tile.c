@@ -27,14 +27,11 @@ float *tile_room(float *room, const struct qcodes *q, size_t row)
 void tile_codes(const struct leaf *l, struct qcodes *q, const float *w, size_t row, size_t rows)
 {
 	size_t groups = rows_groups(q);
-	int top = (1 << q->format.bits) - 1;
 
-	for (size_t r = 0; r < rows; r++)
-		for (size_t g = 0; g < groups; g++) {
-			size_t at = g * q->format.group, i = (row + r) * groups + g;
+	for (size_t end = row + rows; row < end; row++, w += q->cols) {
+		struct grid g = { q->scale + row * groups, q->offset + row * groups,
+			q->format.group, (1 << q->format.bits) - 1 };
 
-			l->codes(q->code + (row + r) * q->cols + at, w + r * q->cols + at,
-				rows_group_len(q, g), (struct stats){ q->scale[i], q->offset[i] },
-				top);
-		}
+		l->codes(q->code + row * q->cols, w, q->cols, &g);
+	}
 }
