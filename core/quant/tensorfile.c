@@ -5,13 +5,14 @@
 
 #include "core/base/alloc.h"
 #include "core/base/json.h"
+#include "kernels/pool.h"
 
 struct writer {
 	struct fs_out *out;
 	const struct sink *s;
 	unsigned char *buf; /* of PIECE bytes or one row, whatever is more */
 	size_t cap, done, total;
-	uint8_t *codes; /* one row, one a byte */
+	uint8_t *codes; /* as many rows as buf has room for, one a byte */
 };
 
 enum { PIECE = 1 << 18 };
@@ -79,52 +80,89 @@ static enum st put_float(struct writer *w, const struct part_entry *t, struct er
 /* One row's codes, lowest bits first. */
 static void bit_string(unsigned char *out, const uint8_t *code, size_t n, int bits)
 {
-	uint32_t word = 0;
+	uint64_t word = 0;
 	int held = 0;
+	size_t i = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		word |= (uint32_t)code[i] << held;
-		held += bits;
-		if (held >= 8) {
-			*out++ = (unsigned char)word;
-			word >>= 8;
-			held -= 8;
-		}
+	/* Eight codes are so many bytes. */
+	for (; i + 8 <= n; i += 8, word = 0) {
+		for (int k = 0; k < 8; k++)
+			word |= (uint64_t)code[i + (size_t)k] << k * bits;
+		for (int k = 0; k < bits; k++)
+			*out++ = (unsigned char)(word >> 8 * k);
 	}
-	if (held)
-		*out = (unsigned char)word;
+	for (; i < n; i++, held += bits)
+		word |= (uint64_t)code[i] << held;
+	for (; held > 0; held -= 8, word >>= 8)
+		*out++ = (unsigned char)word;
 }
 
-static void row_of(struct writer *w, const struct part_entry *t, size_t row, unsigned char *out)
+static size_t row_bytes(const struct part_entry *t)
 {
+	return t->bytes / t->dim[0];
+}
+
+/* A row of codes with room for what unpacking writes behind it. */
+static size_t codes_bytes(const struct part_entry *t)
+{
+	return t->mat->cols + MAT_BLOCK;
+}
+
+/* Whole tiles, if one fits. */
+static size_t rows_at_once(const struct writer *w, const struct part_entry *t)
+{
+	size_t n = w->cap / row_bytes(t);
+
+	return n >= MAT_TILE ? n / MAT_TILE * MAT_TILE : n;
+}
+
+/* Rows [row, row + n) of one entry. */
+struct piece {
+	const struct writer *w;
+	const struct part_entry *t;
+	size_t row, n;
+};
+
+static void row_of(const struct piece *p, size_t i)
+{
+	const struct part_entry *t = p->t;
 	const struct mat *m = t->mat;
 	const uint16_t *stats = t->part == PART_SCALE ? m->scale : m->offset;
+	unsigned char *out = p->w->buf + i * row_bytes(t);
 
 	if (t->part == PART_CODES) {
-		mat_unpack_row(m, row, w->codes);
-		bit_string(out, w->codes, m->cols, m->bits);
+		uint8_t *codes = p->w->codes + i * codes_bytes(t);
+
+		mat_unpack_row(m, p->row + i, codes);
+		bit_string(out, codes, m->cols, m->bits);
 		return;
 	}
 	for (size_t g = 0; g < t->dim[1]; g++) {
-		uint16_t v = mat_stat(stats, m, row, g);
+		uint16_t v = mat_stat(stats, m, p->row + i, g);
 
 		out[2 * g] = (unsigned char)v;
 		out[2 * g + 1] = (unsigned char)(v >> 8);
 	}
 }
 
+static void tile_of(void *arg, size_t tile)
+{
+	const struct piece *p = arg;
+
+	for (size_t i = tile * MAT_TILE; i < (tile + 1) * MAT_TILE && i < p->n; i++)
+		row_of(p, i);
+}
+
 static enum st put_rows(struct writer *w, const struct part_entry *t, struct err *e)
 {
-	size_t row_bytes = t->bytes / t->dim[0], at = 0;
+	size_t rows = t->dim[0], step = rows_at_once(w, t);
 	enum st st = ST_OK;
 
-	for (size_t row = 0; !st && row < t->dim[0]; row++) {
-		row_of(w, t, row, w->buf + at);
-		at += row_bytes;
-		if (at + row_bytes > w->cap || row + 1 == t->dim[0]) {
-			st = put(w, w->buf, at, e);
-			at = 0;
-		}
+	for (size_t row = 0; !st && row < rows; row += step) {
+		struct piece p = { w, t, row, rows - row < step ? rows - row : step };
+
+		pool_run(tile_of, &p, (p.n + MAT_TILE - 1) / MAT_TILE);
+		st = put(w, w->buf, p.n * row_bytes(t), e);
 	}
 	return st;
 }
@@ -148,19 +186,20 @@ static enum st put_entry(struct writer *w, const struct part_entry *t, struct er
 
 static enum st buffers(struct writer *w, const struct tensor_plan *p, struct err *e)
 {
-	size_t cols = 0;
+	size_t codes = MAT_BLOCK;
 
 	w->cap = PIECE;
+	for (size_t i = 0; i < p->n; i++)
+		if (p->entry[i].part >= PART_CODES && row_bytes(&p->entry[i]) > w->cap)
+			w->cap = row_bytes(&p->entry[i]);
 	for (size_t i = 0; i < p->n; i++) {
 		const struct part_entry *t = &p->entry[i];
 
-		if (t->part == PART_CODES && t->mat->cols > cols)
-			cols = t->mat->cols;
-		if (t->part >= PART_CODES && t->dim[1] * t->unit > w->cap)
-			w->cap = t->dim[1] * t->unit;
+		if (t->part == PART_CODES && rows_at_once(w, t) * codes_bytes(t) > codes)
+			codes = rows_at_once(w, t) * codes_bytes(t);
 	}
 	w->buf = big_alloc(w->cap, "rows to write", e);
-	w->codes = w->buf ? big_alloc(cols + MAT_BLOCK, "codes to write", e) : NULL;
+	w->codes = w->buf ? big_alloc(codes, "codes to write", e) : NULL;
 	return w->codes ? ST_OK : ST_NOMEM;
 }
 

@@ -5,6 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
+#include "kernels/pool.h"
 
 /* words, scales and offsets in one piece of memory, each on 64 bytes; of a mix those of the
  * high part, of the low part, and the order. */
@@ -81,11 +82,29 @@ struct mat variant_mat(struct format f, size_t rows, size_t cols, const void *me
 	return w;
 }
 
+/* Sixteen rows are a piece of the packed words by themselves. */
+struct packing {
+	const struct qcodes *q;
+	unsigned char *words;
+};
+
+static void pack_rows(void *arg, size_t tile)
+{
+	const struct packing *p = arg;
+	const struct qcodes *q = p->q;
+	size_t row = tile * MAT_TILE, rows = q->rows - row < MAT_TILE ? q->rows - row : MAT_TILE;
+	size_t bytes = mat_code_bytes(q->format.bits, MAT_TILE, q->cols);
+
+	mat_pack((uint32_t *)(void *)(p->words + tile * bytes), q->format.bits, rows, q->cols,
+		q->code + row * q->cols);
+}
+
 static void pack_codes(unsigned char *memory, const size_t at[3], const struct qcodes *q)
 {
 	size_t group = q->format.group;
+	struct packing p = { q, memory + at[0] };
 
-	mat_pack((uint32_t *)(void *)(memory + at[0]), q->format.bits, q->rows, q->cols, q->code);
+	pool_run(pack_rows, &p, (q->rows + MAT_TILE - 1) / MAT_TILE);
 	mat_pack_stats((uint16_t *)(void *)(memory + at[1]), q->rows, q->cols, group, q->scale);
 	mat_pack_stats((uint16_t *)(void *)(memory + at[2]), q->rows, q->cols, group, q->offset);
 }
