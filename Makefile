@@ -38,7 +38,7 @@ obj     = $(patsubst %,$B/%.o,$(1))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps model demo unit check stress cli screens asan tsan coverage headers layers fmt tidy bench \
-	quality peer peer-speed soak golden install uninstall clean help
+	quality peer peer-speed peer-quant soak golden install uninstall clean help
 
 all: $B/bitdial  ## build the program
 
@@ -133,6 +133,9 @@ peer: $B/bitdial  ## llama.cpp's types beside the dial (TEXT=FILE; fetches and b
 
 peer-speed: $B/tests/bench_model  ## tokens a second beside llama.cpp's, by turns (MODEL=FILE)
 	@tests/peer/speed.sh $< '$(MODEL)'
+
+peer-quant: $B/bitdial  ## weights a second and error of quantizing beside llama.cpp's (MODEL=FILE)
+	@tests/peer/quantize.sh $< $(MODEL)
 
 soak: asan tsan  ## what takes too long for check
 	@for i in 1 2 3 4 5 6 7 8; do BITDIAL=$B/bitdial sh tests/tmux/kill_scan.sh || exit 1; done

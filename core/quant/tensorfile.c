@@ -97,6 +97,28 @@ static void bit_string(unsigned char *out, const uint8_t *code, size_t n, int bi
 		*out++ = (unsigned char)word;
 }
 
+/* The same of a row in a single plane of bits (mat.h): its words, as they are. */
+static void bit_words(unsigned char *out, const struct mat *m, size_t row)
+{
+	size_t n = (m->cols * (size_t)m->bits + 7) / 8, words = (n + 3) / 4;
+	size_t blocks = (m->cols + MAT_BLOCK - 1) / MAT_BLOCK;
+	const uint32_t *from = (const uint32_t *)m->data + row % MAT_TILE +
+			       row / MAT_TILE * blocks * (size_t)m->bits * MAT_TILE;
+
+	for (size_t i = 0; i < words; i++) {
+		uint32_t v = from[i * MAT_TILE];
+		unsigned char le[4] = { (unsigned char)v, (unsigned char)(v >> 8),
+			(unsigned char)(v >> 16), (unsigned char)(v >> 24) };
+
+		memcpy(out + 4 * i, le, n - 4 * i < 4 ? n - 4 * i : 4);
+	}
+}
+
+static bool single_plane(const struct mat *m)
+{
+	return !(m->bits & (m->bits - 1));
+}
+
 static size_t row_bytes(const struct part_entry *t)
 {
 	return t->bytes / t->dim[0];
@@ -130,6 +152,10 @@ static void row_of(const struct piece *p, size_t i)
 	const uint16_t *stats = t->part == PART_SCALE ? m->scale : m->offset;
 	unsigned char *out = p->w->buf + i * row_bytes(t);
 
+	if (t->part == PART_CODES && single_plane(m)) {
+		bit_words(out, m, p->row + i);
+		return;
+	}
 	if (t->part == PART_CODES) {
 		uint8_t *codes = p->w->codes + i * codes_bytes(t);
 

@@ -43,6 +43,18 @@ build() {
 		fail "llama.cpp does not build, see $dir.log"
 	touch "$dir/built"
 }
+has() { grep -qw "$1" /proc/cpuinfo && echo ON || echo OFF; }
+# gcc 12 and AMX make a ggml that dies at its first tile: the other instructions by hand.
+build_speed() {
+	if [ "$(has amx_tile)" = ON ]; then
+		build speed 'llama-bench llama-quantize' -DGGML_NATIVE=OFF -DGGML_AVX=ON -DGGML_AVX2=ON \
+			-DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON -DGGML_AVX512="$(has avx512f)" \
+			-DGGML_AVX512_VBMI="$(has avx512vbmi)" -DGGML_AVX512_VNNI="$(has avx512_vnni)" \
+			-DGGML_AVX512_BF16="$(has avx512_bf16)"
+	else
+		build speed 'llama-bench llama-quantize' -DGGML_NATIVE=ON
+	fi
+}
 # compile PROGRAM SOURCE: against the library of $root/build
 compile() {
 	cc -O3 -march=native -I"$root/src/include" -I"$root/src/ggml/include" -o "$1" "$2" \

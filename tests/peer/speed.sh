@@ -19,18 +19,9 @@ mkdir -p "$cache/peer"
 work=$(mktemp -d "$cache/peer/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
-has() { grep -qw "$1" /proc/cpuinfo && echo ON || echo OFF; }
 
 fetch
-# gcc 12 and AMX make a ggml that dies at its first tile: the other instructions by hand.
-if [ "$(has amx_tile)" = ON ]; then
-	build speed 'llama-bench llama-quantize' -DGGML_NATIVE=OFF -DGGML_AVX=ON -DGGML_AVX2=ON \
-		-DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON -DGGML_AVX512="$(has avx512f)" \
-		-DGGML_AVX512_VBMI="$(has avx512vbmi)" -DGGML_AVX512_VNNI="$(has avx512_vnni)" \
-		-DGGML_AVX512_BF16="$(has avx512_bf16)"
-else
-	build speed 'llama-bench llama-quantize' -DGGML_NATIVE=ON
-fi
+build_speed
 bin=$root/speed/bin
 for type in Q4_0 Q2_K; do
 	"$bin/llama-quantize" --allow-requantize "$model" "$work/$type.gguf" $type "$JOBS" \
