@@ -5,6 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/json.h"
+#include "core/quant/squeeze.h"
 #include "kernels/pool.h"
 
 struct writer {
@@ -80,18 +81,17 @@ static enum st put_float(struct writer *w, const struct part_entry *t, struct er
 /* One row's codes, lowest bits first. */
 static void bit_string(unsigned char *out, const uint8_t *code, size_t n, int bits)
 {
+	struct squeeze by = squeeze_of(bits);
 	uint64_t word = 0;
 	int held = 0;
 	size_t i = 0;
 
-	/* Eight codes are so many bytes. */
-	for (; i + 8 <= n; i += 8, word = 0) {
-		for (int k = 0; k < 8; k++)
-			word |= (uint64_t)code[i + (size_t)k] << k * bits;
+	for (; i + 8 <= n; i += 8) {
+		word = squeeze(&by, code + i);
 		for (int k = 0; k < bits; k++)
 			*out++ = (unsigned char)(word >> 8 * k);
 	}
-	for (; i < n; i++, held += bits)
+	for (word = 0; i < n; i++, held += bits)
 		word |= (uint64_t)code[i] << held;
 	for (; held > 0; held -= 8, word >>= 8)
 		*out++ = (unsigned char)word;
