@@ -69,7 +69,7 @@ def error(model, path, name):
         square += float((w.astype(np.float64) ** 2).sum())
         stored += size
         count += w.size
-    print(f"{name:<14} {8 * stored / count:<8.3f} {wrong / square:.6f}")
+    print(f"{name:<16} {8 * stored / count:<8.3f} {wrong / square:.6f}")
 
 
 def random_model(like, out, millions):

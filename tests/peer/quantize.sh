@@ -2,7 +2,7 @@
 # quantize.sh BITDIAL [MODEL] - weights a second of quantizing, and the error, beside llama.cpp's.
 #
 # MODEL (a GGUF file; none: the default model) is made Q4_0 and Q4_K_S by llama-quantize and a
-# folder of int4g128 by `bitdial export`, PAIRS times by turns on THREADS threads.  Timed is the
+# folder of FORMAT by `bitdial export`, PAIRS times by turns on THREADS threads.  Timed is the
 # whole program: reading the file, quantizing every matrix of the blocks, writing the result;
 # the embedding stays as it is in the file with both.  What bitdial keeps of a file it has seen
 # (a checksum of it) is there: one run before the first does not count.  Weights are those of the
@@ -12,12 +12,12 @@
 # RANDOM_MODEL=N: instead a model of about N million normal weights in fp16, in rows of 2048 and 8192,
 # which all types divide (rows of 576 make llama-quantize fall back from Q4_K to Q5_0).
 #
-#	PAIRS=9  THREADS=(all)  QUANTIZER=hqq  PYTHON=python3
+#	PAIRS=9  THREADS=(all)  FORMAT=int4g128  QUANTIZER=hqq  PYTHON=python3
 # Exit status 2: this machine lacks what it needs (get.sh).
 set -eu
 here=$(dirname "$0")
 bitdial=$1 pairs=${PAIRS:-9} threads=${THREADS:-$(getconf _NPROCESSORS_ONLN)}
-by=${QUANTIZER:-hqq} python=${PYTHON:-python3}
+format=${FORMAT:-int4g128} by=${QUANTIZER:-hqq} python=${PYTHON:-python3}
 . "$here/get.sh"
 model=${2:-${XDG_DATA_HOME:-$HOME/.local/share}/bitdial/models/SmolLM2-135M-Instruct.Q4_1.gguf}
 [ -f "$model" ] || lack "$model is not there; make model fetches it"
@@ -48,10 +48,10 @@ peer() { # type
 	run "$theirs" --allow-requantize --token-embedding-type "$embedding" \
 		--output-tensor-type "$embedding" "$model" "$work/$1.gguf" "$1" "$threads"
 }
-ours() { # quantizer
-	rm -rf "$work/$1"
-	run env XDG_CACHE_HOME="$work/cache" "$bitdial" export "$model" --layout int4g128 \
-		--quantizer "$1" --threads "$threads" -o "$work/$1"
+ours() { # format quantizer
+	rm -rf "$work/ours"
+	run env XDG_CACHE_HOME="$work/cache" "$bitdial" export "$model" --layout "$1" \
+		--formats int4g64,int4g128 --quantizer "$2" --threads "$threads" -o "$work/ours"
 }
 middle() { sort -g | awk '{ v[NR] = $1 } END { printf "%.4g", v[int((NR + 1) / 2)] }'; }
 compare() { # type
@@ -60,26 +60,28 @@ compare() { # type
 	while [ $i -lt "$pairs" ]; do
 		peer "$1"
 		a=$took
-		ours "$by"
+		ours "$format" "$by"
 		echo "$weights $a $took" | awk '{ print $1 / $2 / 1e6, $1 / $3 / 1e6, $2 / $3 }' >> "$work/pairs"
 		i=$((i + 1))
 	done
 	cut -d' ' -f3 "$work/pairs" | sort -g > "$work/r"
-	printf '%-8s %-14s %-9s %-9s %-6s %s ... %s\n' "$1" "int4g128 $by" \
+	printf '%-8s %-14s %-9s %-9s %-6s %s ... %s\n' "$1" "$format $by" \
 		"$(cut -d' ' -f1 "$work/pairs" | middle)" "$(cut -d' ' -f2 "$work/pairs" | middle)" \
 		"$(middle < "$work/r")" "$(head -1 "$work/r")" "$(tail -1 "$work/r")"
 }
 
 echo "llama.cpp of $package $version; $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1); $threads threads, $pairs pairs, $((weights / 1000000)) M weights"
-ours "$by"
+ours "$format" "$by"
 printf '%-8s %-14s %-9s %-9s %-6s %s\n' type ours theirs ours ratio range
 for type in Q4_0 Q4_K_S; do
 	compare "$type"
 done
-printf '\n%-14s %-8s %s\n' weights stored error
-for q in minmax clip hqq; do
-	ours $q
-	"$python" "$here/quantize.py" error "$model" "$work/$q" "int4g128 $q"
+printf '\n%-16s %-8s %s\n' weights stored error
+for f in int4g128 int4g64; do
+	for q in minmax clip hqq; do
+		ours $f $q
+		"$python" "$here/quantize.py" error "$model" "$work/ours" "$f $q"
+	done
 done
 for type in Q4_0 Q4_K_S; do
 	"$python" "$here/quantize.py" error "$model" "$work/$type.gguf" "$type"
