@@ -38,7 +38,7 @@ obj     = $(patsubst %,$B/%.o,$(1))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps model demo unit check stress cli screens asan tsan coverage headers layers fmt tidy bench \
-	quality peer peer-speed peer-first peer-ops soak golden install uninstall clean help
+	quality peer peer-speed peer-first peer-ops peer-quant soak golden install uninstall clean help
 
 all: $B/bitdial  ## build the program
 
@@ -55,6 +55,10 @@ $B/kernels/cpu/%_avx512.c.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx51
 $B/kernels/cpu/%_vnni.c.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c -ffp-contract=fast
 $B/kernels/cpu/%_bf16.c.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16 -mfma -mf16c
 $B/kernels/cpu/%_amx.c.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mprfchw -mamx-tile -mamx-bf16
+
+# The same for the quantizers' loops, whose sums are those of every machine: no contraction.
+$B/core/quant/%_avx2.c.o: override CFLAGS += -mavx2
+$B/core/quant/%_avx512.c.o: override CFLAGS += -mavx512f
 
 $B/%.c.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -120,6 +124,7 @@ tidy:      ## static checks
 bench: $(BENCH:%.c=$B/%) $B/bitdial  ## times and ratios as JSON lines
 	@for t in $(filter-out %/bitdial,$^); do $$t || exit 1; done
 	@tests/bench_screen.sh $B/bitdial
+	@tests/bench_p24.sh $B/bitdial
 
 quality: $B/bitdial  ## KL of the dial's layouts beside the guards (TEXT=FILE, minutes)
 	@tests/quality.sh $B/bitdial '$(TEXT)'
@@ -135,6 +140,9 @@ peer-first: $B/tests/bench_first $B/bitdial  ## time to open and to a first toke
 
 peer-ops: $B/libbitdial.a $B/tests/lib_bench.c.o  ## products beside ggml's, in one process (minutes)
 	@LIBS='$(LDLIBS)' tests/peer/ops.sh $B/tests/lib_bench.c.o $B/libbitdial.a
+
+peer-quant: $B/bitdial  ## weights a second and error of quantizing beside llama.cpp's (MODEL=FILE)
+	@tests/peer/quantize.sh $< $(MODEL)
 
 soak: asan tsan  ## what takes too long for check
 	@for i in 1 2 3 4 5 6 7 8; do BITDIAL=$B/bitdial sh tests/tmux/kill_scan.sh || exit 1; done

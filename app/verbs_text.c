@@ -40,7 +40,7 @@ int verb_tokens(const struct args *a)
 		json_ids(&o, &ids);
 		verb_json(&o);
 	} else if (!st) {
-		for (size_t i = 0; i < ids.n; i++)
+		for (size_t i = 0; i < ids.n && !(i % 4096 == 0 && sink_poll(verb_sink())); i++)
 			printf("%d%c", ids.id[i], i + 1 == ids.n || i % 16 == 15 ? '\n' : ' ');
 	}
 	tok_ids_release(&ids);

@@ -48,7 +48,7 @@ struct attn_shape {
 
 /* How a product may be computed. */
 enum math {
-	MATH_F32, /* in float, whatever the types of x and W: the exact one */
+	MATH_F32,  /* in float, whatever the types of x and W: the exact one */
 	MATH_INT8, /* x rounded to int8 as kernels/act8.h says; dense W as MATH_F32 */
 	/* x and W (dequantized to float first) rounded to bfloat16, to nearest even, where what is
 	 * below 2^-126 may count as 0; products summed in float, in any order.  A backend may
@@ -106,9 +106,13 @@ struct backend {
 	/* y[m][w->cols] = rows ids[i] of W (embedding); ids are host. */
 	void (*embed)(float *y, const struct mat *w, const int32_t *ids, size_t m);
 	/* C[m][n] = alpha * op(A) * op(B) + beta * C; ta, tb: transposed; BLAS's
-	 * leading dimensions of row-major A, B, C.  (GPTQ, moments, training.) */
+	 * leading dimensions of row-major A, B, C; where beta is 0, what C held does not count.
+	 * MATH_BF16 and MATH_BF16X3 say of A and B what they say of x and W, and alpha and beta are
+	 * applied in float to the sums; of MATH_INT8 there is nothing to round, it is MATH_F32;
+	 * MATH_FAST is the quickest of MATH_F32 and MATH_BF16.  (GPTQ, moments, training.) */
 	void (*gemm)(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
-		size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc);
+		size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc,
+		enum math math);
 
 	/* y = x / sqrt(mean(x^2) + eps) * gain, each row of n (Zhang and Sennrich 2019) */
 	void (*rmsnorm)(float *y, const float *x, const float *gain, size_t m, size_t n, float eps);
@@ -120,8 +124,8 @@ struct backend {
 	/* Keys or values for the cache: q = nearest of x / scale in -127 ... 127, scale = max |x|
 	 * / 127 of each row's head; x and q [rows][heads * dim], scale [rows][heads].  x is
 	 * finite. */
-	void (*round_kv)(int8_t *q, float *scale, const float *x, size_t rows, size_t heads,
-		size_t dim);
+	void (*round_kv)(
+		int8_t *q, float *scale, const float *x, size_t rows, size_t heads, size_t dim);
 	/* Causal attention, softmax over keys, heads share kv heads in order.
 	 * q, out: [rows][heads * head_dim]; seqs is host. */
 	void (*attention)(float *out, const float *q, const struct attn_seq *seqs, size_t n,

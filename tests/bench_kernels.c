@@ -342,10 +342,9 @@ static void bench_attention(float *y, const float *x)
 	struct attend a = { y, x, { { 0 } }, 21, { 9, 3, 64, 0, 0.125f } };
 
 	for (size_t i = 0; i < 21; i++)
-		a.seqs[i] = (struct attn_seq){ .q0 = 64 * i,
-			.m = 64,
-			.k = x + 64 * 192 * i,
-			.v = x + 64 * 192 * (i + 1) };
+		a.seqs[i] = (struct attn_seq){
+			.q0 = 64 * i, .m = 64, .k = x + 64 * 192 * i, .v = x + 64 * 192 * (i + 1)
+		};
 	measure("attention 21 x 64 rows, 9 heads", "gflop_s", 1e-9 * 21 * 9 * 64 * 64 * 128,
 		run_attend, &a);
 	a.n = 1;
@@ -380,7 +379,7 @@ static void run_gemm(void *arg)
 {
 	struct walk *p = arg;
 
-	be->gemm(true, false, 576, 576, 1024, 1, p->x, 576, p->x, 576, 1, p->y, 576);
+	be->gemm(true, false, 576, 576, 1024, 1, p->x, 576, p->x, 576, 1, p->y, 576, MATH_F32);
 }
 
 static void run_swiglu(void *arg)

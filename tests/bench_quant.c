@@ -52,7 +52,8 @@ static float *moments(size_t cols, const struct backend *be, struct rng *r)
 {
 	float *x = normal(TOKENS * cols, r), *m = normal(cols * cols, r);
 
-	be->gemm(true, false, cols, cols, TOKENS, 1.0f / TOKENS, x, cols, x, cols, 0, m, cols);
+	be->gemm(true, false, cols, cols, TOKENS, 1.0f / TOKENS, x, cols, x, cols, 0, m, cols,
+		MATH_F32);
 	big_free(x);
 	return m;
 }

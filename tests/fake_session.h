@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/work/session.h"
 
@@ -13,6 +14,7 @@ struct session {
 	char log[8192]; /* one line a verb */
 	double bpw;
 	bool busy, streaming;
+	long tick_ms;                /* how long a tick takes */
 	const char *fail;            /* the next verb fails with this sentence */
 	struct dial_reached reached; /* what an ask led to */
 	struct dial_price price;
@@ -43,7 +45,7 @@ struct jobs *session_jobs(struct session *s)
 }
 double session_tick(struct session *s)
 {
-	(void)s;
+	nanosleep(&(struct timespec){ .tv_nsec = s->tick_ms * 1000000 }, NULL);
 	return -1;
 }
 enum st session_open(struct session *s, const char *path, struct err *e)
@@ -238,6 +240,10 @@ void session_chat_sampler(struct session *s, const struct sampler_options *o)
 void session_chat_system(struct session *s, const char *text)
 {
 	verb(s, NULL, "system %s", text, 0);
+}
+void session_rates(struct session *s, bool shown)
+{
+	verb(s, NULL, "rates %s", shown ? "shown" : "hidden", 0);
 }
 enum st session_set(struct session *s, const char *name, const char *value, struct err *e)
 {

@@ -1,6 +1,7 @@
 /* lib_kernels.c - see lib_kernels.h. */
 #include "tests/lib_kernels.h"
 
+#include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "core/base/f16.h"
 #include "kernels/cpu/cpu.h"
+#include "kernels/pool.h"
 
 enum { MOST = 4096 };
 
@@ -172,4 +174,181 @@ double worst(const float *got, const float *want, const double *mag, size_t n)
 			most = e; /* NaN counts, too */
 	}
 	return most;
+}
+
+bool untouched(const float *y, size_t n)
+{
+	const unsigned char *at = (const unsigned char *)y;
+
+	for (size_t i = 0; i < n * sizeof *y; i++)
+		if (at[i] != 0xff)
+			return false;
+	return true;
+}
+
+void product(const struct backend *b, float *y, size_t ldy, const float *x, size_t ldx, size_t m,
+	const struct mat *w, enum math math)
+{
+	b->products(&(struct product){ y, ldy, w }, 1, x, ldx, m, math);
+}
+
+bool rounds(const struct backend *b, size_t m, enum math math)
+{
+	enum { FROM = 16 }; /* rows of x: below it they are multiplied in float */
+
+	if (strcmp(b->name, "cpu") || m < FROM)
+		return false;
+	return math == MATH_BF16 ? cpu_leaf()->b16.mul != NULL
+				 : math == MATH_BF16X3 && cpu_leaf()->b16x3.mul;
+}
+
+static const size_t odd_rows[] = { 1, 15, 16, 17, 31, 33, 64, 65 };
+static const size_t odd_cols[] = { 1, 2, 31, 32, 33, 63, 64, 65, 95 };
+static const size_t groups[] = { 32, 64, 96, 128 };
+const enum mat_type dense_types[3] = { MAT_F32, MAT_F16, MAT_BF16 };
+
+void each_packed(uint64_t seed, check_mat *check, const size_t *ms, size_t n)
+{
+	struct rng r;
+
+	rng_seed(&r, seed);
+	pool_start(2);
+	for (int bits = 1; bits <= 8; bits++)
+		for (size_t i = 0; i < COUNT(odd_rows); i++)
+			for (size_t j = 0; j < COUNT(odd_cols); j++) {
+				struct mat w = random_mat(&r, MAT_INT, bits, groups[(i + j) % 4],
+					odd_rows[i], odd_cols[j]);
+
+				check(&w, &r, ms, n);
+			}
+	pool_stop();
+}
+
+void each_dense(uint64_t seed, check_mat *check, const size_t *ms, size_t n)
+{
+	struct rng r;
+
+	rng_seed(&r, seed);
+	pool_start(2);
+	for (size_t t = 0; t < COUNT(dense_types); t++)
+		for (size_t i = 0; i < COUNT(odd_rows); i++)
+			for (size_t j = 0; j < COUNT(odd_cols); j++) {
+				struct mat w = random_mat(
+					&r, dense_types[t], 0, 0, odd_rows[i], odd_cols[j]);
+
+				check(&w, &r, ms, n);
+			}
+	pool_stop();
+}
+
+void each_large(uint64_t seed, check_mat *check, const size_t *ms, size_t n)
+{
+	static const size_t packed[][2] = { { 96, 576 }, { 577, 95 }, { 40, 1536 }, { 17, 2100 } };
+	static const size_t dense[][2] = { { 100, 129 }, { 17, 4133 } };
+	struct rng r;
+
+	rng_seed(&r, seed);
+	pool_start(2);
+	for (int bits = 1; bits <= 8; bits++)
+		for (size_t i = (size_t)bits % 2; i < COUNT(packed); i += 2) {
+			struct mat w = random_mat(&r, MAT_INT, bits, groups[((size_t)bits + i) % 4],
+				packed[i][0], packed[i][1]);
+
+			check(&w, &r, ms, n);
+		}
+	for (size_t t = 0; t < COUNT(dense_types); t++)
+		for (size_t i = 0; i < COUNT(dense); i++) {
+			struct mat w =
+				random_mat(&r, dense_types[t], 0, 0, dense[i][0], dense[i][1]);
+
+			check(&w, &r, ms, n);
+		}
+	pool_stop();
+}
+
+struct mat random_mix(struct rng *r, size_t rows, size_t cols, size_t high)
+{
+	struct mat w = random_mat(r, MAT_INT, 4, 32, rows, high);
+	struct mat low = random_mat(r, MAT_INT, 2, 64, rows, cols - high);
+	uint16_t *order = guarded(cols * sizeof *order);
+
+	for (size_t i = 0; i < cols; i++)
+		order[i] = (uint16_t)(i * 77 % cols);
+	w.type = MAT_MIX;
+	w.cols = cols;
+	w.high = high;
+	w.low_bits = low.bits;
+	w.low_group = low.group;
+	w.low_data = low.data;
+	w.low_scale = low.scale;
+	w.low_offset = low.offset;
+	w.order = order;
+	return w;
+}
+
+void check_shared_x(enum math math)
+{
+	enum { N = 11, M = 37, COLS = 577, WIDEST = 500 }; /* more than one run of the pool takes */
+	const struct backend *b;
+	const char *name;
+	struct rng r;
+	struct mat w[N];
+	float *x, *one = malloc(M * WIDEST * sizeof *one);
+
+	rng_seed(&r, 6);
+	pool_start(2);
+	for (size_t i = 0; i < N; i++)
+		w[i] = i % 4 ? random_mat(&r, MAT_INT, (int)i % 8 + 1, 64, 16 * i + 3, COLS)
+			     : random_mat(&r, dense_types[i / 4], 0, 0, 40 * i + 1, COLS);
+	x = guarded_floats(&r, M * COLS, 1);
+	for (size_t i = 0; (b = way(i, &name)); i++) {
+		struct product p[N];
+
+		for (size_t k = 0; k < N; k++)
+			p[k] = (struct product){ guarded(M * w[k].rows * sizeof(float)), w[k].rows,
+				&w[k] };
+		b->products(p, N, x, COLS, M, math);
+		for (size_t k = 0; k < N; k++) {
+			product(b, one, w[k].rows, x, COLS, M, &w[k], math);
+			cr_expect(!memcmp(one, p[k].y, M * w[k].rows * sizeof *one), "%s %zu", name,
+				k);
+		}
+	}
+	free(one);
+	pool_stop();
+	guarded_free_all();
+}
+
+void check_threads(enum math math)
+{
+	enum { M = 161, ROWS = 577, COLS = 1030 };
+	static const size_t ms[] = { 1, 12, M };
+	float *one = malloc(2 * M * ROWS * sizeof *one), *more = malloc(2 * M * ROWS * sizeof *one);
+	const struct backend *b;
+	const char *name;
+	struct mat w[2];
+	struct rng r;
+	float *x;
+
+	rng_seed(&r, 8);
+	w[0] = random_mat(&r, MAT_INT, 3, 64, ROWS, COLS);
+	w[1] = random_mat(&r, MAT_F32, 0, 0, ROWS, COLS);
+	x = guarded_floats(&r, M * COLS, 1);
+	for (size_t i = 0; (b = way(i, &name)); i++)
+		for (size_t k = 0; k < COUNT(ms); k++)
+			for (int threads = 1; threads <= 5; threads += threads) {
+				size_t n = ms[k] * ROWS;
+				float *y = threads == 1 ? one : more;
+				struct product p[2] = { { y, ROWS, &w[0] },
+					{ y + n, ROWS, &w[1] } };
+
+				pool_start(threads);
+				b->products(p, 2, x, COLS, ms[k], math);
+				cr_expect(threads == 1 || !memcmp(one, more, 2 * n * sizeof *one),
+					"%s, %zu rows, with %d threads", name, ms[k], threads);
+				pool_stop();
+			}
+	free(one);
+	free(more);
+	guarded_free_all();
 }

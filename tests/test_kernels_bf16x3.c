@@ -10,22 +10,6 @@
 #include "kernels/pool.h"
 #include "tests/lib_kernels.h"
 
-#define COUNT(a) (sizeof(a) / sizeof *(a))
-
-enum { PACKED_FROM = 16 }; /* rows of x: below it MATH_BF16X3 is computed in float */
-
-static void product(const struct backend *b, float *y, size_t ldy, const float *x, size_t ldx,
-	size_t m, const struct mat *w, enum math math)
-{
-	b->products(&(struct product){ y, ldy, w }, 1, x, ldx, m, math);
-}
-
-/* Whether the path in use splits m rows. */
-static bool splits(const struct backend *b, size_t m)
-{
-	return !strcmp(b->name, "cpu") && cpu_leaf()->b16x3.mul && m >= PACKED_FROM;
-}
-
 /* sum of |x| |w| in double, and of x w: the exact product */
 static void exact(double *y, double *mag, const float *x, size_t ldx, size_t m, const struct mat *w)
 {
@@ -60,21 +44,20 @@ static void check_one(const struct backend *b, const char *name, const struct ma
 	/* 3 * cols sums of numbers that are the same everywhere; a float that is not split may
 	 * sum codes and offsets apart */
 	double sums = ldexp(3 * (double)w->cols + 2, -24);
-	float *y = guarded(((m - 1) * c->ldy + w->rows) * sizeof *y), gap;
+	float *y = guarded(((m - 1) * c->ldy + w->rows) * sizeof *y);
 
-	memset(&gap, 0xff, sizeof gap);
 	product(b, y, c->ldy, c->x, c->ldx, m, w, MATH_BF16X3);
 	for (size_t k = 0; k < m; k++) {
 		memcpy(c->got + k * w->rows, y + k * c->ldy, w->rows * sizeof *y);
 		if (k + 1 < m)
-			cr_assert(!memcmp(&gap, y + k * c->ldy + w->rows, sizeof gap),
+			cr_assert(untouched(y + k * c->ldy + w->rows, c->ldy - w->rows),
 				"%s writes beyond the row", name);
 	}
 	for (size_t i = 0; i < m * w->rows; i++) {
 		double got = (double)c->got[i], size = c->mag[i];
 		double far = fabs(got - c->y[i]), off = fabs(got - (double)c->want[i]);
 
-		if (!splits(b, m)) {
+		if (!rounds(b, m, MATH_BF16X3)) {
 			cr_assert(far <= c->packed[i] * fmax(sums, 1e-5), "%s: %g", name, far);
 			continue;
 		}
@@ -115,10 +98,6 @@ static void check(const struct mat *w, struct rng *r, const size_t *ms, size_t n
 	free(c.packed);
 	guarded_free_all();
 }
-
-static const size_t rows[] = { 1, 16, 17, 31, 33, 64, 65 }, cols[] = { 1, 2, 31, 32, 33, 64, 95 };
-static const size_t groups[] = { 32, 64, 128 };
-static const enum mat_type dense[] = { MAT_F32, MAT_F16, MAT_BF16 };
 
 /* ---- ref ---- */
 
@@ -164,70 +143,34 @@ Test(kernels_bf16x3, ref_is_within_the_bound_and_the_bound_is_nearly_met)
 Test(kernels_bf16x3, packed_matrices_of_awkward_shapes_agree_with_ref, .timeout = 120)
 {
 	static const size_t ms[] = { 1, 15, 16, 17, 33 };
-	struct rng r;
 
-	rng_seed(&r, 1);
-	pool_start(2);
-	for (int bits = 1; bits <= 8; bits++)
-		for (size_t i = 0; i < COUNT(rows); i++)
-			for (size_t j = 0; j < COUNT(cols); j++) {
-				struct mat w = random_mat(
-					&r, MAT_INT, bits, groups[(i + j) % 3], rows[i], cols[j]);
-
-				check(&w, &r, ms, COUNT(ms));
-			}
-	pool_stop();
+	each_packed(1, check, ms, COUNT(ms));
 }
 
 Test(kernels_bf16x3, dense_matrices_of_awkward_shapes_agree_with_ref, .timeout = 120)
 {
 	static const size_t ms[] = { 16, 31, 32, 49 };
-	struct rng r;
 
-	rng_seed(&r, 2);
-	pool_start(2);
-	for (size_t t = 0; t < COUNT(dense); t++)
-		for (size_t i = 0; i < COUNT(rows); i++)
-			for (size_t j = 0; j < COUNT(cols); j++) {
-				struct mat w = random_mat(&r, dense[t], 0, 0, rows[i], cols[j]);
-
-				check(&w, &r, ms, COUNT(ms));
-			}
-	pool_stop();
+	each_dense(2, check, ms, COUNT(ms));
 }
 
 Test(kernels_bf16x3, matrices_of_model_size_agree_with_ref, .timeout = 120)
 {
-	static const size_t shapes[][2] = { { 192, 576 }, { 577, 95 }, { 40, 1536 }, { 17, 2100 } };
 	static const size_t ms[] = { 17, 67 };
-	struct rng r;
-	struct mat w;
 
-	rng_seed(&r, 3);
-	pool_start(2);
-	for (int bits = 2; bits <= 8; bits += 2)
-		for (size_t i = 0; i < COUNT(shapes); i++) {
-			w = random_mat(&r, MAT_INT, bits, groups[((size_t)bits + i) % 3],
-				shapes[i][0], shapes[i][1]);
-			check(&w, &r, ms, COUNT(ms));
-		}
-	for (size_t t = 0; t < COUNT(dense); t++) {
-		w = random_mat(&r, dense[t], 0, 0, 17, 4133);
-		check(&w, &r, ms, COUNT(ms));
-	}
-	pool_stop();
+	each_large(3, check, ms, COUNT(ms));
 }
 
 Test(kernels_bf16x3, rows_of_x_that_are_packed_one_after_the_other_meet, .timeout = 120)
 {
-	/* 416 Ki values are packed at once: 96 rows of 2,053, twice */
-	static const size_t ms[] = { 95, 97, 260 };
+	/* of 20,000 values some 100 at once */
+	static const size_t ms[] = { 95, 260 };
 	struct mat w;
 	struct rng r;
 
 	rng_seed(&r, 4);
 	pool_start(2);
-	w = random_mat(&r, MAT_INT, 4, 128, 33, 2053);
+	w = random_mat(&r, MAT_INT, 4, 128, 3, 20011);
 	check(&w, &r, ms, COUNT(ms));
 	pool_stop();
 }
@@ -246,10 +189,10 @@ Test(kernels_bf16x3, a_row_is_the_same_bits_beside_any_others, .timeout = 60)
 	w = random_mat(&r, MAT_INT, 4, 64, ROWS, COLS);
 	x = guarded_floats(&r, M * COLS, 1);
 	for (size_t i = 0; (b = way(i, &name)); i++) {
-		if (!splits(b, M))
+		if (!rounds(b, M, MATH_BF16X3))
 			continue;
 		product(b, all, ROWS, x, COLS, M, &w, MATH_BF16X3);
-		for (size_t from = 0, m = PACKED_FROM; from + m <= M; from += 7, m += 3) {
+		for (size_t from = 0, m = 16; from + m <= M; from += 7, m += 3) {
 			product(b, few, ROWS, x + from * COLS, COLS, m, &w, MATH_BF16X3);
 			cr_expect(!memcmp(few, all + from * ROWS, m * ROWS * sizeof *all),
 				"%s: %zu rows from %zu", name, m, from);
@@ -260,36 +203,7 @@ Test(kernels_bf16x3, a_row_is_the_same_bits_beside_any_others, .timeout = 60)
 
 Test(kernels_bf16x3, products_that_share_x_are_those_one_by_one, .timeout = 60)
 {
-	enum { N = 11, M = 37, COLS = 577 }; /* more than one run of the pool takes */
-	const struct backend *b;
-	const char *name;
-	struct rng r;
-	struct mat w[N];
-	float *x, *one;
-
-	rng_seed(&r, 6);
-	pool_start(2);
-	for (size_t i = 0; i < N; i++)
-		w[i] = i % 4 ? random_mat(&r, MAT_INT, (int)i % 8 + 1, 64, 16 * i + 3, COLS)
-			     : random_mat(&r, dense[i / 4], 0, 0, 40 * i + 1, COLS);
-	x = guarded_floats(&r, M * COLS, 1);
-	one = malloc(M * 500 * sizeof *one);
-	for (size_t i = 0; (b = way(i, &name)); i++) {
-		struct product p[N];
-
-		for (size_t k = 0; k < N; k++)
-			p[k] = (struct product){ guarded(M * w[k].rows * sizeof(float)), w[k].rows,
-				&w[k] };
-		b->products(p, N, x, COLS, M, MATH_BF16X3);
-		for (size_t k = 0; k < N; k++) {
-			product(b, one, w[k].rows, x, COLS, M, &w[k], MATH_BF16X3);
-			cr_expect(!memcmp(one, p[k].y, M * w[k].rows * sizeof *one), "%s %zu", name,
-				k);
-		}
-	}
-	free(one);
-	pool_stop();
-	guarded_free_all();
+	check_shared_x(MATH_BF16X3);
 }
 
 Test(kernels_bf16x3, a_mix_is_the_sum_of_its_parts, .timeout = 60)
@@ -298,32 +212,20 @@ Test(kernels_bf16x3, a_mix_is_the_sum_of_its_parts, .timeout = 60)
 	const struct backend *ref = backend_find("ref"), *b;
 	static float want[ROWS * M], got[ROWS * M];
 	static double mag[ROWS * M];
-	struct mat w, low;
-	uint16_t order[COLS];
 	const char *name;
+	struct mat w;
 	struct rng r;
 	float *x;
 
 	rng_seed(&r, 7);
 	pool_start(2);
-	for (size_t i = 0; i < COLS; i++)
-		order[i] = (uint16_t)(i * 77 % COLS);
-	w = random_mat(&r, MAT_INT, 4, 32, ROWS, HIGH);
-	low = random_mat(&r, MAT_INT, 2, 64, ROWS, COLS - HIGH);
-	w.type = MAT_MIX;
-	w.cols = COLS;
-	w.high = HIGH;
-	w.low_bits = low.bits;
-	w.low_group = low.group;
-	w.low_data = low.data;
-	w.low_scale = low.scale;
-	w.low_offset = low.offset;
-	w.order = order;
+	w = random_mix(&r, ROWS, COLS, HIGH);
 	x = guarded_floats(&r, M * COLS, 1);
 	for (size_t k = 0; k < ROWS * M; k++)
 		mag[k] = COLS * 0.3; /* |w| <= 0.12, |x| some 1 */
 	for (size_t i = 0; (b = way(i, &name)); i++) {
-		product(ref, want, ROWS, x, COLS, M, &w, splits(b, M) ? MATH_BF16X3 : MATH_F32);
+		product(ref, want, ROWS, x, COLS, M, &w,
+			rounds(b, M, MATH_BF16X3) ? MATH_BF16X3 : MATH_F32);
 		product(b, got, ROWS, x, COLS, M, &w, MATH_BF16X3);
 		cr_expect(worst(got, want, mag, ROWS * M) < 1e-6, "%s", name);
 	}
@@ -333,32 +235,7 @@ Test(kernels_bf16x3, a_mix_is_the_sum_of_its_parts, .timeout = 60)
 
 Test(kernels_bf16x3, any_number_of_threads_gives_the_same_bits, .timeout = 60)
 {
-	enum { M = 161, ROWS = 577, COLS = 1030 };
-	float *one = malloc(2 * M * ROWS * sizeof *one), *more = malloc(2 * M * ROWS * sizeof *one);
-	const struct backend *b;
-	const char *name;
-	struct mat w[2];
-	struct rng r;
-	float *x;
-
-	rng_seed(&r, 8);
-	w[0] = random_mat(&r, MAT_INT, 3, 64, ROWS, COLS);
-	w[1] = random_mat(&r, MAT_F32, 0, 0, ROWS, COLS);
-	x = guarded_floats(&r, M * COLS, 1);
-	for (size_t i = 0; (b = way(i, &name)); i++)
-		for (int threads = 1; threads <= 5; threads += threads) {
-			float *y = threads == 1 ? one : more;
-			struct product p[2] = { { y, ROWS, &w[0] }, { y + M * ROWS, ROWS, &w[1] } };
-
-			pool_start(threads);
-			b->products(p, 2, x, COLS, M, MATH_BF16X3);
-			cr_expect(threads == 1 || !memcmp(one, more, 2 * M * ROWS * sizeof *one),
-				"%s with %d threads", name, threads);
-			pool_stop();
-		}
-	free(one);
-	free(more);
-	guarded_free_all();
+	check_threads(MATH_BF16X3);
 }
 
 Test(kernels_bf16x3, what_is_not_finite_stays_in_its_row_and_reaches_all_of_it, .timeout = 60)
@@ -394,7 +271,7 @@ Test(kernels_bf16x3, what_is_not_finite_stays_in_its_row_and_reaches_all_of_it, 
 					cr_expect(!isfinite(v), "%s %zu %zu", name, t, k);
 				else if (t != 20)
 					cr_expect(isfinite(v), "%s %zu %zu", name, t, k);
-				else if (splits(b, M))
+				else if (rounds(b, M, MATH_BF16X3))
 					cr_expect(!isfinite(v), "%s %zu: %g", name, k, (double)v);
 			}
 	}

@@ -10,9 +10,6 @@
 #include "kernels/pool.h"
 #include "tests/lib_kernels.h"
 
-#define COUNT(a) (sizeof(a) / sizeof *(a))
-
-static const size_t tokens[] = { 1, 2, 3, 5, 8, 12, 13, 27, 64 };
 static const size_t groups[] = { 32, 64, 96, 128 };
 
 /* The same bits, or both NaN. */
@@ -44,18 +41,17 @@ static float *uneven(struct rng *r, size_t n, size_t ldx)
 }
 
 /* Every way and number of rows of x against ref; y's gap stays as it is. */
-static void check(const struct mat *w, const float *x, size_t ldx, size_t most)
+static void check(const struct mat *w, const float *x, size_t ldx, const size_t *ms, size_t n)
 {
 	const struct backend *ref = backend_find("ref"), *b;
-	size_t ldy = w->rows + 5;
-	float *want = malloc(most * w->rows * sizeof *want), gap;
+	size_t ldy = w->rows + 5, most = ms[n - 1];
+	float *want = malloc(most * w->rows * sizeof *want);
 	const char *name;
 
-	memset(&gap, 0xff, sizeof gap);
 	int8(ref, want, w->rows, x, ldx, most, w);
 	for (size_t i = 0; (b = way(i, &name)); i++)
-		for (size_t t = 0; t < COUNT(tokens) && tokens[t] <= most; t++) {
-			size_t m = tokens[t];
+		for (size_t t = 0; t < n; t++) {
+			size_t m = ms[t];
 			float *y = guarded(((m - 1) * ldy + w->rows) * sizeof *y);
 
 			int8(b, y, ldy, x, ldx, m, w);
@@ -64,49 +60,39 @@ static void check(const struct mat *w, const float *x, size_t ldx, size_t most)
 					"%s: %zu x %zu, %d bits, group %zu, row %zu of %zu", name,
 					w->rows, w->cols, w->bits, w->group, k, m);
 			for (size_t k = 0; k + 1 < m; k++)
-				cr_assert(!memcmp(&gap, y + k * ldy + w->rows, sizeof gap),
+				cr_assert(untouched(y + k * ldy + w->rows, ldy - w->rows),
 					"%s writes beyond the row", name);
 		}
 	free(want);
 	guarded_free_all();
 }
 
-static void check_random(
-	struct rng *r, int bits, size_t group, size_t rows, size_t cols, size_t most)
+static void check_packed(const struct mat *w, struct rng *r, const size_t *ms, size_t n)
 {
-	struct mat w = random_mat(r, MAT_INT, bits, group, rows, cols);
-	size_t ldx = cols + 3;
+	size_t ldx = w->cols + 3, most = ms[n - 1];
 
-	check(&w, uneven(r, (most - 1) * ldx + cols, ldx), ldx, most);
+	if (w->type == MAT_INT) /* of dense ones nothing is rounded */
+		check(w, uneven(r, (most - 1) * ldx + w->cols, ldx), ldx, ms, n);
 }
+
+static const size_t tokens[] = { 1, 2, 3, 5, 8, 12, 13, 27, 64 };
+enum { TO_2 = 2, TO_12 = 6, TO_13 = 7, TO_27 = 8, TO_64 = 9 };
 
 Test(kernels_int8, awkward_shapes_give_the_bits_of_ref, .timeout = 120)
 {
-	static const size_t rows[] = { 1, 15, 16, 17, 65 }, cols[] = { 1, 31, 32, 33, 64, 95, 193 };
-	struct rng r;
-
-	rng_seed(&r, 1);
-	pool_start(2);
-	for (int bits = 1; bits <= 8; bits++)
-		for (size_t i = 0; i < COUNT(rows); i++)
-			for (size_t j = 0; j < COUNT(cols); j++)
-				check_random(&r, bits, groups[(i + j) % 4], rows[i], cols[j],
-					(i + j) % 3 ? 13 : 27);
-	pool_stop();
+	each_packed(1, check_packed, tokens, TO_27);
 }
 
 Test(kernels_int8, matrices_of_model_size_give_the_bits_of_ref, .timeout = 120)
 {
-	static const size_t shapes[][2] = { { 240, 576 }, { 65, 1536 }, { 257, 95 } };
 	struct rng r;
+	struct mat w;
 
+	each_large(2, check_packed, tokens, TO_13);
 	rng_seed(&r, 2);
 	pool_start(2);
-	for (int bits = 1; bits <= 8; bits++)
-		for (size_t i = 0; i < COUNT(shapes); i++)
-			check_random(&r, bits, groups[((size_t)bits + i) % 4], shapes[i][0],
-				shapes[i][1], 13);
-	check_random(&r, 4, 128, 113, 650, 64);
+	w = random_mat(&r, MAT_INT, 4, 128, 113, 650);
+	check_packed(&w, &r, tokens, TO_64);
 	pool_stop();
 }
 
@@ -127,7 +113,7 @@ Test(kernels_int8, the_largest_codes_and_activations_do_not_saturate, .timeout =
 		for (size_t i = 0; i < M * COLS; i++)
 			x[i] = (i % COLS < 32 ? 1e-6f : 1) * (i % 32 ? 126.496f : 127) *
 			       (i / COLS % 2 ? -1 : 1);
-		check(&w, x, COLS, M);
+		check(&w, x, COLS, tokens, M == 12 ? TO_12 : TO_13);
 	}
 }
 
@@ -217,7 +203,7 @@ Test(kernels_int8, values_that_are_no_number_spoil_their_row_and_no_other, .time
 			for (size_t j = 0; j < M * ROWS; j++)
 				cr_assert(isnan(y[j]) == (j / ROWS == 3), "%s", name);
 		}
-		check(&w, x, COLS, M);
+		check(&w, x, COLS, tokens, M == 12 ? TO_12 : TO_13);
 	}
 }
 
@@ -243,7 +229,7 @@ Test(kernels_int8, zeros_and_the_smallest_and_largest_floats_are_rounded_too, .t
 			for (size_t j = 0; j < ROWS; j++)
 				cr_assert(y[j] == 0, "%s %g", name, (double)size[k]);
 		}
-		check(&w, x, COLS, M);
+		check(&w, x, COLS, tokens, M == 12 ? TO_12 : TO_13);
 	}
 }
 
@@ -287,39 +273,28 @@ Test(kernels_int8, a_set_of_products_is_each_of_them, .timeout = 60)
 Test(kernels_int8, rows_that_do_not_fit_the_room_at_once_take_turns, .timeout = 60)
 {
 	struct rng r;
+	struct mat w;
 
 	rng_seed(&r, 8);
 	pool_start(2);
-	check_random(&r, 2, 64, 17, 300000, 13); /* some rows at a time */
-	check_random(&r, 2, 64, 2, 9000000, 2);  /* not one */
+	w = random_mat(&r, MAT_INT, 2, 64, 17, 300000); /* some rows at a time */
+	check_packed(&w, &r, tokens, TO_13);
+	w = random_mat(&r, MAT_INT, 2, 64, 2, 9000000); /* not one */
+	check_packed(&w, &r, tokens, TO_2);
 	pool_stop();
 }
 
 Test(kernels_int8, a_mix_is_the_sum_of_its_parts, .timeout = 60)
 {
-	enum { ROWS = 33, HIGH = 96, LOW = 160, COLS = HIGH + LOW, M = 13 };
+	enum { ROWS = 33, HIGH = 96, COLS = 256, M = 13 };
 	const struct backend *ref = backend_find("ref"), *b;
-	struct mat high, low, w;
 	float want[M * ROWS], got[M * ROWS], *x;
-	uint16_t order[COLS];
 	const char *name;
+	struct mat w;
 	struct rng r;
 
 	rng_seed(&r, 9);
-	high = random_mat(&r, MAT_INT, 4, 64, ROWS, HIGH);
-	low = random_mat(&r, MAT_INT, 2, 32, ROWS, LOW);
-	w = high;
-	w.type = MAT_MIX;
-	w.cols = COLS;
-	w.high = HIGH;
-	w.low_bits = low.bits;
-	w.low_group = low.group;
-	w.low_data = low.data;
-	w.low_scale = low.scale;
-	w.low_offset = low.offset;
-	w.order = order;
-	for (size_t i = 0; i < COLS; i++)
-		order[i] = (uint16_t)(i * 7 % COLS);
+	w = random_mix(&r, ROWS, COLS, HIGH);
 	x = uneven(&r, M * COLS, COLS);
 	int8(ref, want, ROWS, x, COLS, M, &w);
 	backend_linear(ref, got, ROWS, x, COLS, M, &w);
@@ -333,32 +308,7 @@ Test(kernels_int8, a_mix_is_the_sum_of_its_parts, .timeout = 60)
 
 Test(kernels_int8, any_number_of_threads_gives_the_same_bits, .timeout = 60)
 {
-	enum { ROWS = 577, COLS = 576, M = 200 };
-	float *one = malloc(M * ROWS * sizeof *one), *more = malloc(M * ROWS * sizeof *more), *x;
-	static const size_t ms[] = { 1, 12, M };
-	const struct backend *b;
-	const char *name;
-	struct mat w;
-	struct rng r;
-
-	rng_seed(&r, 10);
-	w = random_mat(&r, MAT_INT, 4, 128, ROWS, COLS);
-	x = uneven(&r, M * COLS, COLS);
-	for (size_t i = 0; (b = way(i, &name)); i++)
-		for (size_t k = 0; k < COUNT(ms); k++) {
-			pool_start(1);
-			int8(b, one, ROWS, x, COLS, ms[k], &w);
-			for (int threads = 2; threads <= 4; threads++) {
-				pool_start(threads);
-				int8(b, more, ROWS, x, COLS, ms[k], &w);
-				cr_expect(!memcmp(one, more, ms[k] * ROWS * sizeof *one),
-					"%s with %d threads", name, threads);
-			}
-			pool_stop();
-		}
-	free(one);
-	free(more);
-	guarded_free_all();
+	check_threads(MATH_INT8);
 }
 
 Test(kernels_int8, the_fast_way_is_this_one_for_one_row_and_rounds_no_more_for_many, .timeout = 60)

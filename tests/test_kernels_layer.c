@@ -98,7 +98,8 @@ struct attn_case {
 };
 
 /* Keys and values of a sequence, behind guards; rounded: in int8. */
-static void keys_and_values(struct attn_seq *s, const struct attn_case *c, bool rounded, struct rng *r)
+static void keys_and_values(
+	struct attn_seq *s, const struct attn_case *c, bool rounded, struct rng *r)
 {
 	size_t n = s->m + s->pos, count = n * c->kv_heads * c->dim;
 	int8_t *k8, *v8;

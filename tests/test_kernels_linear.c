@@ -7,12 +7,10 @@
 #include "kernels/pool.h"
 #include "tests/lib_kernels.h"
 
-enum { M = 64 };
-static const size_t tokens[] = { 1, 2, 3, 5, 8, 9, 12, 13, 64 };
-
-/* One matrix in every way, for every number of rows of x up to `most`. */
-static void check(const struct mat *w, struct rng *r, size_t most)
+/* One matrix in every way. */
+static void check(const struct mat *w, struct rng *r, const size_t *ms, size_t n)
 {
+	size_t most = ms[n - 1];
 	const struct backend *ref = backend_find("ref"), *b;
 	size_t ldx = w->cols + 3, ldy = w->rows + 5;
 	float *x = guarded_floats(r, (most - 1) * ldx + w->cols, 1);
@@ -24,9 +22,9 @@ static void check(const struct mat *w, struct rng *r, size_t most)
 	backend_linear(ref, want, w->rows, x, ldx, most, w);
 	magnitudes(mag, x, ldx, most, w);
 	for (size_t i = 0; (b = way(i, &name)); i++)
-		for (size_t t = 0; t < sizeof tokens / sizeof *tokens && tokens[t] <= most; t++) {
-			size_t m = tokens[t];
-			float *y = guarded(((m - 1) * ldy + w->rows) * sizeof *y), gap;
+		for (size_t t = 0; t < n; t++) {
+			size_t m = ms[t];
+			float *y = guarded(((m - 1) * ldy + w->rows) * sizeof *y);
 			double e;
 
 			backend_linear(b, y, ldy, x, ldx, m, w);
@@ -36,9 +34,8 @@ static void check(const struct mat *w, struct rng *r, size_t most)
 			cr_assert(e < 1e-5,
 				"%s: %zu x %zu, type %d, %d bits, group %zu, %zu rows: error %g",
 				name, w->rows, w->cols, (int)w->type, w->bits, w->group, m, e);
-			memset(&gap, 0xff, sizeof gap);
 			for (size_t k = 0; k + 1 < m; k++)
-				cr_assert(!memcmp(&gap, y + k * ldy + w->rows, sizeof gap),
+				cr_assert(untouched(y + k * ldy + w->rows, ldy - w->rows),
 					"%s writes beyond the row", name);
 		}
 	free(want);
@@ -47,66 +44,21 @@ static void check(const struct mat *w, struct rng *r, size_t most)
 	guarded_free_all();
 }
 
-static const size_t rows[] = { 1, 15, 16, 17, 64, 65 }, cols[] = { 1, 31, 32, 33, 63, 64, 65 };
-static const size_t groups[] = { 32, 64, 128 };
-#define COUNT(a) (sizeof(a) / sizeof *(a))
+static const size_t ms[] = { 1, 2, 3, 5, 8, 9, 12, 13, 64 };
 
 Test(kernels_linear, packed_matrices_of_awkward_shapes_agree_with_ref, .timeout = 120)
 {
-	struct rng r;
-
-	rng_seed(&r, 1);
-	pool_start(2);
-	for (int bits = 1; bits <= 8; bits++)
-		for (size_t i = 0; i < COUNT(rows); i++)
-			for (size_t j = 0; j < COUNT(cols); j++) {
-				struct mat w = random_mat(
-					&r, MAT_INT, bits, groups[(i + j) % 3], rows[i], cols[j]);
-
-				check(&w, &r, j % 3 ? 13 : M);
-			}
-	pool_stop();
+	each_packed(1, check, ms, COUNT(ms));
 }
 
-Test(kernels_linear, packed_matrices_of_model_size_agree_with_ref, .timeout = 120)
+Test(kernels_linear, matrices_of_model_size_agree_with_ref, .timeout = 120)
 {
-	static const size_t shapes[][2] = { { 576, 576 }, { 65, 1536 }, { 577, 95 }, { 17, 2000 } };
-	struct rng r;
-
-	rng_seed(&r, 2);
-	pool_start(2);
-	for (int bits = 1; bits <= 8; bits++)
-		for (size_t i = 0; i < COUNT(shapes); i++) {
-			struct mat w = random_mat(&r, MAT_INT, bits, groups[((size_t)bits + i) % 3],
-				shapes[i][0], shapes[i][1]);
-
-			check(&w, &r, 13);
-		}
-	pool_stop();
+	each_large(2, check, ms, COUNT(ms) - 1);
 }
 
-Test(kernels_linear, dense_matrices_agree_with_ref, .timeout = 120)
+Test(kernels_linear, dense_matrices_of_awkward_shapes_agree_with_ref, .timeout = 120)
 {
-	static const size_t big[][2] = { { 576, 576 }, { 33, 1537 }, { 100, 129 } };
-	static const enum mat_type types[] = { MAT_F32, MAT_F16, MAT_BF16 };
-	struct rng r;
-
-	rng_seed(&r, 3);
-	pool_start(2);
-	for (size_t t = 0; t < 3; t++) {
-		for (size_t i = 0; i < COUNT(rows); i++)
-			for (size_t j = 0; j < COUNT(cols); j++) {
-				struct mat w = random_mat(&r, types[t], 0, 0, rows[i], cols[j]);
-
-				check(&w, &r, j % 3 ? 13 : M);
-			}
-		for (size_t i = 0; i < COUNT(big); i++) {
-			struct mat w = random_mat(&r, types[t], 0, 0, big[i][0], big[i][1]);
-
-			check(&w, &r, 13);
-		}
-	}
-	pool_stop();
+	each_dense(3, check, ms, COUNT(ms));
 }
 
 Test(kernels_linear, many_rows_of_x_are_cut_into_parts_that_meet, .timeout = 120)
@@ -139,14 +91,13 @@ Test(kernels_linear, many_rows_of_x_are_cut_into_parts_that_meet, .timeout = 120
 
 Test(kernels_linear, values_of_a_file_may_begin_at_any_byte, .timeout = 60)
 {
-	static const enum mat_type types[] = { MAT_F32, MAT_F16, MAT_BF16 };
 	const struct backend *b;
 	const char *name;
 	struct rng r;
 
 	rng_seed(&r, 5);
 	for (size_t t = 0; t < 3; t++) {
-		struct mat w = random_mat(&r, types[t], 0, 0, 40, 37), odd = w;
+		struct mat w = random_mat(&r, dense_types[t], 0, 0, 40, 37), odd = w;
 		size_t bytes = w.rows * w.cols * (t ? 2 : 4);
 		float *x = guarded_floats(&r, 13 * w.cols, 1);
 		char *moved = guarded(bytes + 1);
@@ -176,6 +127,7 @@ Test(kernels_linear, values_of_a_file_may_begin_at_any_byte, .timeout = 60)
 
 Test(kernels_linear, rows_as_float_are_the_same_bits_everywhere, .timeout = 60)
 {
+	static const size_t cols[] = { 1, 31, 32, 33, 63, 64, 65 }, groups[] = { 32, 64, 128 };
 	const struct backend *ref = backend_find("ref"), *b;
 	const char *name;
 	struct rng r;
@@ -214,91 +166,7 @@ Test(kernels_linear, rows_as_float_are_the_same_bits_everywhere, .timeout = 60)
 	pool_stop();
 }
 
-Test(kernels_linear, general_products_agree_with_ref, .timeout = 60)
-{
-	static const size_t shapes[][3] = { { 1, 1, 1 }, { 5, 7, 3 }, { 193, 65, 17 },
-		{ 200, 390, 33 } };
-	static const float alphas[] = { 1, -0.5f }, betas[] = { 0, 1, 0.25f };
-	const struct backend *ref = backend_find("ref"), *b;
-	const char *name;
-	struct rng r;
-
-	rng_seed(&r, 7);
-	pool_start(2);
-	for (size_t s = 0; s < COUNT(shapes); s++)
-		for (int t = 0; t < 4; t++) {
-			size_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
-			bool ta = t & 1, tb = t & 2;
-			size_t lda = (ta ? m : k) + 1, ldb = (tb ? k : n) + 2, ldc = n + 3;
-			float *a = guarded_floats(&r, ((ta ? k : m) - 1) * lda + lda - 1, 1);
-			float *bb = guarded_floats(&r, ((tb ? n : k) - 1) * ldb + ldb - 2, 1);
-			size_t size = (m - 1) * ldc + n;
-			float *c = guarded_floats(&r, size, 1);
-			float alpha = alphas[t % 2], beta = betas[(t + (int)s) % 3];
-			float *want = malloc(size * sizeof *want);
-
-			if (beta == 0)
-				memset(c, 0xff, size * sizeof *c);
-			memcpy(want, c, size * sizeof *c);
-			ref->gemm(ta, tb, m, n, k, alpha, a, lda, bb, ldb, beta, want, ldc);
-			for (size_t i = 0; (b = way(i, &name)); i++) {
-				float *got = guarded(size * sizeof *got);
-
-				memcpy(got, c, size * sizeof *c);
-				b->gemm(ta, tb, m, n, k, alpha, a, lda, bb, ldb, beta, got, ldc);
-				for (size_t y = 0; y < m; y++)
-					for (size_t x = 0; x < n; x++) {
-						double d = (double)got[y * ldc + x] -
-							   (double)want[y * ldc + x];
-
-						cr_assert(d < 1e-4 && d > -1e-4, "%s %zu %d: %g",
-							name, s, t, d);
-					}
-			}
-			free(want);
-			guarded_free_all();
-		}
-	pool_stop();
-}
-
-/* Every kind of product, whole results as bytes. */
-static void all_products(
-	const struct backend *b, const struct mat *w, size_t n, const float *x, float *y)
-{
-	for (size_t i = 0; i < n; i++)
-		for (size_t m = 1; m <= 40; m += 13, y += 40 * w[i].rows)
-			backend_linear(b, y, w[i].rows, x, w[i].cols, m, &w[i]);
-	b->gemm(true, false, 300, 300, 40, 1, x, 300, x, 300, 0, y, 300);
-}
-
 Test(kernels_linear, any_number_of_threads_gives_the_same_bits, .timeout = 60)
 {
-	enum { SIZE = 5 * 4 * 40 * 577 + 300 * 300 };
-	float *one = calloc(SIZE, sizeof *one), *more = calloc(SIZE, sizeof *more), *x;
-	const struct backend *b;
-	const char *name;
-	struct mat w[5];
-	struct rng r;
-
-	rng_seed(&r, 8);
-	w[0] = random_mat(&r, MAT_INT, 2, 64, 577, 576);
-	w[1] = random_mat(&r, MAT_INT, 4, 128, 577, 576);
-	w[2] = random_mat(&r, MAT_INT, 3, 64, 160, 1536);
-	w[3] = random_mat(&r, MAT_F32, 0, 0, 577, 576);
-	w[4] = random_mat(&r, MAT_BF16, 0, 0, 100, 700);
-	x = guarded_floats(&r, 40 * 1536, 1);
-	for (size_t i = 0; (b = way(i, &name)); i++) {
-		pool_start(1);
-		all_products(b, w, 5, x, one);
-		for (int threads = 2; threads <= 5; threads++) {
-			pool_start(threads);
-			all_products(b, w, 5, x, more);
-			cr_expect(!memcmp(one, more, SIZE * sizeof *one), "%s with %d threads",
-				name, threads);
-		}
-		pool_stop();
-	}
-	free(one);
-	free(more);
-	guarded_free_all();
+	check_threads(MATH_F32);
 }

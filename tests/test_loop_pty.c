@@ -11,8 +11,10 @@
 #include <vterm.h>
 
 #include "core/base/clock.h"
+#include "core/base/log.h"
 
 static int master = -1;
+static long fake_tick_ms; /* of the child */
 static pid_t pid;
 static VTerm *vt;
 static VTermScreen *screen;
@@ -26,10 +28,21 @@ static void set_size(int w, int h)
 	vterm_set_size(vt, h, w);
 }
 
+/* As the real session has it. */
+static void on_log(enum log_level l, const char *text)
+{
+	bus_publish(bus,
+		(struct event){ .kind = EV_NOTICE, .n = l, .snap = &snap_text_new(text)->snap });
+}
+
 static void child(int slave)
 {
-	struct tui_options o = { .panels = spies, .state_dir = dir, .sub = sub };
+	struct tui_options o = { .panels = spies, .state_dir = dir, .sub = sub, .stats = true };
+	struct err e;
 
+	if (log_open(path_of("log"), &e))
+		_exit(9);
+	log_watch(on_log);
 	close(master); /* else it would never be gone */
 	setsid();
 	ioctl(slave, TIOCSCTTY, 0);
@@ -45,6 +58,7 @@ static void begin(void)
 	int slave;
 
 	fixture_open();
+	fake.tick_ms = fake_tick_ms;
 	write_text("state.json", "{\"v\":1,\"hint_seen\":true}");
 	vt = vterm_new(24, 80);
 	vterm_set_utf8(vt, 1);
@@ -61,6 +75,12 @@ static void begin(void)
 	if (!pid)
 		child(slave);
 	close(slave);
+}
+
+static void begin_slowly(void)
+{
+	fake_tick_ms = 60;
+	begin();
 }
 
 static void finish(void)
@@ -238,6 +258,31 @@ Test(pty, a_terminal_that_goes_away_ends_the_program)
 		usleep(20000);
 	}
 	cr_assert_fail("it still runs");
+}
+
+Test(pty, a_turn_that_takes_long_is_for_the_log_and_the_statistics_alone, .init = begin_slowly)
+{
+	wait_for(0, " bitdial tiny");
+	type("...");
+	wait_for(-2, " SEARCH ");
+	for (int i = 0; i < 20; i++) {
+		char *log = read_text("log");
+		bool told = strstr(log, "one turn took ");
+
+		big_free(log);
+		feed(50);
+		cr_assert_null(strstr(line(22), "turn took"), "%s", line(22));
+		if (told && i > 4) {
+			type("q");
+			cr_assert_eq(exit_status(), 0);
+			for (int y = 0; y < 24; y++)
+				if (strstr(line(y), "\"slow_turns\":") &&
+					!strstr(line(y), "\"slow_turns\":0"))
+					return;
+			cr_assert_fail("the statistics do not count it");
+		}
+	}
+	cr_assert_fail("the log does not tell");
 }
 
 Test(pty, the_mouse_focuses_a_panel)

@@ -321,15 +321,15 @@ Test(quant, every_quantizer_stops_at_any_poll)
 
 Test(quant, a_long_linear_is_cut_by_polls)
 {
-	float *w = lib_weights(4000, 640, 0.05, 30);
-	struct quant_input in = lib_input(w, 4000, 640, NULL);
+	float *w = lib_weights(12000, 640, 0.05, 30);
+	struct quant_input in = lib_input(w, 12000, 640, NULL);
 	struct lib_stop s;
 	struct qcodes q;
 	struct format f = format_int(2, 64);
 	struct err e = { 0 };
 
 	lib_stop_init(&s, 0);
-	cr_assert_eq(qcodes_alloc(&q, f, 4000, 640, &e), ST_OK);
+	cr_assert_eq(qcodes_alloc(&q, f, 12000, 640, &e), ST_OK);
 	cr_assert_eq(quantizer_find("clip")->run(&in, &q, &s.sink, &e), ST_OK);
 	cr_assert_geq(s.polls, 5);
 	qcodes_release(&q);

@@ -1,60 +1,16 @@
 /* test_session.c - one sitting with the demo model: opening, the dial, the scan, layouts,
  * exports, and ending at any moment. */
-#include <criterion/criterion.h>
-#include <math.h>
+#include "tests/session_fixture.h"
+
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "core/base/alloc.h"
 #include "core/base/fs.h"
 #include "core/base/rng.h"
-#include "tests/lib_base.h"
 #include "tests/lib_model.h"
-#include "tests/lib_work.h"
-
-static struct bus *bus;
-static struct session *s;
-static struct work_seen w;
-static struct err e;
-
-static void begin(struct session_options o)
-{
-	o.scan_tokens = o.scan_tokens ? o.scan_tokens : 64;
-	o.formats = o.formats ? o.formats : "int2g64,int4g64,keep";
-	o.threads = 1;
-	bus = bus_new();
-	work_watch(&w, bus);
-	s = session_new(&o, bus);
-}
-
-static void end(void)
-{
-	session_free(s);
-	work_unwatch(&w);
-	bus_free(bus);
-}
-
-static void ok(enum st st)
-{
-	cr_assert_eq(st, ST_OK, "%s", e.msg);
-}
-
-static void settle(void)
-{
-	cr_assert(work_settle(s, &w), "it never ended; said: %s", w.said);
-}
-
-static void open_demo(bool scan)
-{
-	begin((struct session_options){ .auto_scan = scan });
-	ok(session_open(s, work_demo(1), &e));
-	settle();
-}
 
 TestSuite(session, .init = work_home, .timeout = 120);
 
@@ -78,6 +34,44 @@ Test(session, opening_tells_the_model_first_and_the_map_fills)
 	cr_assert_eq(w.began, w.ended);
 	cr_assert(strstr(w.said, "fast pass done") && strstr(w.said, "scan done"), "%s", w.said);
 	end();
+}
+
+static size_t cells_with_more(size_t tokens)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w.map->n * w.map->k; i++)
+		n += w.map->cell[i].tokens > tokens;
+	return n;
+}
+
+Test(session, what_is_undecided_is_measured_further_in_a_scan_not_by_opening_a_finished_one)
+{
+	size_t before;
+
+	open_demo(true);
+	before = cells_with_more(64);
+	cr_assert_gt(before, 0, "%s", w.said);
+	cr_assert(strstr(w.said, ": measuring them on more text"), "%s", w.said);
+	end();
+	for (int read_only = 0; read_only < 2; read_only++) {
+		begin((struct session_options){ .auto_scan = true, .read_only = read_only });
+		ok(session_budget(s, 4, &e)); /* other linears hang on it */
+		ok(session_open(s, work_demo(1), &e));
+		settle();
+		cr_assert_eq(w.map->scanned, w.map->wanted);
+		cr_assert_eq(cells_with_more(64), before, "%s", w.said);
+		cr_assert(strstr(w.said, "are undecided at 4.00 bpw; :scan measures them on more text"), "%s",
+			w.said);
+		if (!read_only) {
+			end();
+			continue;
+		}
+		ok(session_scan(s, &e));
+		settle();
+		cr_assert_gt(cells_with_more(64), before, "it was asked for");
+		end();
+	}
 }
 
 Test(session, verbs_before_a_model_are_refused_and_change_nothing)

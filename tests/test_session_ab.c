@@ -1,27 +1,6 @@
 /* test_session_ab.c - two answers in a sitting: the mark, the dial that turns meanwhile, stopping,
  * another model in the middle, and votes. */
-#include <criterion/criterion.h>
-#include <math.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "core/base/alloc.h"
-#include "tests/lib_base.h"
-#include "tests/lib_work.h"
-
-static struct bus *bus;
-static struct session *s;
-static struct work_seen w;
-static struct err e;
-
-static void ok(enum st st)
-{
-	cr_assert_eq(st, ST_OK, "%s", e.msg);
-}
-static void settle(void)
-{
-	cr_assert(work_settle(s, &w), "it never ended; said: %s", w.said);
-}
+#include "tests/session_fixture.h"
 
 static void seed(uint64_t to)
 {
@@ -32,29 +11,11 @@ static void seed(uint64_t to)
 
 static void set_up(void)
 {
-	struct session_options o = { .formats = "int2g64,int4g64,keep",
-		.scan_tokens = 64,
-		.threads = 1,
-		.template = "chatml" };
-
-	work_home();
-	bus = bus_new();
-	work_watch(&w, bus);
-	s = session_new(&o, bus);
-	ok(session_open(s, work_demo(1), &e));
-	settle();
-	ok(session_set(s, "max_tokens", "40", &e));
+	open_chat();
 	seed(1);
 }
 
-static void tear_down(void)
-{
-	session_free(s);
-	work_unwatch(&w);
-	bus_free(bus);
-}
-
-TestSuite(session_ab, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(session_ab, .init = set_up, .fini = end, .timeout = 120);
 
 static void mark_and_go(double a, double b)
 {

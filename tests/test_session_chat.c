@@ -1,53 +1,14 @@
 /* test_session_chat.c - the chat of a sitting: streaming, stopping, answering again, and the
  * dial in the middle of an answer. */
-#include <criterion/criterion.h>
-#include <math.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "core/base/alloc.h"
-#include "tests/lib_base.h"
-#include "tests/lib_work.h"
-
-static struct bus *bus;
-static struct session *s;
-static struct work_seen w;
-static struct err e;
-
-static void ok(enum st st)
-{
-	cr_assert_eq(st, ST_OK, "%s", e.msg);
-}
-static void settle(void)
-{
-	cr_assert(work_settle(s, &w), "it never ended; said: %s", w.said);
-}
+#include "tests/session_fixture.h"
 
 static void set_up(void)
 {
-	struct session_options o = { .formats = "int2g64,int4g64,keep",
-		.scan_tokens = 64,
-		.threads = 1,
-		.template = "chatml" };
-
-	work_home();
-	bus = bus_new();
-	work_watch(&w, bus);
-	s = session_new(&o, bus);
-	ok(session_open(s, work_demo(1), &e));
-	settle();
-	ok(session_set(s, "max_tokens", "40", &e));
+	open_chat();
 	ok(session_budget(s, 100, &e)); /* the reference itself */
 }
 
-static void tear_down(void)
-{
-	session_free(s);
-	work_unwatch(&w);
-	bus_free(bus);
-}
-
-TestSuite(session_chat, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(session_chat, .init = set_up, .fini = end, .timeout = 120);
 
 static const struct chat_piece *piece(size_t i)
 {
@@ -299,10 +260,30 @@ Test(session_chat, the_shares_of_a_token_make_up_its_time)
 				   p->waiting,
 		1, 1e-9);
 	cr_assert_gt(w.chat->stats.read_rate, 0);
-	cr_assert_gt(w.chat->stats.wall_rate, 0);
 	chat_shares_text(&w.chat->stats, text);
 	cr_assert(strstr(text, " GB/s  linears "), "%s", text);
 	cr_assert_str_empty(chat_shares_text(&(struct chat_stats){ .tok_s = 1 }, text));
+}
+
+Test(session_chat, how_fast_memory_is_read_is_measured_when_someone_looks)
+{
+	ok(session_say(s, "hello", &e));
+	settle();
+	cr_assert_float_eq(w.chat->stats.wall_rate, 0, 0, "nobody asked");
+	session_rates(s, true);
+	settle();
+	cr_assert_gt(w.chat->stats.wall_rate, 0, "the answer is there already");
+	ok(session_open(s, work_demo(2), &e));
+	settle();
+	ok(session_say(s, "hello", &e));
+	settle();
+	cr_assert_gt(w.chat->stats.wall_rate, 0, "it is looked at from the first answer on");
+	session_rates(s, false);
+	ok(session_open(s, work_demo(1), &e));
+	settle();
+	ok(session_say(s, "hello", &e));
+	settle();
+	cr_assert_float_eq(w.chat->stats.wall_rate, 0, 0);
 }
 
 Test(session_chat, keys_in_int8_take_effect_with_the_next_message)

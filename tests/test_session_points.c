@@ -1,50 +1,10 @@
 /* test_session_points.c - measured layouts in a sitting: the ends, the layout under the dial,
  * guards, and what is kept of them for the next sitting. */
-#include <criterion/criterion.h>
-#include <math.h>
-#include <string.h>
+#include "tests/session_fixture.h"
+
 #include <time.h>
 
-#include "core/base/alloc.h"
 #include "core/base/fs.h"
-#include "tests/lib_base.h"
-#include "tests/lib_work.h"
-
-static struct bus *bus;
-static struct session *s;
-static struct work_seen w;
-static struct err e;
-
-static void open_demo(bool scan)
-{
-	struct session_options o = { .scan_tokens = 64,
-		.formats = "int2g64,int4g64,keep",
-		.threads = 1,
-		.auto_scan = scan };
-
-	bus = bus_new();
-	work_watch(&w, bus);
-	s = session_new(&o, bus);
-	cr_assert_eq(session_open(s, work_demo(1), &e), ST_OK, "%s", e.msg);
-	cr_assert(work_settle(s, &w), "it never ended; said: %s", w.said);
-}
-
-static void end(void)
-{
-	session_free(s);
-	work_unwatch(&w);
-	bus_free(bus);
-}
-
-static void ok(enum st st)
-{
-	cr_assert_eq(st, ST_OK, "%s", e.msg);
-}
-
-static void settle(void)
-{
-	cr_assert(work_settle(s, &w), "it never ended; said: %s", w.said);
-}
 
 static size_t points(const char *what)
 {

@@ -88,7 +88,8 @@ static void check_nfc(const cJSON *line, void *arg)
 	size_t n;
 
 	(void)arg;
-	cr_assert_eq(tok_nfc(s, strlen(s), &out, &n, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(tok_nfc(s, strlen(s), &out, &n, &(struct tok_pace){ 0 }, &e), ST_OK, "%s",
+		e.msg);
 	cr_expect(n == strlen(want) && memcmp(out ? out : s, want, n) == 0, "NFC of \"%s\"", s);
 	big_free(out);
 }
@@ -105,7 +106,7 @@ Test(nfc, bytes_that_are_not_utf8_stay)
 	char *out;
 	size_t n;
 
-	cr_assert_eq(tok_nfc(s, sizeof s - 1, &out, &n, &e), ST_OK);
+	cr_assert_eq(tok_nfc(s, sizeof s - 1, &out, &n, &(struct tok_pace){ 0 }, &e), ST_OK);
 	cr_assert_eq(n, sizeof s - 2);
 	cr_expect_eq(memcmp(out, "\xc3\xa9\xff\xcc\x81\xf0\x9f\x98 \xcd", n), 0);
 	big_free(out);

@@ -344,6 +344,7 @@ enum st cmd_hud(struct tui *t, int argc, char **argv, const char *rest, struct e
 {
 	(void)argc, (void)argv, (void)rest, (void)e;
 	t->hud = !t->hud;
+	session_rates(t->s, t->hud);
 	return ST_OK;
 }
 

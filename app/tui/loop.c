@@ -251,8 +251,12 @@ static bool turn(struct loop *l, bool *more)
 	if (t->dirty && term_flush(l->term) && ((first && l->key_at) || due(l) <= 0))
 		draw(l);
 	took = (clock_now() - l->turn_began) * 1000;
-	if (took > STALL_MS)
-		log_at(LOG_WARN, "loop", "one turn took %.0f ms", took);
+	if (took > t->stats.worst_turn_ms)
+		t->stats.worst_turn_ms = took;
+	if (took > STALL_MS) { /* for us; nothing that the user could do about it */
+		t->stats.slow_turns++;
+		log_at(LOG_INFO, "loop", "one turn took %.0f ms", took);
+	}
 	return !t->quit;
 }
 
@@ -281,12 +285,20 @@ static void print_stats(const struct tui_stats *s, struct session *session)
 	json_put_f64(&o, "key_p50_ms", s->p50_ms);
 	json_put_f64(&o, "key_p99_ms", s->p99_ms);
 	json_put_f64(&o, "key_worst_ms", s->worst_ms);
+	if (s->worst_turn_ms > 0) { /* there was a terminal */
+		json_put_i64(&o, "slow_turns", (int64_t)s->slow_turns);
+		json_put_f64(&o, "worst_turn_ms", s->worst_turn_ms);
+	}
 	json_put_i64(&o, "frames", (int64_t)s->frames);
 	json_put_f64(&o, "frame_ms", s->draw_ms);
 	json_put_f64(&o, "first_frame_ms", s->first_frame_ms);
 	json_put_i64(&o, "bytes", (int64_t)s->bytes);
 	json_put_f64(&o, "bytes_per_second", s->seconds > 0 ? (double)s->bytes / s->seconds : 0);
 	json_put_f64(&o, "seconds", s->seconds);
+	if (s->answer_tokens) {
+		json_put_i64(&o, "answer_tokens", (int64_t)s->answer_tokens);
+		json_put_f64(&o, "answer_tok_s", s->answer_tok_s);
+	}
 	/* the longest that a stop would have waited for each kind of job */
 	json_put_f64(&o, "worst_poll_ms_open", jobs_worst_gap(session_jobs(session), "open") * 1e3);
 	json_put_f64(&o, "worst_poll_ms_scan", jobs_worst_gap(session_jobs(session), "scan") * 1e3);
@@ -298,6 +310,8 @@ static void print_stats(const struct tui_stats *s, struct session *session)
 static void end(struct tui *t)
 {
 	t->stats.seconds = clock_now() - t->started;
+	t->stats.answer_tokens = t->chat.answer_tokens;
+	t->stats.answer_tok_s = t->chat.tok_s;
 	if (t->n_lag) { /* with the last ones in it */
 		t->quit = true;
 		t->stats.keys--;

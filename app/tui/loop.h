@@ -46,9 +46,14 @@ struct tui_options {
 struct tui_stats {
 	unsigned long keys, frames, bytes; /* bytes: written to the terminal */
 	double p50_ms, p99_ms, worst_ms;   /* key to flushed frame */
+	/* The loop's turns on a terminal, without their waiting; slow: above 50 ms. */
+	unsigned long slow_turns;
+	double worst_turn_ms;
 	double draw_ms;                    /* mean time of a frame */
 	double seconds;                    /* since the first frame */
 	double first_frame_ms;             /* since tui_run was called */
+	size_t answer_tokens;              /* of the chat's last answer; 0: there was none */
+	double answer_tok_s;
 };
 
 /* Exit status: 0 done, 1 failed, 2 no terminal, 129 or 143 after SIGHUP or SIGTERM. */

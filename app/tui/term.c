@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <langinfo.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,11 +18,13 @@
 
 #include "app/tui/guard.h"
 #include "app/tui/osc52.h"
+#include "app/tui/outq.h"
 #include "core/base/alloc.h"
 
 struct term {
-	int in, out; /* out: our own opening of the terminal, not blocking */
-	bool own_out, raw;
+	int in;
+	bool raw;
+	struct outq out;
 	FILE *mem_file, *in_file;
 	int mem;
 	SCREEN *screen;
@@ -32,9 +33,6 @@ struct term {
 	struct termios saved;
 	int saved_err; /* fd 2 as it was; -1: not redirected */
 	struct input input;
-	char *pending; /* bytes the terminal has not taken yet */
-	size_t pending_n, pending_cap;
-	unsigned long bytes;
 };
 
 static void arm_guard(struct term *t, const char *log)
@@ -47,112 +45,47 @@ static void arm_guard(struct term *t, const char *log)
 
 		reset[i + 1] = s && s != (const char *)-1 ? s : "";
 	}
-	guard_arm(t->out, t->saved_err >= 0 ? t->saved_err : STDERR_FILENO,
+	guard_arm(t->out.fd, t->saved_err >= 0 ? t->saved_err : STDERR_FILENO,
 		t->raw ? &t->saved : NULL, reset, log);
 }
 
 /* ---- bytes out */
 
-static void queue(struct term *t, const char *s, size_t n)
-{
-	if (t->pending_n + n > t->pending_cap) {
-		t->pending_cap = (t->pending_n + n) * 2;
-		t->pending = xrealloc(t->pending, t->pending_cap);
-	}
-	memcpy(t->pending + t->pending_n, s, n);
-	t->pending_n += n;
-}
-
-static void queue_str(struct term *t, const char *s)
-{
-	if (s)
-		queue(t, s, strlen(s));
-}
-
 /* What ncurses wrote since the last call, into the queue. */
 static void collect(struct term *t)
 {
-	off_t n;
-
 	fflush(t->mem_file);
-	n = lseek(t->mem, 0, SEEK_END);
-	if (n <= 0)
-		return;
-	if (t->pending_n + (size_t)n > t->pending_cap) {
-		t->pending_cap = (t->pending_n + (size_t)n) * 2;
-		t->pending = xrealloc(t->pending, t->pending_cap);
-	}
-	for (off_t at = 0; at < n;) {
-		ssize_t k = pread(t->mem, t->pending + t->pending_n, (size_t)(n - at), at);
-
-		if (k <= 0)
-			break;
-		at += k;
-		t->pending_n += (size_t)k;
-	}
-	if (ftruncate(t->mem, 0) == 0)
-		lseek(t->mem, 0, SEEK_SET);
+	outq_take(&t->out, t->mem);
 }
 
 bool term_flush(struct term *t)
 {
-	size_t at = 0;
-
-	if (t->out < 0) {
-		t->bytes += t->pending_n;
-		t->pending_n = 0;
-		return true;
-	}
-	while (at < t->pending_n) {
-		ssize_t k = write(t->out, t->pending + at, t->pending_n - at);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k < 0 && errno != EAGAIN)
-			at = t->pending_n; /* the terminal is gone: reading will tell */
-		if (k <= 0)
-			break;
-		at += (size_t)k;
-		t->bytes += (unsigned long)k;
-	}
-	memmove(t->pending, t->pending + at, t->pending_n - at);
-	t->pending_n -= at;
-	return !t->pending_n;
-}
-
-/* All of it, but not for ever. */
-static void flush_all(struct term *t)
-{
-	for (int tries = 0; !term_flush(t) && tries < 20; tries++) {
-		struct pollfd p = { .fd = t->out, .events = POLLOUT };
-
-		poll(&p, 1, 50);
-	}
+	return outq_flush(&t->out);
 }
 
 int term_out_fd(const struct term *t)
 {
-	return t->out;
+	return t->out.fd;
 }
 unsigned long term_bytes(const struct term *t)
 {
-	return t->bytes;
+	return t->out.bytes;
 }
 
 /* ---- modes */
 
 static void modes_on(struct term *t)
 {
-	queue_str(t, "\033[?2004h");
+	outq_str(&t->out, "\033[?2004h");
 	if (t->mouse)
-		queue_str(t, "\033[?1000h\033[?1002h\033[?1006h");
+		outq_str(&t->out, "\033[?1000h\033[?1002h\033[?1006h");
 }
 
 static void modes_off(struct term *t)
 {
 	if (t->mouse)
-		queue_str(t, "\033[?1006l\033[?1002l\033[?1000l");
-	queue_str(t, "\033[?2004l");
+		outq_str(&t->out, "\033[?1006l\033[?1002l\033[?1000l");
+	outq_str(&t->out, "\033[?2004l");
 }
 
 void term_set_mouse(struct term *t, bool on)
@@ -163,10 +96,10 @@ void term_set_mouse(struct term *t, bool on)
 	if (on == t->mouse)
 		return;
 	if (!on)
-		queue_str(t, "\033[?1006l\033[?1002l\033[?1000l");
+		outq_str(&t->out, "\033[?1006l\033[?1002l\033[?1000l");
 	t->mouse = on;
 	if (on)
-		queue_str(t, "\033[?1000h\033[?1002h\033[?1006h");
+		outq_str(&t->out, "\033[?1000h\033[?1002h\033[?1006h");
 }
 
 void term_set_sync(struct term *t, bool on)
@@ -175,14 +108,14 @@ void term_set_sync(struct term *t, bool on)
 }
 void term_bell(struct term *t)
 {
-	queue_str(t, "\a");
+	outq_str(&t->out, "\a");
 }
 
 void term_clipboard(struct term *t, const char *text)
 {
 	char *s = osc52(text);
 
-	queue_str(t, s);
+	outq_str(&t->out, s);
 	xfree(s);
 }
 
@@ -206,7 +139,7 @@ static void ask_size(struct term *t)
 
 	if (t->fixed_size)
 		return;
-	if (t->out >= 0 && !ioctl(t->out, TIOCGWINSZ, &ws) && ws.ws_col && ws.ws_row) {
+	if (t->out.fd >= 0 && !ioctl(t->out.fd, TIOCGWINSZ, &ws) && ws.ws_col && ws.ws_row) {
 		t->w = ws.ws_col;
 		t->h = ws.ws_row;
 	}
@@ -252,17 +185,6 @@ static void redirect_stderr(struct term *t, const char *path)
 	t->saved_err = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 	dup2(fd, STDERR_FILENO);
 	close(fd);
-}
-
-/* Its own opening, since O_NONBLOCK on the shell's would outlive us. */
-static void open_out(struct term *t, int fd)
-{
-	const char *name = fd >= 0 && isatty(fd) ? ttyname(fd) : NULL;
-
-	t->out = name ? open(name, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC) : -1;
-	t->own_out = t->out >= 0;
-	if (!t->own_out)
-		t->out = fd;
 }
 
 static enum st start_curses(struct term *t, const char *name, bool *unknown, struct err *e)
@@ -317,10 +239,8 @@ static void free_term(struct term *t)
 		fclose(t->mem_file);
 	if (t->in_file)
 		fclose(t->in_file);
-	if (t->own_out)
-		close(t->out);
+	outq_close(&t->out);
 	input_release(&t->input);
-	xfree(t->pending);
 	xfree(t);
 }
 
@@ -339,7 +259,7 @@ enum st term_open(struct term **out, const struct term_options *o, bool *unknown
 	t->w = o->w ? o->w : 80;
 	t->h = o->h ? o->h : 24;
 	t->fixed_size = o->w && o->h;
-	open_out(t, o->out);
+	outq_open(&t->out, o->out);
 	t->raw = t->in >= 0 && isatty(t->in) && !tcgetattr(t->in, &t->saved);
 	st = start_curses(t, o->name, unknown, e);
 	if (st) {
@@ -349,7 +269,7 @@ enum st term_open(struct term **out, const struct term_options *o, bool *unknown
 	ask_size(t);
 	resizeterm(t->h, t->w);
 	redirect_stderr(t, o->log);
-	if (t->out >= 0)
+	if (t->out.fd >= 0)
 		arm_guard(t, o->log);
 	go_raw(t);
 	/* newterm has written what enters the alternate screen already. */
@@ -371,7 +291,7 @@ void term_close(struct term *t)
 	curs_set(1);
 	endwin();
 	collect(t);
-	flush_all(t);
+	outq_drain(&t->out);
 	if (t->raw)
 		tcsetattr(t->in, TCSADRAIN, &t->saved);
 	guard_disarm();
@@ -385,7 +305,7 @@ void term_suspend(struct term *t)
 	curs_set(1);
 	endwin();
 	collect(t);
-	flush_all(t);
+	outq_drain(&t->out);
 	if (t->raw)
 		tcsetattr(t->in, TCSADRAIN, &t->saved);
 	raise(SIGSTOP);
@@ -455,7 +375,7 @@ static void put_cell(struct term *t, const struct surface *s, int x, int y,
 
 void term_show(struct term *t, const struct surface *s, const struct theme *theme, bool ascii)
 {
-	size_t before = t->pending_n;
+	size_t before = t->out.n;
 	bool at = s->cursor_x >= 0 && s->cursor_x < t->w && s->cursor_y < t->h;
 	const char begin[] = "\033[?2026h", end[] = "\033[?2026l";
 
@@ -468,12 +388,12 @@ void term_show(struct term *t, const struct surface *s, const struct theme *them
 	wnoutrefresh(stdscr);
 	doupdate();
 	if (t->sync)
-		queue(t, begin, sizeof begin - 1);
+		outq_put(&t->out, begin, sizeof begin - 1);
 	collect(t);
-	if (t->sync && t->pending_n == before + sizeof begin - 1)
-		t->pending_n = before; /* nothing changed */
+	if (t->sync && t->out.n == before + sizeof begin - 1)
+		t->out.n = before; /* nothing changed */
 	else if (t->sync)
-		queue(t, end, sizeof end - 1);
+		outq_put(&t->out, end, sizeof end - 1);
 }
 
 /* ---- bytes in */

@@ -31,9 +31,9 @@ static double energy_of(const struct chunk *c, size_t n)
 	const float *h = c->x;
 	double sum = 0;
 
-	if (c->in->moments) {
+	if (c->in->moments) { /* 2e-5 from what float gives, at most */
 		c->be->gemm(false, false, n, cols, cols, 1, c->x, cols, c->in->moments, cols, 0,
-			c->xh, cols);
+			c->xh, cols, MATH_BF16X3);
 		h = c->xh;
 	}
 	for (size_t i = 0; i < n; i++) {

@@ -77,7 +77,7 @@ static void below(const struct work *w, size_t k, size_t b)
 	if (at == n)
 		return;
 	w->be->gemm(false, true, n - at, b, b, 1, w->a + at * n + k, n, w->inv + k * NB, NB, 0,
-		w->panel + at * NB, NB);
+		w->panel + at * NB, NB, MATH_F32);
 	for (size_t i = at; i < n; i++)
 		memcpy(w->a + i * n + k, w->panel + i * NB, b * sizeof *w->a);
 }
@@ -99,7 +99,7 @@ static enum st cholesky(const struct work *w, bool *sound, double *l, struct err
 				return stopped(e, k, n);
 			w->be->gemm(false, true, n - j, n - j < NB ? n - j : NB, b, -1,
 				w->panel + j * NB, NB, w->panel + j * NB, NB, 1, w->a + j * n + j,
-				n);
+				n, MATH_F32);
 		}
 	}
 	*sound = true;
@@ -119,11 +119,11 @@ static enum st invert(const struct work *w, struct err *e)
 			if (sink_poll(w->s))
 				return stopped(e, i, n);
 			w->be->gemm(false, false, b, NB, i - j, 1, w->a + i * n + j, n,
-				w->a + j * n + j, n, 0, t + j, n);
+				w->a + j * n + j, n, 0, t + j, n, MATH_F32);
 		}
 		if (i)
 			w->be->gemm(false, false, b, i, b, -1, w->inv + i * NB, NB, t, n, 0,
-				w->a + i * n, n);
+				w->a + i * n, n, MATH_F32);
 		for (size_t r = 0; r < b; r++)
 			memcpy(w->a + (i + r) * n + i, w->inv + (i + r) * NB, b * sizeof *w->a);
 	}

@@ -10,87 +10,116 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
-#include "core/base/f16.h"
-#include "core/quant/clip.h"
 #include "core/quant/factor.h"
-#include "core/quant/lanes.h"
+#include "core/quant/tile.h"
 
 enum { BLOCK = 128 };
 
 struct job {
+	const struct leaf *leaf;
 	struct qcodes *out;
 	struct qcodes *part; /* being filled: out, or one of its two parts */
 	size_t base;         /* the column it begins at */
 	float *w;            /* [rows][cols]: weights with the errors so far fed back */
 	float *error;        /* [rows][BLOCK] */
 	float *cost;         /* [cols]: of an error in a column, the dearest 1 */
+	float *room;         /* tile_rooms of the part */
 	const float *u;
 	size_t from, to;          /* the block: columns */
 	float tri[BLOCK * BLOCK]; /* rows of U in the block, zeros elsewhere */
 	float inverse[BLOCK];     /* 1 / U_jj */
 };
 
-/* Columns [j, end) of one group. */
-struct run_of {
-	float scale, offset;
-	int top;
-	size_t j, end;
+/* A block of sixteen rows, in the second half of the scratch. */
+struct block {
+	float x[BLOCK * TILE], code[BLOCK * TILE], error[BLOCK * TILE];
+	float row[TILE * BLOCK];
+	struct tile_stats st;
 };
 
-static BD_HOT void feed(float *x, const struct run_of *r, const float *tri, const float *inverse,
-	size_t width, uint8_t *code, float *error)
+static struct block *block_room(void)
 {
-	float step = r->scale ? 1 / r->scale : 0, top = (float)r->top;
+	return (struct block *)((char *)pool_scratch() + POOL_SCRATCH / 2);
+}
 
-	for (size_t j = r->j; j < r->end; j++) {
-		float q = (x[j] - r->offset) * step, d;
-		const float *row = tri + j * BLOCK;
+/* Statistics of group g, which begins `at` columns into the block. */
+static void enter_group(
+	const struct job *j, struct block *b, size_t row, size_t rows, size_t at, size_t g)
+{
+	const struct qcodes *q = j->part;
+	size_t n = j->out->cols, len = rows_group_len(q, g), groups = rows_groups(q);
+	float *t = b->x + at * TILE;
 
-		q = q > 0 ? q : 0;
-		q = q < top ? q : top;
-		q = q + ROUND_MAGIC - ROUND_MAGIC;
-		code[j] = (uint8_t)q;
-		d = (x[j] - (r->scale * q + r->offset)) * inverse[j];
-		error[j] = d;
-		for (size_t k = j / LANES * LANES; k < width; k += LANES) {
-			lanes a = lanes_load(x + k, LANES, 0) - d * lanes_load(row + k, LANES, 0);
-
-			memcpy(x + k, &a, sizeof a);
-		}
+	/* A group that is wider than a block starts with one, and w is up to date. */
+	if (len > j->to - j->from - at) {
+		t = tile_room(j->room, q, row);
+		j->leaf->load(t, j->w + row * n + j->from, n, rows, len);
+	}
+	(void)j->leaf->clip(&b->st, t, j->cost + j->from + at, len, (1 << q->format.bits) - 1);
+	for (size_t r = 0; r < rows; r++) {
+		q->scale[(row + r) * groups + g] = b->st.scale[r];
+		q->offset[(row + r) * groups + g] = b->st.offset[r];
 	}
 }
 
-/* One row of the block. */
-static void do_row(void *arg, size_t row)
+/* The statistics of a group that the block before has begun. */
+static void resume_group(const struct job *j, struct block *b, size_t row, size_t rows, size_t g)
+{
+	const struct qcodes *q = j->part;
+	size_t groups = rows_groups(q);
+
+	for (size_t r = 0; r < TILE; r++) {
+		size_t from = row + (r < rows ? r : rows - 1);
+
+		b->st.scale[r] = q->scale[from * groups + g];
+		b->st.offset[r] = q->offset[from * groups + g];
+	}
+}
+
+static void put_codes(const struct job *j, struct block *b, size_t row, size_t rows)
+{
+	const struct qcodes *q = j->part;
+	size_t width = j->to - j->from;
+
+	j->leaf->store(b->row, BLOCK, rows, b->code, width);
+	for (size_t r = 0; r < rows; r++) {
+		uint8_t *code = q->code + (row + r) * q->cols + j->from - j->base;
+
+		for (size_t k = 0; k < width; k++)
+			code[k] = (uint8_t)b->row[r * BLOCK + k];
+	}
+}
+
+/* Sixteen rows of the block. */
+static void do_rows(void *arg, size_t tile)
 {
 	const struct job *j = arg;
 	const struct qcodes *q = j->part;
-	size_t group = q->format.group, groups = rows_groups(q), width = j->to - j->from;
-	size_t from = j->from - j->base;
-	const float *w = j->w + row * j->out->cols;
-	float x[BLOCK] = { 0 };
-	struct run_of r = { .top = (1 << q->format.bits) - 1 };
+	size_t group = q->format.group, width = j->to - j->from, n = j->out->cols;
+	size_t row = tile * TILE, from = j->from - j->base;
+	size_t rows = q->rows - row < TILE ? q->rows - row : TILE;
+	struct block *b = block_room();
+	struct feed f = { .tri = j->tri,
+		.inverse = j->inverse,
+		.ld = BLOCK,
+		.width = width,
+		.top = (1 << q->format.bits) - 1 };
 
-	memcpy(x, w + j->from, width * sizeof *x);
-	for (size_t at = 0; at < width; at = r.end) {
+	j->leaf->load(b->x, j->w + row * n + j->from, n, rows, width);
+	for (size_t at = 0; at < width; at = f.end) {
 		size_t g = (from + at) / group, in_group = (from + at) % group;
-		size_t len = rows_group_len(q, g), stat = row * groups + g;
+		size_t left = rows_group_len(q, g) - in_group;
 
-		/* A group that is wider than a block starts with one, and w is up to date. */
-		if (!in_group) {
-			struct stats st = clip_group(len <= width - at ? x + at : w + j->from,
-				j->cost + j->from + at, len, r.top);
-
-			q->scale[stat] = st.scale;
-			q->offset[stat] = st.offset;
-		}
-		r.scale = f16_to_f32(q->scale[stat]);
-		r.offset = f16_to_f32(q->offset[stat]);
-		r.j = at;
-		r.end = at + (len - in_group) < width ? at + (len - in_group) : width;
-		feed(x, &r, j->tri, j->inverse, width, q->code + row * q->cols + from,
-			j->error + row * BLOCK);
+		if (in_group)
+			resume_group(j, b, row, rows, g);
+		else
+			enter_group(j, b, row, rows, at, g);
+		f.j = at;
+		f.end = left < width - at ? at + left : width;
+		j->leaf->feed(b->x, b->code, b->error, &f, &b->st);
 	}
+	j->leaf->store(j->error + row * BLOCK, BLOCK, rows, b->error, width);
+	put_codes(j, b, row, rows);
 }
 
 /* Blocks hold whole groups or lie within one; from counts within the part. */
@@ -121,12 +150,12 @@ static void take_block(struct job *j)
 	}
 }
 
-/* Columns behind the block: w -= error * U, in pieces of about 10 ms. */
+/* Columns behind the block: w -= error * U, in pieces of a billion operations. */
 static enum st spread(
 	const struct job *j, const struct backend *be, const struct sink *s, struct err *e)
 {
 	size_t n = j->out->cols, rows = j->out->rows, left = n - j->to, width = j->to - j->from;
-	double most = left ? 1e8 / ((double)left * BLOCK) : 0;
+	double most = left ? 5e8 / ((double)left * BLOCK) : 0;
 	size_t step = most < 16 ? 16 : most > (double)rows ? rows : (size_t)most;
 
 	for (size_t at = 0; left && at < rows; at += step) {
@@ -135,7 +164,7 @@ static enum st spread(
 		if (sink_poll(s))
 			return err_set(e, ST_CANCELLED, "stopped at column %zu of %zu", j->to, n);
 		be->gemm(false, false, m, left, width, -1, j->error + at * BLOCK, BLOCK,
-			j->u + j->from * n + j->to, n, 1, j->w + at * n + j->to, n);
+			j->u + j->from * n + j->to, n, 1, j->w + at * n + j->to, n, MATH_F32);
 	}
 	return ST_OK;
 }
@@ -143,15 +172,17 @@ static enum st spread(
 static enum st columns(struct job *j, const struct backend *be, const struct sink *s, struct err *e)
 {
 	size_t end = j->base + j->part->cols;
-	enum st st = ST_OK;
+	enum st st = tile_rooms(&j->room, j->part, e);
 
 	for (j->from = j->base; !st && j->from < end; j->from = j->to) {
 		j->to = j->base + block_end(j->part, j->from - j->base);
 		take_block(j);
-		st = rows_run(j->out->rows, j->to - j->from, 40, do_row, j, s, e);
+		st = rows_run((j->out->rows + TILE - 1) / TILE, (j->to - j->from) * TILE, 15,
+			do_rows, j, s, e);
 		if (!st)
 			st = spread(j, be, s, e);
 	}
+	big_free(j->room);
 	return st;
 }
 
@@ -192,17 +223,12 @@ static void costs(struct job *j)
 static enum st prepared(
 	struct job *j, const struct quant_input *in, const struct sink *s, struct err *e)
 {
-	size_t n = in->rows * in->cols;
-	const float *plain;
-	float *copy, *own;
-	enum st st = rows_weights(in, &plain, &copy, e);
+	float *own;
+	enum st st = ST_NOMEM;
 
-	if (st)
-		return st;
-	st = ST_NOMEM;
-	j->w = copy ? copy : big_array(n, sizeof *j->w, "a linear's weights", e);
-	if (j->w && !copy)
-		memcpy(j->w, plain, n * sizeof *j->w);
+	j->w = big_array(in->rows * in->cols, sizeof *j->w, "a linear's weights", e);
+	if (j->w)
+		rows_copy(j->w, in);
 	if (j->w)
 		j->error = big_array(in->rows, BLOCK * sizeof *j->error, "errors of a block", e);
 	if (j->error)
@@ -231,6 +257,7 @@ static enum st run(
 			"gptq needs second moments of the inputs: gather them on a text first");
 	j = xalloc(sizeof *j);
 	j->out = out;
+	j->leaf = leaf_best();
 	st = prepared(j, in, s, e);
 	xfree(j);
 	return st;

@@ -1,206 +1,174 @@
 /* hqq.c - half-quadratic quantization (Badri and Shaji 2023; search-and-quantizers.md B2).
  *
  * min |W - (q - z) / s|_p^p with p = 0.7 over codes q and zero z, s fixed by the range:
- * the error is split off by shrinkage, then z = mean(q - (W - E) s).  The package hqq
- * (optimize_weights_proximal_v2) stops when the mean error of the whole tensor rises;
- * here each row is its own tensor, so that rows run in parallel.  The result is stored
- * as W = scale * q + offset with scale = 1 / s, offset = -z / s in fp16, and the codes
- * are the nearest under what is stored.
+ * the error is split off by shrinkage, then z = mean(q - (W - E) s) (hqq.inc).  The package
+ * hqq (optimize_weights_proximal_v2) stops when the mean error of the tensor it is given
+ * rises; here each group is such a tensor.  The result is stored as W = scale * q + offset
+ * with scale = 1 / s, offset = -z / s in fp16, and the codes are the nearest under what is
+ * stored.
+ *
+ * Groups end after 3 to 20 iterations, most after 5.  Sixteen go side by side until few are
+ * left; these move to a tile of such, which is filled up again and again.
  */
-#include <math.h>
+#include <string.h>
 
 #include "core/base/alloc.h"
-#include "core/base/f16.h"
-#include "core/quant/lanes.h"
-#include "core/quant/rows.h"
+#include "core/quant/tile.h"
 
-enum { HQQ_ITERATIONS = 40, HQQ_WORK = 4 /* floats a group */ };
+enum { FEW = 6, SOME = 8 }; /* of sixteen still moving: a new tile, and one of those left over */
 
-/* beta of each iteration, and the largest error that shrinks to nothing under it. */
-struct hqq_plan {
-	float beta[HQQ_ITERATIONS], quiet[HQQ_ITERATIONS];
-};
-
-static const float lp_norm = 0.7f;
-static const double beta_first = 10, kappa = 1.01;
-static const float inverse_scale_max = 2e4f; /* the package's guard for half precision */
-static const float range_min = 1e-4f;        /* below it the package gives the scale up */
-
-static void hqq_plan_init(struct hqq_plan *p)
-{
-	double beta = beta_first;
-
-	for (int i = 0; i < HQQ_ITERATIONS; i++) {
-		p->beta[i] = (float)beta;
-		/* x - x^(p-1) / beta > 0 from here on; a little less for rounding. */
-		p->quiet[i] = (float)(0.9999 * pow(beta, -1 / (2 - 0.7)));
-		beta *= kappa;
-	}
-}
-
-/* One group under inverse scale s and zero: the next zero, and sum |error|. */
-struct step {
-	double error;
-	float zero, worst;
-};
-
-BD_INLINE struct step group_step(
-	const float *w, size_t n, float s, float zero, float top, float beta, bool shrink)
-{
-	const lanes none = { 0 };
-	float scale = 1 / s;
-	lanes error = none, sum = none, worst = none;
-
-	for (size_t i = 0; i < n; i += LANES) {
-		lanes x = lanes_load(w + i, n - i, 0), t = x * s, u = t + zero;
-		lanes q = lanes_code(&u, top), d = x - (q - zero) * scale, a;
-
-		lanes_keep(&d, n - i);
-		a = lanes_abs(d);
-		error += a;
-		worst = lanes_max(a, worst);
-		if (shrink) {
-			lanes left = a - lanes_pow(&a, lp_norm - 1) / beta;
-
-			left = lanes_max(left, none);
-			t = (x - lanes_where(d < 0, -left, left)) * s;
-		}
-		q -= t;
-		lanes_keep(&q, n - i);
-		sum += q;
-	}
-	return (struct step){ lanes_sum(&error), (float)(lanes_sum(&sum) / (double)n),
-		lanes_most(&worst) };
-}
-
-static BD_HOT void group_iterate(struct step *out, const float *w, size_t n, float s, float zero,
-	float top, float beta, float quiet)
-{
-	*out = group_step(w, n, s, zero, top, beta, false);
-	/* Mostly all errors shrink to nothing, and the powers can be spared. */
-	if (out->worst > quiet)
-		*out = group_step(w, n, s, zero, top, beta, true);
-}
-
-/* Inverse scale and zero of the plain range; false: the range is too small for them. */
-static bool start(const float *w, size_t n, float top, float *s, float *zero)
-{
-	float lo, hi;
-
-	group_range(w, n, &lo, &hi);
-	if (!(hi - lo > range_min))
-		return false;
-	*s = top / (hi - lo);
-	if (*s > inverse_scale_max)
-		*s = inverse_scale_max;
-	*zero = -lo * *s;
-	return true;
-}
-
-/* One iteration over all groups: sum |error| under zero, and the zeros to try next. */
-static double sweep(const struct hqq_plan *p, int it, const float *w, size_t cols, size_t group,
-	float top, const float *s, const float *zero, float *next)
-{
-	double error = 0;
-
-	for (size_t g = 0, c = 0; c < cols; g++, c += group) {
-		struct step t;
-
-		if (!s[g]) /* stays at its plain range */
-			continue;
-		group_iterate(&t, w + c, cols - c < group ? cols - c : group, s[g], zero[g], top,
-			p->beta[it], p->quiet[it]);
-		error += t.error;
-		next[g] = t.zero;
-	}
-	return error;
-}
-
-static struct stats plain_stats(const float *w, size_t n, int top)
-{
-	float lo, hi;
-
-	group_range(w, n, &lo, &hi);
-	return stats_range(lo, hi, top);
-}
-
-/* Statistics of one row w[cols] in groups of `group`; work: HQQ_WORK floats a group. */
-static void hqq_row(const struct hqq_plan *p, const float *w, size_t cols, size_t group, int top,
-	uint16_t *scale, uint16_t *offset, float *work)
-{
-	size_t groups = mat_groups(cols, group);
-	float *s = work, *zero = s + groups, *next = zero + groups, *kept = next + groups;
-	double best = INFINITY;
-
-	for (size_t g = 0, c = 0; g < groups; g++, c += group)
-		if (!start(w + c, cols - c < group ? cols - c : group, (float)top, s + g, zero + g))
-			s[g] = zero[g] = 0;
-	for (int it = 0; it < HQQ_ITERATIONS; it++) {
-		double error = sweep(p, it, w, cols, group, (float)top, s, zero, next);
-
-		if (!(error < best)) {
-			memcpy(zero, kept, groups * sizeof *zero);
-			break;
-		}
-		best = error;
-		memcpy(kept, zero, groups * sizeof *zero);
-		memcpy(zero, next, groups * sizeof *zero);
-	}
-	for (size_t g = 0, c = 0; g < groups; g++, c += group) {
-		struct stats st = { 0 };
-
-		if (s[g])
-			st = (struct stats){ stat_f16(1 / s[g]), stat_f16(-zero[g] / s[g]) };
-		else
-			st = plain_stats(w + c, cols - c < group ? cols - c : group, top);
-		scale[g] = st.scale;
-		offset[g] = st.offset;
-	}
-}
-
-/* ---- the quantizer */
+/* beta = 10 * 1.01^iteration, to the power -1 / (2 - p). */
+static const double quiet_first = 0.17012542798525893, quiet_next = 0.99237511737869399;
 
 struct job {
-	const float *w;
+	const struct leaf *leaf;
 	struct qcodes *out;
+	float *room; /* tile_rooms */
 	struct hqq_plan plan;
-	float *work; /* [rows][groups][4] */
 };
 
-static void do_row(void *arg, size_t row)
+/* Sixteen groups and where their statistics go. */
+struct lot {
+	struct hqq_tile h;
+	size_t at[TILE]; /* index in out->scale; NOWHERE: the lane is free */
+	size_t n;
+};
+
+#define NOWHERE SIZE_MAX
+
+static void put(const struct job *j, const struct tile_stats *st, size_t lane, size_t at)
+{
+	j->out->scale[at] = st->scale[lane];
+	j->out->offset[at] = st->offset[lane];
+}
+
+/* Stores what has come to its end, and frees its lanes. */
+static void settle(const struct job *j, struct lot *l)
+{
+	struct tile_stats st;
+
+	j->leaf->hqq_end(&l->h, &st);
+	for (size_t k = 0; k < TILE; k++)
+		if (l->at[k] != NOWHERE && !l->h.live[k]) {
+			put(j, &st, k, l->at[k]);
+			l->at[k] = NOWHERE;
+		}
+}
+
+static void go(const struct job *j, struct lot *l, int few)
+{
+	j->leaf->hqq_go(&l->h, l->n, (1 << j->out->format.bits) - 1, &j->plan, few);
+	settle(j, l);
+}
+
+static void move(struct lot *to, size_t k, struct lot *from, size_t i)
+{
+	struct hqq_tile *a = &to->h;
+	const struct hqq_tile *b = &from->h;
+
+	for (size_t x = 0; x < to->n; x++)
+		a->u[x * TILE + k] = b->u[x * TILE + i];
+	a->s[k] = b->s[i];
+	a->first[k] = b->first[i];
+	a->zero[k] = b->zero[i];
+	a->kept[k] = b->kept[i];
+	a->best[k] = b->best[i];
+	a->it[k] = b->it[i];
+	a->live[k] = b->live[i];
+	to->at[k] = from->at[i];
+	from->at[i] = NOWHERE;
+}
+
+/* What is still moving in `from` joins the rest. */
+static void leave(const struct job *j, struct lot *rest, struct lot *from)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < TILE; i++) {
+		if (from->at[i] == NOWHERE)
+			continue;
+		while (k < TILE && rest->at[k] != NOWHERE)
+			k++;
+		if (k == TILE) {
+			go(j, rest, SOME);
+			for (k = 0; rest->at[k] != NOWHERE;)
+				k++;
+		}
+		move(rest, k, from, i);
+	}
+}
+
+static void lot_init(struct lot *l, float *u, size_t n)
+{
+	memset(l, 0, sizeof *l);
+	l->h.u = u;
+	l->n = n;
+	for (size_t k = 0; k < TILE; k++)
+		l->at[k] = NOWHERE;
+}
+
+/* Group g of sixteen rows, as far as it does not join the rest. */
+static bool one_group(const struct job *j, struct lot *now, struct lot *rest, const float *w,
+	size_t row, size_t rows, size_t g)
+{
+	const struct qcodes *q = j->out;
+	size_t groups = rows_groups(q);
+	struct tile_stats st;
+	bool plain;
+
+	lot_init(now, now->h.u, rows_group_len(q, g));
+	j->leaf->load(now->h.u, w + g * q->format.group, q->cols, rows, now->n);
+	plain = j->leaf->hqq_begin(&now->h, &st, now->n, (1 << q->format.bits) - 1);
+	for (size_t r = 0; r < TILE; r++) {
+		size_t at = (row + r) * groups + g;
+
+		if (r >= rows || !now->h.live[r]) {
+			now->h.live[r] = 0;
+			if (r < rows)
+				put(j, &st, r, at);
+		} else {
+			now->at[r] = at;
+		}
+	}
+	if (now->n == rest->n) {
+		go(j, now, FEW);
+		leave(j, rest, now);
+	} else {
+		go(j, now, 0);
+	}
+	return plain;
+}
+
+static bool do_rows(void *arg, const float *w, size_t row, size_t rows)
 {
 	const struct job *j = arg;
-	struct qcodes *q = j->out;
-	size_t groups = rows_groups(q);
-	int top = (1 << q->format.bits) - 1;
-	const float *w = j->w + row * q->cols;
-	uint16_t *scale = q->scale + row * groups, *offset = q->offset + row * groups;
+	const struct qcodes *q = j->out;
+	float *scratch = pool_scratch();
+	struct lot now, rest;
+	bool plain = true;
 
-	hqq_row(&j->plan, w, q->cols, q->format.group, top, scale, offset,
-		j->work + row * groups * HQQ_WORK);
-	for (size_t g = 0; g < groups; g++) {
-		size_t at = g * q->format.group;
-
-		group_codes(w + at, rows_group_len(q, g), (struct stats){ scale[g], offset[g] },
-			top, q->code + row * q->cols + at);
-	}
+	now.h.u = tile_room(j->room, q, row);
+	lot_init(&rest, scratch + (size_t)TILE_MOST * TILE, j->room ? 0 : rows_group_len(q, 0));
+	for (size_t g = 0; g < rows_groups(q); g++)
+		plain &= one_group(j, &now, &rest, w, row, rows, g);
+	if (rest.n)
+		go(j, &rest, 0);
+	tile_codes(j->leaf, j->out, w, row, rows);
+	return plain;
 }
 
 static enum st run(
 	const struct quant_input *in, struct qcodes *out, const struct sink *s, struct err *e)
 {
-	struct job j = { .out = out };
-	float *copy;
-	enum st st = rows_weights(in, &j.w, &copy, e);
+	struct job j = { .leaf = leaf_best(), .out = out };
+	double quiet = quiet_first;
+	enum st st = tile_rooms(&j.room, out, e);
 
-	if (st)
-		return st;
-	hqq_plan_init(&j.plan);
-	j.work = big_array(out->rows, rows_groups(out) * HQQ_WORK * sizeof *j.work,
-		"statistics of a linear", e);
-	st = j.work ? rows_run(out->rows, out->cols, 10, do_row, &j, s, e) : ST_NOMEM;
-	big_free(j.work);
-	big_free(copy);
+	for (int i = 0; i < HQQ_ITERATIONS; i++, quiet *= quiet_next)
+		j.plan.quiet[i] = (float)quiet;
+	if (!st)
+		st = rows_run_plain(in, TILE, 5, do_rows, &j, s, e);
+	big_free(j.room);
 	return st;
 }
 
@@ -209,6 +177,6 @@ const struct quantizer quantizer_hqq = {
 	.name = "hqq",
 	.summary = "half-quadratic: moves the offset of each group until errors are few and small; "
 		   "no data",
-	.version = 1,
+	.version = 2,
 	.run = run,
 };

@@ -1,145 +1,226 @@
-/* lanes.h - sixteen floats at a time, for the loops over weights in core/quant.
+/* lanes.h - as many floats at a time as the machine has, for the loops in core/quant.
  *
- * The compiler makes of `lanes` whatever the machine has (BD_HOT: chosen when the
- * program starts).  Every sum runs in sixteen lanes that are added in one fixed
- * order and nothing is contracted, so all machines get the same bits.  Private to
- * core/quant.  Pure; any thread.
+ * The sources over them (*.inc) are compiled once for each instruction set (leaf_*.c).  A
+ * lane is a row or a group of its own and nothing is contracted, so the width decides no
+ * bit of a result.  Private to core/quant.  Pure; any thread.
  */
 #ifndef BD_QUANT_LANES_H
 #define BD_QUANT_LANES_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-/* GCC remarks that passing 64-byte vectors by value changed in its version 4.6: helpers
- * take pointers or are macros, and all of them are inlined. */
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+/* GCC remarks that passing wide vectors by value changed in its version 4.6: all that do
+ * are inlined. */
 #pragma GCC diagnostic ignored "-Wpsabi"
 
+#if defined(__AVX512F__)
 enum { LANES = 16 };
-
-typedef float lanes __attribute__((vector_size(64)));
-typedef int32_t ilanes __attribute__((vector_size(64)));
-
-/* Sanitizers hook the resolver that picks a clone before they are set up. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define BD_HOT __attribute__((target_clones("avx512f", "avx2", "default")))
+#elif defined(__AVX2__)
+enum { LANES = 8 };
 #else
-#define BD_HOT
+enum { LANES = 4 };
 #endif
+
+typedef float lanes __attribute__((vector_size(4 * LANES)));
+typedef int32_t ilanes __attribute__((vector_size(4 * LANES)));
+typedef double dlanes __attribute__((vector_size(8 * LANES)));
+typedef int64_t llanes __attribute__((vector_size(8 * LANES)));
+
 #define BD_INLINE static inline __attribute__((always_inline))
 
 /* Adding and subtracting 1.5 * 2^23 rounds to the nearest integer, ties to even, for
  * numbers below 2^22. */
 #define ROUND_MAGIC 12582912.0f
 
-/* Arguments are evaluated more than once. */
-#define lanes_all(x)         ((lanes){ 0 } + (x))
-#define lanes_where(m, a, b) ((lanes)(((m) & (ilanes)(a)) | (~(m) & (ilanes)(b))))
-#define lanes_min(a, b)      lanes_where((a) < (b), (a), (b))
-#define lanes_max(a, b)      lanes_where((a) > (b), (a), (b))
-#define lanes_abs(a)         ((lanes)((ilanes)(a)&0x7fffffff))
+BD_INLINE lanes lanes_all(float x)
+{
+	return (lanes){ 0 } + x;
+}
 
-/* w[0..n) in the first lanes, fill in the others. */
-BD_INLINE lanes lanes_load(const float *w, size_t n, float fill)
+BD_INLINE lanes lanes_load(const float *w)
 {
 	lanes v;
 
-	if (n >= LANES) {
-		memcpy(&v, w, sizeof v);
-		return v;
-	}
-	v = lanes_all(fill);
+	memcpy(&v, w, sizeof v);
+	return v;
+}
+
+BD_INLINE void lanes_store(float *w, lanes v)
+{
+	memcpy(w, &v, sizeof v);
+}
+
+/* w[0..n) in the first lanes, fill in the others. */
+BD_INLINE lanes lanes_some(const float *w, size_t n, float fill)
+{
+	lanes v = lanes_all(fill);
+
 	memcpy(&v, w, n * sizeof *w);
 	return v;
 }
 
-/* Zero in all but the first n lanes. */
-BD_INLINE void lanes_keep(lanes *v, size_t n)
+BD_INLINE lanes lanes_where(ilanes m, lanes a, lanes b)
 {
-	const ilanes index = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+	return (lanes)((m & (ilanes)a) | (~m & (ilanes)b));
+}
 
-	if (n < LANES)
-		*v = (lanes)((ilanes)*v & (index < (int32_t)n));
+/* a < b ? a : b, and a > b ? a : b: b where one is no number. */
+BD_INLINE lanes lanes_min(lanes a, lanes b)
+{
+#if defined(__AVX512F__)
+	return (lanes)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+	return (lanes)_mm256_min_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+	return (lanes)_mm_min_ps((__m128)a, (__m128)b);
+#else
+	return lanes_where(a < b, a, b);
+#endif
+}
+
+BD_INLINE lanes lanes_max(lanes a, lanes b)
+{
+#if defined(__AVX512F__)
+	return (lanes)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+	return (lanes)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+	return (lanes)_mm_max_ps((__m128)a, (__m128)b);
+#else
+	return lanes_where(a > b, a, b);
+#endif
+}
+
+BD_INLINE lanes lanes_abs(lanes a)
+{
+	return (lanes)((ilanes)a & 0x7fffffff);
+}
+
+BD_INLINE bool lanes_any(ilanes m)
+{
+#if defined(__AVX512F__)
+	return _mm512_test_epi32_mask((__m512i)m, (__m512i)m) != 0;
+#elif defined(__AVX2__)
+	return _mm256_movemask_epi8((__m256i)m) != 0;
+#else
+	int32_t any = 0;
+
+	for (int k = 0; k < LANES; k++)
+		any |= m[k];
+	return any != 0;
+#endif
+}
+
+/* Integers 0 to 255 as bytes. */
+BD_INLINE void lanes_bytes(uint8_t *out, ilanes v)
+{
+#if defined(__AVX512F__)
+	_mm_storeu_si128((__m128i *)out, _mm512_cvtepi32_epi8((__m512i)v));
+#elif defined(__AVX2__)
+	__m128i a = _mm256_castsi256_si128((__m256i)v);
+	__m128i b = _mm256_extracti128_si256((__m256i)v, 1), c = _mm_packs_epi32(a, b);
+
+	_mm_storel_epi64((__m128i *)out, _mm_packus_epi16(c, c));
+#else
+	for (int k = 0; k < LANES; k++)
+		out[k] = (uint8_t)v[k];
+#endif
+}
+
+BD_INLINE lanes lanes_round(lanes v)
+{
+	return v + ROUND_MAGIC - ROUND_MAGIC;
 }
 
 /* The nearest of 0 ... top. */
-BD_INLINE lanes lanes_code(const lanes *v, float top)
+BD_INLINE lanes lanes_code(lanes v, lanes top)
 {
-	lanes zero = lanes_all(0), most = lanes_all(top), q = lanes_max(*v, zero);
-
-	q = lanes_min(q, most);
-	return q + ROUND_MAGIC - ROUND_MAGIC;
+	return lanes_round(lanes_min(lanes_max(v, lanes_all(0)), top));
 }
 
-BD_INLINE double lanes_sum(const lanes *p)
+/* 1 / x, and 0 of 0. */
+BD_INLINE lanes lanes_inverse(lanes x)
 {
-	lanes v = *p;
-	double half[8];
-
-	for (int i = 0; i < 8; i++)
-		half[i] = (double)v[i] + (double)v[i + 8];
-	return ((half[0] + half[4]) + (half[2] + half[6])) +
-	       ((half[1] + half[5]) + (half[3] + half[7]));
+	return (lanes)((x != 0) & (ilanes)(1 / x));
 }
 
-/* The sum in floats: quicker, and near enough to compare errors by. */
-BD_INLINE float lanes_total(const lanes *p)
-{
-	typedef float half __attribute__((vector_size(32)));
-	typedef float quarter __attribute__((vector_size(16)));
-	half a, b;
-	quarter c, d;
+#define lanes_double(x) __builtin_convertvector((x), dlanes)
+#define lanes_float(x)  __builtin_convertvector((x), lanes)
 
-	memcpy(&a, p, sizeof a);
-	memcpy(&b, (const char *)p + sizeof a, sizeof b);
-	a += b;
-	memcpy(&c, &a, sizeof c);
-	memcpy(&d, (const char *)&a + sizeof c, sizeof d);
-	c += d;
-	return (c[0] + c[2]) + (c[1] + c[3]);
+BD_INLINE void dlanes_take(dlanes *a, ilanes m, const dlanes *b)
+{
+	llanes wide = __builtin_convertvector(m, llanes);
+
+	*a = (dlanes)((wide & (llanes)*b) | (~wide & (llanes)*a));
 }
 
-BD_INLINE float lanes_least(const lanes *v)
-{
-	float m = (*v)[0];
+/* ---- fp16, as core/base/f16.c has it */
 
-	for (int i = 1; i < LANES; i++)
-		m = (*v)[i] < m ? (*v)[i] : m;
-	return m;
+/* Nearest fp16 that is finite. */
+BD_INLINE ilanes lanes_to_f16(lanes x)
+{
+	lanes most = lanes_all(65504), y = lanes_max(lanes_min(x, most), -most);
+	ilanes u = (ilanes)y, a = u & 0x7fffffff, plain, small;
+
+	plain = ((a + 0xfff + (a >> 13 & 1)) >> 13) - (112 << 10);
+	small = (ilanes)((lanes)a + 0.5f) - 0x3f000000; /* units of 2^-24 */
+	return (u >> 16 & 0x8000) | (ilanes)lanes_where(a < 0x38800000, (lanes)small, (lanes)plain);
 }
 
-BD_INLINE float lanes_most(const lanes *v)
+BD_INLINE lanes lanes_from_f16(ilanes h)
 {
-	float m = (*v)[0];
+	ilanes a = h & 0x7fff;
+	lanes plain = (lanes)((a << 13) + (112 << 23));
+	lanes small = __builtin_convertvector(a, lanes) * 0x1p-24f;
 
-	for (int i = 1; i < LANES; i++)
-		m = (*v)[i] > m ? (*v)[i] : m;
-	return m;
+	return (lanes)((ilanes)lanes_where(a < 0x400, small, plain) | (h & 0x8000) << 16);
 }
 
-/* x^p of numbers >= 0 within 1e-6; 0 counts as 2^-127.  log2 by the series of artanh on
- * [sqrt(1/2), sqrt(2)), 2^y by Taylor on [-1/2, 1/2]. */
-BD_INLINE lanes lanes_pow(const lanes *x, float p)
+BD_INLINE void lanes_put16(uint16_t *out, ilanes v)
 {
-	ilanes bits = (ilanes)*x, exponent = (bits - 0x3f3504f3) >> 23, k;
-	lanes m = (lanes)(bits - (exponent << 23)), t = (m - 1.0f) / (m + 1.0f), t2 = t * t, y, f,
-	      r;
+	for (int k = 0; k < LANES; k++)
+		out[k] = (uint16_t)v[k];
+}
 
-	r = t2 * 0.11111111f + 0.14285714f;
-	r = t2 * r + 0.2f;
-	r = t2 * r + 0.33333333f;
-	r = (t2 * r + 1.0f) * t * 2.88539008f;
-	y = p * (__builtin_convertvector(exponent, lanes) + r);
+/* The first n, zeros behind them. */
+BD_INLINE ilanes lanes_get16(const uint16_t *h, size_t n)
+{
+	int32_t each[LANES] = { 0 };
+	ilanes v;
+
+	for (size_t k = 0; k < n; k++)
+		each[k] = h[k];
+	memcpy(&v, each, sizeof v);
+	return v;
+}
+
+/* ---- powers */
+
+/* x^p of numbers > 0 that are not subnormal, within 6e-4 for p in [-1, 1].  log2 is the
+ * bits of a float, and a cubic for what they lack within an octave; 2^y is a cubic on
+ * [-1/2, 1/2]; both fitted at Chebyshev's points. */
+BD_INLINE lanes lanes_pow(lanes x, float p)
+{
+	ilanes bits = (ilanes)x;
+	lanes m = (lanes)((bits & 0x7fffff) | 0x3f800000), y, f, r;
+
+	y = m * (p * 0.15544586f) + p * -1.0392581f;
+	y = y * m + p * 2.0294783f;
+	y = y * m + p * -128.14494f;
+	y = __builtin_convertvector(bits, lanes) * (p * 0x1p-23f) + y;
 	f = y + ROUND_MAGIC;
-	k = (ilanes)f - 0x4b400000;
-	f = y - (f - ROUND_MAGIC);
-	r = f * 1.5403530e-4f + 1.3333558e-3f;
-	r = f * r + 9.6181291e-3f;
-	r = f * r + 5.5504109e-2f;
-	r = f * r + 0.24022651f;
-	r = f * r + 0.69314718f;
-	return (f * r + 1.0f) * (lanes)((k + 127) << 23);
+	y = y - (f - ROUND_MAGIC);
+	r = y * 0.055088684f + 0.24260405f;
+	r = r * y + 0.69327623f;
+	r = r * y + 0.99992895f;
+	return (lanes)((ilanes)r + ((ilanes)f << 23));
 }
 
 #endif

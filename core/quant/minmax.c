@@ -1,43 +1,47 @@
 /* minmax.c - the range of each group cut into equal steps (search-and-quantizers.md B1). */
-#include "core/base/alloc.h"
-#include "core/quant/rows.h"
+#include <string.h>
+
+#include "core/quant/leaf.h"
 
 struct job {
-	const float *w;
+	const struct leaf *leaf;
 	struct qcodes *out;
 };
 
-static void do_row(void *arg, size_t row)
+/* Sixteen groups of a row at a time. */
+static bool do_row(void *arg, const float *w, size_t row, size_t rows)
 {
 	const struct job *j = arg;
 	struct qcodes *q = j->out;
-	size_t groups = rows_groups(q);
+	size_t groups = rows_groups(q), group = q->format.group;
 	int top = (1 << q->format.bits) - 1;
+	uint8_t *code = q->code + row * q->cols;
+	bool plain = true;
 
-	for (size_t g = 0; g < groups; g++) {
-		size_t n = rows_group_len(q, g), at = row * q->cols + g * q->format.group;
-		struct stats st;
-		float lo, hi;
+	(void)rows; /* one */
+	for (size_t g = 0; g < groups; g += TILE) {
+		size_t m = groups - g < TILE ? groups - g : TILE;
+		size_t at = g * group, n = q->cols - at < m * group ? q->cols - at : m * group;
+		float lo[TILE], hi[TILE];
+		struct tile_stats st;
+		struct grid grid;
 
-		group_range(j->w + at, n, &lo, &hi);
-		st = stats_range(lo, hi, top);
-		q->scale[row * groups + g] = st.scale;
-		q->offset[row * groups + g] = st.offset;
-		group_codes(j->w + at, n, st, top, q->code + at);
+		plain &= j->leaf->ranges(lo, hi, w + at, n, group);
+		j->leaf->stats(&st, lo, hi, top);
+		memcpy(q->scale + row * groups + g, st.scale, m * sizeof *st.scale);
+		memcpy(q->offset + row * groups + g, st.offset, m * sizeof *st.offset);
+		grid = (struct grid){ st.scale, st.offset, group, top };
+		j->leaf->codes(code + at, w + at, n, &grid);
 	}
+	return plain;
 }
 
 static enum st run(
 	const struct quant_input *in, struct qcodes *out, const struct sink *s, struct err *e)
 {
-	struct job j = { .out = out };
-	float *copy;
-	enum st st = rows_weights(in, &j.w, &copy, e);
+	struct job j = { leaf_best(), out };
 
-	if (!st)
-		st = rows_run(out->rows, out->cols, 0.5, do_row, &j, s, e);
-	big_free(copy);
-	return st;
+	return rows_run_plain(in, 1, 0.5, do_row, &j, s, e);
 }
 
 extern const struct quantizer quantizer_minmax;

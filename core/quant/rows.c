@@ -1,14 +1,11 @@
-/* rows.c - rows in parallel, groups on a grid of fp16 statistics. */
+/* rows.c - rows in parallel, weights without what is no number. */
 #include "core/quant/rows.h"
 
-#include <math.h>
+#include <stdatomic.h>
 
 #include "core/base/alloc.h"
-#include "core/base/f16.h"
-#include "core/quant/lanes.h"
+#include "core/quant/leaf.h"
 #include "kernels/pool.h"
-
-static const float f16_largest = 65504.0f;
 
 /* ---- rows in parallel */
 
@@ -52,78 +49,95 @@ enum st rows_run(size_t rows, size_t cols, double ns, void (*fn)(void *arg, size
 
 /* ---- weights */
 
-/* Comparisons with NaN are false, so one test finds all that needs care. */
-static bool is_plain(const float *w, size_t n)
-{
-	bool plain = true;
+struct check {
+	const struct leaf *leaf;
+	const struct quant_input *in;
+	float *copy; /* NULL: only looks */
+	atomic_bool odd;
+};
 
-	for (size_t i = 0; i < n; i++)
-		plain &= fabsf(w[i]) <= f16_largest;
-	return plain;
+enum { CHECK_PART = 1 << 16 }; /* weights */
+
+static void check_part(void *arg, size_t part)
+{
+	struct check *c = arg;
+	size_t n = c->in->rows * c->in->cols, at = part * CHECK_PART;
+	size_t left = n - at < CHECK_PART ? n - at : CHECK_PART;
+
+	if (!c->leaf->clean(c->copy ? c->copy + at : NULL, c->in->w + at, left))
+		atomic_store_explicit(&c->odd, true, memory_order_relaxed);
+}
+
+static bool check(const struct quant_input *in, float *copy)
+{
+	struct check c = { .leaf = leaf_best(), .in = in, .copy = copy };
+
+	atomic_init(&c.odd, false);
+	pool_run(check_part, &c, (in->rows * in->cols + CHECK_PART - 1) / CHECK_PART);
+	return !atomic_load(&c.odd);
+}
+
+void rows_copy(float *copy, const struct quant_input *in)
+{
+	check(in, copy);
+}
+
+static enum st new_copy(float **copy, const struct quant_input *in, struct err *e)
+{
+	*copy = big_array(in->rows * in->cols, sizeof **copy, "a linear's weights", e);
+	if (!*copy)
+		return ST_NOMEM;
+	rows_copy(*copy, in);
+	return ST_OK;
 }
 
 enum st rows_weights(const struct quant_input *in, const float **w, float **copy, struct err *e)
 {
-	size_t n = in->rows * in->cols;
+	enum st st = ST_OK;
 
 	*copy = NULL;
 	*w = in->w;
-	if (is_plain(in->w, n))
-		return ST_OK;
-	*copy = big_array(n, sizeof **copy, "a linear's weights", e);
-	if (!*copy)
-		return ST_NOMEM;
-	for (size_t i = 0; i < n; i++)
-		(*copy)[i] =
-			isnan(in->w[i]) ? 0 : fmaxf(-f16_largest, fminf(f16_largest, in->w[i]));
-	*w = *copy;
-	return ST_OK;
-}
-
-/* ---- groups */
-
-uint16_t stat_f16(float x)
-{
-	return f16_from_f32(x > f16_largest ? f16_largest : x < -f16_largest ? -f16_largest : x);
-}
-
-struct stats stats_range(float lo, float hi, int top)
-{
-	struct stats st;
-	double scale;
-
-	st.scale = stat_f16((float)(((double)hi - (double)lo) / top));
-	scale = (double)f16_to_f32(st.scale);
-	/* What the rounded scale lacks or has too much is shared by both ends. */
-	st.offset = stat_f16((float)(((double)lo + (double)hi) / 2 - scale * top / 2));
+	if (!check(in, NULL)) {
+		st = new_copy(copy, in, e);
+		*w = *copy;
+	}
 	return st;
 }
 
-BD_HOT void group_range(const float *w, size_t n, float *lo, float *hi)
+/* ---- both */
+
+struct plain_run {
+	rows_fn *fn;
+	void *arg;
+	const float *w;
+	size_t rows, cols, height;
+	atomic_bool odd;
+};
+
+static void plain_row(void *arg, size_t i)
 {
-	lanes a = lanes_all(w[0]), b = a;
+	struct plain_run *p = arg;
+	size_t row = i * p->height, left = p->rows - row;
 
-	for (size_t i = 0; i < n; i += LANES) {
-		lanes x = lanes_load(w + i, n - i, w[0]);
-
-		a = lanes_min(x, a);
-		b = lanes_max(x, b);
-	}
-	*lo = lanes_least(&a);
-	*hi = lanes_most(&b);
+	if (!p->fn(p->arg, p->w + row * p->cols, row, left < p->height ? left : p->height))
+		atomic_store_explicit(&p->odd, true, memory_order_relaxed);
 }
 
-BD_HOT void group_codes(const float *w, size_t n, struct stats st, int top, uint8_t *code)
+enum st rows_run_plain(const struct quant_input *in, size_t height, double ns, rows_fn *fn,
+	void *arg, const struct sink *s, struct err *e)
 {
-	float scale = f16_to_f32(st.scale), offset = f16_to_f32(st.offset);
-	float inverse = scale ? 1 / scale : 0;
+	struct plain_run p = { fn, arg, in->w, in->rows, in->cols, height, false };
+	size_t n = (in->rows + height - 1) / height;
+	float *copy = NULL;
+	enum st st = rows_run(n, in->cols * height, ns, plain_row, &p, s, e);
 
-	for (size_t i = 0; i < n; i += LANES) {
-		lanes x = (lanes_load(w + i, n - i, 0) - offset) * inverse;
-		ilanes c = __builtin_convertvector(lanes_code(&x, (float)top), ilanes);
-		size_t m = n - i < LANES ? n - i : LANES;
-
-		for (size_t k = 0; k < m; k++)
-			code[i + k] = (uint8_t)c[k];
+	/* Rare, so it is better done twice than always looked for before. */
+	if (!st && atomic_load(&p.odd)) {
+		st = new_copy(&copy, in, e);
+		p.w = copy;
+		if (!st)
+			st = rows_run(n, in->cols * height, ns, plain_row, &p, s, e);
+		big_free(copy);
 	}
+	return st;
 }

@@ -5,18 +5,18 @@
 
 #include "core/base/alloc.h"
 #include "core/base/json.h"
+#include "core/quant/squeeze.h"
 #include "kernels/pool.h"
 
 struct writer {
 	struct fs_out *out;
 	const struct sink *s;
-	unsigned char *buf; /* of BATCH bytes or one row, whatever is more */
-	size_t cap, done, total, row_codes;
-	uint8_t *codes; /* one row, one a byte, for each part of a batch */
+	unsigned char *buf; /* of PIECE bytes or one row, whatever is more */
+	size_t cap, done, total;
+	uint8_t *codes; /* as many rows as buf has room for, one a byte */
 };
 
-/* Bytes between two looks at the sink; bytes of rows that all threads make at once, and parts. */
-enum { PIECE = 1 << 18, BATCH = 1 << 22, PARTS = 64 };
+enum { PIECE = 1 << 18 };
 
 static void header(struct json_out *o, const struct tensor_plan *p)
 {
@@ -81,67 +81,114 @@ static enum st put_float(struct writer *w, const struct part_entry *t, struct er
 /* One row's codes, lowest bits first. */
 static void bit_string(unsigned char *out, const uint8_t *code, size_t n, int bits)
 {
-	uint32_t word = 0;
+	struct squeeze by = squeeze_of(bits);
+	uint64_t word = 0;
 	int held = 0;
+	size_t i = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		word |= (uint32_t)code[i] << held;
-		held += bits;
-		if (held >= 8) {
-			*out++ = (unsigned char)word;
-			word >>= 8;
-			held -= 8;
-		}
+	for (; i + 8 <= n; i += 8) {
+		word = squeeze(&by, code + i);
+		for (int k = 0; k < bits; k++)
+			*out++ = (unsigned char)(word >> 8 * k);
 	}
-	if (held)
-		*out = (unsigned char)word;
+	for (word = 0; i < n; i++, held += bits)
+		word |= (uint64_t)code[i] << held;
+	for (; held > 0; held -= 8, word >>= 8)
+		*out++ = (unsigned char)word;
 }
 
-static void row_of(const struct part_entry *t, size_t row, uint8_t *codes, unsigned char *out)
+/* The same of a row in a single plane of bits (mat.h): its words, as they are. */
+static void bit_words(unsigned char *out, const struct mat *m, size_t row)
 {
+	size_t n = (m->cols * (size_t)m->bits + 7) / 8, words = (n + 3) / 4;
+	size_t blocks = (m->cols + MAT_BLOCK - 1) / MAT_BLOCK;
+	const uint32_t *from = (const uint32_t *)m->data + row % MAT_TILE +
+			       row / MAT_TILE * blocks * (size_t)m->bits * MAT_TILE;
+
+	for (size_t i = 0; i < words; i++) {
+		uint32_t v = from[i * MAT_TILE];
+		unsigned char le[4] = { (unsigned char)v, (unsigned char)(v >> 8),
+			(unsigned char)(v >> 16), (unsigned char)(v >> 24) };
+
+		memcpy(out + 4 * i, le, n - 4 * i < 4 ? n - 4 * i : 4);
+	}
+}
+
+static bool single_plane(const struct mat *m)
+{
+	return !(m->bits & (m->bits - 1));
+}
+
+static size_t row_bytes(const struct part_entry *t)
+{
+	return t->bytes / t->dim[0];
+}
+
+/* A row of codes with room for what unpacking writes behind it. */
+static size_t codes_bytes(const struct part_entry *t)
+{
+	return t->mat->cols + MAT_BLOCK;
+}
+
+/* Whole tiles, if one fits. */
+static size_t rows_at_once(const struct writer *w, const struct part_entry *t)
+{
+	size_t n = w->cap / row_bytes(t);
+
+	return n >= MAT_TILE ? n / MAT_TILE * MAT_TILE : n;
+}
+
+/* Rows [row, row + n) of one entry. */
+struct piece {
+	const struct writer *w;
+	const struct part_entry *t;
+	size_t row, n;
+};
+
+static void row_of(const struct piece *p, size_t i)
+{
+	const struct part_entry *t = p->t;
 	const struct mat *m = t->mat;
 	const uint16_t *stats = t->part == PART_SCALE ? m->scale : m->offset;
+	unsigned char *out = p->w->buf + i * row_bytes(t);
 
+	if (t->part == PART_CODES && single_plane(m)) {
+		bit_words(out, m, p->row + i);
+		return;
+	}
 	if (t->part == PART_CODES) {
-		mat_unpack_row(m, row, codes);
+		uint8_t *codes = p->w->codes + i * codes_bytes(t);
+
+		mat_unpack_row(m, p->row + i, codes);
 		bit_string(out, codes, m->cols, m->bits);
 		return;
 	}
 	for (size_t g = 0; g < t->dim[1]; g++) {
-		uint16_t v = mat_stat(stats, m, row, g);
+		uint16_t v = mat_stat(stats, m, p->row + i, g);
 
 		out[2 * g] = (unsigned char)v;
 		out[2 * g + 1] = (unsigned char)(v >> 8);
 	}
 }
 
-struct batch {
-	const struct writer *w;
-	const struct part_entry *t;
-	size_t first, rows, per_part, row_bytes;
-};
-
-static void rows_part(void *arg, size_t part)
+static void tile_of(void *arg, size_t tile)
 {
-	const struct batch *b = arg;
-	size_t at = part * b->per_part, end = at + b->per_part;
+	const struct piece *p = arg;
 
-	for (end = end < b->rows ? end : b->rows; at < end; at++)
-		row_of(b->t, b->first + at, b->w->codes + part * b->w->row_codes,
-			b->w->buf + at * b->row_bytes);
+	for (size_t i = tile * MAT_TILE; i < (tile + 1) * MAT_TILE && i < p->n; i++)
+		row_of(p, i);
 }
 
 static enum st put_rows(struct writer *w, const struct part_entry *t, struct err *e)
 {
-	struct batch b = { .w = w, .t = t, .row_bytes = t->bytes / t->dim[0] };
-	size_t most = w->cap / b.row_bytes;
+	size_t rows = t->dim[0], step = rows_at_once(w, t);
 	enum st st = ST_OK;
 
-	for (; !st && b.first < t->dim[0]; b.first += b.rows) {
-		b.rows = t->dim[0] - b.first < most ? t->dim[0] - b.first : most;
-		b.per_part = (b.rows + PARTS - 1) / PARTS;
-		pool_run(rows_part, &b, (b.rows + b.per_part - 1) / b.per_part);
-		st = put_plain(w, w->buf, b.rows * b.row_bytes, e);
+	for (size_t row = 0; !st && row < rows; row += step) {
+		struct piece p = { w, t, row, rows - row < step ? rows - row : step };
+
+		pool_run(tile_of, &p, (p.n + MAT_TILE - 1) / MAT_TILE);
+		st = put(w, w->buf, p.n * row_bytes(t), e);
 	}
 	return st;
 }
@@ -165,20 +212,20 @@ static enum st put_entry(struct writer *w, const struct part_entry *t, struct er
 
 static enum st buffers(struct writer *w, const struct tensor_plan *p, struct err *e)
 {
-	size_t cols = 0;
+	size_t codes = MAT_BLOCK;
 
-	w->cap = BATCH;
+	w->cap = PIECE;
+	for (size_t i = 0; i < p->n; i++)
+		if (p->entry[i].part >= PART_CODES && row_bytes(&p->entry[i]) > w->cap)
+			w->cap = row_bytes(&p->entry[i]);
 	for (size_t i = 0; i < p->n; i++) {
 		const struct part_entry *t = &p->entry[i];
 
-		if (t->part == PART_CODES && t->mat->cols > cols)
-			cols = t->mat->cols;
-		if (t->part >= PART_CODES && t->dim[1] * t->unit > w->cap)
-			w->cap = t->dim[1] * t->unit;
+		if (t->part == PART_CODES && rows_at_once(w, t) * codes_bytes(t) > codes)
+			codes = rows_at_once(w, t) * codes_bytes(t);
 	}
 	w->buf = big_alloc(w->cap, "rows to write", e);
-	w->row_codes = (cols + MAT_BLOCK + 63) / 64 * 64;
-	w->codes = w->buf ? big_array(PARTS, w->row_codes, "codes to write", e) : NULL;
+	w->codes = w->buf ? big_alloc(codes, "codes to write", e) : NULL;
 	return w->codes ? ST_OK : ST_NOMEM;
 }
 

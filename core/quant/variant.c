@@ -5,6 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
+#include "core/quant/squeeze.h"
 #include "kernels/pool.h"
 
 /* words, scales and offsets in one piece of memory, each on 64 bytes; of a mix those of the
@@ -82,29 +83,70 @@ struct mat variant_mat(struct format f, size_t rows, size_t cols, const void *me
 	return w;
 }
 
+/* Sixteen rows are a piece of the packed words by themselves. */
 struct packing {
-	unsigned char *words;
 	const struct qcodes *q;
+	unsigned char *words;
 };
 
-enum { PACK_ROWS = 4 * MAT_TILE }; /* of one part: whole tiles */
+/* 32 codes in a single plane of bits (mat.h): a string of bits cut into words. */
+static void pack_block(uint32_t *lane, const struct squeeze *by, const uint8_t code[MAT_BLOCK])
+{
+	uint64_t held = 0;
+	int n = 0;
 
-static void pack_rows(void *arg, size_t part)
+	for (int i = 0; i < MAT_BLOCK; i += 8) {
+		held |= squeeze(by, code + i) << n;
+		for (n += 8 * by->bits; n >= 32; n -= 32) {
+			*lane = (uint32_t)held;
+			lane += MAT_TILE;
+			held >>= 32;
+		}
+	}
+}
+
+static void pack_planes(uint32_t *words, const struct qcodes *q, size_t row, size_t rows)
+{
+	struct squeeze by = squeeze_of(q->format.bits);
+	size_t step = (size_t)q->format.bits * MAT_TILE;
+
+	if (rows < MAT_TILE)
+		memset(words, 0, mat_code_bytes(q->format.bits, MAT_TILE, q->cols));
+	for (size_t c = 0; c < q->cols; c += MAT_BLOCK, words += step) {
+		size_t n = q->cols - c < MAT_BLOCK ? q->cols - c : MAT_BLOCK;
+
+		for (size_t r = 0; r < rows; r++) {
+			const uint8_t *code = q->code + (row + r) * q->cols + c;
+			uint8_t last[MAT_BLOCK] = { 0 };
+
+			if (n < MAT_BLOCK)
+				code = memcpy(last, code, n);
+			pack_block(words + r, &by, code);
+		}
+	}
+}
+
+static void pack_rows(void *arg, size_t tile)
 {
 	const struct packing *p = arg;
 	const struct qcodes *q = p->q;
-	size_t at = part * PACK_ROWS, n = q->rows - at < PACK_ROWS ? q->rows - at : PACK_ROWS;
+	size_t row = tile * MAT_TILE, rows = q->rows - row < MAT_TILE ? q->rows - row : MAT_TILE;
+	int bits = q->format.bits;
+	uint32_t *words =
+		(uint32_t *)(void *)(p->words + tile * mat_code_bytes(bits, MAT_TILE, q->cols));
 
-	mat_pack((uint32_t *)(void *)(p->words + mat_code_bytes(q->format.bits, at, q->cols)),
-		q->format.bits, n, q->cols, q->code + at * q->cols);
+	if (bits & (bits - 1))
+		mat_pack(words, bits, rows, q->cols, q->code + row * q->cols);
+	else
+		pack_planes(words, q, row, rows);
 }
 
 static void pack_codes(unsigned char *memory, const size_t at[3], const struct qcodes *q)
 {
-	struct packing p = { memory + at[0], q };
 	size_t group = q->format.group;
+	struct packing p = { q, memory + at[0] };
 
-	pool_run(pack_rows, &p, (q->rows + PACK_ROWS - 1) / PACK_ROWS);
+	pool_run(pack_rows, &p, (q->rows + MAT_TILE - 1) / MAT_TILE);
 	mat_pack_stats((uint16_t *)(void *)(memory + at[1]), q->rows, q->cols, group, q->scale);
 	mat_pack_stats((uint16_t *)(void *)(memory + at[2]), q->rows, q->cols, group, q->offset);
 }

@@ -75,6 +75,7 @@ enum st walk_reference(struct walk *w)
 	st = fwd_new(&f, w->m, w->rows, w->e);
 	if (st)
 		return st;
+	fwd_set_math(f, w->math);
 	h = be->host_memory && bytes > mem_available() ? NULL : be->alloc(bytes);
 	if (!h) {
 		fwd_free(f);

@@ -15,6 +15,7 @@ struct walk {
 	const struct token_text *t;
 	const struct sink *s;
 	struct err *e;
+	enum math math; /* of the blocks' products; 0: in float */
 	/* as struct tap's; return at once when w->st is not ST_OK */
 	void (*tap)(void *walk, size_t linear, const float *x, const float *y, size_t rows);
 	enum st (*before)(struct walk *w, size_t layer); /* or NULL */

@@ -189,14 +189,19 @@ static bool stands_alone(const char *s, size_t n, size_t start, size_t stop)
 }
 
 bool tok_added_next(const struct tokenizer *t, const char *s, size_t n, size_t floor, size_t from,
-	enum tok_mode mode, bool normalized, struct tok_hit *hit)
+	enum tok_mode mode, bool normalized, struct tok_hit *hit, struct tok_pace *pace)
 {
+	enum { LOOKS = 1 << 14, COST = 1 << 10 }; /* looking takes a sixteenth of merging */
+
 	if (!t->any[mode][normalized])
 		return false;
 	for (size_t at = from; at < n;) {
 		const struct vocab_token *k;
-		int32_t id = longest(t, s, n, at, mode, normalized);
+		int32_t id;
 
+		if (pace && at % LOOKS == 0 && tok_paced(pace, COST))
+			return false;
+		id = longest(t, s, n, at, mode, normalized);
 		if (id < 0) {
 			at++;
 			continue;

@@ -27,6 +27,7 @@ struct cand {
 
 struct tok_work {
 	const struct tokenizer *t;
+	struct tok_pace *pace;
 	const char *s;
 	struct sym *sym;
 	struct cand *heap;
@@ -155,16 +156,25 @@ static void offer(struct tok_work *w, int32_t left)
 	heap_push(w, c);
 }
 
+/* In a piece as long as a text it is a loop of seconds: every so many steps. */
+static bool pause_at(struct tok_work *w, size_t i)
+{
+	enum { STEPS = 1 << 13 };
+
+	return i % STEPS == STEPS - 1 && tok_paced(w->pace, STEPS);
+}
+
 static void merge(struct tok_work *w, size_t n)
 {
 	w->n_heap = 0;
-	for (size_t i = 0; i + 1 < n; i++)
+	for (size_t i = 0; i + 1 < n && !pause_at(w, i); i++)
 		offer(w, (int32_t)i);
-	while (w->n_heap) {
+	for (size_t i = 0; w->n_heap && !w->pace->stopped; i++) {
 		struct cand c = heap_pop(w);
 		uint32_t pos = (uint32_t)c.order;
 		struct sym *a = &w->sym[pos], *b;
 
+		pause_at(w, i);
 		if (!a->len || a->next < 0)
 			continue;
 		b = &w->sym[a->next];
@@ -205,7 +215,7 @@ static size_t split(struct tok_work *w, const char *s, size_t n)
 	size_t k = 0;
 
 	w->s = s;
-	for (size_t at = 0, len; at < n; at += len) {
+	for (size_t at = 0, len; at < n && !pause_at(w, at); at += len) {
 		uint32_t cp;
 		int32_t id;
 
@@ -285,7 +295,7 @@ static enum st piece(
 	if (!k)
 		return ST_OK;
 	merge(w, k);
-	return emit(w, ids, e);
+	return w->pace->stopped ? err_set(e, ST_CANCELLED, "stopped") : emit(w, ids, e);
 }
 
 /* Past the spaces that s begins with and all up to the next one: no token of the
@@ -301,26 +311,54 @@ static size_t to_space(const char *s, size_t n)
 	return space ? (size_t)(space - s) : n;
 }
 
-enum st tok_merge_text(
-	const struct tokenizer *t, const char *s, size_t n, struct tok_ids *ids, struct err *e)
+/* ... and then the pace. */
+static enum st paced_piece(
+	struct tok_work *w, const char *s, size_t n, struct tok_ids *ids, struct err *e)
 {
-	struct tok_work w = { .t = t };
-	struct pretok p;
-	size_t start = 0, len;
+	enum st st = piece(w, s, n, ids, e);
+
+	w->pace->done += n;
+	return !st && tok_paced(w->pace, n) ? err_set(e, ST_CANCELLED, "stopped") : st;
+}
+
+static enum st spm_text(
+	struct tok_work *w, const char *s, size_t n, struct tok_ids *ids, struct err *e)
+{
 	enum st st = ST_OK;
+
+	for (size_t start = 0, len; !st && start < n; start += len) {
+		len = w->t->spaces_lead ? to_space(s + start, n - start) : n - start;
+		st = paced_piece(w, s + start, len, ids, e);
+	}
+	return st;
+}
+
+/* The scanners look ahead as far as a text goes (smollm's to the next number): part by part. */
+static enum st bpe_text(
+	struct tok_work *w, const char *s, size_t n, struct tok_ids *ids, struct err *e)
+{
+	size_t start = 0, len, end;
+	struct pretok p;
+	enum st st = ST_OK;
+
+	for (size_t at = 0; !st && at < n; at = end) {
+		end = w->t->v->pre == PRE_NONE ? n : tok_part_end(s, n, at);
+		pretok_init(&p, w->t->v->pre, s + at, end - at);
+		while (!st && pretok_next(&p, &start, &len))
+			st = paced_piece(w, s + at + start, len, ids, e);
+	}
+	return st;
+}
+
+enum st tok_merge_text(const struct tokenizer *t, const char *s, size_t n, struct tok_ids *ids,
+	struct tok_pace *pace, struct err *e)
+{
+	struct tok_work w = { .t = t, .pace = pace };
+	enum st st;
 
 	if (n > INT32_MAX)
 		return err_set(e, ST_UNSUPPORTED, "text of %zu bytes: at most 2 GiB at a time", n);
-	if (t->v->model == VOCAB_SPM) {
-		for (; !st && start < n; start += len) {
-			len = t->spaces_lead ? to_space(s + start, n - start) : n - start;
-			st = piece(&w, s + start, len, ids, e);
-		}
-	} else {
-		pretok_init(&p, t->v->pre, s, n);
-		while (!st && pretok_next(&p, &start, &len))
-			st = piece(&w, s + start, len, ids, e);
-	}
+	st = (t->v->model == VOCAB_SPM ? spm_text : bpe_text)(&w, s, n, ids, e);
 	big_free(w.sym);
 	big_free(w.heap);
 	return st;

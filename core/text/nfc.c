@@ -10,6 +10,8 @@
 
 #define RAW_BYTE 0x80000000u /* | a byte that is not UTF-8 */
 
+enum { PART = 1 << 18 }; /* bytes at a time: memory for 32 times as many, and a poll */
+
 /* Hangul syllables are arithmetic (The Unicode Standard, 3.12). */
 enum { SB = 0xac00, LB = 0x1100, VB = 0x1161, TB = 0x11a7, LN = 19, VN = 21, TN = 28 };
 enum { SN = LN * VN * TN };
@@ -156,22 +158,11 @@ static bool is_plain(const char *s, size_t n)
 	return true;
 }
 
-enum st tok_nfc(const char *s, size_t n, char **out, size_t *len, struct err *e)
+/* Characters of s decomposed into c; how many. */
+static size_t take_apart(const char *s, size_t n, uint32_t *c)
 {
-	uint32_t *c, *tmp;
-	size_t k = 0, bytes, cap;
-	char *p;
+	size_t k = 0;
 
-	*out = NULL;
-	*len = n;
-	if (is_plain(s, n))
-		return ST_OK;
-	if (!size_mul(&cap, n, 4))
-		return err_set(e, ST_NOMEM, "text: %zu bytes are too many", n);
-	c = big_array(cap, 2 * sizeof *c, "text to normalise", e);
-	if (!c)
-		return ST_NOMEM;
-	tmp = c + cap;
 	for (size_t at = 0; at < n;) {
 		uint32_t cp;
 		size_t used = utf8_decode(s + at, n - at, &cp);
@@ -184,20 +175,116 @@ enum st tok_nfc(const char *s, size_t n, char **out, size_t *len, struct err *e)
 		at += used;
 		k += decompose(cp, c + k);
 	}
-	order(c, k, tmp);
-	k = compose(c, k);
-	if (!size_mul(&bytes, k, 4) || !(p = big_alloc(bytes, "normalised text", e))) {
-		big_free(c);
-		return ST_NOMEM;
-	}
-	*len = 0;
+	return k;
+}
+
+static size_t write_out(const uint32_t *c, size_t k, char *p)
+{
+	size_t n = 0;
+
 	for (size_t i = 0; i < k; i++) {
 		if (c[i] & RAW_BYTE)
-			p[(*len)++] = (char)(c[i] & 0xff);
+			p[n++] = (char)(c[i] & 0xff);
 		else
-			*len += utf8_encode(c[i], p + *len);
+			n += utf8_encode(c[i], p + n);
 	}
+	return n;
+}
+
+/* Where a part that begins at `at` may end: ASCII neither composes with what stands before it nor
+ * is put into another place. */
+static size_t part_end(const char *s, size_t n, size_t at)
+{
+	size_t end = n - at > PART ? at + PART : n;
+
+	while (end < n && (unsigned char)s[end] >= 0x80)
+		end++;
+	return end;
+}
+
+/* Room for `more` bytes behind those that *p has. */
+static enum st grow(char **p, size_t have, size_t *cap, size_t more, struct err *e)
+{
+	size_t want, room;
+	char *q;
+
+	if (!size_add(&want, have, more) || !size_add(&room, want, want / 2))
+		return err_set(e, ST_NOMEM, "text: %zu bytes are too many", more);
+	if (want <= *cap)
+		return ST_OK;
+	q = big_alloc(room, "normalised text", e);
+	if (!q)
+		return ST_NOMEM;
+	if (have)
+		memcpy(q, *p, have);
+	big_free(*p);
+	*p = q;
+	*cap = room;
+	return ST_OK;
+}
+
+/* One part behind what *p has. */
+static enum st normalise(
+	const char *s, size_t n, char **p, size_t *have, size_t *cap, struct err *e)
+{
+	uint32_t *c;
+	size_t k, most;
+	enum st st;
+
+	if (is_plain(s, n)) {
+		st = grow(p, *have, cap, n, e);
+		if (!st)
+			memcpy(*p + *have, s, n);
+		*have += st ? 0 : n;
+		return st;
+	}
+	if (!size_mul(&most, n, 4))
+		return err_set(e, ST_NOMEM, "text: %zu bytes are too many", n);
+	c = big_array(most, 2 * sizeof *c, "text to normalise", e);
+	if (!c)
+		return ST_NOMEM;
+	k = take_apart(s, n, c);
+	order(c, k, c + most);
+	k = compose(c, k);
+	st = grow(p, *have, cap, 4 * k, e);
+	if (!st)
+		*have += write_out(c, k, *p + *have);
 	big_free(c);
+	return st;
+}
+
+enum st tok_nfc(
+	const char *s, size_t n, char **out, size_t *len, struct tok_pace *pace, struct err *e)
+{
+	size_t plain = 0, have = 0, cap = 0, end;
+	char *p = NULL;
+	enum st st = ST_OK;
+
+	*out = NULL;
+	*len = n;
+	for (; plain < n && !tok_paced(pace, PART / 32); plain = end) {
+		end = part_end(s, n, plain);
+		if (!is_plain(s + plain, end - plain))
+			break;
+	}
+	if (plain == n)
+		return ST_OK;
+	if (!pace->stopped)
+		st = grow(&p, 0, &cap, n, e);
+	if (p && plain)
+		memcpy(p, s, plain);
+	have = plain;
+	for (size_t at = plain; !st && at < n && !tok_paced(pace, PART / 8); at = end) {
+		end = part_end(s, n, at);
+		st = normalise(s + at, end - at, &p, &have, &cap, e);
+	}
+	if (!st && pace->stopped)
+		st = err_set(e, ST_CANCELLED, "stopped");
+	if (st) {
+		big_free(p);
+		return st;
+	}
 	*out = p;
+	*len = have;
 	return ST_OK;
 }

@@ -305,12 +305,14 @@ struct encoding {
 	enum tok_mode mode;
 	bool prefix, first;
 	struct tok_ids *ids;
+	struct tok_pace *pace;
 	struct err *e;
 };
 
 /* A stretch between added tokens: SPM's leading space, then merges. */
 static enum st encode_plain(struct encoding *c, const char *s, size_t n, bool first)
 {
+	enum { COPY = 1 << 18 };
 	const struct vocab *v = c->t->v;
 	bool space;
 	size_t k = 0, len;
@@ -320,7 +322,7 @@ static enum st encode_plain(struct encoding *c, const char *s, size_t n, bool fi
 	if (!n)
 		return ST_OK;
 	if (v->model == VOCAB_BPE)
-		return tok_merge_text(c->t, s, n, c->ids, c->e);
+		return tok_merge_text(c->t, s, n, c->ids, c->pace, c->e);
 	space = v->add_space_prefix && c->prefix && (first || !v->prefix_first) &&
 		!(v->prefix_first && (s[0] == ' ' || (n >= 3 && memcmp(s, SPM_SPACE, 3) == 0)));
 	if (!size_add(&len, n, 1))
@@ -330,8 +332,15 @@ static enum st encode_plain(struct encoding *c, const char *s, size_t n, bool fi
 		return ST_NOMEM;
 	if (space)
 		buf[k++] = ' ';
-	k += from_spm(s, n, buf + k);
-	st = tok_merge_text(c->t, buf, k, c->ids, c->e);
+	for (size_t at = 0, end; at < n && !c->pace->stopped; at = end) {
+		end = n - at > COPY ? at + COPY : n;
+		while (end < n && ((unsigned char)s[end] & 0xc0) == 0x80) /* no character cut */
+			end++;
+		k += from_spm(s + at, end - at, buf + k);
+		tok_paced(c->pace, COPY / 16);
+	}
+	st = c->pace->stopped ? err_set(c->e, ST_CANCELLED, "stopped")
+			      : tok_merge_text(c->t, buf, k, c->ids, c->pace, c->e);
 	big_free(buf);
 	return st;
 }
@@ -348,7 +357,7 @@ static enum st encode_gap(struct encoding *c, const char *s, size_t n, bool norm
 	if (normalized)
 		return encode_plain(c, s, n, first);
 	if (c->t->v->nfc) {
-		st = tok_nfc(s, n, &nfc, &n, c->e);
+		st = tok_nfc(s, n, &nfc, &n, c->pace, c->e);
 		if (st)
 			return st;
 	}
@@ -364,7 +373,7 @@ static enum st encode_split(
 	size_t at = 0, from = 0;
 	enum st st;
 
-	while (tok_added_next(c->t, s, n, at, from, c->mode, normalized, &hit)) {
+	while (tok_added_next(c->t, s, n, at, from, c->mode, normalized, &hit, c->pace)) {
 		st = hit.start > at
 			     ? encode_gap(c, s + at, hit.start - at, normalized, first && at == 0)
 			     : ST_OK;
@@ -375,15 +384,22 @@ static enum st encode_split(
 		at = hit.stop;
 		from = hit.next;
 	}
+	if (c->pace->stopped)
+		return err_set(c->e, ST_CANCELLED, "stopped");
 	return at < n ? encode_gap(c, s + at, n - at, normalized, first && at == 0) : ST_OK;
 }
 
 enum st tok_encode_part(const struct tokenizer *t, const char *s, size_t n, enum tok_mode mode,
 	bool prefix, bool first, struct tok_ids *ids, struct err *e)
 {
-	struct encoding c = {
-		.t = t, .mode = mode, .prefix = prefix, .first = first, .ids = ids, .e = e
-	};
+	struct tok_pace pace = { .total = n };
+	struct encoding c = { .t = t,
+		.mode = mode,
+		.prefix = prefix,
+		.first = first,
+		.ids = ids,
+		.pace = &pace,
+		.e = e };
 
 	return encode_split(&c, s, n, false, first);
 }
@@ -394,16 +410,32 @@ enum st tokenizer_encode(const struct tokenizer *t, const char *s, size_t n, enu
 	return tok_encode_part(t, s, n, mode, true, true, ids, e);
 }
 
+enum st tokenizer_encode_long(const struct tokenizer *t, const char *s, size_t n,
+	struct tok_ids *ids, const struct sink *sink, struct err *e)
+{
+	struct tok_pace pace = { .s = sink, .total = n };
+	struct encoding c = { .t = t,
+		.mode = TOK_PLAIN,
+		.prefix = true,
+		.first = true,
+		.ids = ids,
+		.pace = &pace,
+		.e = e };
+	enum st st = ST_OK;
+
+	if (t->v->add_bos && t->v->bos >= 0)
+		st = tok_ids_push(ids, t->v->bos, e);
+	if (!st)
+		st = encode_split(&c, s, n, false, true);
+	if (!st)
+		sink_progress(sink, (double)n, (double)n);
+	return st;
+}
+
 enum st tokenizer_encode_text(
 	const struct tokenizer *t, const char *s, size_t n, struct tok_ids *ids, struct err *e)
 {
-	if (t->v->add_bos && t->v->bos >= 0) {
-		enum st st = tok_ids_push(ids, t->v->bos, e);
-
-		if (st)
-			return st;
-	}
-	return tokenizer_encode(t, s, n, TOK_PLAIN, ids, e);
+	return tokenizer_encode_long(t, s, n, ids, NULL, e);
 }
 
 size_t tokenizer_first_lost(const struct tokenizer *t, const char *s, size_t n)

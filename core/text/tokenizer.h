@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/base/err.h"
+#include "core/base/sink.h"
 #include "core/io/vocab.h"
 
 struct tokenizer;
@@ -43,6 +44,9 @@ BD_MUST_USE enum st tokenizer_encode(const struct tokenizer *t, const char *s, s
 /* BOS first where the tokenizer itself adds one. */
 BD_MUST_USE enum st tokenizer_encode_text(
 	const struct tokenizer *t, const char *s, size_t n, struct tok_ids *ids, struct err *e);
+/* The same for texts that take long: polls every few milliseconds, progress in bytes. */
+BD_MUST_USE enum st tokenizer_encode_long(const struct tokenizer *t, const char *s, size_t n,
+	struct tok_ids *ids, const struct sink *sink, struct err *e);
 
 /* Some vocabularies (SmolLM2's) have no token for rare control characters and for bytes
  * that are not UTF-8; their own tokenizer leaves these out, and so does this one.

@@ -73,8 +73,8 @@ void turns_literal(struct turns *b, const char *s)
 
 	while (at < n) {
 		struct tok_hit a, c;
-		bool raw = tok_added_next(b->tok, s, n, at, at, TOK_SPECIAL, false, &a);
-		bool norm = tok_added_next(b->tok, s, n, at, at, TOK_SPECIAL, true, &c);
+		bool raw = tok_added_next(b->tok, s, n, at, at, TOK_SPECIAL, false, &a, NULL);
+		bool norm = tok_added_next(b->tok, s, n, at, at, TOK_SPECIAL, true, &c, NULL);
 
 		if (!raw && !norm)
 			break;

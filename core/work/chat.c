@@ -1,4 +1,4 @@
-/* chat.c - prompt, answer, transcript. */
+/* chat.c - prompt and answer. */
 #include "core/work/chat.h"
 
 #include <math.h>
@@ -7,47 +7,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
-
-struct message {
-	const char *role;
-	char *text;
-	size_t len;
-};
-
-struct chat {
-	struct desk *d;
-	struct fwd *fwd;
-	struct kv *kv;
-	float *logits; /* [vocab], host */
-	const struct mat **view;
-	struct chat_how how;
-	struct sampler_options options;
-	size_t max_tokens;
-	char *system;
-	struct message *msg;
-	size_t n_msg, cap_msg;
-	size_t in_kv;   /* messages whose tokens are in the cache */
-	int32_t unfed;  /* last token said, when it is not in the cache yet; -1 */
-	size_t turn;    /* messages so far, forgotten ones included */
-	uint64_t again; /* added to the seed: answers asked for once more */
-	uint32_t first_layout, last_layout; /* of the last answer */
-
-	struct tok_ids fed;       /* what is in the cache */
-	struct tok_ids said;      /* the last answer, with its end of turn */
-	size_t *said_at;          /* [cap_at]: where in text a token's begins */
-	size_t cap_at, answer_at; /* answer_at: tokens in the cache before it */
-	struct sampler *sampler;  /* of the answer under way */
-	double asked, first_at;
-	struct fwd_times times; /* since the first token, as these: */
-	double in_forward, in_sampler;
-	const char *end; /* why it ended; "": it has not */
-
-	char *text;
-	size_t len, cap;
-	struct chat_piece *piece;
-	size_t n, cap_piece;
-	struct chat_stats stats;
-};
+#include "core/work/chat_private.h"
 
 enum { CHAT_CTX = 2048, PROMPT_ROWS = 256 };
 
@@ -85,15 +45,6 @@ enum st chat_new(struct chat **out, struct desk *d, const struct chat_how *how, 
 	return ST_OK;
 }
 
-/* Nothing of the conversation is in the cache any more. */
-static void forget_kv(struct chat *c)
-{
-	c->in_kv = 0;
-	c->unfed = -1;
-	c->kv->n = 0;
-	c->fed.n = 0;
-}
-
 enum st chat_set(struct chat *c, const struct chat_how *how, struct err *e)
 {
 	size_t ctx = how->ctx ? how->ctx : CHAT_CTX;
@@ -112,21 +63,15 @@ enum st chat_set(struct chat *c, const struct chat_how *how, struct err *e)
 	kv_free(c->kv);
 	c->kv = kv;
 	c->stats.ctx = ctx;
-	forget_kv(c);
+	chat_forget_kv(c);
 	return ST_OK;
-}
-
-static void drop_messages(struct chat *c, size_t keep)
-{
-	while (c->n_msg > keep)
-		xfree(c->msg[--c->n_msg].text);
 }
 
 void chat_free(struct chat *c)
 {
 	if (!c)
 		return;
-	drop_messages(c, 0);
+	chat_drop_messages(c, 0);
 	xfree(c->msg);
 	xfree(c->system);
 	xfree(c->text);
@@ -155,110 +100,10 @@ void chat_system(struct chat *c, const char *text)
 	c->system = text && *text ? xstrdup(text) : NULL;
 }
 
-/* ---- transcript */
-
-static void append(struct chat *c, const char *s, size_t n)
-{
-	if (c->len + n + 1 > c->cap) {
-		c->cap = (c->len + n + 1) * 2;
-		c->text = xrealloc(c->text, c->cap);
-	}
-	memcpy(c->text + c->len, s, n);
-	c->len += n;
-	if (c->n)
-		c->piece[c->n - 1].len += n;
-}
-
-static void begin_piece(struct chat *c, enum chat_who who, double bpw, uint32_t layout)
-{
-	if (c->n == c->cap_piece) {
-		c->cap_piece = c->cap_piece ? 2 * c->cap_piece : 32;
-		c->piece = xrealloc(c->piece, c->cap_piece * sizeof *c->piece);
-	}
-	if (c->n)
-		c->piece[c->n - 1].open = false;
-	c->piece[c->n++] = (struct chat_piece){ .who = who,
-		.turn = c->turn,
-		.bpw = bpw,
-		.layout = layout,
-		.at = c->len,
-		.open = who == CHAT_MODEL };
-}
-
-static void add_message(struct chat *c, const char *role, const char *text, size_t n)
-{
-	if (c->n_msg == c->cap_msg) {
-		c->cap_msg = c->cap_msg ? 2 * c->cap_msg : 16;
-		c->msg = xrealloc(c->msg, c->cap_msg * sizeof *c->msg);
-	}
-	c->msg[c->n_msg++] = (struct message){ role, xstrndup(text, n), n };
-}
-
-/* From now on an answer is due. */
-static void await(struct chat *c)
-{
-	c->stats.streaming = true;
-	c->stats.answer_tokens = 0;
-	c->stats.tok_s = c->stats.ttft_ms = c->stats.read_rate = 0;
-	c->stats.shares = (struct chat_shares){ 0 };
-	c->stats.end[0] = '\0';
-}
-
-void chat_say(struct chat *c, const char *text)
-{
-	size_t n = strlen(text);
-
-	if (c->n_msg && !strcmp(c->msg[c->n_msg - 1].role, "user")) /* never answered */
-		drop_messages(c, c->n_msg - 1);
-	add_message(c, "user", text, n);
-	c->again = 0;
-	if (c->n)
-		c->turn++;
-	begin_piece(c, CHAT_USER, 0, 0);
-	append(c, text, n);
-	await(c);
-}
-
-bool chat_rewind(struct chat *c)
-{
-	if (!c->n_msg)
-		return false;
-	if (!strcmp(c->msg[c->n_msg - 1].role, "assistant"))
-		drop_messages(c, c->n_msg - 1);
-	while (c->n && c->piece[c->n - 1].who != CHAT_USER)
-		c->len = c->piece[--c->n].at;
-	if (c->n)
-		c->turn = c->piece[c->n - 1].turn;
-	forget_kv(c); /* wholly under the layout now: the prompt, too */
-	await(c);
-	return true;
-}
-
-void chat_clear(struct chat *c)
-{
-	drop_messages(c, 0);
-	forget_kv(c);
-	c->again = 0;
-	c->turn = 0;
-	c->n = c->len = 0;
-	c->stats.ctx_used = 0;
-}
-
 void chat_measure_wall(struct chat *c)
 {
 	if (!(c->stats.wall_rate > 0))
 		c->stats.wall_rate = c->d->m->be->read_rate();
-}
-
-struct snap_chat *chat_snapshot(struct chat *c)
-{
-	struct snap_chat *s = snap_chat_new(c->text, c->len, c->piece, c->n);
-
-	s->stats = c->stats;
-	snprintf(s->stats.template, sizeof s->stats.template, "%s", template_name(c->d->template));
-	s->stats.temperature = c->options.temperature;
-	s->stats.seed = c->options.seed + c->again;
-	return s;
 }
 
 /* ---- answering */
@@ -313,7 +158,7 @@ static enum st feed_prompt(struct chat *c, const struct sink *s, struct err *e)
 			memmove(c->msg, c->msg + drop, (c->n_msg - drop) * sizeof *c->msg);
 			c->n_msg -= drop;
 		}
-		forget_kv(c);
+		chat_forget_kv(c);
 		ids.n = 0;
 		st = render(c, &ids, e);
 	}
@@ -362,8 +207,8 @@ static void write_piece(struct chat *c, const struct chat_source *src, int32_t i
 	double now = clock_now();
 
 	if (first || c->piece[c->n - 1].layout != layout || c->piece[c->n - 1].who != CHAT_MODEL)
-		begin_piece(c, CHAT_MODEL, bpw, layout);
-	append(c, p, n);
+		chat_begin_piece(c, CHAT_MODEL, bpw, layout);
+	chat_append(c, p, n);
 	c->stats.answer_tokens = count;
 	c->stats.ctx_used = c->kv->n;
 	c->stats.tok_s = now > began ? (double)(count - 1) / (now - began) : 0;
@@ -473,10 +318,10 @@ void chat_end(struct chat *c, enum st st)
 		: st               ? "failed"
 				   : c->end);
 	if (n) {
-		add_message(c, "assistant", answer, n);
+		chat_add_message(c, "assistant", answer, n);
 		c->in_kv = c->n_msg;
 	} else {
-		forget_kv(c); /* nothing was said: the prompt is rendered again */
+		chat_forget_kv(c); /* nothing was said: the prompt is rendered again */
 	}
 	xfree(answer);
 }
@@ -495,7 +340,7 @@ enum st chat_begin(
 	c->said.n = 0;
 	o.seed += c->again;
 	c->sampler = sampler_new(&o, c->d->m->hp.vocab);
-	await(c);
+	chat_await(c);
 	st = desk_head(c->d, c->how.head, &head, s, e);
 	if (!st) {
 		fwd_set_head(c->fwd, head);

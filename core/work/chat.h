@@ -81,7 +81,7 @@ struct chat_said {
 struct chat_said chat_said(const struct chat *c);
 
 /* Measures, once, how fast this machine reads: what the answers' read_rate is held against (a
- * tenth of a second). */
+ * tenth of a second, so only where someone sees it). */
 void chat_measure_wall(struct chat *c);
 struct snap_chat *chat_snapshot(struct chat *c);
 

@@ -163,6 +163,9 @@ BD_MUST_USE enum st desk_prepare(
 enum { DESK_MORE_TOKENS = 2048, DESK_FAST_TOKENS = 64 /* of the fast pass */ };
 BD_MUST_USE enum st desk_measure_more(struct desk *d, const struct scan_cell *cell, size_t n,
 	size_t *measured, const struct sink *s, struct err *e);
+/* Of these cells those that desk_measure_more would measure, in their order; *n: how many. */
+BD_MUST_USE enum st desk_lacking(
+	struct desk *d, struct scan_cell *cell, size_t *n, const struct sink *s, struct err *e);
 
 /* The head in a packed format, by the best quantizer that needs no data: made when first asked
  * for, the desk's until it closes.  "keep" or "": *out is NULL, the model's own. */

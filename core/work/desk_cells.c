@@ -348,6 +348,30 @@ static enum st more_texts(struct desk *d, unsigned lacking, struct token_text *t
 	return st;
 }
 
+enum st desk_lacking(
+	struct desk *d, struct scan_cell *cell, size_t *n, const struct sink *s, struct err *e)
+{
+	unsigned have = 0;
+	size_t k = 0;
+	enum st st = ST_OK;
+
+	for (size_t i = 0; i < (desk_many_texts(d) ? d->sources.n : 1) && !st; i++) {
+		bool has;
+
+		st = desk_has_more(d, desk_many_texts(d) ? d->sources.at[i].path : d->text_path,
+			DESK_MORE_TOKENS, &has, s, e);
+		have |= (unsigned)has << i;
+	}
+	for (size_t i = 0; i < *n && !st; i++) {
+		size_t linear = cell[i].linear, f = cell[i].format;
+
+		if (measurable(d, linear, f) && short_on(d, linear * d->set.k + f) & have)
+			cell[k++] = cell[i];
+	}
+	*n = k;
+	return st;
+}
+
 enum st desk_measure_more(struct desk *d, const struct scan_cell *cell, size_t n, size_t *measured,
 	const struct sink *s, struct err *e)
 {

@@ -98,6 +98,9 @@ BD_MUST_USE enum st desk_name_file(struct desk *d, const char *path, size_t toke
 	struct fs_id *id, size_t *have, const struct sink *s, struct err *e);
 BD_MUST_USE enum st desk_scan_text_of(struct desk *d, const char *path, struct token_text *t,
 	const struct sink *s, struct err *e);
+/* Is there so much more than the scan's part and what else is taken from it? */
+BD_MUST_USE enum st desk_has_more(struct desk *d, const char *path, size_t tokens, bool *has,
+	const struct sink *s, struct err *e);
 /* For cells that need more than the scan's; n_seq 0: there is not so much. */
 BD_MUST_USE enum st desk_more_text_of(struct desk *d, const char *path, size_t tokens,
 	struct token_text *t, const struct sink *s, struct err *e);

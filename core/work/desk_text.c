@@ -106,8 +106,8 @@ static enum st read_tokens(struct desk *d, const char *path, const struct fs_id 
 		if (!st)
 			st = tell_oddities(d, path, c.text, c.n, s, e);
 		if (!st) {
-			st = tokenizer_encode_text(d->tok, c.text, c.n, ids, e);
-			if (st)
+			st = tokenizer_encode_long(d->tok, c.text, c.n, ids, s, e);
+			if (st && st != ST_CANCELLED)
 				st = err_at(e, st, "%s", path);
 		}
 		more = !c.whole && ids->n < limit + 16;
@@ -128,7 +128,8 @@ enum st desk_name_file(struct desk *d, const char *path, size_t tokens, struct f
 	size_t *have, const struct sink *s, struct err *e)
 {
 	struct tok_ids ids = { 0 };
-	enum st st = read_tokens(d, path, NULL, id, tokens, &ids, s, e);
+	struct sink quiet;
+	enum st st = read_tokens(d, path, NULL, id, tokens, &ids, desk_silent(s, &quiet), e);
 
 	*have = ids.n;
 	tok_ids_release(&ids);
@@ -201,11 +202,12 @@ enum st desk_file_text(struct desk *d, const char *path, size_t skip, size_t n_s
 	struct token_text *t, const struct sink *s, struct err *e)
 {
 	struct tok_ids ids = { 0 };
+	struct sink quiet; /* its caller counts something else */
 	enum st st;
 	size_t have;
 
 	token_text_release(t);
-	st = desk_tokens(d, path, skip + n_seq * len, &ids, s, e);
+	st = desk_tokens(d, path, skip + n_seq * len, &ids, desk_silent(s, &quiet), e);
 	if (st) {
 		tok_ids_release(&ids);
 		return st;
@@ -298,25 +300,40 @@ enum st desk_measure_text(
 		n_seq, DESK_CALIB_LEN, t, s, e);
 }
 
+/* Of a file, what lies behind the parts that are scanned, calibrated and measured on. */
+static size_t behind_parts(const struct desk *d)
+{
+	return desk_scan_part(d) + (DESK_CALIB_SEQS + DESK_MEASURE_SEQS) * DESK_CALIB_LEN;
+}
+
+enum st desk_has_more(struct desk *d, const char *path, size_t tokens, bool *has,
+	const struct sink *s, struct err *e)
+{
+	struct tok_ids ids = { 0 };
+	struct sink quiet;
+	enum st st = path ? desk_tokens(d, path, behind_parts(d) + tokens, &ids,
+				    desk_silent(s, &quiet), e)
+			  : ST_OK;
+
+	*has = !path || (!st && ids.n >= behind_parts(d) + tokens);
+	tok_ids_release(&ids);
+	return st;
+}
+
 enum st desk_more_text_of(struct desk *d, const char *path, size_t tokens, struct token_text *t,
 	const struct sink *s, struct err *e)
 {
-	/* Of a file, what lies behind the parts that are scanned, calibrated and measured on. */
-	size_t behind = desk_scan_part(d) + (DESK_CALIB_SEQS + DESK_MEASURE_SEQS) * DESK_CALIB_LEN;
-	struct tok_ids ids = { 0 };
-	size_t have;
-	enum st st;
+	bool has;
+	enum st st = desk_has_more(d, path, tokens, &has, s, e);
 
 	*t = (struct token_text){ 0 };
+	if (st || !has)
+		return st;
 	if (!path)
 		return desk_self_text(d, SEED_SCAN, (tokens + DESK_SCAN_LEN - 1) / DESK_SCAN_LEN,
 			DESK_SCAN_LEN, t, s, e);
-	st = desk_tokens(d, path, behind + tokens, &ids, s, e);
-	have = ids.n;
-	tok_ids_release(&ids);
-	if (st || have < behind + tokens)
-		return st;
-	return desk_file_text(d, path, behind, tokens / DESK_FILE_LEN, DESK_FILE_LEN, t, s, e);
+	return desk_file_text(
+		d, path, behind_parts(d), tokens / DESK_FILE_LEN, DESK_FILE_LEN, t, s, e);
 }
 
 /* One text to calibrate on: a file as it was when it was named, or what the model writes. */

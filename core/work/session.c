@@ -60,6 +60,8 @@ struct session *session_new(const struct session_options *o, struct bus *b)
 	atomic_init(&s->exact_again, false);
 	atomic_init(&s->ab_on, false);
 	atomic_init(&s->ab_blind, false);
+	atomic_init(&s->rates_shown, false);
+	atomic_init(&s->scan_asked, false);
 	rng_seed(&s->shuffle, (uint64_t)(clock_now() * 1e9));
 	notice_bus = b;
 	log_watch(on_log);
@@ -128,6 +130,7 @@ enum st session_open(struct session *s, const char *path, struct err *e)
 	jobs_stop_class(s->jobs, &job_measure);
 	jobs_stop_class(s->jobs, &job_chat);
 	jobs_stop_class(s->jobs, &job_compare);
+	atomic_store(&s->scan_asked, false);
 	set_str(&s->path, path);
 	s->quiet = false;
 	d = deed_new(s, path, s->layout);
@@ -323,7 +326,11 @@ static enum st start(struct session *s, const char *verb, const struct job_class
 
 enum st session_scan(struct session *s, struct err *e)
 {
-	return start(s, "scan", &job_prepare, NULL, NULL, e);
+	enum st st = start(s, "scan", &job_prepare, NULL, NULL, e);
+
+	if (!st)
+		atomic_store(&s->scan_asked, true);
+	return st;
 }
 
 enum st session_measure(struct session *s, struct err *e)
@@ -420,6 +427,7 @@ bool session_stop(struct session *s, uint32_t job)
 	if (job)
 		jobs_stop(s->jobs, job);
 	s->quiet = true;
+	atomic_store(&s->scan_asked, false);
 	s->measured_generation = s->guards_generation = 0; /* again, after the next turn */
 	return true;
 }
@@ -486,10 +494,6 @@ enum st session_chat_clear(struct session *s, struct err *e)
 	return ST_OK;
 }
 
-void session_chat_sampler(struct session *s, const struct sampler_options *o)
-{
-	s->sampler = *o;
-}
 void session_chat_system(struct session *s, const char *text)
 {
 	set_str(&s->system, text);

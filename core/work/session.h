@@ -122,6 +122,9 @@ bool session_chat_stop(struct session *s);                           /* false: n
 BD_MUST_USE enum st session_chat_clear(struct session *s, struct err *e);
 void session_chat_sampler(struct session *s, const struct sampler_options *o);
 void session_chat_system(struct session *s, const char *text); /* NULL: the template's own */
+/* Whether someone sees how fast answers read memory: what the machine reads at best, to hold them
+ * against, is measured only then (chat_measure_wall), now or after the first answer. */
+void session_rates(struct session *s, bool shown);
 
 /* ---- two answers to each message, by the mark A and by the layout under the dial; EV_AB */
 

@@ -1,4 +1,4 @@
-/* session_chat.c - the chat's verbs on the engine thread. */
+/* session_chat.c - the chat's verbs on the engine thread, and how it is answered and watched. */
 #include <string.h>
 
 #include "core/base/alloc.h"
@@ -67,6 +67,13 @@ void chat_asked(struct session *s, const char *text)
 	xfree(before);
 }
 
+/* It takes a tenth of a second of memory at full speed: only for those who look at it. */
+static void measure_wall(struct session *s)
+{
+	chat_measure_wall(s->chat);
+	publish_chat(s, true);
+}
+
 /* text: a message; NULL: the last one again. */
 static enum st work_chat(struct job *j, struct err *e)
 {
@@ -101,9 +108,8 @@ static enum st work_chat(struct job *j, struct err *e)
 	st = chat_answer(s->chat, &src, &j->sink, e);
 	tell_speed(s);
 	publish_chat(s, true);
-	if (!st)
-		chat_measure_wall(s->chat);
-	publish_chat(s, true);
+	if (!st && atomic_load(&s->rates_shown))
+		measure_wall(s);
 	return st;
 }
 
@@ -128,3 +134,29 @@ static enum st work_chat_clear(struct job *j, struct err *e)
 }
 
 const struct job_class job_chat_clear = { "clear", NULL, LANE_CHAT, work_chat_clear, deed_done };
+
+static enum st work_rates(struct job *j, struct err *e)
+{
+	struct session *s = ((struct deed *)j->arg)->s;
+
+	(void)e;
+	if (s->chat)
+		measure_wall(s);
+	return ST_OK;
+}
+
+/* In the chat's lane: not in the middle of an answer. */
+static const struct job_class job_rates = { "memory speed", NULL, LANE_CHAT, work_rates,
+	deed_done };
+
+void session_chat_sampler(struct session *s, const struct sampler_options *o)
+{
+	s->sampler = *o;
+}
+
+void session_rates(struct session *s, bool shown)
+{
+	atomic_store(&s->rates_shown, shown);
+	if (shown && atomic_load(&s->ready))
+		deed_submit(s, &job_rates, deed_new(s, NULL, NULL));
+}

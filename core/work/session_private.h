@@ -47,6 +47,8 @@ struct session {
 
 	/* set by the UI, read by the engine */
 	atomic_bool ab_on, ab_blind;
+	atomic_bool scan_asked;  /* by :scan, and not at its end yet */
+	atomic_bool rates_shown; /* somebody looks at how fast answers read memory */
 
 	/* UI thread */
 	char *path, *formats, *template, *layout, *system;

@@ -97,9 +97,24 @@ static void tell_stability(struct session *s, const struct boot *b)
 		dial_bpw(s->dial), floor(100 * at->stability), at->n_undecided, b->n);
 }
 
+/* what is done about them, or could be. */
+static void tell_undecided(struct session *s, const struct boot *b, const char *what)
+{
+	notice(s, LOG_INFO, "%zu of %zu linears are undecided at %.2f bpw%s", b->at[0].n_undecided,
+		b->n, dial_bpw(s->dial), what);
+}
+
+/* Whether it goes on by itself to what is undecided: where a scan is under way, not where one was
+ * finished before and opened again, and not where nothing may be kept. */
+static bool goes_on(const struct session *s, bool measuring)
+{
+	return atomic_load(&s->scan_asked) || (measuring && !s->read_only);
+}
+
 /* Where errors leave the layout under the dial open, its cells get more tokens: the least
- * sure first, in rounds, since each changes the layout. */
-static enum st settle(struct job *j, bool tell, struct err *e)
+ * sure first, in rounds, since each changes the layout.  go_on false: it is only said that they
+ * could.  tell: how it is, also where there is nothing to do. */
+static enum st settle(struct job *j, bool go_on, bool tell, struct err *e)
 {
 	struct session *s = ((struct deed *)j->arg)->s;
 	struct scan_cell cell[ROUND_CELLS];
@@ -112,10 +127,18 @@ static enum st settle(struct job *j, bool tell, struct err *e)
 		st = dial_odds(s->dial, &b, &j->sink, e);
 		if (!b)
 			break;
-		if (!st && round < ROUNDS)
+		if (!st && round < ROUNDS) {
 			n = undecided_cells(b, cell);
-		if (n) {
-			job_stage(j, "undecided cells", "cells");
+			st = desk_lacking(s->desk, cell, &n, &j->sink, e);
+			n = st ? 0 : n;
+		}
+		if (n && !go_on) {
+			tell_undecided(s, b, "; :scan measures them on more text");
+			tell = false;
+		} else if (n) {
+			job_stage(j, "undecided cells, least sure first", "cells");
+			if (!round)
+				tell_undecided(s, b, ": measuring them on more text (x stops it)");
 			st = desk_measure_more(s->desk, cell, n, &more, &j->sink, e);
 		}
 		if (!st && !more && tell)
@@ -154,13 +177,14 @@ static enum st work_prepare(struct job *j, struct err *e)
 	}
 	if (!st) {
 		atomic_store(&s->can_measure, true);
-		st = settle(j, measuring, e);
+		st = settle(j, goes_on(s, measuring), measuring, e);
 		if (!st)
 			st = mix_settle(j, e);
 	}
 	run_end(s->scan_run, st, st ? "" : "every cell measured");
 	s->scan_run = NULL;
 	if (!st) {
+		atomic_store(&s->scan_asked, false);
 		st = verify(j, e);
 		if (d->cache)
 			cache_trim(d->cache, cache_limit);

@@ -32,10 +32,12 @@ bool cpu_pairs(float *y, const float *x, const struct mat *w);
  * not pay. */
 bool cpu_bf16(const struct product *p, size_t n, const float *x, size_t ldx, size_t m,
 	enum math math);
+bool cpu_bf16_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
+	size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, enum math math);
 void cpu_dequant(float *out, const struct mat *w, size_t first, size_t n);
 void cpu_embed(float *y, const struct mat *w, const int32_t *ids, size_t m);
 void cpu_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
-	size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc);
+	size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, enum math math);
 
 void cpu_rmsnorm(float *y, const float *x, const float *gain, size_t m, size_t n, float eps);
 void cpu_rope(float *x, size_t ld, size_t m, size_t heads, size_t dim, const int32_t *pos,

@@ -24,6 +24,8 @@ struct leaf_matmul {
 	/* y[m][n] = x[m][k] * p[k][n], or += where add; ld*: floats from row to row. */
 	void (*mul)(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const float *p,
 		size_t ldp, size_t k, size_t n, bool add);
+	/* to = by * from, n values; they may be the same */
+	void (*scaled)(float *to, const float *from, float by, size_t n);
 	/* Columns c ... c + n of 16 rows of W, transposed: p[n][ldp].  `first` is the first
 	 * row (a multiple of 16 where w is packed), c a multiple of 32. */
 	void (*panel)(float *p, size_t ldp, const struct mat *w, size_t first, size_t c, size_t n);
@@ -93,13 +95,23 @@ struct leaf_pair {
 enum { BF16_STEP = 32, BF16_TILE = MAT_TILE * BF16_STEP };
 
 struct leaf_bf16 {
+	/* Steps of two strips of x that stay in the first-level cache while W goes by. */
+	size_t steps;
+	/* Before and after calls of mul, on their thread; NULL: nothing to be done. */
+	void (*begin)(void);
+	void (*end)(void);
 	/* m <= 16 rows of x, n columns, as a strip; the rows that lack are 0. */
 	void (*pack)(uint16_t *strip, const float *x, size_t ldx, size_t m, size_t n);
+	/* The same of x transposed: x[n][ldx]. */
+	void (*pack_t)(uint16_t *strip, const float *x, size_t ldx, size_t m, size_t n);
 	/* Columns c ... c + n of 16 rows of W as a strip; `first` is the first row (a multiple of
 	 * 16 where w is packed), c a multiple of 32. */
 	void (*panel)(uint16_t *strip, const struct mat *w, size_t first, size_t c, size_t n);
-	/* y[m][n] = a * b, or += where add, over `steps` tiles; lda, ldb: from strip to strip.
-	 * Both have an even number of strips. */
+	/* rows <= 16 rows of a float matrix as one of W, n columns: b[rows][ldb], b[n][ldb]. */
+	void (*panel_f32)(uint16_t *strip, const float *b, size_t ldb, size_t rows, size_t n);
+	void (*panel_t)(uint16_t *strip, const float *b, size_t ldb, size_t rows, size_t n);
+	/* y[m][n] = a * b, or += where add, over `steps` tiles of two strips each; m, n <= 32; lda,
+	 * ldb: from strip to strip. */
 	void (*mul)(float *y, size_t ldy, size_t m, size_t n, const uint16_t *a, size_t lda,
 		const uint16_t *b, size_t ldb, size_t steps, bool add);
 };

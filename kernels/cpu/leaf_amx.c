@@ -178,30 +178,10 @@ ALWAYS_INLINE void edge(float *y, size_t ldy, size_t m, size_t n, const uint16_t
 ALWAYS_INLINE void mul_any(float *y, size_t ldy, size_t m, size_t n, const uint16_t *a, size_t lda,
 	const uint16_t *b, size_t ldb, size_t steps, bool add, const bool three)
 {
-	const size_t step = three ? 2 * BF16_TILE : BF16_TILE, cached = three ? STEPS / 2 : STEPS;
-	size_t parts = steps / cached + (steps % cached != 0),
-	       most = steps / parts + (steps % parts != 0);
-
-	configure();
-	for (size_t i = 0; i < m; i += BLOCK)
-		for (size_t s = 0; s < steps; s += most) {
-			const uint16_t *at = a + i / MAT_TILE * lda + s * step;
-			size_t k = steps - s < most ? steps - s : most;
-
-			for (size_t j = 0; j < n; j += BLOCK) {
-				const uint16_t *bt = b + j / MAT_TILE * ldb + s * step;
-				float *to = y + i * ldy + j;
-
-				if (m - i < BLOCK || n - j < BLOCK)
-					edge(to, ldy, m - i < BLOCK ? m - i : BLOCK,
-						n - j < BLOCK ? n - j : BLOCK, at, lda, bt, ldb, k,
-						add || s, three);
-				else
-					any_block(to, ldy, true, at, lda, bt, ldb, k, add || s,
-						three);
-			}
-		}
-	_tile_release();
+	if (m < BLOCK || n < BLOCK)
+		edge(y, ldy, m, n, a, lda, b, ldb, steps, add, three);
+	else
+		any_block(y, ldy, true, a, lda, b, ldb, steps, add, three);
 }
 
 KERNEL void mul(float *y, size_t ldy, size_t m, size_t n, const uint16_t *a, size_t lda,
@@ -214,6 +194,11 @@ KERNEL void mul_x3(float *y, size_t ldy, size_t m, size_t n, const uint16_t *a, 
 	const uint16_t *b, size_t ldb, size_t steps, bool add)
 {
 	mul_any(y, ldy, m, n, a, lda, b, ldb, steps, add, true);
+}
+
+static void release(void)
+{
+	_tile_release();
 }
 
 /* 1 to 16 in a row of x, 1 in W: sums that a wrong order, or half a tile, would not give. */
@@ -248,8 +233,10 @@ const struct leaf leaf_amx = {
 	.name = "amx",
 	.probe = probe,
 	.bf16_beats_int8 = true,
-	.b16 = { bf16_pack, bf16_panel, mul },
-	.b16x3 = { bf16x3_pack, bf16x3_panel, mul_x3 },
+	.b16 = { STEPS, configure, release, bf16_pack, bf16_pack_t, bf16_panel, bf16_panel_f32,
+		bf16_panel_t, mul },
+	.b16x3 = { STEPS / 2, configure, release, bf16x3_pack, bf16x3_pack_t, bf16x3_panel,
+		bf16x3_panel_f32, bf16x3_panel_t, mul_x3 },
 };
 
 #endif

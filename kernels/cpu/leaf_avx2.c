@@ -18,7 +18,7 @@
 
 const struct leaf leaf_avx2 = {
 	.name = "avx2",
-	.mm = { mul, panel, few, group_sums, dots, rows },
+	.mm = { mul, scaled, panel, few, group_sums, dots, rows },
 	.v = { rmsnorm, angles, rope, swiglu, add, stats, kl, sq_diff, attention },
 	.i8 = { LANES_STRIP_MOST, round_strip, strip_product },
 };

@@ -32,7 +32,7 @@ static bool probe(void)
 const struct leaf leaf_avx512 = {
 	.name = "avx512",
 	.probe = probe,
-	.mm = { mul, panel, few, group_sums, dots, rows },
+	.mm = { mul, scaled, panel, few, group_sums, dots, rows },
 	.v = { rmsnorm, angles, rope, swiglu, add, stats, kl, sq_diff, attention },
 	.pair = { pair_tables, pair_few },
 };

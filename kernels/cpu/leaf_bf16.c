@@ -88,6 +88,52 @@ UNCHECKED void bf16x3_pack(uint16_t *strip, const float *x, size_t ldx, size_t m
 	pack(strip, x, ldx, m, n, true);
 }
 
+/* A pair of columns is 32 bits: rows and pairs change places as floats do. */
+ALWAYS_INLINE void turn(uint16_t *to, vf *r)
+{
+	lane_transpose(r);
+	for (size_t j = 0; j < MAT_TILE; j++)
+		_mm512_store_ps((float *)(void *)(to + 2 * MAT_TILE * j), r[j]);
+}
+
+/* Columns c and c + 1 of a strip of m rows that lie side by side: x[n][m]. */
+ALWAYS_INLINE struct split across(const float *x, size_t ldx, size_t m, size_t c, size_t n)
+{
+	vf lo = c < n ? vf_loadn(x + c * ldx, m) : vf_zero();
+	vf hi = c + 1 < n ? vf_loadn(x + (c + 1) * ldx, m) : vf_zero();
+	struct split s = split(lo, hi);
+
+	return (struct split){ pairs(s.hi), pairs(s.lo) };
+}
+
+ALWAYS_INLINE void pack_t(
+	uint16_t *strip, const float *x, size_t ldx, size_t m, size_t n, const bool three)
+{
+	for (size_t c = 0; c < n; c += BF16_STEP, strip += three ? 2 * BF16_TILE : BF16_TILE) {
+		vf hi[MAT_TILE], lo[MAT_TILE];
+
+		for (size_t j = 0; j < MAT_TILE; j++) {
+			struct split s = across(x, ldx, m, c + 2 * j, n);
+
+			hi[j] = _mm512_castsi512_ps(s.hi);
+			lo[j] = _mm512_castsi512_ps(s.lo);
+		}
+		turn(strip, hi);
+		if (three)
+			turn(strip + BF16_TILE, lo);
+	}
+}
+
+UNCHECKED void bf16_pack_t(uint16_t *strip, const float *x, size_t ldx, size_t m, size_t n)
+{
+	pack_t(strip, x, ldx, m, n, false);
+}
+
+UNCHECKED void bf16x3_pack_t(uint16_t *strip, const float *x, size_t ldx, size_t m, size_t n)
+{
+	pack_t(strip, x, ldx, m, n, true);
+}
+
 /* ---- packed W ---- */
 
 ALWAYS_INLINE void packed_strip(uint16_t *to, const struct mat *w, size_t tile, size_t first,
@@ -148,14 +194,6 @@ ALWAYS_INLINE struct split row_dense(const struct mat *w, size_t row, size_t at,
 		_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)(from + 32))));
 }
 
-/* A pair of columns is 32 bits: rows and pairs change places as floats do. */
-ALWAYS_INLINE void turn(uint16_t *to, vf *r)
-{
-	lane_transpose(r);
-	for (size_t j = 0; j < MAT_TILE; j++)
-		_mm512_store_ps((float *)(void *)(to + 2 * MAT_TILE * j), r[j]);
-}
-
 ALWAYS_INLINE void dense_strip(
 	uint16_t *to, const struct mat *w, size_t first, size_t c, size_t n, const bool three)
 {
@@ -204,6 +242,61 @@ UNCHECKED void bf16_panel(uint16_t *strip, const struct mat *w, size_t first, si
 UNCHECKED void bf16x3_panel(uint16_t *strip, const struct mat *w, size_t first, size_t c, size_t n)
 {
 	panel(strip, w, first, c, n, true);
+}
+
+/* ---- a float matrix in the place of W ---- */
+
+ALWAYS_INLINE void panel_f32(
+	uint16_t *to, const float *b, size_t ldb, size_t rows, size_t n, const bool three)
+{
+	for (size_t i = 0; i < n; i += BF16_STEP, to += three ? 2 * BF16_TILE : BF16_TILE) {
+		vf hi[MAT_TILE], lo[MAT_TILE];
+
+		for (size_t j = 0; j < MAT_TILE; j++) {
+			struct split s = { _mm512_setzero_si512(), _mm512_setzero_si512() };
+
+			if (j < rows)
+				s = row_f32(b + j * ldb + i, n - i);
+			hi[j] = _mm512_castsi512_ps(s.hi);
+			lo[j] = _mm512_castsi512_ps(s.lo);
+		}
+		turn(to, hi);
+		if (three)
+			turn(to + BF16_TILE, lo);
+	}
+}
+
+ALWAYS_INLINE void panel_t(
+	uint16_t *to, const float *b, size_t ldb, size_t rows, size_t n, const bool three)
+{
+	for (size_t c = 0; c < n; c += BF16_STEP, to += three ? 2 * BF16_TILE : BF16_TILE)
+		for (size_t j = 0; j < MAT_TILE; j++) {
+			struct split s = across(b, ldb, rows, c + 2 * j, n);
+
+			_mm512_store_si512(to + 2 * MAT_TILE * j, s.hi);
+			if (three)
+				_mm512_store_si512(to + BF16_TILE + 2 * MAT_TILE * j, s.lo);
+		}
+}
+
+UNCHECKED void bf16_panel_f32(uint16_t *strip, const float *b, size_t ldb, size_t rows, size_t n)
+{
+	panel_f32(strip, b, ldb, rows, n, false);
+}
+
+UNCHECKED void bf16x3_panel_f32(uint16_t *strip, const float *b, size_t ldb, size_t rows, size_t n)
+{
+	panel_f32(strip, b, ldb, rows, n, true);
+}
+
+UNCHECKED void bf16_panel_t(uint16_t *strip, const float *b, size_t ldb, size_t rows, size_t n)
+{
+	panel_t(strip, b, ldb, rows, n, false);
+}
+
+UNCHECKED void bf16x3_panel_t(uint16_t *strip, const float *b, size_t ldb, size_t rows, size_t n)
+{
+	panel_t(strip, b, ldb, rows, n, true);
 }
 
 /* ---- products ---- */
@@ -255,16 +348,9 @@ ALWAYS_INLINE void block(float *y, size_t ldy, size_t m, size_t n, const uint16_
 KERNEL void mul(float *y, size_t ldy, size_t m, size_t n, const uint16_t *a, size_t lda,
 	const uint16_t *b, size_t ldb, size_t steps, bool add)
 {
-	for (size_t i = 0; i < m; i += 32)
-		for (size_t s = 0; s < steps; s += STEPS)
-			for (size_t j = 0; j < n; j += 32)
-				for (size_t r = i; r < m && r < i + 32; r += ROWS)
-					block(y + r * ldy + j, ldy, m - r < ROWS ? m - r : ROWS,
-						n - j < 32 ? n - j : 32,
-						a + r / MAT_TILE * lda + s * BF16_TILE +
-							r % MAT_TILE * BF16_STEP,
-						b + j / MAT_TILE * ldb + s * BF16_TILE, ldb,
-						steps - s < STEPS ? steps - s : STEPS, add || s);
+	for (size_t r = 0; r < m; r += ROWS)
+		block(y + r * ldy, ldy, m - r < ROWS ? m - r : ROWS, n,
+			a + r / MAT_TILE * lda + r % MAT_TILE * BF16_STEP, b, ldb, steps, add);
 }
 
 /* 1 + 2^-8 lies half-way and goes to the even one, 1; 1.5 * 3 + 1 * 5 = 9.5. */
@@ -291,7 +377,8 @@ const struct leaf leaf_bf16 = {
 	.name = "bf16",
 	.probe = probe,
 	.pays = pays,
-	.b16 = { bf16_pack, bf16_panel, mul },
+	.b16 = { STEPS, NULL, NULL, bf16_pack, bf16_pack_t, bf16_panel, bf16_panel_f32,
+		bf16_panel_t, mul },
 };
 
 #endif

@@ -26,7 +26,7 @@ KERNEL void mul(float *y, size_t ldy, const float *x, size_t ldx, size_t m, cons
 
 const struct leaf leaf_plain = {
 	.name = "ref",
-	.mm = { mul, panel, few, group_sums, dots, rows },
+	.mm = { mul, scaled, panel, few, group_sums, dots, rows },
 	.v = { rmsnorm, angles, rope, swiglu, add, stats, kl, sq_diff, attention },
 	.i8 = { LANES_STRIP_MOST, round_strip, strip_product },
 };

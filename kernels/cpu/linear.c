@@ -1,7 +1,5 @@
-/* cpu: products with a weight matrix, its rows as float, and general products. */
+/* cpu: products with a weight matrix, and its rows as float. */
 #include "kernels/cpu/cpu.h"
-
-#include <cblas.h>
 
 #include "kernels/cpu/cut.h"
 #include "kernels/mix.h"
@@ -99,8 +97,8 @@ static void in_float(
 		linear_panels(&l);
 }
 
-void cpu_products(const struct product *p, size_t n, const float *x, size_t ldx, size_t m,
-	enum math math)
+void cpu_products(
+	const struct product *p, size_t n, const float *x, size_t ldx, size_t m, enum math math)
 {
 	if (math == MATH_FAST)
 		math = cpu_leaf()->bf16_beats_int8 && m >= FAST_BF16 ? MATH_BF16 : MATH_INT8;
@@ -167,36 +165,4 @@ void cpu_embed(float *y, const struct mat *w, const int32_t *ids, size_t m)
 		return;
 	r.step = pieces(8192, w->cols);
 	pool_run(embed_part, &r, pieces(m, r.step));
-}
-
-enum { TILE = 192 }; /* rows and columns of C in a part */
-
-struct gemm {
-	bool ta, tb;
-	size_t m, n, k, lda, ldb, ldc, across;
-	float alpha, beta;
-	const float *a, *b;
-	float *c;
-};
-
-static void gemm_part(void *arg, size_t part)
-{
-	const struct gemm *g = arg;
-	size_t i = part / g->across * TILE, j = part % g->across * TILE;
-	size_t m = least(TILE, g->m - i), n = least(TILE, g->n - j);
-
-	cblas_sgemm(CblasRowMajor, g->ta ? CblasTrans : CblasNoTrans,
-		g->tb ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n, (blasint)g->k, g->alpha,
-		g->a + (g->ta ? i : i * g->lda), (blasint)g->lda, g->b + (g->tb ? j * g->ldb : j),
-		(blasint)g->ldb, g->beta, g->c + i * g->ldc + j, (blasint)g->ldc);
-}
-
-void cpu_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
-	size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc)
-{
-	struct gemm g = { ta, tb, m, n, k, lda, ldb, ldc, pieces(n, TILE), alpha, beta, a, b, c };
-
-	(void)cpu_leaf(); /* OpenBLAS on one thread */
-	if (m && n)
-		pool_run(gemm_part, &g, pieces(m, TILE) * g.across);
 }

@@ -2,8 +2,8 @@
 #include "kernels/mix.h"
 #include "kernels/ref/ref.h"
 
-/* Columns c ... c + n of a row as float, by way of a mat of its own, to need no room for a whole row.
- * c is a multiple of 32, n <= 32. */
+/* Columns c ... c + n of a row as float, by way of a mat of its own, to need no room for a whole
+ * row. c is a multiple of 32, n <= 32. */
 static void piece(const struct mat *w, size_t row, size_t c, size_t n, float *out)
 {
 	struct mat part = mat_rows(w, row / MAT_TILE * MAT_TILE, MAT_TILE);
@@ -53,8 +53,8 @@ static void one_product(
 	}
 }
 
-void ref_products(const struct product *p, size_t n, const float *x, size_t ldx, size_t m,
-	enum math math)
+void ref_products(
+	const struct product *p, size_t n, const float *x, size_t ldx, size_t m, enum math math)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (p[i].w->type == MAT_MIX)
@@ -79,7 +79,7 @@ void ref_embed(float *y, const struct mat *w, const int32_t *ids, size_t m)
 }
 
 void ref_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
-	size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc)
+	size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, enum math math)
 {
 	for (size_t i = 0; i < m; i++)
 		for (size_t j = 0; j < n; j++) {
@@ -87,8 +87,8 @@ void ref_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const
 			float *to = &c[i * ldc + j];
 
 			for (size_t p = 0; p < k; p++)
-				sum += (double)(ta ? a[p * lda + i] : a[i * lda + p]) *
-				       (double)(tb ? b[j * ldb + p] : b[p * ldb + j]);
+				sum += ref_times(ta ? a[p * lda + i] : a[i * lda + p],
+					tb ? b[j * ldb + p] : b[p * ldb + j], math);
 			sum *= (double)alpha;
 			/* as in BLAS, beta = 0 overwrites what may be NaN */
 			if (beta != 0)

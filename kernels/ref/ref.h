@@ -18,7 +18,7 @@ double ref_times(float a, float b, enum math math);
 void ref_dequant(float *out, const struct mat *w, size_t first, size_t n);
 void ref_embed(float *y, const struct mat *w, const int32_t *ids, size_t m);
 void ref_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
-	size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc);
+	size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, enum math math);
 
 void ref_rmsnorm(float *y, const float *x, const float *gain, size_t m, size_t n, float eps);
 void ref_rope(float *x, size_t ld, size_t m, size_t heads, size_t dim, const int32_t *pos,

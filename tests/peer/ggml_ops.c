@@ -2,14 +2,14 @@
  *
  *	ggml_ops [-t THREADS] [-n PAIRS] [-s ROWSxCOLS]... [-m M]... [-k KIND]...
  *
- * tests/peer/ops.sh builds it against the pinned llama.cpp and says how to read it.  A KIND is one
- * of ours and what of the peer's it stands beside: int4, int2, exact2, bf16, f32 (the table below).
- * Each product walks over so many copies of the matrix that no cache holds them, in one graph of
- * the peer's, in one loop of ours.  A peer's type is tried as it comes and repacked for the CPU
- * where it knows how.  "read_gb_s" is what reading alone reaches in the same second, "others"
- * the share of the machine that others took.  "error" is the root mean square error of one token's
- *first outputs over theirs, against the same stored weights in double: what the arithmetic costs,
- *not the format.
+ * tests/peer/ops.sh builds it against the pinned llama.cpp.  A KIND is one of ours and what of the
+ * peer's it stands beside (the table below).  A product of few tokens walks over so many copies of
+ * the matrix that no cache holds them, in one graph of the peer's, in one loop of ours; of many it
+ * is bound by arithmetic, and there is one.  A peer's type is tried as it comes and repacked for
+ * the CPU where it knows how.  "read_gb_s" is what reading alone reaches in the same second,
+ * "others" the share of the machine that others took.  "error" is the root mean square error of
+ * one token's first outputs over theirs, against the same stored weights in double: what the
+ * arithmetic costs, not the format.
  */
 #include <ggml-backend.h>
 #include <ggml-cpu.h>
@@ -26,7 +26,7 @@
 #include "kernels/pool.h"
 #include "tests/lib_bench.h"
 
-enum { LISTED = 8, CHECKED = 64, PEER_TYPES = 2, COPIES = 512 };
+enum { LISTED = 8, CHECKED = 64, PEER_TYPES = 2, COPIES = 512, MANY = 16 };
 static const double cold = 400e6; /* bytes: no cache holds them */
 
 static const struct kind {
@@ -213,7 +213,7 @@ static bool peer_new(struct peer *p, enum ggml_type type, ggml_backend_buffer_ty
 	ggml_backend_cpu_set_n_threads(p->backend, threads);
 	p->bytes = ggml_row_size(type, (int64_t)s.cols) * s.rows;
 	p->copies = (size_t)(cold / (double)p->bytes) + 1;
-	p->copies = p->copies < COPIES ? p->copies : COPIES;
+	p->copies = s.m >= MANY ? 1 : p->copies < COPIES ? p->copies : COPIES;
 	p->weights = context(p->copies);
 	for (size_t i = 0; i < p->copies; i++)
 		w[i] = ggml_new_tensor_2d(p->weights, type, (int64_t)s.cols, (int64_t)s.rows);
@@ -349,7 +349,7 @@ static void compare(const struct kind *k, struct shape s, int threads, int pairs
 	do {
 		q.ours.w[q.ours.copies] = our_matrix(k, s.rows, s.cols, from);
 	} while ((double)mat_bytes(&q.ours.w[0]) * (double)++q.ours.copies < cold &&
-		 q.ours.copies < COPIES);
+		 q.ours.copies < COPIES && s.m < MANY);
 	for (size_t i = 0; i < PEER_TYPES && k->peer[i] != GGML_TYPE_COUNT; i++)
 		beside(&q, k->peer[i], from);
 	ours_free(&q.ours);

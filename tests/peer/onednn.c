@@ -1,16 +1,21 @@
-/* onednn.c - products in bfloat16 beside oneDNN's, in one process, in turns.
+/* onednn.c - products in bfloat16 beside oneDNN's, and in float beside OpenBLAS's, in one process,
+ * in turns.
  *
  *   make all && cc -O2 -D_GNU_SOURCE -I. tests/peer/onednn.c build/libbitdial.a -lopenblas -ldnnl \
  *     -lm -pthread -o build/onednn && OMP_NUM_THREADS=2 build/onednn 2 [ROUNDS]
  *
- * Needs Debian's libdnnl-dev (oneDNN 2.6).  A line of JSON a shape, GFLOP/s of the best of all
- * rounds (what a busy machine spoils least), and ours over theirs: of the best, and quartiles round
- * by round.
+ * Needs Debian's libdnnl-dev (oneDNN 2.6).  A line of JSON a shape: for two ways to multiply the
+ * quartiles of the ratios round by round (of the best of four each), how often the first is faster;
+ * then GFLOP/s of each way, the median of the rounds and the best, which a busy machine spoils
+ * least.
  *
  * ours: MATH_BF16 of int4g128 weights, which rounds and packs x, dequantizes W and multiplies.
  * matmul: theirs with x in bfloat16 and W in the layout it likes best, both made before.
  * whole: theirs with x in float, to be rounded first; W as above.
+ * gemm: our general product of floats, by MATH_BF16; x3: by MATH_BF16X3; float: by MATH_F32.
+ * sgemm: OpenBLAS's with as many threads.
  */
+#include <cblas.h>
 #include <dnnl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +26,7 @@
 #include "kernels/backend.h"
 #include "kernels/pool.h"
 
-enum { MOST = 2000 };
+enum { MOST = 2000, WAYS = 7, OURS = 0, MATMUL, WHOLE, GEMM, X3, FLOAT, SGEMM };
 
 static dnnl_engine_t engine;
 static dnnl_stream_t stream;
@@ -134,62 +139,103 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+struct job {
+	const struct backend *be;
+	size_t m, k, n;
+	float *x, *y, *w;
+	struct mat mat;
+	struct theirs t;
+};
+
+static void run(const struct job *j, int way)
+{
+	const struct product p = { j->y, j->n, &j->mat };
+
+	switch (way) {
+	case OURS:
+		j->be->products(&p, 1, j->x, j->k, j->m, MATH_BF16);
+		break;
+	case WHOLE:
+		ok(dnnl_primitive_execute(j->t.round, stream, 2, j->t.round_args));
+		/* fallthrough */
+	case MATMUL:
+		ok(dnnl_primitive_execute(j->t.matmul, stream, 3, j->t.args));
+		ok(dnnl_stream_wait(stream));
+		break;
+	case SGEMM:
+		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)j->m, (blasint)j->n,
+			(blasint)j->k, 1, j->x, (blasint)j->k, j->w, (blasint)j->n, 0, j->y,
+			(blasint)j->n);
+		break;
+	default:
+		j->be->gemm(false, false, j->m, j->n, j->k, 1, j->x, j->k, j->w, j->n, 0, j->y,
+			j->n,
+			way == GEMM ? MATH_BF16
+			: way == X3 ? MATH_BF16X3
+				    : MATH_F32);
+	}
+}
+
+static void print(const char *name, const char *peer, double *ratio, int rounds)
+{
+	qsort(ratio, (size_t)rounds, sizeof *ratio, by_value);
+	printf(",\"%s_over_%s\":[%.2f,%.2f,%.2f]", name, peer, ratio[rounds / 4], ratio[rounds / 2],
+		ratio[rounds * 3 / 4]);
+}
+
 static void shape(const struct backend *be, size_t m, size_t k, size_t n, int rounds)
 {
-	struct mat w = int4(be, n, k);
-	float *x = be->alloc(m * k * sizeof *x), *y = be->alloc(m * n * sizeof *y);
-	struct product p = { y, n, &w };
-	struct theirs t = prepare(m, k, n);
-	static const char *const names[3] = { "ours", "matmul", "whole" };
-	static double ratio[2][MOST];
-	double best[3] = { 1e9, 1e9, 1e9 }, work = 2e-9 * (double)(m * k * n);
+	static const char *const names[WAYS] = { "ours", "matmul", "whole", "gemm", "x3", "float",
+		"sgemm" };
+	static const int pairs[][2] = { { OURS, MATMUL }, { OURS, WHOLE }, { GEMM, MATMUL },
+		{ GEMM, WHOLE }, { FLOAT, SGEMM } };
+	static double took[WAYS][MOST], ratio[MOST];
+	struct job j = { be, m, k, n, be->alloc(m * k * sizeof(float)),
+		be->alloc(m * n * sizeof(float)), be->alloc(k * n * sizeof(float)), int4(be, n, k),
+		prepare(m, k, n) };
+	double work = 2e-9 * (double)(m * k * n);
 
 	for (size_t i = 0; i < m * k; i++)
-		x[i] = (float)rand() / (float)RAND_MAX - 0.5f;
-	for (int i = 0; i < rounds; i++) {
-		double took[3] = { 1e9, 1e9, 1e9 };
+		j.x[i] = (float)rand() / (float)RAND_MAX - 0.5f;
+	for (size_t i = 0; i < k * n; i++)
+		j.w[i] = (float)rand() / (float)RAND_MAX - 0.5f;
+	for (int i = 0; i < rounds; i++)
+		for (int way = 0; way < WAYS; way++) {
+			int last = (way + WAYS - 1) % WAYS;
 
-		for (int way = 0; way < 3; way++) {
 			/* our threads sleep after 40 us, those of libgomp spin for some 20 ms */
-			usleep(way ? 1000 : 50000);
+			usleep(last == MATMUL || last == WHOLE || last == SGEMM ? 50000 : 1000);
+			took[way][i] = 1e9;
 			for (int again = 0; again < 4; again++) {
 				double start = now();
 
-				if (way == 0)
-					be->products(&p, 1, x, k, m, MATH_BF16);
-				if (way == 2)
-					ok(dnnl_primitive_execute(
-						t.round, stream, 2, t.round_args));
-				if (way)
-					ok(dnnl_primitive_execute(t.matmul, stream, 3, t.args));
-				ok(dnnl_stream_wait(stream));
-				if (now() - start < took[way])
-					took[way] = now() - start;
+				run(&j, way);
+				if (now() - start < took[way][i])
+					took[way][i] = now() - start;
 			}
-			if (took[way] < best[way])
-				best[way] = took[way];
 		}
-		for (int way = 1; way < 3; way++)
-			ratio[way - 1][i] = took[way] / took[0];
+	printf("{\"shape\":\"%zux%zux%zu\",\"threads\":%d", m, k, n, pool_threads());
+	for (size_t p = 0; p < sizeof pairs / sizeof *pairs; p++) {
+		for (int i = 0; i < rounds; i++)
+			ratio[i] = took[pairs[p][1]][i] / took[pairs[p][0]][i];
+		print(names[pairs[p][0]], names[pairs[p][1]], ratio, rounds);
 	}
-	printf("{\"shape\":\"%zux%zux%zu\",\"threads\":%d,\"ours\":%.0f", m, k, n, pool_threads(),
-		work / best[0]);
-	for (int way = 1; way < 3; way++) {
-		double *r = ratio[way - 1];
-
-		qsort(r, (size_t)rounds, sizeof *r, by_value);
-		printf(",\"%s\":%.0f,\"over_%s\":%.2f,\"quartiles_%s\":[%.2f,%.2f,%.2f]",
-			names[way], work / best[way], names[way], best[way] / best[0], names[way],
-			r[rounds / 4], r[rounds / 2], r[rounds * 3 / 4]);
+	for (int way = 0; way < WAYS; way++) {
+		qsort(took[way], (size_t)rounds, sizeof **took, by_value);
+		printf(",\"%s\":[%.0f,%.0f]", names[way], work / took[way][rounds / 2],
+			work / took[way][0]);
 	}
 	printf("}\n");
 	fflush(stdout);
+	be->free(j.x);
+	be->free(j.y);
+	be->free(j.w);
 }
 
 int main(int argc, char **argv)
 {
 	static const size_t shapes[][3] = { { 1024, 576, 1536 }, { 1024, 1536, 576 },
-		{ 1024, 576, 576 }, { 512, 576, 1536 }, { 512, 1536, 576 }, { 512, 576, 576 } };
+		{ 1024, 576, 576 }, { 512, 576, 1536 }, { 512, 2048, 2048 } };
 	const struct backend *be = backend_best();
 	int rounds = argc > 2 ? atoi(argv[2]) : 100;
 
@@ -198,6 +244,8 @@ int main(int argc, char **argv)
 	pool_start(argc > 1 ? atoi(argv[1]) : 0);
 	ok(dnnl_engine_create(&engine, dnnl_cpu, 0));
 	ok(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
+	(void)be->path();
+	openblas_set_num_threads(pool_threads());
 	printf("{\"path\":\"%s\",\"onednn\":\"%d.%d.%d\"}\n", be->path(), dnnl_version()->major,
 		dnnl_version()->minor, dnnl_version()->patch);
 	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""random_gguf.py FILE [1b|360m|135m] - a GGUF file of random float16 weights in a known shape.
+"""random_gguf.py FILE [1b|300m|360m|135m] - a GGUF file of random float16 weights in a known shape.
 
 Speed does not hang on what the weights are (as long as they are not zero), so that a model of any
 size can be timed without fetching one: `make peer-speed MODEL=FILE`.  The vocabulary is the 256
@@ -16,6 +16,7 @@ except ImportError as e:
 # name: layers, width, inner, heads, key heads, head width, vocabulary, rope base; all with tied heads
 SHAPES = {
     "1b": (16, 2048, 8192, 32, 8, 64, 128256, 500000.0),  # Llama-3.2-1B
+    "300m": (5, 2048, 8192, 32, 8, 64, 8192, 500000.0),  # blocks of the above, few of them
     "360m": (32, 960, 2560, 15, 5, 64, 49152, 100000.0),  # SmolLM2-360M
     "135m": (30, 576, 1536, 9, 3, 64, 49152, 100000.0),  # SmolLM2-135M
 }
