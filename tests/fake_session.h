@@ -87,6 +87,21 @@ double session_budget_now(const struct session *s)
 {
 	return s->bpw;
 }
+enum st session_choose(
+	struct session *s, const uint8_t *choice, size_t n, double kl, double se, struct err *e)
+{
+	(void)choice, (void)kl, (void)se;
+	return verb(s, e, "choose%.0s %.0f", "", (double)n);
+}
+enum st session_guard(struct session *s, const char *name, uint64_t seed, size_t n, struct err *e)
+{
+	(void)n;
+	return verb(s, e, "guard %s %.0f", name, (double)seed);
+}
+enum st session_time(struct session *s, const struct timing_ask *a, struct err *e)
+{
+	return verb(s, e, "time%.0s %.0f", "", (double)a->rows);
+}
 enum st session_pin(
 	struct session *s, const char *pattern, const char *format, size_t *matched, struct err *e)
 {

@@ -91,7 +91,7 @@ void host_close(struct host *h)
 static void run(struct host *h, struct call *c)
 {
 	struct jobs *q = session_jobs(h->session);
-	uint32_t before = jobs_last(q), after;
+	uint32_t before = q ? jobs_last(q) : 0, after;
 
 	if (c->fn)
 		c->st = c->fn(h->session, c->arg, c->e);
@@ -99,7 +99,7 @@ static void run(struct host *h, struct call *c)
 		c->st = h->command(h->command_arg, c->line, c->e);
 	else
 		c->st = err_set(c->e, ST_UNSUPPORTED, "there is no command line here");
-	after = jobs_last(q);
+	after = q ? jobs_last(q) : 0;
 	c->job = after != before ? after : 0;
 }
 

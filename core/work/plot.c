@@ -13,8 +13,9 @@
 
 enum { LABEL = 200 };
 
-/* A label between single quotes: printable, one line, no longer than LABEL, quotes doubled.
- * Single quotes are the only ones in which gnuplot runs nothing. */
+/* A label between single quotes: printable, one line, no longer than LABEL.  Single quotes are the
+ * only ones in which gnuplot runs nothing; one inside becomes an apostrophe as printers have it,
+ * since gnuplot does not understand a doubled one everywhere. */
 static void put_label(FILE *f, const char *s)
 {
 	char clean[4 * LABEL];
@@ -24,8 +25,8 @@ static void put_label(FILE *f, const char *s)
 	fputc('\'', f);
 	for (const char *p = clean; *p; p++) {
 		if (*p == '\'')
-			fputc('\'', f);
-		if ((unsigned char)*p >= ' ' && *p != 0x7f)
+			fputs("\u2019", f);
+		else if ((unsigned char)*p >= ' ' && *p != 0x7f)
 			fputc(*p, f);
 	}
 	fputc('\'', f);
@@ -220,6 +221,9 @@ enum st plot_write(const struct plot *p, const char *path, const struct sink *s,
 
 	if (st)
 		return st;
+	if (strpbrk(path, "'\"`\n\r"))
+		return err_set(e, ST_INVALID,
+			"plot %s: a name without quotes, please: NAME.gp names it", path);
 	if (!as)
 		return err_set(e, ST_INVALID,
 			"plot %s: expected a name that ends in .png, .svg or .pdf", path);

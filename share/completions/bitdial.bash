@@ -34,6 +34,10 @@ _bitdial_options() {
 	export)
 		echo '--layout --quantizer --formats -o --json --threads --template
 			--read-only --runs --log-level --demo' ;;
+	batch)
+		echo '--formats --mix --tokens --template --json --read-only --runs --log-level --threads' ;;
+	runs)
+		echo '--sort --json --runs' ;;
 	doctor)
 		echo '--json --colors --clear-cache --threads' ;;
 	help)
@@ -85,6 +89,7 @@ _bitdial_value() {
 	--size | --headless) _bitdial_words '120x36 80x24' ;;
 	--screen) _bitdial_words '1 3 search chat' ;;
 	--arrange) _bitdial_words 'search chat'; _bitdial_files '*.lua' ;;
+	--sort) _bitdial_words 'began kind status model seconds bpw kl' ;;
 	--log-level) _bitdial_words 'error warn info debug trace' ;;
 	--bpw | --prompt | --system | --top | --tokens | --limit | --window) ;;
 	--max-tokens | --temp | --seed | --threads) ;;
@@ -95,7 +100,7 @@ _bitdial_value() {
 
 _bitdial() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs='open scan search eval tokens logits chat layout export doctor help'
+	local verbs='open scan search eval tokens logits chat layout export runs batch doctor help'
 	local formats='int2g64 int3g64 int4g64 int4g128 int8g128 keep'
 	local flags='--json --demo --once --plain --ascii --no-mouse --no-sync --read-only'
 	flags="$flags --clear-cache --colors --stats --refine --help --version"
@@ -129,6 +134,8 @@ _bitdial() {
 	'') _bitdial_words "$verbs"; _bitdial_files '*.gguf' '*.safetensors' '*.bin' ;;
 	help) _bitdial_words "$verbs" ;;
 	doctor) ;;
+	runs) _bitdial_words 'show diff tag note trash' ;;
+	batch) _bitdial_files '*.lua' ;;
 	layout)
 		if [ "$prev" = layout ]; then
 			_bitdial_words show
