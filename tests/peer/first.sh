@@ -23,7 +23,7 @@ build_speed 'llama-bench llama-quantize'
 compile speed "$work/first" "$here/first.c"
 "$bin/llama-quantize" --allow-requantize "$model" "$work/peer.gguf" "$type" "$JOBS" \
 	> "$work/q.log" 2>&1 || fail "llama-quantize $type: $(tail -1 "$work/q.log")"
-"$bitdial" export "$model" --layout "$layout" --quantizer minmax -o "$work/ours" --read-only > /dev/null
+"$bitdial" export "$model" --layout "$layout" --quantizer minmax -o "$work/ours" --read-only > "$work/e.log" 2>&1 || fail "export: $(tail -1 "$work/e.log")"
 field() { sed -n "s/.*\"$1\":\([-0-9.e+]*\).*/\1/p"; }
 middle() { sort -g | awk '{ v[NR] = $1 } END { printf "%.4g", v[int((NR + 1) / 2)] }'; }
 mib() { du -Lbs "$1" | awk '{ printf "%.0f MiB", $1 / 1048576 }'; }
