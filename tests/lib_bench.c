@@ -1,6 +1,7 @@
 /* lib_bench.c - see lib_bench.h. */
 #include "tests/lib_bench.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -12,6 +13,8 @@
 #include "kernels/pool.h"
 
 static const double shortest = 500e-6, noisy = 0.06;
+/* Between two that take turns: the threads of the one may spin for milliseconds when it is done. */
+enum { PAUSE_MS = 20 };
 
 static int by_value(const void *a, const void *b)
 {
@@ -121,7 +124,9 @@ double bench_pair(struct bench_time *a, struct bench_time *b, bench_fn *fa, void
 	double ta[BENCH_RUNS], tb[BENCH_RUNS], ratio[BENCH_RUNS], foreign;
 
 	for (int i = 0; i < n; i++) {
+		poll(NULL, 0, PAUSE_MS);
 		ta[i] = once(fa, xa, ra);
+		poll(NULL, 0, PAUSE_MS);
 		tb[i] = once(fb, xb, rb);
 		ratio[i] = tb[i] / ta[i];
 	}
