@@ -1,30 +1,7 @@
 /* leaf_avx512.c - the quantizers' loops for AVX-512. */
-#include "core/quant/leaf.h"
-
-#include <math.h>
-#include <string.h>
-
 #if defined(__x86_64__)
-#include "core/quant/lanes.h"
-
-/* the bodies, for these lanes */
-#include "core/quant/tile.inc"
-#include "core/quant/hqq.inc"
-#include "core/quant/clip.inc"
-#include "core/quant/feed.inc"
-
-const struct leaf leaf_quant_avx512 = {
-	.name = "avx512",
-	.load = load,
-	.store = store,
-	.clean = clean,
-	.ranges = ranges,
-	.stats = stats,
-	.codes = codes,
-	.hqq_begin = hqq_begin,
-	.hqq_go = hqq_go,
-	.hqq_end = hqq_end,
-	.clip = clip,
-	.feed = feed,
-};
+#define LEAF avx512
+#include "core/quant/leaf.inc"
+#else
+typedef int leaf_avx512_is_of_another_machine;
 #endif

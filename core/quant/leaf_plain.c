@@ -1,27 +1,3 @@
 /* leaf_plain.c - the quantizers' loops for any machine. */
-#include "core/quant/leaf.h"
-
-#include <math.h>
-#include <string.h>
-#include "core/quant/lanes.h"
-
-/* the bodies, for these lanes */
-#include "core/quant/tile.inc"
-#include "core/quant/hqq.inc"
-#include "core/quant/clip.inc"
-#include "core/quant/feed.inc"
-
-const struct leaf leaf_quant_plain = {
-	.name = "plain",
-	.load = load,
-	.store = store,
-	.clean = clean,
-	.ranges = ranges,
-	.stats = stats,
-	.codes = codes,
-	.hqq_begin = hqq_begin,
-	.hqq_go = hqq_go,
-	.hqq_end = hqq_end,
-	.clip = clip,
-	.feed = feed,
-};
+#define LEAF plain
+#include "core/quant/leaf.inc"

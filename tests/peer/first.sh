@@ -12,20 +12,13 @@ here=$(dirname "$0")
 ours=$1 bitdial=$2 pairs=${PAIRS:-9} prompt=${PROMPT:-512} type=${TYPE:-Q4_0}
 layout=${LAYOUT:-int4g128} threads=${THREADS:-$(getconf _NPROCESSORS_ONLN)}
 . "$here/get.sh"
-model=${3:-${XDG_DATA_HOME:-$HOME/.local/share}/bitdial/models/SmolLM2-135M-Instruct.Q4_1.gguf}
-[ -f "$model" ] || lack "$model is not there; make model fetches it"
-mkdir -p "$cache/peer"
-work=$(mktemp -d "$cache/peer/work.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM HUP
+begin_work "${3:-}"
 fetch
 build_speed 'llama-bench llama-quantize'
 compile speed "$work/first" "$here/first.c"
 "$bin/llama-quantize" --allow-requantize "$model" "$work/peer.gguf" "$type" "$JOBS" \
 	> "$work/q.log" 2>&1 || fail "llama-quantize $type: $(tail -1 "$work/q.log")"
 "$bitdial" export "$model" --layout "$layout" --quantizer minmax -o "$work/ours" --read-only > "$work/e.log" 2>&1 || fail "export: $(tail -1 "$work/e.log")"
-field() { sed -n "s/.*\"$1\":\([-0-9.e+]*\).*/\1/p"; }
-middle() { sort -g | awk '{ v[NR] = $1 } END { printf "%.4g", v[int((NR + 1) / 2)] }'; }
 mib() { du -Lbs "$1" | awk '{ printf "%.0f MiB", $1 / 1048576 }'; }
 others
 i=0

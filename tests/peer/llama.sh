@@ -27,7 +27,6 @@ window=512
 tokens=${TOKENS:-2048}
 model=${MODEL:-${XDG_DATA_HOME:-$HOME/.local/share}/bitdial/models/SmolLM2-135M-Instruct.Q4_1.gguf}
 . "$here/get.sh"
-field() { sed -n "s/.*\"$1\":\([-0-9.e+]*\).*/\1/p"; }
 close_to() { awk -v a="$1" -v b="$2" -v d="$3" 'BEGIN { exit !(a - b <= d && b - a <= d) }'; }
 
 # ---- the reference, what is measured on, the importance matrix

@@ -19,14 +19,9 @@ here=$(dirname "$0")
 bitdial=$1 pairs=${PAIRS:-9} threads=${THREADS:-$(getconf _NPROCESSORS_ONLN)}
 format=${FORMAT:-int4g128} by=${QUANTIZER:-hqq} python=${PYTHON:-python3}
 . "$here/get.sh"
-model=${2:-${XDG_DATA_HOME:-$HOME/.local/share}/bitdial/models/SmolLM2-135M-Instruct.Q4_1.gguf}
-[ -f "$model" ] || lack "$model is not there; make model fetches it"
 "$python" -c 'import gguf, numpy' 2> /dev/null ||
 	lack "$python has no packages gguf and numpy (name another by PYTHON=)"
-mkdir -p "$cache/peer"
-work=$(mktemp -d "$cache/peer/work.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM HUP
+begin_work "${2:-}"
 
 fetch
 build_speed 'llama-bench llama-quantize'
@@ -49,7 +44,6 @@ ours() { # format quantizer
 	run env XDG_CACHE_HOME="$work/cache" "$bitdial" export "$model" --layout "$1" \
 		--formats int4g64,int4g128 --quantizer "$2" --threads "$threads" -o "$work/ours"
 }
-middle() { sort -g | awk '{ v[NR] = $1 } END { printf "%.4g", v[int((NR + 1) / 2)] }'; }
 compare() { # type
 	: > "$work/pairs"
 	i=0

@@ -17,12 +17,7 @@ bench=$1 pairs=${PAIRS:-9} prompt=${PROMPT:-512} tokens=${TOKENS:-64} math=${MAT
 types=${TYPES:-Q4_0:int4g128 Q2_K:int2g64}
 threads=${THREADS:-1 $(getconf _NPROCESSORS_ONLN)}
 . "$here/get.sh"
-model=${2:-${XDG_DATA_HOME:-$HOME/.local/share}/bitdial/models/SmolLM2-135M-Instruct.Q4_1.gguf}
-[ -f "$model" ] || lack "$model is not there; make model fetches it"
-mkdir -p "$cache/peer"
-work=$(mktemp -d "$cache/peer/work.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM HUP
+begin_work "${2:-}"
 
 fetch
 build_speed 'llama-bench llama-quantize'
@@ -37,7 +32,6 @@ peer() { # type threads -> "prefill decode"
 		awk -F, '{ gsub(/"/, "") } NR == 1 { for (i = 1; i <= NF; i++) if ($i == "avg_ts") c = i }
 			NR > 1 { printf "%s ", $c } END { print "" }'
 }
-field() { sed -n "s/.*\"$1\":\([-0-9.e+]*\).*/\1/p"; }
 
 # One format on so many threads: ours is a server on two pipes.
 compare() { # type layout threads
@@ -68,7 +62,6 @@ compare() { # type layout threads
 			"$(cut -d' ' -f3 "$work/r" | sort -g | tail -1)" "$noise"
 	done
 }
-middle() { sort -g | awk '{ v[NR] = $1 } END { printf "%.4g", v[int((NR + 1) / 2)] }'; }
 
 echo "llama.cpp of $package $version; $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1); $pairs pairs, prompt of $prompt, head ${HEAD:-keep}"
 printf '%-8s %-9s %-7s %-8s %-9s %-9s %-6s %s\n' type layout threads what theirs ours ratio 'range         others'
