@@ -223,7 +223,8 @@ Test(lua, the_scripts_that_ship_do_what_they_say)
 
 Test(lua, a_product_is_timed)
 {
-	prints("local t = assert(bitdial.kernels.time{ rows = 64, cols = 64, cold = false }:wait())\n"
+	prints("local t = assert(bitdial.kernels.time{ rows = 64, cols = 64, cold = false "
+	       "}:wait())\n"
 	       "print(t.us > 0, t.us >= t.least_us, t.gb_s > 0)\n"
 	       "print(bitdial.kernels{ format = 'keep' })\n"
 	       "print(#bitdial.kernels.list() >= 2)\n",
@@ -277,6 +278,46 @@ Test(lua, an_error_has_its_place_and_its_trace)
 	cr_assert(strstr(said, "script.lua:2: no") && strstr(said, "traceback"), "%s", said);
 	cr_assert_eq(run_for("x = = 1", 0, said), SCRIPT_FAILED);
 	cr_assert(strstr(said, "script.lua:1:"), "%s", said);
+}
+
+Test(lua, an_exit_ends_the_script_and_not_the_program)
+{
+	char said[512];
+
+	cr_assert_eq(
+		run_for("pcall(os.exit, 7) print('not reached') while true do end", 0, said), 7);
+	cr_assert_eq(run_for("os.exit(true)", 0, said), 0);
+	cr_assert_eq(run_for("coroutine.wrap(function() os.exit(false) end)()", 0, said), 1);
+	cr_assert_str_eq(said, "");
+}
+
+Test(lua, nothing_asked_for_without_a_model_or_beyond_reason_does_more_than_say_no)
+{
+	static const char *const asked[] = { "bitdial.layout.now()", "bitdial.scan.now()",
+		"bitdial.search.front()", "bitdial.search(3)", "bitdial.measure()",
+		"bitdial.chat('x')", "bitdial.search.guard('ends')", "bitdial.run.get('')",
+		"bitdial.run.keep()", "bitdial.scan{ tokens = 1e300 }",
+		"bitdial.search{ bpw = 0 / 0 }", "bitdial.search{ damage = -1 }",
+		"bitdial.search{ bytes = 1e300 }", "bitdial.kernels.time{ rows = 1e9 }",
+		"bitdial.kernels.time{ cols = -1 }", "bitdial.kernels.time{ format = 'int9g7' }",
+		"bitdial.plot{}", "bitdial.plot{ path = '/no/such/a.png', series = { {} } }",
+		"bitdial.plot{ path = 'a.png', series = { { x = { 1 }, y = { 'a' } } } }",
+		"bitdial.models.open('')", "bitdial.models.open(('x'):rep(1e5))",
+		"bitdial.layout('\\0')", "bitdial.scan(7)",
+		"bitdial.scan{ formats = { 'int2g64', 7, {} } }",
+		"bitdial.chat{ prompt = 'x', seed = -1e300, temperature = 0 / 0 }",
+		"bitdial.kernels.time(setmetatable({}, { __index = error }))",
+		"bitdial.notice('%d', 'x')" };
+	char text[512], said[512];
+
+	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+		snprintf(text, sizeof text,
+			"pcall(function() local j = %s if type(j) == 'userdata' "
+			"then pcall(j.wait, j) end end) print('on')",
+			asked[i]);
+		cr_assert_eq(run_for(text, 0, said), SCRIPT_OK, "%s: %s", asked[i], said);
+		cr_assert_str_eq(now.printed, "on\n", "%s", asked[i]);
+	}
 }
 
 Test(lua, compiled_code_is_not_run)

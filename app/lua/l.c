@@ -180,6 +180,22 @@ lua_Number l_number(lua_State *L, int at, const char *name, lua_Number otherwise
 	return v;
 }
 
+lua_Integer l_whole(lua_State *L, int at, const char *name, lua_Integer otherwise, lua_Integer lo,
+	lua_Integer hi)
+{
+	lua_Integer v;
+	int whole;
+
+	if (!has_option(L, at, name))
+		return otherwise;
+	v = lua_tointegerx(L, -1, &whole);
+	if (lua_type(L, -1) != LUA_TNUMBER || !whole || v < lo || v > hi)
+		luaL_error(L, "%s: expected a whole number from %I to %I, got %s", name, lo, hi,
+			luaL_tolstring(L, -1, NULL));
+	lua_pop(L, 1);
+	return v;
+}
+
 /* The table holds the string. */
 const char *l_string(lua_State *L, int at, const char *name, const char *otherwise)
 {

@@ -86,6 +86,9 @@ int l_fail(lua_State *L, const struct err *e); /* pushes nil and the sentence; 2
  * list, or it raises with the nearest; then the getters read it. */
 void l_options(lua_State *L, int at);
 lua_Number l_number(lua_State *L, int at, const char *name, lua_Number otherwise);
+/* A whole number from lo to hi. */
+lua_Integer l_whole(lua_State *L, int at, const char *name, lua_Integer otherwise, lua_Integer lo,
+	lua_Integer hi);
 const char *l_string(lua_State *L, int at, const char *name, const char *otherwise);
 bool l_flag(lua_State *L, int at, const char *name, bool otherwise);
 void l_push_number(lua_State *L, double v); /* nil where it is not known (NAN) */

@@ -81,9 +81,10 @@ static void options(lua_State *L, struct question *q)
 	q->prompt = l_string(L, 1, "prompt", NULL);
 	q->system = l_string(L, 1, "system", NULL);
 	q->keep = l_flag(L, 1, "keep", false);
-	q->max_tokens = floor(l_number(L, 1, "max_tokens", q->max_tokens));
+	q->max_tokens = (lua_Number)l_whole(L, 1, "max_tokens", 512, 1, 131072);
 	q->sampler.temperature = l_number(L, 1, "temperature", q->sampler.temperature);
-	q->sampler.seed = (uint64_t)l_number(L, 1, "seed", (lua_Number)q->sampler.seed);
+	q->sampler.seed =
+		(uint64_t)l_whole(L, 1, "seed", (lua_Integer)q->sampler.seed, 0, LUA_MAXINTEGER);
 	luaL_argcheck(L, q->sampler.temperature >= 0, 1, "temperature: expected 0 or more");
 }
 

@@ -80,9 +80,9 @@ static int time_product(lua_State *L)
 	l_options(L, 1);
 	format = l_string(L, 1, "format", "int4g128");
 	math = l_string(L, 1, "math", "fast");
-	a.rows = (size_t)l_number(L, 1, "rows", 4096);
-	a.cols = (size_t)l_number(L, 1, "cols", 4096);
-	a.m = (size_t)l_number(L, 1, "m", 1);
+	a.rows = (size_t)l_whole(L, 1, "rows", 4096, 1, 1 << 20);
+	a.cols = (size_t)l_whole(L, 1, "cols", 4096, 1, 1 << 20);
+	a.m = (size_t)l_whole(L, 1, "m", 1, 1, 65536);
 	a.cold = l_flag(L, 1, "cold", true);
 	for (size_t i = 0; i < sizeof maths / sizeof *maths && !known; i++)
 		if (!strcmp(maths[i].name, math)) {

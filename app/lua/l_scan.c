@@ -186,14 +186,11 @@ static int run(lua_State *L)
 	struct want w = { 0 };
 	struct err e = { 0 };
 	uint32_t job = 0;
-	lua_Number tokens;
 
 	l_options(L, 1);
 	lua_settop(L, 1);
 	w.text = l_string(L, 1, "text", NULL);
-	tokens = l_number(L, 1, "tokens", 0);
-	luaL_argcheck(L, tokens >= 0 && tokens <= 1e9, 1, "tokens: expected a number of tokens");
-	w.tokens = (size_t)tokens;
+	w.tokens = (size_t)l_whole(L, 1, "tokens", 0, 64, 65536);
 	w.formats = formats_option(L, 1);
 	if (w.formats && (l_call(L, set_formats, (void *)(uintptr_t)w.formats, &job, &e) ||
 				 !l_await(L, job, &e)))

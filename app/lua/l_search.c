@@ -151,7 +151,8 @@ static const struct l_fn fns[] = {
 		"turns the dial; wait() gives the layout, proven where that takes a moment", run,
 		options },
 	{ "guard", "(name[, seed]) -> layout | nil, message",
-		"uniform, ends or random: what a person would do without a search, with no more bytes than "
+		"uniform, ends or random: what a person would do without a search, with no more "
+		"bytes than "
 		"what is under the dial, in its place",
 		guard, NULL },
 	{ "front", "() -> {{bytes=, damage=}, ...} | nil", "the predicted curve", front, NULL },

@@ -28,7 +28,8 @@ struct script {
 	int argc, end_fd, code;
 	char *sentence;
 	pthread_t thread;
-	bool joined, keep;
+	bool joined, keep, exited; /* exited: by os.exit, with exit_code */
+	int exit_code;
 	lua_State *L;                 /* kept between chunks of a console */
 	_Atomic uint64_t seen;        /* when Lua code last ran: clock_now() in microseconds */
 	_Atomic(const char *) inside; /* the C function that it called since; NULL: not known */
@@ -160,9 +161,25 @@ static void push_args(lua_State *L, const struct script *s)
 	lua_setglobal(L, "arg");
 }
 
+/* os.exit ends the script, not the program around it, and not from this thread. */
+static int l_exit(lua_State *L)
+{
+	struct script *s = script_of(L);
+
+	s->exit_code = lua_isboolean(L, 1) ? !lua_toboolean(L, 1) : (int)luaL_optinteger(L, 1, 0);
+	s->exited = true;
+	token_stop(&s->stop);
+	lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
+	return luaL_error(L, "exit");
+}
+
 static int prepare(lua_State *L)
 {
 	luaL_openlibs(L);
+	lua_getglobal(L, "os");
+	lua_pushcfunction(L, l_exit);
+	lua_setfield(L, -2, "exit");
+	lua_pop(L, 1);
 	lua_register(L, "print", l_print);
 	name_slow(L);
 	l_open(L);
@@ -207,7 +224,9 @@ static void conclude(struct script *s, lua_State *L, int st)
 {
 	const char *msg = st != LUA_OK ? lua_tostring(L, -1) : NULL;
 
-	if (st == LUA_OK) {
+	if (s->exited) {
+		s->code = s->exit_code & 255;
+	} else if (st == LUA_OK) {
 		s->code = s->ctx.missed ? SCRIPT_MISSED : SCRIPT_OK;
 	} else if (token_stopped(&s->stop)) {
 		s->code = SCRIPT_STOPPED;
@@ -336,6 +355,7 @@ enum st script_again(struct script *s, const char *text, struct err *e)
 	uint64_t n;
 
 	token_init(&s->stop, NULL);
+	s->exited = false;
 	(void)!read(s->ctx.wake_fd, &n, sizeof n); /* nothing may have been signalled */
 	(void)!read(s->end_fd, &n, sizeof n);
 	big_free(s->text);

@@ -30,7 +30,7 @@ BD_MUST_USE enum st script_start(
 BD_MUST_USE enum st script_again(struct script *s, const char *text, struct err *e);
 void script_stop(struct script *s);    /* any thread */
 int script_fd(const struct script *s); /* readable: it has ended */
-/* Waits for the end: one of SCRIPT_...  The sentence (with traceback) is "" when all went well; it
+/* Waits for the end: one of SCRIPT_..., or what os.exit was given  The sentence (with traceback) is "" when all went well; it
  * is the script's.  Serving thread; only after script_fd was readable or the host was closed. */
 int script_join(struct script *s, const char **sentence);
 /* The C function that Lua code is inside of for so long already (seconds), into out; false: none.
