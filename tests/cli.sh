@@ -73,7 +73,7 @@ works --version
 holds version has '^bitdial [0-9a-z]'
 works help
 holds "a line a verb" [ "$(grep -c '^  bitdial ' out)" -ge 11 ]
-for verb in open scan search eval tokens logits chat layout export doctor help; do
+for verb in open scan search eval tokens logits chat layout export runs batch doctor help; do
 	works help $verb
 	holds "its name" has "^bitdial $verb"
 	works $verb --help
@@ -274,6 +274,47 @@ holds "no error bar is a dash" has 'layers.0.q	int2g64	gptq	[-0-9.e]*	-	3$'
 holds "no nan" lacks nan
 works scan --demo --text three --quantizer minmax
 holds "no nan" lacks nan
+
+# ---- scripts and runs
+demo="$dir/cache/bitdial/demo.gguf"
+cat > s.lua << 'END'
+local m = assert(bitdial.open(arg[1]))
+assert(bitdial.scan{ tokens = 256 }:wait())
+local l = assert(bitdial.search{ bpw = tonumber(arg[2]) }:wait())
+print(m.linears, l.bpw <= tonumber(arg[2]), arg[3])
+assert(bitdial.cmd "budget 3.5")
+assert(bitdial.run.keep "from a script")
+bitdial.expect(arg[3] ~= "missed", "a goal")
+END
+works --batch s.lua "$demo" 3 --json
+holds "the script's own arguments" has '^28	true	--json$'
+run batch s.lua "$demo" 3 missed
+holds "status 3" [ $rc = 3 ]
+holds "the goal" has '^a goal$' err
+works --json --batch s.lua "$demo" 3
+holds "events" has '"v":1,"t":[0-9.e-]*,"ev":"search.answer"'
+holds "prints are events" has '"ev":"print","text":"28'
+holds "a line each" [ "$(grep -vc '^{.*}$' out)" = 0 ]
+works runs kind:search
+holds "each kept" [ "$(grep -c -- '-search-' out)" = 3 ]
+id=$(sed -n 's/^\([0-9-]*search-[0-9a-f]*\).*/\1/p' out | head -1)
+works runs tag "$id" good
+works runs tag:good --json
+holds "json" has "\"id\":\"$id\".*\"tags\":\"good\""
+works runs show "$id"
+holds "its folder" has "^folder  *$dir/runs/$id"
+works runs note "$id" 'two words'
+works runs trash "$id"
+fails 1 'there is no run' runs show "$id"
+fails 1 'expected kind:search' runs 'bpw<x'
+fails 2 'wants a script' --batch
+fails 1 'cannot open nix.lua' --batch nix.lua
+fails 2 'opens its model itself' demo.gguf --batch s.lua
+echo 'os.exit(5)' > e.lua
+run batch e.lua
+holds "status of os.exit" [ $rc = 5 ]
+works help lua
+holds "every module" [ "$(grep -c '^bitdial\.[a-z]* - ' out)" -ge 9 ]
 
 # ---- doctor
 works doctor
