@@ -25,6 +25,7 @@ const struct verb verb_table[] = {
 	{ "runs", "[FILTER...]", "what was done: kind:search bpw<4 tag:good since:2d; also show, diff, tag, "
 		"note, trash RUN",
 		"sort json runs", 8, verb_runs },
+	{ "watch", "RUN", "follow a run, also of another process, until it ends", "runs", 1, verb_watch },
 	{ "batch", "FILE.lua [ARGS]", "run a Lua script without a screen; also --batch FILE.lua",
 		"formats mix tokens template json read-only runs log-level threads", 0, verb_batch },
 	{ "doctor", "", "what was found: machine, kernels, paths, cache",

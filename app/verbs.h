@@ -88,6 +88,7 @@ char *verb_demo_model(bool read_only, struct err *e);
 int verb_doctor(const struct args *a);
 int verb_batch(const struct args *a);
 int verb_runs(const struct args *a);
+int verb_watch(const struct args *a);
 int verb_open(const struct args *a);
 int verb_tokens(const struct args *a);
 int verb_logits(const struct args *a);

@@ -73,7 +73,7 @@ works --version
 holds version has '^bitdial [0-9a-z]'
 works help
 holds "a line a verb" [ "$(grep -c '^  bitdial ' out)" -ge 11 ]
-for verb in open scan search eval tokens logits chat layout export runs batch doctor help; do
+for verb in open scan search eval tokens logits chat layout export runs watch batch doctor help; do
 	works help $verb
 	holds "its name" has "^bitdial $verb"
 	works $verb --help
@@ -304,6 +304,10 @@ holds "json" has "\"id\":\"$id\".*\"tags\":\"good\""
 works runs show "$id"
 holds "its folder" has "^folder  *$dir/runs/$id"
 works runs note "$id" 'two words'
+works watch "$id"
+holds "how it ended" has "$id: ok" err
+fails 1 'there is no run' watch nix
+fails 2 'wants a run' watch
 works runs trash "$id"
 fails 1 'there is no run' runs show "$id"
 fails 1 'expected kind:search' runs 'bpw<x'

@@ -36,6 +36,8 @@ _bitdial_options() {
 			--read-only --runs --log-level --demo' ;;
 	batch)
 		echo '--formats --mix --tokens --template --json --read-only --runs --log-level --threads' ;;
+	watch)
+		echo '--runs' ;;
 	runs)
 		echo '--sort --json --runs' ;;
 	doctor)
@@ -100,7 +102,7 @@ _bitdial_value() {
 
 _bitdial() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs='open scan search eval tokens logits chat layout export runs batch doctor help'
+	local verbs='open scan search eval tokens logits chat layout export runs watch batch doctor help'
 	local formats='int2g64 int3g64 int4g64 int4g128 int8g128 keep'
 	local flags='--json --demo --once --plain --ascii --no-mouse --no-sync --read-only'
 	flags="$flags --clear-cache --colors --stats --refine --help --version"
@@ -133,7 +135,7 @@ _bitdial() {
 	case $verb in
 	'') _bitdial_words "$verbs"; _bitdial_files '*.gguf' '*.safetensors' '*.bin' ;;
 	help) _bitdial_words "$verbs" ;;
-	doctor) ;;
+	doctor | watch) ;;
 	runs) _bitdial_words 'show diff tag note trash' ;;
 	batch) _bitdial_files '*.lua' ;;
 	layout)
