@@ -228,7 +228,8 @@ bool l_flag(lua_State *L, int at, const char *name, bool otherwise)
 struct handle {
 	const struct l_class *class;
 	bool closed;
-	max_align_t body[]; /* class->size bytes */
+	void *body[]; /* class->size bytes, aligned as Lua aligns: no more than pointers and doubles
+			 need */
 };
 
 static struct handle *handle_at(lua_State *L, int at, const struct l_class *c)
