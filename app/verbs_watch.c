@@ -78,17 +78,10 @@ static void tell_lines(const struct watch *w, struct watched *f)
 /* One look; true: nothing more will come. */
 static bool turn(struct watch *w, struct run_entry *r)
 {
-	struct runs all;
-	const struct run_entry *now;
-	bool over = true;
+	bool over;
 
-	/* The state first: what was written before the end is told with it. */
-	if (!runs_load(&all, NULL, NULL)) {
-		now = runs_find(&all, r->id, NULL);
-		over = !now || strcmp(now->status, "running") != 0;
-		snprintf(r->status, sizeof r->status, "%s", now ? now->status : "gone");
-		runs_release(&all);
-	}
+	run_refresh(r); /* first: what was written before the end is told with it */
+	over = strcmp(r->status, "running") != 0;
 	find_files(w);
 	for (size_t i = 0; i < w->n; i++)
 		tell_lines(w, &w->file[i]);
@@ -100,7 +93,7 @@ int verb_watch(const struct args *a)
 {
 	struct watch w = { 0 };
 	const struct run_entry *found;
-	struct run_entry r;
+	struct run_entry *r;
 	struct runs all;
 	struct err e = { 0 };
 	bool over = false;
@@ -116,16 +109,16 @@ int verb_watch(const struct args *a)
 		return verb_fail(&e);
 	}
 	verb_signals();
-	r = *found;
-	w.dir = r.path;
+	r = &all.at[found - all.at];
+	w.dir = r->path;
 	while (!over && !sink_poll(verb_sink())) {
-		over = turn(&w, &r);
+		over = turn(&w, r);
 		if (!over)
 			poll(NULL, 0, TURN_MS);
 	}
 	if (over)
-		verb_note("%s: %s", r.id, r.status);
-	rc = !over ? 130 : strcmp(r.status, "ok") != 0;
+		verb_note("%s: %s", r->id, r->status);
+	rc = !over ? 130 : strcmp(r->status, "ok") != 0;
 	for (size_t i = 0; i < w.n; i++)
 		xfree(w.file[i].name);
 	runs_release(&all);

@@ -9,9 +9,8 @@
 #include "core/base/alloc.h"
 
 struct call {
-	host_fn *fn; /* NULL: a command line */
+	host_fn *fn;
 	void *arg;
-	const char *line;
 	struct err *e;
 	uint32_t job;
 	enum st st;
@@ -58,6 +57,13 @@ void host_set_command(struct host *h, host_command_fn *fn, void *arg)
 	h->command_arg = arg;
 }
 
+enum st host_command(struct host *h, const char *line, struct err *e)
+{
+	if (h->command)
+		return h->command(h->command_arg, line, e);
+	return err_set(e, ST_UNSUPPORTED, "there is no command line here");
+}
+
 int host_fd(const struct host *h)
 {
 	return h->fd;
@@ -93,12 +99,7 @@ static void run(struct host *h, struct call *c)
 	struct jobs *q = session_jobs(h->session);
 	uint32_t before = q ? jobs_last(q) : 0, after;
 
-	if (c->fn)
-		c->st = c->fn(h->session, c->arg, c->e);
-	else if (h->command)
-		c->st = h->command(h->command_arg, c->line, c->e);
-	else
-		c->st = err_set(c->e, ST_UNSUPPORTED, "there is no command line here");
+	c->st = c->fn(h->session, c->arg, c->e);
 	after = q ? jobs_last(q) : 0;
 	c->job = after != before ? after : 0;
 }
@@ -151,17 +152,6 @@ enum st host_call(struct host *h, const struct token *stop, host_fn *fn, void *a
 	struct err *e)
 {
 	struct call c = { .fn = fn, .arg = arg, .e = e };
-	enum st st = submit(h, stop, &c);
-
-	if (job)
-		*job = c.job;
-	return st;
-}
-
-enum st host_command(
-	struct host *h, const struct token *stop, const char *line, uint32_t *job, struct err *e)
-{
-	struct call c = { .line = line, .e = e };
 	enum st st = submit(h, stop, &c);
 
 	if (job)

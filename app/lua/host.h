@@ -30,6 +30,8 @@ struct host *host_new(struct session *s, struct bus *b, const struct host_face *
 /* Who carries out lines of the command line (bitdial.cmd), as typed after `:`; serving thread. */
 typedef enum st host_command_fn(void *arg, const char *line, struct err *e);
 void host_set_command(struct host *h, host_command_fn *fn, void *arg);
+BD_MUST_USE enum st host_command(
+	struct host *h, const char *line, struct err *e); /* serving thread */
 void host_free(struct host *h);
 /* Calls from now on fail: the session ends.  Serving thread. */
 void host_close(struct host *h);
@@ -43,9 +45,6 @@ struct bus *host_bus(struct host *h);
 typedef enum st host_fn(struct session *s, void *arg, struct err *e);
 BD_MUST_USE enum st host_call(struct host *h, const struct token *stop, host_fn *fn, void *arg,
 	uint32_t *job, struct err *e);
-/* The command line's words, the same way. */
-BD_MUST_USE enum st host_command(
-	struct host *h, const struct token *stop, const char *line, uint32_t *job, struct err *e);
 /* Wakes a call that waits, after its token was stopped; any thread. */
 void host_wake(struct host *h);
 

@@ -312,13 +312,6 @@ void *l_new(lua_State *L, const struct l_class *c)
 	return h->body;
 }
 
-void *l_test(lua_State *L, int at, const struct l_class *c)
-{
-	struct handle *h = luaL_testudata(L, at, c->name);
-
-	return h && !h->closed ? h->body : NULL;
-}
-
 void *l_check(lua_State *L, int at, const struct l_class *c)
 {
 	struct handle *h = handle_at(L, at, c);

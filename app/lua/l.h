@@ -97,7 +97,6 @@ void l_push_number(lua_State *L, double v); /* nil where it is not known (NAN) *
 
 void *l_new(lua_State *L, const struct l_class *c); /* pushes; zeroed */
 void *l_check(lua_State *L, int at, const struct l_class *c);
-void *l_test(lua_State *L, int at, const struct l_class *c); /* NULL: not one */
 
 /* ---- a layout: l_layout.c */
 

@@ -1,17 +1,25 @@
 /* l_cmd.c - bitdial.cmd: the command line of the workbench. */
 #include "app/lua/l.h"
 
+struct typed {
+	struct host *host;
+	const char *line;
+};
+
+static enum st obey(struct session *s, void *arg, struct err *e)
+{
+	const struct typed *t = arg;
+
+	(void)s;
+	return host_command(t->host, t->line, e);
+}
+
 static int run(lua_State *L)
 {
-	struct l_ctx *c = l_ctx(L);
-	const char *line = luaL_checkstring(L, 1);
+	struct typed t = { l_ctx(L)->host, luaL_checkstring(L, 1) };
 	struct err e = { 0 };
-	enum st st = host_command(c->host, c->stop, line, NULL, &e);
 
-	if (token_stopped(c->stop))
-		luaL_error(L, "stopped");
-	l_hear(L);
-	if (st)
+	if (l_call(L, obey, &t, NULL, &e))
 		return l_fail(L, &e);
 	lua_pushboolean(L, 1);
 	return 1;

@@ -118,6 +118,14 @@ static void read_end(struct run_entry *r)
 	json_release(&j);
 }
 
+void run_refresh(struct run_entry *r)
+{
+	xfree(r->summary);
+	read_end(r);
+	if (!fs_is_dir(r->path))
+		snprintf(r->status, sizeof r->status, "gone");
+}
+
 static void read_layout(struct run_entry *r)
 {
 	const cJSON *predicted;

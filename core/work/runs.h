@@ -37,6 +37,8 @@ struct runs {
 /* All runs of a folder (NULL: runs_dir), newest first.  A folder that is not there has none. */
 BD_MUST_USE enum st runs_load(struct runs *r, const char *dir, struct err *e);
 void runs_release(struct runs *r);
+/* How it stands by now: status, seconds and summary anew; "gone" where the folder is no more. */
+void run_refresh(struct run_entry *r);
 /* Leaves those that a filter names: words, all of which must hold.
  *   kind:search  tag:good  status:ok  model:smol  since:2d (h, d, w)
  *   bpw<5  kl<=0.02  seconds>60      -WORD: not      WORD: in id, model, text, options or tags */

@@ -12,7 +12,8 @@ here=$(dirname "$0")
 ours=$1 bitdial=$2 pairs=${PAIRS:-9} prompt=${PROMPT:-512} type=${TYPE:-Q4_0}
 layout=${LAYOUT:-int4g128} threads=${THREADS:-$(getconf _NPROCESSORS_ONLN)}
 . "$here/get.sh"
-begin_work "${3:-}"
+find_model "${3:-}"
+begin_work
 fetch
 build_speed 'llama-bench llama-quantize'
 compile speed "$work/first" "$here/first.c"

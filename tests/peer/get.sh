@@ -79,11 +79,13 @@ others() {
 		printf "%.2f %.2f\n", busy, all }' /proc/stat > "$work/load" 2> "$work/others"
 	load=$(cat "$work/load") noise=$(cat "$work/others")
 }
-# What every comparison begins with: the model ($1, or the default one) into $model, a folder of its own
-# into $work, removed at the end.
-begin_work() {
+# The model ($1, or the default one) into $model.
+find_model() {
 	model=${1:-${XDG_DATA_HOME:-$HOME/.local/share}/bitdial/models/SmolLM2-135M-Instruct.Q4_1.gguf}
 	[ -f "$model" ] || lack "$model is not there; make model fetches it"
+}
+# What every comparison begins with: a folder of its own into $work, removed at the end.
+begin_work() {
 	mkdir -p "$cache/peer"
 	work=$(mktemp -d "$cache/peer/work.XXXXXX")
 	trap 'rm -rf "$work"' EXIT

@@ -84,10 +84,7 @@ one() { # type
 }
 
 [ -f "$model" ] || lack "$model is not there; make model fetches it"
-mkdir -p "$cache/peer"
-work=$(mktemp -d "$cache/peer/work.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM HUP
+begin_work
 fetch
 build build 'llama-quantize llama-imatrix'
 compile build "$root/peer" "$here/peer.c"

@@ -18,10 +18,7 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
 	shift
 done
 [ $# -eq 0 ] || shift
-mkdir -p "$cache/peer"
-work=$(mktemp -d "$cache/peer/work.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM HUP
+begin_work
 fetch
 build_speed 'llama-bench llama-quantize'
 # shellcheck disable=SC2086 # objects are words

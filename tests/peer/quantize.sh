@@ -21,7 +21,8 @@ format=${FORMAT:-int4g128} by=${QUANTIZER:-hqq} python=${PYTHON:-python3}
 . "$here/get.sh"
 "$python" -c 'import gguf, numpy' 2> /dev/null ||
 	lack "$python has no packages gguf and numpy (name another by PYTHON=)"
-begin_work "${2:-}"
+find_model "${2:-}"
+begin_work
 
 fetch
 build_speed 'llama-bench llama-quantize'

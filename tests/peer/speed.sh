@@ -17,7 +17,8 @@ bench=$1 pairs=${PAIRS:-9} prompt=${PROMPT:-512} tokens=${TOKENS:-64} math=${MAT
 types=${TYPES:-Q4_0:int4g128 Q2_K:int2g64}
 threads=${THREADS:-1 $(getconf _NPROCESSORS_ONLN)}
 . "$here/get.sh"
-begin_work "${2:-}"
+find_model "${2:-}"
+begin_work
 
 fetch
 build_speed 'llama-bench llama-quantize'
