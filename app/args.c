@@ -57,6 +57,8 @@ static const struct option {
 	{ "json", NULL, FLAG, offsetof(struct args, json), "one JSON object on stdout" },
 	{ "threads", "N", COUNT, offsetof(struct args, threads), "compute threads; else one a core" },
 	{ "demo", NULL, FLAG, offsetof(struct args, demo), "a tiny model generated from a seed" },
+	{ "fresh", NULL, FLAG, offsetof(struct args, fresh),
+		"what was measured before is passed over: cells are measured anew" },
 	{ "read-only", NULL, FLAG, offsetof(struct args, read_only), "write no cache and no runs" },
 	{ "runs", "DIR", STRING, offsetof(struct args, runs), "where run folders are" },
 	{ "once", NULL, FLAG, offsetof(struct args, once), "draw one frame to stdout and leave" },

@@ -27,7 +27,7 @@ const struct verb verb_table[] = {
 		"sort json runs", 8, verb_runs },
 	{ "watch", "RUN", "follow a run, also of another process, until it ends", "runs", 1, verb_watch },
 	{ "batch", "FILE.lua [ARGS]", "run a Lua script without a screen; also --batch FILE.lua",
-		"formats mix tokens template json read-only runs log-level threads", 0, verb_batch },
+		"fresh formats mix tokens template json read-only runs log-level threads", 0, verb_batch },
 	{ "doctor", "", "what was found: machine, kernels, paths, cache",
 		"json colors clear-cache threads", 0, verb_doctor },
 	{ "help", "[VERB]", "this list, or the options of a verb", "", 1, verb_help },

@@ -11,12 +11,14 @@ int verb_batch(const struct args *a)
 		.argc = a->script_argc,
 		.argv = a->script_argv,
 		.json = a->json,
+		.anew = a->fresh,
 		.read_only = true }; /* of the screen's state and history */
 	struct session_options so = { .formats = a->formats,
 		.mix = a->mix && !strcmp(a->mix, "channel"),
 		.scan_tokens = (size_t)a->tokens,
 		.template = a->template,
 		.read_only = a->read_only,
+		.anew = a->fresh,
 		.threads = (int)a->threads };
 	struct session *s;
 	struct bus *b;

@@ -72,6 +72,34 @@ static int check_options(const struct args *a, struct tui_options *o)
 	return 0;
 }
 
+enum { BEGAN = 8 };
+
+/* What the options of the command line come to, as commands (app/tui/acts.h); xfree each. */
+static void began_lines(const struct args *a, const char *path, char *line[BEGAN])
+{
+	size_t n = 0;
+	char *text = NULL;
+
+	if (a->formats)
+		line[n++] = xprintf("set formats %s", a->formats);
+	if (a->mix)
+		line[n++] = xprintf("set mix %s", a->mix);
+	if (a->tokens)
+		line[n++] = xprintf("set scan_tokens %llu", (unsigned long long)a->tokens);
+	line[n++] = xprintf("open %s", path);
+	for (size_t i = 0; i < a->n_texts; i++) {
+		char *more = xprintf("%s \"%s\"", text ? text : "text", a->texts[i]);
+
+		xfree(text);
+		text = more;
+	}
+	if (text)
+		line[n++] = text;
+	if (a->layout)
+		line[n++] = xprintf("layout %s", a->layout);
+	line[n] = NULL;
+}
+
 int verb_open(const struct args *a)
 {
 	struct tui_options o = { .color = a->color,
@@ -101,7 +129,7 @@ int verb_open(const struct args *a)
 	struct session *s;
 	struct err e = { 0 };
 	struct bus *b;
-	char *path;
+	char *path, *began[BEGAN] = { NULL };
 	int rc;
 
 	if (check_options(a, &o))
@@ -125,6 +153,8 @@ int verb_open(const struct args *a)
 	sampler.seed = a->seed >= 0 ? (uint64_t)a->seed : sampler.seed;
 	session_chat_sampler(s, &sampler);
 	o.sampler = &sampler;
+	began_lines(a, path, began);
+	o.began = (const char *const *)began;
 	o.sub = tui_subscribe(b); /* before anything is published */
 	if (session_open(s, path, &e)) {
 		rc = verb_fail(&e);
@@ -135,5 +165,7 @@ int verb_open(const struct args *a)
 	bus_free(b);
 	log_close();
 	xfree(path);
+	for (size_t i = 0; i < BEGAN; i++)
+		xfree(began[i]);
 	return rc;
 }

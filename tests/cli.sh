@@ -314,6 +314,46 @@ fails 1 'expected kind:search' runs 'bpw<x'
 fails 2 'wants a script' --batch
 fails 1 'cannot open nix.lua' --batch nix.lua
 fails 2 'opens its model itself' demo.gguf --batch s.lua
+# A sitting's log, its acts made while the scan ran, done again: the same layouts and numbers.
+cat > acts.keys << 'END'
+wait 150
+:budget 3.9
+wait 100
+:budget 3.1
+wait 100
+:pin layers.1.v 4
+wait 200
+:budget 3.5
+wait 100
+:measure
+wait idle
+:free layers.1.v
+wait idle
+:set temperature 0
+:say hello
+wait idle
+:budget kl<=0.05
+wait idle
+:undo
+wait idle
+:lua 6 * 7
+wait idle
+:history write acts.lua
+END
+XDG_CACHE_HOME="$dir/other" works --demo --headless 120x36 --keys acts.keys --dump acts.frame
+holds "the acts" [ "$(grep -c '^act(' acts.lua)" -ge 9 ]
+holds "what came of them" has '^act([0-9]*, [0-9]*, "free layers.1.v", { layout = "[0-9a-f]*", ' acts.lua
+XDG_CACHE_HOME="$dir/other" works --batch acts.lua
+holds "the same numbers" [ ! -s err ]
+holds "what Lua made of it" has '^42$'
+sed 's/kl = [0-9]*[.]/kl = 7./' acts.lua > other.lua
+XDG_CACHE_HOME="$dir/other" run --batch other.lua
+holds "other numbers are told" has 'another prediction than in the log' err
+holds "a goal was missed" [ $rc = 3 ]
+rm -r "$dir/other/bitdial/models"
+XDG_CACHE_HOME="$dir/other" run --batch acts.lua
+holds "a journal that is gone" has '0 of the [0-9]* cells.*--fresh' err
+XDG_CACHE_HOME="$dir/other" works --fresh --batch acts.lua
 echo 'os.exit(5)' > e.lua
 run batch e.lua
 holds "status of os.exit" [ $rc = 5 ]

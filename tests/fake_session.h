@@ -18,6 +18,8 @@ struct session {
 	const char *fail;            /* the next verb fails with this sentence */
 	struct dial_reached reached; /* what an ask led to */
 	struct dial_price price;
+	struct dial_acted acted; /* acts: one more at each turn of the dial where `apart` */
+	bool apart;
 };
 
 static struct session fake __attribute__((unused));
@@ -42,6 +44,15 @@ struct jobs *session_jobs(struct session *s)
 {
 	(void)s;
 	return NULL;
+}
+void session_acted(struct session *s, struct dial_acted *a)
+{
+	*a = s->acted;
+}
+enum st session_seek(struct session *s, size_t cells, size_t points, struct err *e)
+{
+	(void)points;
+	return verb(s, e, "seek %s %.0f", NULL, (double)cells);
 }
 double session_tick(struct session *s)
 {

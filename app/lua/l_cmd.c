@@ -1,5 +1,11 @@
-/* l_cmd.c - bitdial.cmd: the command line of the workbench. */
+/* l_cmd.c - bitdial.cmd: the command line of the workbench, and acts of a command log
+ * (app/tui/acts.h) done again. */
+#include <math.h>
+#include <string.h>
+
 #include "app/lua/l.h"
+#include "core/base/clock.h"
+#include "core/work/votes.h"
 
 struct typed {
 	struct host *host;
@@ -25,8 +31,131 @@ static int run(lua_State *L)
 	return 1;
 }
 
+/* ---- acts of a log */
+
+static enum st busy(struct session *s, void *arg, struct err *e)
+{
+	(void)e;
+	*(bool *)arg = session_busy(s);
+	return ST_OK;
+}
+
+/* Until all that was begun is over. */
+static bool settle(lua_State *L, struct err *e)
+{
+	bool is = true;
+
+	while (!l_call(L, busy, &is, NULL, e)) {
+		if (!is)
+			return true;
+		l_wait(L, 20);
+	}
+	return false;
+}
+
+struct place {
+	lua_Integer cells, points;
+};
+
+static enum st seek(struct session *s, void *arg, struct err *e)
+{
+	const struct place *p = arg;
+
+	return session_seek(s, (size_t)p->cells, (size_t)p->points, e);
+}
+
+static bool go(lua_State *L, int at, struct err *e)
+{
+	struct place p = { luaL_checkinteger(L, at), luaL_checkinteger(L, at + 1) };
+	uint32_t job;
+
+	luaL_argcheck(L, p.cells >= 0, at, "expected how many cells were known");
+	luaL_argcheck(L, p.points >= 0, at + 1, "expected how many measured layouts were known");
+	return !l_call(L, seek, &p, &job, e) && l_await(L, job, e) && settle(L, e);
+}
+
+static int at(lua_State *L)
+{
+	struct err e = { 0 };
+
+	if (!go(L, 1, &e))
+		return luaL_error(L, "%s", e.msg);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* What came of an act before, against what came of it now; NULL: the same.  Predictions come out
+ * of the same sums; measurements may be of another machine's kernels. */
+static const char *differs(lua_State *L, int want)
+{
+	const struct snap_answer *a = l_last(L, EV_ANSWER);
+	const struct snap_model *m = l_last(L, EV_MODEL);
+	const char *layout = l_string(L, want, "layout", NULL);
+	double kl = l_number(L, want, "kl", (double)NAN);
+	double measured = l_number(L, want, "measured", (double)NAN);
+	char id[9];
+
+	if (!a || !m || m->n != a->n)
+		return "there is no layout";
+	votes_layout_id(id, m->format, a->choice, a->n);
+	if (layout && strcmp(id, layout) != 0)
+		return "another layout";
+	if (isfinite(kl) && !(fabs(a->kl - kl) <= 1e-6 * fabs(kl)))
+		return "another prediction";
+	if (isfinite(measured) && !(fabs(a->measured_kl - measured) <= 1e-3 * fabs(measured)))
+		return "another measurement";
+	return NULL;
+}
+
+static void compare(lua_State *L, int want, const char *line)
+{
+	struct l_ctx *c = l_ctx(L);
+	const struct host_face *f = host_face(c->host);
+	const char *how;
+
+	l_options(L, want);
+	how = differs(L, want);
+	if (!how)
+		return;
+	c->missed += !f->anew;
+	lua_pushfstring(L, "%s: %s than in the log", line, how);
+	if (f->notice)
+		f->notice(f->arg, lua_tostring(L, -1));
+	lua_pop(L, 1);
+}
+
+static int act(lua_State *L)
+{
+	int first = lua_type(L, 1) == LUA_TNUMBER ? 3 : 1;
+	struct typed t = { l_ctx(L)->host, luaL_checkstring(L, first) };
+	struct err e = { 0 };
+	uint32_t job;
+
+	if ((first == 3 && !go(L, 1, &e)) || l_call(L, obey, &t, &job, &e) ||
+		!l_await(L, job, &e) || !settle(L, &e))
+		return luaL_error(L, "%s", e.msg);
+	if (!lua_isnoneornil(L, first + 1))
+		compare(L, first + 1, t.line);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+static const struct l_opt expected[] = {
+	{ "layout", "string", "its name, as votes have it" },
+	{ "bytes", "number", "of its linears" },
+	{ "kl", "number", "predicted" },
+	{ "measured", "number", "KL that was measured" },
+	{ NULL, NULL, NULL },
+};
+
 static const struct l_fn fns[] = {
 	{ "run", "(line) -> true | nil, message", "what `:line` does; `;` between commands", run,
+		NULL },
+	{ "act", "([cells, points,] line [, expected])",
+		"a line of a command log: done as if no more were known than then, and waited for; what "
+		"comes out otherwise than expected is told, and without --fresh the exit status is 3",
+		act, expected },
+	{ "at", "(cells, points)", "as if no more cells and measured layouts were known", at,
 		NULL },
 	{ NULL, NULL, NULL, NULL, NULL },
 };

@@ -207,7 +207,8 @@ int batch_run(struct tui *t, int signal_fd)
 {
 	const struct tui_options *o = t->o;
 	struct batch b = { .t = t, .json = o->json, .began = clock_now() };
-	struct host_face face = { .print = print, .notice = notice, .arg = &b };
+	struct host_face face = {
+		.print = print, .notice = notice, .arg = &b, .anew = o->anew };
 	struct script_options so = { .path = o->script, .argc = o->argc, .argv = o->argv };
 	const char *sentence = "";
 	struct err e = { 0 };

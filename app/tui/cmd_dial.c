@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/tui/acts.h"
 #include "app/tui/tui.h"
 #include "core/base/text.h"
 #include "core/work/ask.h"
@@ -54,6 +55,7 @@ enum st cmd_budget(struct tui *t, int argc, char **argv, const char *rest, struc
 {
 	(void)argv;
 	if (argc < 2) {
+		acts_say(t, "%s", "");
 		prompt_open(&t->prompt, PROMPT_COMMAND, &t->history, "budget ");
 		tui_complete(t);
 		return ST_OK;
@@ -143,6 +145,7 @@ enum st cmd_pin(struct tui *t, int argc, char **argv, const char *rest, struct e
 	if (st)
 		return st;
 	if (argc < 2) {
+		acts_say(t, "%s", "");
 		cursor_name(t, name);
 		snprintf(line, sizeof line, "pin %s ", name);
 		prompt_open(&t->prompt, PROMPT_COMMAND, &t->history, line);
@@ -169,6 +172,7 @@ enum st cmd_free(struct tui *t, int argc, char **argv, const char *rest, struct 
 	if (st)
 		return st;
 	cursor_name(t, name);
+	acts_say(t, "free %s", argc > 1 ? argv[1] : name);
 	st = session_free_pin(t->s, argc > 1 ? argv[1] : name, &matched, e);
 	if (!st && matched)
 		tui_notice(t, LOG_INFO, "freed %zu", matched);

@@ -1,5 +1,8 @@
-/* cmd_script - Lua from the command line. */
+/* cmd_script - Lua from the command line, and the log of acts as such. */
 #include "app/tui/commands.h"
+
+#include <string.h>
+#include "app/tui/acts.h"
 #include "app/tui/scripting.h"
 #include "app/tui/tui.h"
 
@@ -31,4 +34,21 @@ enum st cmd_lua(struct tui *t, int argc, char **argv, const char *rest, struct e
 	if (!st && argc < 2)
 		st = err_set(e, ST_INVALID, "lua: expected an expression or a statement");
 	return st ? st : scripting_eval(t->scripting, rest, e);
+}
+
+enum st cmd_history(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	enum st st;
+
+	if (argc < 2) {
+		acts_list(t);
+		return ST_OK;
+	}
+	if (argc < 3 || strcmp(argv[1], "write") != 0)
+		return err_set(e, ST_INVALID, "history: expected nothing, or write FILE.lua");
+	(void)rest;
+	st = acts_write(t, argv[2], e);
+	if (!st)
+		tui_notice(t, LOG_INFO, "wrote %.200s (bitdial --batch does it again)", argv[2]);
+	return st;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/tui/acts.h"
 #include "app/tui/scripting.h"
 #include "app/tui/tui.h"
 #include "core/base/fs.h"
@@ -16,6 +17,7 @@ enum st cmd_open(struct tui *t, int argc, char **argv, const char *rest, struct 
 	(void)argv;
 	if (argc > 1)
 		return session_open(t->s, rest, e);
+	acts_say(t, "%s", "");
 	if (!panels_command(t, "open", ""))
 		return err_set(e, ST_INVALID, "nothing to open here (:open PATH opens a model)");
 	return ST_OK;

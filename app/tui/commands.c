@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "app/tui/acts.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
@@ -123,6 +124,7 @@ static enum st unknown(const char *word, struct err *e)
 static enum st run_one(struct tui *t, char *line, struct err *e)
 {
 	char *argv[COMMAND_ARGS], *raw, *rest;
+	struct acts_before before;
 	const struct command *c;
 	enum st st;
 	int argc;
@@ -142,12 +144,15 @@ static enum st run_one(struct tui *t, char *line, struct err *e)
 		unquote(rest, true);
 	argc = command_split(line, argv);
 	c = command_find(argv[0]);
+	acts_before(t, &before);
 	if (c)
 		st = c->run(t, argc, argv, rest, e);
 	else if (panels_command(t, argv[0], rest))
 		st = ST_OK;
 	else
 		st = unknown(argv[0], e);
+	if (c && !st)
+		acts_after(t, &before, raw);
 	xfree(raw);
 	return st;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/tui/acts.h"
 #include "app/tui/keys.h"
 #include "app/tui/scripting.h"
 #include "app/tui/tui.h"
@@ -157,6 +158,8 @@ static void hear(struct tui *t, const struct event *ev)
 		break;
 	case EV_ANSWER:
 		hold((const void **)&t->answer, ev->snap);
+		if (ev->snap)
+			acts_answer(t, (const struct snap_answer *)ev->snap);
 		break;
 	case EV_FRONT:
 		hold((const void **)&t->front, ev->snap);
@@ -189,6 +192,7 @@ static void hear(struct tui *t, const struct event *ev)
 		break;
 	case EV_JOB_ENDED:
 		job_ended(t, ev);
+		acts_job_ended(t, ev->key, (enum st)ev->n);
 		break;
 	case EV_NOTICE:
 		if (text)

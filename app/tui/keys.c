@@ -32,6 +32,7 @@ static const struct binding global[] = {
 	{ "y Y", "copy | copy panel", "copy the value, the panel as text" },
 	{ "u C-r", "undo | redo", "undo, redo: budget, pins, floors, ties, mark" },
 	{ "!", "notices", "what was reported" },
+	{ "@", "history", "what was done: do it again, or write it as a script" },
 	{ "M", "set mouse toggle", "mouse on or off (off: the terminal selects text)" },
 	{ "B", "bare", "no boxes, one panel: for selecting text" },
 	{ NULL, NULL, NULL },

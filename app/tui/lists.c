@@ -21,15 +21,14 @@ void list_close(struct tui *t)
 	t->list = (struct list){ 0 };
 }
 
-static void list_open(struct tui *t, const char *title)
+void list_open(struct tui *t, const char *title)
 {
 	list_close(t);
 	t->list.open = true;
 	snprintf(t->list.title, sizeof t->list.title, "%s", title);
 }
 
-static void add(struct tui *t, enum role role, const char *fmt, ...) BD_PRINTF(3, 4);
-static void add(struct tui *t, enum role role, const char *fmt, ...)
+void list_add(struct tui *t, enum role role, const char *fmt, ...)
 {
 	struct list *l = &t->list;
 	char buf[512];
@@ -58,6 +57,40 @@ static void scroll(struct list *l, long by)
 	l->top = top < 0 ? 0 : (size_t)top;
 }
 
+/* Of a list one line of which is chosen. */
+static bool choose(struct tui *t, uint32_t key)
+{
+	struct list *l = &t->list;
+	size_t last = l->n ? l->n - 1 : 0;
+
+	switch (key) {
+	case KEY_UP:
+		l->at -= l->at > 0;
+		return true;
+	case KEY_DOWN:
+		l->at += l->at < last;
+		return true;
+	case KEY_PGUP:
+		l->at = l->at > 10 ? l->at - 10 : 0;
+		return true;
+	case KEY_PGDN:
+		l->at = l->at + 10 < last ? l->at + 10 : last;
+		return true;
+	case KEY_HOME:
+		l->at = 0;
+		return true;
+	case KEY_END:
+		l->at = last;
+		return true;
+	case KEY_ESC:
+	case 'q':
+		list_close(t);
+		return true;
+	default:
+		return l->on_key(t, l->at, key) || key_is_text(key);
+	}
+}
+
 bool list_key(struct tui *t, uint32_t key)
 {
 	struct list *l = &t->list;
@@ -65,6 +98,8 @@ bool list_key(struct tui *t, uint32_t key)
 	char utf8[4];
 	size_t len;
 
+	if (l->on_key)
+		return choose(t, key);
 	switch (key) {
 	case KEY_UP:
 		scroll(l, -1);
@@ -138,15 +173,15 @@ static void add_keys(struct tui *t, const struct binding *b, const struct bindin
 
 		keys_walk(b, is_free, &seen);
 		if (seen.any)
-			add(t, ROLE_TEXT, "  %-20s %s", b->keys, b->help);
+			list_add(t, ROLE_TEXT, "  %-20s %s", b->keys, b->help);
 	}
 }
 
 static void add_title(struct tui *t, const char *name)
 {
 	if (t->list.n)
-		add(t, ROLE_TEXT, "%s", "");
-	add(t, ROLE_STRONG, "%c%s", toupper((unsigned char)name[0]), name + 1);
+		list_add(t, ROLE_TEXT, "%s", "");
+	list_add(t, ROLE_STRONG, "%c%s", toupper((unsigned char)name[0]), name + 1);
 }
 
 void list_help(struct tui *t, const char *word)
@@ -178,7 +213,7 @@ void list_help(struct tui *t, const char *word)
 		char usage[64];
 
 		snprintf(usage, sizeof usage, "%s %s", c->name, c->args);
-		add(t, ROLE_TEXT, "  :%-25s %s", usage, c->help);
+		list_add(t, ROLE_TEXT, "  :%-25s %s", usage, c->help);
 	}
 }
 
@@ -209,14 +244,14 @@ static void add_wrapped(struct tui *t, enum role role, const char *head, const c
 	size_t n;
 
 	if (w < 16) { /* the text then begins a line of its own */
-		add(t, role, "%s", head);
+		list_add(t, role, "%s", head);
 		w = t->screen->w > 8 ? t->screen->w - 5 : 3;
 		indent = 1;
 		head = " ";
 	}
 	do {
 		n = line_bytes(text, w);
-		add(t, role, "%s%*s%.*s", head, *head ? 0 : indent, "", (int)n, text);
+		list_add(t, role, "%s%*s%.*s", head, *head ? 0 : indent, "", (int)n, text);
 		head = "";
 		text += n;
 	} while (*text);
@@ -240,7 +275,7 @@ void list_notices(struct tui *t)
 		add_wrapped(t, role[level], head, n->text);
 	}
 	if (!kept)
-		add(t, ROLE_DIM, "nothing was reported");
+		list_add(t, ROLE_DIM, "nothing was reported");
 }
 
 static const char *rho_text(double rho, size_t n, char out[24])
@@ -261,7 +296,7 @@ static void add_pairs(struct tui *t, const struct snap_map *map)
 		if (!format_is_keep(t->model->format[f]))
 			at += (size_t)snprintf(line + at, sizeof line - at, " %-14s",
 				format_name(t->model->format[f], fmt));
-	add(t, ROLE_DIM, "%s", line);
+	list_add(t, ROLE_DIM, "%s", line);
 	for (size_t i = 0; i < map->pairs; i++) {
 		const struct source_pair *p = &map->pair[i];
 
@@ -271,7 +306,7 @@ static void add_pairs(struct tui *t, const struct snap_map *map)
 			if (!format_is_keep(t->model->format[f]))
 				at += (size_t)snprintf(line + at, sizeof line - at, " %-14s",
 					rho_text(p->format_rho[f], p->format_n[f], rho));
-		add(t, ROLE_TEXT, "%s", line);
+		list_add(t, ROLE_TEXT, "%s", line);
 	}
 }
 
@@ -281,15 +316,15 @@ void list_sources(struct tui *t)
 
 	list_open(t, "Texts that are measured and calibrated on");
 	if (!map || !t->model || t->model->k != map->k || !map->sources) {
-		add(t, ROLE_TEXT, "%s", t->model ? t->model->text : "no model is open yet");
-		add(t, ROLE_DIM, "one text (several: :text self=0.5 prose.txt=0.3 chat.jsonl=0.2)");
+		list_add(t, ROLE_TEXT, "%s", t->model ? t->model->text : "no model is open yet");
+		list_add(t, ROLE_DIM, "one text (several: :text self=0.5 prose.txt=0.3 chat.jsonl=0.2)");
 		return;
 	}
 	for (size_t i = 0; i < map->sources; i++)
-		add(t, ROLE_TEXT, "%zu  weight %.3f  %s", i + 1, map->on[i].weight,
+		list_add(t, ROLE_TEXT, "%zu  weight %.3f  %s", i + 1, map->on[i].weight,
 			map->on[i].name);
-	add(t, ROLE_DIM, "%s", "");
-	add(t, ROLE_STRONG,
+	list_add(t, ROLE_DIM, "%s", "");
+	list_add(t, ROLE_STRONG,
 		"Do they agree? Rank correlation of the cells' KL (Spearman; in how many)");
 	add_pairs(t, map);
 }
@@ -300,7 +335,7 @@ void list_options(struct tui *t)
 
 	list_open(t, "Options: set NAME VALUE");
 	for (int i = 0; i < OPTS; i++)
-		add(t, ROLE_TEXT, "%-15s %-10s %-24s %s", option_table[i].name,
+		list_add(t, ROLE_TEXT, "%-15s %-10s %-24s %s", option_table[i].name,
 			t->opt.value[i][0] ? t->opt.value[i] : "-",
 			opt_range((enum opt)i, range, sizeof range), option_table[i].help);
 }
@@ -313,24 +348,24 @@ void list_doctor(struct tui *t)
 	char params[16], bytes[16];
 
 	list_open(t, "Doctor");
-	add(t, ROLE_TEXT, "version    %s", BD_VERSION);
-	add(t, ROLE_TEXT, "terminal   %s, %d x %d", term ? term : "none", t->screen->w,
+	list_add(t, ROLE_TEXT, "version    %s", BD_VERSION);
+	list_add(t, ROLE_TEXT, "terminal   %s, %d x %d", term ? term : "none", t->screen->w,
 		t->screen->h);
-	add(t, ROLE_TEXT, "colours    %s used, %d offered, theme %s", depth[t->theme.depth],
+	list_add(t, ROLE_TEXT, "colours    %s used, %d offered, theme %s", depth[t->theme.depth],
 		t->terminal_colors, t->theme.name);
-	add(t, ROLE_TEXT, "characters %s, drawn as %s", nl_langinfo(CODESET),
+	list_add(t, ROLE_TEXT, "characters %s, drawn as %s", nl_langinfo(CODESET),
 		opt_on(&t->opt, OPT_ASCII) ? "ASCII" : "UTF-8");
 	if (m) {
-		add(t, ROLE_TEXT, "model      %s, %s, %s parameters, %s", m->name, m->arch,
+		list_add(t, ROLE_TEXT, "model      %s, %s, %s parameters, %s", m->name, m->arch,
 			num_count(m->params, params), text_bytes(m->file_bytes, bytes));
-		add(t, ROLE_TEXT, "file       %s", m->path);
-		add(t, ROLE_TEXT, "reference  %s", m->reference);
-		add(t, ROLE_TEXT, "text       %s", m->text);
-		add(t, ROLE_TEXT, "device     %s", m->device);
+		list_add(t, ROLE_TEXT, "file       %s", m->path);
+		list_add(t, ROLE_TEXT, "reference  %s", m->reference);
+		list_add(t, ROLE_TEXT, "text       %s", m->text);
+		list_add(t, ROLE_TEXT, "device     %s", m->device);
 	} else {
-		add(t, ROLE_TEXT, "model      none open");
+		list_add(t, ROLE_TEXT, "model      none open");
 	}
-	add(t, ROLE_TEXT, "frames     %lu, %.2f ms each; keys %lu, p99 %.1f ms", t->stats.frames,
+	list_add(t, ROLE_TEXT, "frames     %lu, %.2f ms each; keys %lu, p99 %.1f ms", t->stats.frames,
 		t->stats.draw_ms, t->stats.keys, t->stats.p99_ms);
 }
 
@@ -340,15 +375,15 @@ static void add_pair(struct tui *t, const struct vote_pair *p)
 {
 	size_t decided = p->won[0] + p->won[1];
 
-	add(t, ROLE_STRONG, "%.2f bpw (%s) and %.2f bpw (%s): votes %zu, of them blind %zu",
+	list_add(t, ROLE_STRONG, "%.2f bpw (%s) and %.2f bpw (%s): votes %zu, of them blind %zu",
 		p->bpw[0], p->id[0], p->bpw[1], p->id[1], decided + p->tie + p->bad, p->blind);
-	add(t, ROLE_TEXT, "  %.2f bpw better %zu, %.2f bpw better %zu, the same %zu, both bad %zu",
+	list_add(t, ROLE_TEXT, "  %.2f bpw better %zu, %.2f bpw better %zu, the same %zu, both bad %zu",
 		p->bpw[0], p->won[0], p->bpw[1], p->won[1], p->tie, p->bad);
 	if (!decided) {
-		add(t, ROLE_DIM, "  none of them decides");
+		list_add(t, ROLE_DIM, "  none of them decides");
 		return;
 	}
-	add(t, ROLE_TEXT, "  %.2f bpw wins %.0f %% of %zu decided; 95 %% interval %.0f to %.0f %%: %s",
+	list_add(t, ROLE_TEXT, "  %.2f bpw wins %.0f %% of %zu decided; 95 %% interval %.0f to %.0f %%: %s",
 		p->bpw[1], 100 * (double)p->won[1] / (double)decided, decided, 100 * p->lo,
 		100 * p->hi,
 		p->lo > 0.5   ? "better than chance"
@@ -362,10 +397,10 @@ void list_votes(struct tui *t, const struct snap_votes *v)
 	for (size_t i = 0; i < v->n; i++)
 		add_pair(t, &v->pair[i]);
 	if (!v->n)
-		add(t, ROLE_DIM, "no votes on this model yet: a on the Chat screen, ask, then ( ) = -");
+		list_add(t, ROLE_DIM, "no votes on this model yet: a on the Chat screen, ask, then ( ) = -");
 	else
-		add(t, ROLE_DIM, "interval: Wilson's score interval (1927), ties and bad ones left out");
+		list_add(t, ROLE_DIM, "interval: Wilson's score interval (1927), ties and bad ones left out");
 	if (v->strange)
-		add(t, ROLE_WARN, "%zu lines of chat.ndjson are no votes and were passed over",
+		list_add(t, ROLE_WARN, "%zu lines of chat.ndjson are no votes and were passed over",
 			v->strange);
 }

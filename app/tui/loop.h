@@ -35,8 +35,10 @@ struct tui_options {
 	int argc;
 	char *const *argv;
 	bool json;        /* its event lines on stdout */
+	bool anew;        /* the session passes over what was measured before */
 	bool stats;       /* print struct tui_stats as JSON on stdout at the end */
 
+	const char *const *began; /* commands that do what the command line asked for; acts.h */
 	struct sub *sub; /* of tui_subscribe; NULL: made when tui_run is called */
 	const struct sampler_options *sampler;   /* what the session was given; NULL: default */
 	const struct panel_class *const *panels; /* NULL: panel_table */

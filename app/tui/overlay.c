@@ -33,6 +33,12 @@ void overlay_draw(struct tui *t, struct canvas *c)
 		canvas_box(&box, true, l->title, note);
 		in = canvas_sub(&box, 1, 1, box.w - 2, box.h - 2);
 	}
+	if (l->on_key && in.h > 0) { /* the chosen one is seen */
+		if (l->at < l->top)
+			l->top = l->at;
+		if (l->at >= l->top + (size_t)in.h)
+			l->top = l->at - (size_t)in.h + 1;
+	}
 	/* The last page stays full. */
 	if (l->top + (size_t)in.h > n)
 		l->top = n > (size_t)in.h ? n - (size_t)in.h : 0;
@@ -44,7 +50,10 @@ void overlay_draw(struct tui *t, struct canvas *c)
 			skip--;
 			continue;
 		}
-		canvas_text(&in, 1, row++, l->line[i].role, l->line[i].text);
+		if (l->on_key && i == l->at)
+			canvas_fill(&in, 0, row, in.w, 1, ROLE_SEL, ' ');
+		canvas_text(&in, 1, row++, l->on_key && i == l->at ? ROLE_SEL : l->line[i].role,
+			l->line[i].text);
 	}
 	if (n > l->top + (size_t)row && box.h >= 3) {
 		snprintf(note, sizeof note, " %zu more ", n - l->top - (size_t)row);

@@ -22,8 +22,12 @@ struct scripting {
 static enum st command(void *arg, const char *line, struct err *e)
 {
 	struct scripting *s = arg;
+	enum st st;
 
-	return command_try(s->t, line, e);
+	s->t->by_script = true;
+	st = command_try(s->t, line, e);
+	s->t->by_script = false;
+	return st;
 }
 
 /* Notices travel by the bus, from any thread. */

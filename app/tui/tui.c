@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/tui/commands.h"
+#include "app/tui/acts.h"
 #include "app/tui/keys.h"
 #include "app/tui/scripting.h"
 #include "core/base/alloc.h"
@@ -133,6 +134,7 @@ struct tui *tui_new(
 	tui_apply_theme(t);
 	tui_publish_view(t);
 	t->scripting = o->script ? NULL : scripting_new(t, NULL);
+	t->acts = o->script ? NULL : acts_new(&t->opt, o->began);
 	if (o->filter && panels_command(t, "filter", o->filter)) {
 		snprintf(t->filter, sizeof t->filter, "%s", o->filter);
 		t->filtering = true;
@@ -144,6 +146,7 @@ struct tui *tui_new(
 void tui_free(struct tui *t)
 {
 	scripting_free(t->scripting);
+	acts_free(t->acts);
 	if (!t->o->read_only)
 		state_save(t);
 	for (size_t i = 0; i < t->n_panels; i++)

@@ -41,12 +41,17 @@ struct shown { /* a panel on the last frame */
 	int ix, iy, iw, ih; /* what the panel drew into */
 };
 
+struct tui;
 struct list_line {
 	char *text;
 	enum role role;
 };
 struct list { /* an overlay of lines, with a filter typed into it */
 	bool open;
+	/* Instead of the filter: one of the lines is chosen, and keys are about that one; false: not
+	 * used.  NULL: none is. */
+	bool (*on_key)(struct tui *t, size_t line, uint32_t key);
+	size_t at;
 	char title[48];
 	struct list_line *line;
 	size_t n, top;
@@ -116,6 +121,8 @@ struct tui {
 	char *clipboard; /* to be sent; xfree */
 	bool ring;
 	struct scripting *scripting; /* NULL in a batch, which has its own */
+	struct acts *acts;           /* the command log; NULL: none is kept */
+	bool by_script;              /* the command that runs is a script's */
 	struct tui_stats stats;
 	double *lag; /* of each key, ms, the last LAGS */
 	size_t n_lag;
@@ -178,6 +185,8 @@ void overlay_draw(struct tui *t, struct canvas *c);
 void overlay_prompt(struct tui *t, struct canvas *c); /* the bottom line and what is above */
 
 /* ---- lists.c */
+void list_open(struct tui *t, const char *title);
+void list_add(struct tui *t, enum role role, const char *fmt, ...) BD_PRINTF(3, 4);
 void list_close(struct tui *t);
 bool list_key(struct tui *t, uint32_t key); /* false: not used */
 void list_help(struct tui *t, const char *word);

@@ -180,6 +180,8 @@ static enum st enter(struct cache *c, const struct checkpoint *ck, struct err *e
 		c->dead = !fs_is_dir(c->path);
 		if (!c->dead)
 			read_journal(c);
+		if (c->anew)
+			cache_anew(c);
 		return ST_OK;
 	}
 	st = fs_mkdirs(c->path, e);
@@ -190,6 +192,8 @@ static enum st enter(struct cache *c, const struct checkpoint *ck, struct err *e
 	fs_sweep(c->path);
 	leave_marks(c, ck);
 	read_journal(c);
+	if (c->anew)
+		cache_anew(c);
 	return ST_OK;
 }
 
@@ -207,6 +211,7 @@ enum st cache_open(struct cache **out, const struct checkpoint *ck, bool read_on
 	}
 	c = xalloc(sizeof *c);
 	c->read_only = read_only;
+	c->cells_at = c->points_at = SIZE_MAX;
 	quick_key(ck, key);
 	c->mark = xprintf("%s/quick/%.16s", dir, key);
 	xfree(dir);
@@ -327,7 +332,9 @@ void cache_put_text(struct cache *c, uint64_t seed, const struct token_text *t)
 size_t cache_cells(struct cache *c, const struct cached_cell **cells)
 {
 	*cells = cache_usable(c) ? c->cells : NULL;
-	return cache_usable(c) ? c->n_cells : 0;
+	if (!cache_usable(c))
+		return 0;
+	return c->n_cells < c->cells_at ? c->n_cells : c->cells_at;
 }
 
 void cache_put_cell(struct cache *c, const struct cached_cell *cell)
@@ -336,7 +343,7 @@ void cache_put_cell(struct cache *c, const struct cached_cell *cell)
 	struct err e = { 0 };
 	int n;
 
-	if (!cache_usable(c) || !isfinite(cell->kl))
+	if (!cache_usable(c) || c->cells_at < SIZE_MAX || !isfinite(cell->kl))
 		return;
 	add_cell(c, cell);
 	if (!c->read_only && !c->journal && !c->journal_failed) {

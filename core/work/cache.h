@@ -69,6 +69,17 @@ void cache_each_point(struct cache *c, const char *key,
 	void (*each)(void *arg, const struct cached_point *p), void *arg);
 void cache_put_point(struct cache *c, const struct cached_point *p);
 
+/* A number as the journals have it: what is measured now is what is read back later. */
+double cache_round(double v);
+/* How many cells and layouts the journals hold, whatever their text and key: a place in them says
+ * what was known then. */
+void cache_length(struct cache *c, size_t *cells, size_t *points);
+/* As they were at that place: no more is given, and nothing is put.  SIZE_MAX: as they are. */
+void cache_at(struct cache *c, size_t cells, size_t points);
+/* What was measured and made before is passed over from now on, and the lengths count from 0; texts
+ * stay. */
+void cache_anew(struct cache *c);
+
 /* The variants of one format in place of what the slots hold, mapped until
  * cache_drop_variants or cache_close; by: what made them ("clip1", "best-...").  false: none,
  * damaged, of other shapes, or stopped (both poll s between pieces).  Slots that were empty

@@ -17,6 +17,10 @@ struct cache {
 	bool read_only;
 	struct cached_cell *cells; /* of the journal, and put since */
 	size_t n_cells, cap_cells;
+	size_t cells_at, points_at;   /* no further than there; SIZE_MAX: all */
+	size_t points_from, n_points; /* passed over; counted, where points_read */
+	bool points_read;
+	bool anew; /* nothing from before but texts */
 	struct fs_log *journal;
 	bool journal_failed;
 	struct fs_log *points; /* measured layouts */

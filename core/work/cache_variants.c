@@ -121,7 +121,7 @@ bool cache_get_variants(struct cache *c, const struct model *m, struct variant_s
 	uint64_t sum;
 	char *path;
 
-	if (!cache_usable(c) || c->n_maps == CACHE_MAPS || !m->be->host_memory)
+	if (!cache_usable(c) || c->anew || c->n_maps == CACHE_MAPS || !m->be->host_memory)
 		return false;
 	cache_flush(c); /* it may be the one asked for */
 	map = &c->maps[c->n_maps];

@@ -61,6 +61,19 @@ static void free_cells(struct desk *d)
 	d->calibrated = NULL;
 }
 
+void desk_blank_cells(struct desk *d)
+{
+	for (size_t i = 0; i < d->set.n * d->set.k; i++) {
+		d->cell[i] = (struct map_cell){ .value = NAN, .se = NAN };
+		d->score[i] = NAN;
+		memset(d->cell_by[i], 0, sizeof d->cell_by[i]);
+	}
+	for (size_t i = 0; i < d->set.n && d->keep < d->set.k; i++)
+		d->cell[i * d->set.k + d->keep] =
+			(struct map_cell){ .state = CELL_SCANNED, .value = 0, .se = 0 };
+	desk_new_source_cells(d);
+}
+
 static void new_cells(struct desk *d)
 {
 	size_t nk = d->set.n * d->set.k;
@@ -70,20 +83,13 @@ static void new_cells(struct desk *d)
 	d->score = xarray(nk + 1, sizeof *d->score);
 	d->useful = xarray(nk + 1, sizeof *d->useful);
 	d->calibrated = xarray(nk + 1, sizeof *d->calibrated);
-	for (size_t i = 0; i < nk; i++) {
-		d->cell[i] = (struct map_cell){ .value = NAN, .se = NAN };
-		d->score[i] = NAN;
-	}
 	d->keep = 0;
 	while (d->keep < d->set.k && !format_is_keep(d->set.format[d->keep]))
 		d->keep++;
 	memset(d->best, 0, sizeof d->best);
 	memset(d->data_free, 0, sizeof d->data_free);
 	mark_useful(d);
-	for (size_t i = 0; i < d->set.n && d->keep < d->set.k; i++)
-		d->cell[i * d->set.k + d->keep] =
-			(struct map_cell){ .state = CELL_SCANNED, .value = 0, .se = 0 };
-	desk_new_source_cells(d);
+	desk_blank_cells(d);
 }
 
 /* What the variants of a format take; those that the file's own bytes beat are not made. */
@@ -299,6 +305,8 @@ static enum st open_model(struct desk *d, const char *path, const struct desk_op
 		o->header(o->arg, ck);
 	if (cache_open(&d->cache, ck, o->read_only, &cache_err)) /* a cache that cannot be had costs time, nothing else */
 		log_at(LOG_WARN, "cache", "%s; nothing will be kept", cache_err.msg);
+	if (o->anew)
+		cache_anew(d->cache);
 	return model_load(&d->m, ck, backend_best(), s, e);
 }
 

@@ -62,6 +62,7 @@ struct desk_options {
 	const char *template; /* NULL: the model's own */
 	size_t scan_tokens;   /* 0: 512 */
 	bool read_only;
+	bool anew; /* what was measured and made before is passed over */
 	/* Called when the header is known, before any weight is read; NULL: not wanted. */
 	void (*header)(void *arg, const struct checkpoint *ck);
 	void *arg;
@@ -166,6 +167,18 @@ BD_MUST_USE enum st desk_measure_more(struct desk *d, const struct scan_cell *ce
 /* Of these cells those that desk_measure_more would measure, in their order; *n: how many. */
 BD_MUST_USE enum st desk_lacking(
 	struct desk *d, struct scan_cell *cell, size_t *n, const struct sink *s, struct err *e);
+
+/* Where the journals of cells and of measured layouts stand, counted as cache_length does. */
+struct desk_place {
+	size_t cells, points;
+};
+struct desk_place desk_place(const struct desk *d);
+/* The desk as it was at that place: what it knows is what the journals held then, and what is
+ * measured from now on is not kept.  Where they are shorter, with `measure` the stages run to their end
+ * first (a scan that is cut short goes on in another order), else it is an error.  desk_here: back to what is known. */
+BD_MUST_USE enum st desk_seek(struct desk *d, struct desk_place at, bool measure,
+	const struct sink *s, struct err *e);
+void desk_here(struct desk *d);
 
 /* The head in a packed format, by the best quantizer that needs no data: made when first asked
  * for, the desk's until it closes.  "keep" or "": *out is NULL, the model's own. */

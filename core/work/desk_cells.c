@@ -26,8 +26,8 @@ static void keep_part(const struct cells_run *r, const struct scan_cell *c, size
 	struct cached_cell cc = { .linear = c->linear,
 		.format = d->set.format[c->format],
 		.tokens = (uint32_t)r->tokens[p],
-		.kl = c->part[p].kl,
-		.se = c->part[p].se,
+		.kl = cache_round(fmax(c->part[p].kl, 0)), /* below it by rounding */
+		.se = cache_round(c->part[p].se),
 		.top1 = c->part[p].top1 };
 
 	*(of ? &of->cell[at] : &d->cell[at]) = (struct map_cell){ .state = (uint8_t)r->state,
@@ -77,13 +77,13 @@ static void score_block(void *arg, size_t layer)
 			struct map_cell *c = &d->cell[i * k + f];
 			struct cached_cell cc = { .linear = (uint32_t)i,
 				.format = d->set.format[f],
-				.kl = r->err[i * k + f],
+				.kl = cache_round(r->err[i * k + f]),
 				.se = (double)NAN,
 				.top1 = (double)NAN };
 
 			if (f == d->keep || desk_is_mix(d, f) || isnan(r->err[i * k + f]))
 				continue;
-			d->score[i * k + f] = r->err[i * k + f];
+			d->score[i * k + f] = cc.kl;
 			if (c->state == CELL_UNKNOWN)
 				*c = (struct map_cell){ .state = CELL_SCORED,
 					.value = (float)d->score[i * k + f],

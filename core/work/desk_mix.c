@@ -30,9 +30,10 @@ static bool share_wanted(const struct desk *d, size_t i, size_t f)
 	       isnan(d->score[i * d->set.k + f]);
 }
 
-static void keep_share(struct desk *d, size_t i, size_t f, double share)
+static void keep_share(struct desk *d, size_t i, size_t f, double exact)
 {
 	struct map_cell *c = &d->cell[i * d->set.k + f];
+	double share = cache_round(exact);
 	struct cached_cell cc = { .linear = (uint32_t)i,
 		.format = d->set.format[f],
 		.kl = share,

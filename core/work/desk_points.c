@@ -197,8 +197,8 @@ enum st desk_measure(struct desk *d, const uint8_t *choice, size_t tokens, const
 		memcpy(p.choice, choice, d->set.n);
 		snprintf(p.what, sizeof p.what, "%s", what);
 		p.tokens = (uint32_t)r->tokens;
-		p.kl = r->kl;
-		p.se = r->kl_se;
+		p.kl = cache_round(fmax(r->kl, 0));
+		p.se = cache_round(r->kl_se);
 		put(d, &p);
 		keep_point(d, &p);
 		xfree(p.choice);

@@ -163,6 +163,8 @@ static void publish_answer(struct dial *d, const struct front_answer *a, double 
 	s->bound = dial_predicted(d, a->bound, 0, NULL);
 	s->layer_kl = dial_layer_kl(d, s->bytes);
 	s->exact = a->exact;
+	s->cells = d->act.cells;
+	s->points = d->act.points;
 	s->solve_ms = ms;
 	dial_publish_rules(d, s);
 	publish_mark(d, s);
@@ -298,8 +300,10 @@ enum st dial_damage(
 	pthread_mutex_lock(&d->mu);
 	if (d->m)
 		st = solved_new(&s, d, &d->rules, damage, se, in_nats, e);
-	if (s)
+	if (s) {
+		d->act.cells = d->next_cells;
 		install(d, s);
+	}
 	pthread_mutex_unlock(&d->mu);
 	return st;
 }
@@ -431,6 +435,29 @@ enum st dial_exact(struct dial *d, const struct sink *s, struct err *e)
 	front_table_free(t);
 	front_table_free(layers);
 	return st;
+}
+
+void dial_known(struct dial *d, size_t cells, size_t points)
+{
+	pthread_mutex_lock(&d->mu);
+	d->next_cells = cells;
+	d->next_points = points;
+	pthread_mutex_unlock(&d->mu);
+}
+
+void dial_acted(struct dial *d, struct dial_acted *a)
+{
+	pthread_mutex_lock(&d->mu);
+	*a = d->act;
+	a->bpw = d->bpw;
+	pthread_mutex_unlock(&d->mu);
+}
+
+void dial_part(struct dial *d)
+{
+	pthread_mutex_lock(&d->mu);
+	d->last_move = 0;
+	pthread_mutex_unlock(&d->mu);
 }
 
 uint64_t dial_generation(struct dial *d)

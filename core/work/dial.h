@@ -95,6 +95,19 @@ bool dial_choice(struct dial *d, uint8_t *choice, size_t n, double *bpw, uint64_
 /* The same with its bytes and what is predicted for it; false: there is none yet. */
 bool dial_answered(
 	struct dial *d, uint8_t *choice, size_t n, uint64_t *bytes, double *kl, double *se);
+/* Which place of the desk's journals the damages and points that come next are of (desk.h). */
+void dial_known(struct dial *d, size_t cells, size_t points);
+/* What answers are made on, and what the last act that undo comes back from was made on. */
+struct dial_acted {
+	size_t cells, points;           /* of the damages and points now */
+	size_t acted_cells, acted_points; /* when `acts` was counted last, or a move joined to it */
+	uint64_t acts;                  /* that undo comes back from, ever */
+	double bpw;                     /* where the dial stands; NAN: nowhere yet */
+};
+void dial_acted(struct dial *d, struct dial_acted *a);
+/* The next move is one of its own, however soon it comes. */
+void dial_part(struct dial *d);
+
 /* Of the layout under the dial; 0: there is none, or nothing is predicted for it in nats. */
 uint64_t dial_generation(struct dial *d);
 /* The dial's formats; how many, 0 without a model. */

@@ -46,6 +46,7 @@ static void add(struct dial *d, const struct point *p)
 void dial_points(struct dial *d, const struct point *p, size_t n)
 {
 	pthread_mutex_lock(&d->mu);
+	d->act.points = d->next_points;
 	if (d->m) {
 		dial_forget_points(d);
 		dial_refit(d);

@@ -49,8 +49,11 @@ void dial_remember(struct dial *d, bool move)
 	bool joined = move && d->last_move > 0 && t - d->last_move < 0.7;
 
 	d->last_move = move ? t : 0;
+	d->act.acted_cells = d->act.cells;
+	d->act.acted_points = d->act.points;
 	if (joined)
 		return;
+	d->act.acts++;
 	while (d->n_undo > d->at_undo) /* what was undone is gone now */
 		state_free(&d->undo[--d->n_undo]);
 	if (d->n_undo == UNDO) {

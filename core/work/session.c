@@ -51,6 +51,7 @@ struct session *session_new(const struct session_options *o, struct bus *b)
 	s->auto_measure = o->auto_scan;
 	s->read_only = o->read_only;
 	s->no_runs = o->no_runs;
+	s->anew = o->anew;
 	s->demo = o->demo;
 	s->sampler = sampler_default;
 	s->max_tokens = 512;
@@ -140,7 +141,8 @@ enum st session_open(struct session *s, const char *path, struct err *e)
 		.template = dup(s->template),
 		.mix = s->mix,
 		.scan_tokens = s->scan_tokens,
-		.read_only = s->read_only };
+		.read_only = s->read_only,
+		.anew = s->anew };
 	d->sources = sources_copy(&s->sources);
 	/* In the lowest lane: it begins when the stopped jobs are gone from the stack. */
 	deed_submit(s, &job_open, d);

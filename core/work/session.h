@@ -33,6 +33,7 @@ struct session_options {
 	const char *layout;   /* start with that layout file; NULL: none */
 	bool auto_scan;       /* prepare variants, first score, fast pass and scan by itself */
 	bool no_runs; /* a scan leaves no run folder */
+	bool anew;    /* what was measured before is passed over */
 	bool read_only;       /* the cache is read only, no runs */
 	int threads;          /* 0: one a core */
 	bool demo;
@@ -135,6 +136,16 @@ BD_MUST_USE enum st session_ab(
 /* Which of the two answers shown is better: kept in chat.ndjson, names revealed. */
 BD_MUST_USE enum st session_vote(struct session *s, enum vote_pick pick, struct err *e);
 BD_MUST_USE enum st session_votes(struct session *s, struct err *e); /* EV_VOTES */
+
+/* ---- what an act was made on, for a log of acts and its replay */
+
+struct dial_acted;
+void session_acted(struct session *s, struct dial_acted *a); /* dial.h */
+/* As if no more cells and measured layouts were known than the journals held at that place, as a
+ * job (desk_seek); the next move of the dial is one of its own.  With session_options.anew the
+ * stages run first where they do not hold as much. */
+BD_MUST_USE enum st session_seek(
+	struct session *s, size_t cells, size_t points, struct err *e);
 
 /* ---- options set with :set that the session holds; app/tui/options.def lists them */
 BD_MUST_USE enum st session_set(

@@ -63,7 +63,7 @@ struct session {
 	uint32_t measure_job;         /* that last one */
 	atomic_bool quiet; /* stopped by the user: nothing begins by itself until the dial is turned */
 	bool mix; /* set mix channel */
-	bool auto_measure, auto_scan, read_only, no_runs, demo;
+	bool auto_measure, auto_scan, read_only, no_runs, anew, demo;
 	struct sampler_options sampler;
 };
 
@@ -72,6 +72,7 @@ struct deed {
 	struct session *s;
 	char *path, *text;
 	size_t tokens;
+	struct desk_place place; /* job_seek */
 	bool mix;    /* job_change of formats: with channel-mixes */
 	bool flag;   /* job_change: the text is changed; job_measure: nobody asked for it */
 	bool resume; /* the dial's stages go on when this is done */
@@ -89,7 +90,7 @@ uint8_t *session_choice(struct session *s, uint64_t *bytes, double *kl, double *
 
 extern const struct job_class job_open, job_change, job_prepare, job_exact, job_odds, job_measure,
 	job_guards, job_refine, job_export, job_keep, job_layout_read, job_layout_write, job_chat,
-	job_chat_clear, job_compare, job_ab, job_vote, job_votes;
+	job_chat_clear, job_compare, job_ab, job_vote, job_votes, job_seek;
 
 struct deed *deed_new(struct session *s, const char *path, const char *text);
 /* What every job has in common when it ended: a failure is said once. */
@@ -111,6 +112,9 @@ void session_want_exact(struct session *s);
 /* Engine thread: the mixes in the layout under the dial are made and measured, and it is solved
  * again, a few times at most (session_mix.c). */
 BD_MUST_USE enum st mix_settle(struct job *j, struct err *e);
+
+/* Engine thread: what is undecided in the layout under the dial, on more text (session_scan.c). */
+BD_MUST_USE enum st scan_settle(struct job *j, bool go_on, bool tell, struct err *e);
 
 /* Snapshots; engine thread. */
 void publish_header(struct session *s, const struct checkpoint *ck, const char *formats);

@@ -33,6 +33,7 @@ static void facts(struct snap_model *m, const struct checkpoint *ck)
 
 	snprintf(m->name, sizeof m->name, "%s", ck->name);
 	snprintf(m->path, sizeof m->path, "%s", ck->path);
+	snprintf(m->sha, sizeof m->sha, "%.16s", ck->header_sha256);
 	snprintf(m->arch, sizeof m->arch, "%s", ck->hp.arch);
 	snprintf(m->reference, sizeof m->reference, exact ? "%s weights" : "%s file, dequantized",
 		type);
@@ -184,6 +185,14 @@ static void publish_map(struct session *s, const char *source, const double *dam
 	bus_publish(s->bus, (struct event){ .kind = EV_MAP, .snap = &m->snap });
 }
 
+/* What the dial is told next is what was known at this place of the journals. */
+static void publish_place(struct session *s)
+{
+	struct desk_place at = desk_place(s->desk);
+
+	dial_known(s->dial, at.cells, at.points);
+}
+
 void publish_cells(struct session *s, bool now)
 {
 	const struct desk *d = s->desk;
@@ -198,6 +207,7 @@ void publish_cells(struct session *s, bool now)
 	s->last_cells = t;
 	damage = xarray(nk + 1, sizeof *damage);
 	se = xarray(nk + 1, sizeof *se);
+	publish_place(s);
 	nats = desk_damage(d, damage, se, &source);
 	publish_map(s, source, nats ? damage : NULL, now);
 	if (dial_damage(s->dial, damage, se, nats, &e))
@@ -217,6 +227,7 @@ void publish_points(struct session *s)
 
 	for (size_t i = 0; i < d->n_points; i++)
 		d->point[i].estimated = desk_estimated(d, d->point[i].choice);
+	publish_place(s);
 	dial_points(s->dial, d->point, d->n_points);
 }
 

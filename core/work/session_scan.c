@@ -114,7 +114,7 @@ static bool goes_on(const struct session *s, bool measuring)
 /* Where errors leave the layout under the dial open, its cells get more tokens: the least
  * sure first, in rounds, since each changes the layout.  go_on false: it is only said that they
  * could.  tell: how it is, also where there is nothing to do. */
-static enum st settle(struct job *j, bool go_on, bool tell, struct err *e)
+enum st scan_settle(struct job *j, bool go_on, bool tell, struct err *e)
 {
 	struct session *s = ((struct deed *)j->arg)->s;
 	struct scan_cell cell[ROUND_CELLS];
@@ -177,7 +177,7 @@ static enum st work_prepare(struct job *j, struct err *e)
 	}
 	if (!st) {
 		atomic_store(&s->can_measure, true);
-		st = settle(j, goes_on(s, measuring), measuring, e);
+		st = scan_settle(j, goes_on(s, measuring), measuring, e);
 		if (!st)
 			st = mix_settle(j, e);
 	}

@@ -34,6 +34,7 @@ struct snap_progress {
 struct snap_model {
 	struct snap snap;
 	char name[96], path[256], arch[32];
+	char sha[17];       /* of the headers */
 	char reference[64]; /* "Q4_1 file, dequantized" */
 	char text[96];      /* what scans measure on: "self-sampled, seed 1" */
 	char device[48];    /* "cpu avx512, 2 threads" */
@@ -148,6 +149,7 @@ struct snap_answer {
 	bool exact;
 	double solve_ms;
 	double measured_kl, measured_se; /* NAN: not measured */
+	size_t cells, points; /* the place of the journals it was made on (desk.h) */
 	/* Within the rules, of at most as many bytes, and measured to do less damage than this one (or than is
 	 * predicted for it, beyond doubt).  NAN: there is none such. */
 	struct front_point better; /* .kl */

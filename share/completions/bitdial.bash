@@ -35,7 +35,7 @@ _bitdial_options() {
 		echo '--layout --quantizer --formats -o --json --threads --template
 			--read-only --runs --log-level --demo' ;;
 	batch)
-		echo '--formats --mix --tokens --template --json --read-only --runs --log-level --threads' ;;
+		echo '--fresh --formats --mix --tokens --template --json --read-only --runs --log-level --threads' ;;
 	watch)
 		echo '--runs' ;;
 	runs)
@@ -104,7 +104,7 @@ _bitdial() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local verbs='open scan search eval tokens logits chat layout export runs watch batch doctor help'
 	local formats='int2g64 int3g64 int4g64 int4g128 int8g128 keep'
-	local flags='--json --demo --once --plain --ascii --no-mouse --no-sync --read-only'
+	local flags='--fresh --json --demo --once --plain --ascii --no-mouse --no-sync --read-only'
 	flags="$flags --clear-cache --colors --stats --refine --help --version"
 	local verb= word i
 	COMPREPLY=()
