@@ -55,6 +55,8 @@ static const struct option {
 	{ "sort", "BY", STRING, offsetof(struct args, sort),
 		"began, kind, status, model, seconds, bpw or kl; -kl: the largest first" },
 	{ "json", NULL, FLAG, offsetof(struct args, json), "one JSON object on stdout" },
+	{ "events", NULL, FLAG, offsetof(struct args, events),
+		"what happens, as lines of JSON on stdout; the result is the last but one" },
 	{ "threads", "N", COUNT, offsetof(struct args, threads), "compute threads; else one a core" },
 	{ "demo", NULL, FLAG, offsetof(struct args, demo), "a tiny model generated from a seed" },
 	{ "fresh", NULL, FLAG, offsetof(struct args, fresh),

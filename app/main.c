@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "app/events.h"
 #include "app/tui/loop.h"
 #include "app/verbs.h"
 #include "core/base/log.h"
@@ -50,6 +51,27 @@ static int asked_about(int argc, char **argv)
 	return 0;
 }
 
+/* With --events the verb is a job, between the lines that say so. */
+static int run(const struct verb *v, struct args *a)
+{
+	struct json_out o;
+	int rc;
+
+	if (!a->events)
+		return v->run(a);
+	a->json = true; /* its result is a line, too */
+	events_start();
+	event_begin(&o, "job.began");
+	json_put_str(&o, "kind", v->name);
+	event_end(&o);
+	rc = v->run(a);
+	event_begin(&o, "job.ended");
+	json_put_str(&o, "status", rc ? rc > 128 ? "cancelled" : "failed" : "ok");
+	json_put_i64(&o, "exit", rc);
+	event_end(&o);
+	return rc;
+}
+
 int main(int argc, char **argv)
 {
 	struct args a;
@@ -72,6 +94,6 @@ int main(int argc, char **argv)
 		runs_dir_set(a.runs);
 	for (const struct verb *v = verb_table; v->name; v++)
 		if (!strcmp(v->name, a.verb))
-			return verb_flush(v->run(&a));
+			return verb_flush(run(v, &a));
 	return 2;
 }

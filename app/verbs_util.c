@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/events.h"
 #include "app/verbs.h"
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
@@ -63,6 +64,43 @@ static bool poll_signal(const struct sink *s)
 	return got_signal || out_errno; /* nobody reads the rest */
 }
 
+static void progress_event(double done, double total)
+{
+	static double last;
+	struct json_out o;
+
+	if (clock_now() - last < 0.5 && done < total)
+		return;
+	last = clock_now();
+	event_begin(&o, "job.progress");
+	json_put_f64(&o, "done", done);
+	json_put_f64(&o, "total", total);
+	event_end(&o);
+	if (ferror(stdout) && !out_errno)
+		out_errno = EPIPE; /* nobody reads them: the verb stops */
+}
+
+static void stage_event(void *arg, enum stage g)
+{
+	(void)arg;
+	event_text("stage", desk_stage_name(g));
+}
+
+static void cell_event(void *arg, const struct scan_cell *c, const char *stage)
+{
+	const struct desk *d = arg;
+	char name[32], fmt[FORMAT_NAME];
+	struct json_out o;
+
+	event_begin(&o, "cell");
+	json_put_str(&o, "linear", linear_name(c->linear, name));
+	json_put_str(&o, "format", format_name(d->set.format[c->format], fmt));
+	json_put_f64(&o, "kl", c->kl);
+	json_put_f64(&o, "se", c->se);
+	json_put_str(&o, "stage", stage);
+	event_end(&o);
+}
+
 /* One line that is written over, four times a second, where stderr is a terminal. */
 static void draw_progress(const struct sink *s, double done, double total)
 {
@@ -70,6 +108,10 @@ static void draw_progress(const struct sink *s, double done, double total)
 	double now = clock_now(), left;
 
 	(void)s;
+	if (events_on()) {
+		progress_event(done, total);
+		return;
+	}
 	if (!isatty(2) || total <= 0)
 		return;
 	if (done < base || !began || done == 0) {
@@ -107,12 +149,20 @@ static bool is_usage(const struct err *e)
 
 void verb_begin(struct json_out *o)
 {
+	if (events_on()) {
+		event_begin(o, "result");
+		return;
+	}
 	json_out_init(o, false);
 	json_open(o, NULL, '{');
 }
 
 void verb_json(struct json_out *o)
 {
+	if (events_on()) {
+		event_end(o);
+		return;
+	}
 	json_close(o, '}');
 	fwrite(o->s, 1, o->n, stdout);
 	fputc('\n', stdout);
@@ -308,7 +358,8 @@ enum st verb_desk(struct desk **out, const struct args *a, struct err *e)
 	struct desk_options o = { .formats = a->formats,
 		.template = a->template,
 		.scan_tokens = (size_t)a->tokens,
-		.read_only = a->read_only };
+		.read_only = a->read_only,
+		.anew = a->fresh };
 	struct sources sources = { 0 };
 	char *path;
 	enum st st;
@@ -339,6 +390,11 @@ enum st verb_desk(struct desk **out, const struct args *a, struct err *e)
 			"usage: bitdial %s MODEL (or fetch the default model: make model)",
 			a->verb);
 	st = path ? desk_open(out, path, &o, verb_sink(), e) : e->st;
+	if (!st && events_on()) {
+		(*out)->began = stage_event;
+		(*out)->measured = cell_event;
+		(*out)->arg = *out;
+	}
 	xfree(path);
 	sources_release(&sources);
 	return st;

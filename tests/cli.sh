@@ -314,6 +314,18 @@ fails 1 'expected kind:search' runs 'bpw<x'
 fails 2 'wants a script' --batch
 fails 1 'cannot open nix.lua' --batch nix.lua
 fails 2 'opens its model itself' demo.gguf --batch s.lua
+works search --demo --bpw 3 --events
+holds "a line each" [ "$(grep -vc '^{"v":1,"t":[0-9.e-]*,"ev":"[a-z.]*".*}$' out)" = 0 ]
+holds "the first" [ "$(sed -n 1p out | cut -d, -f3-)" = '"ev":"job.began","kind":"search"}' ]
+holds "the result" [ "$(tail -2 out | grep -c '"ev":"result",.*"stored_bpw":')" = 1 ]
+holds "the last" [ "$(tail -1 out | cut -d, -f3-)" = '"ev":"job.ended","status":"ok","exit":0}' ]
+works scan --demo --fresh --events
+holds "cells measured anew" [ "$(grep -c '"ev":"cell"' out)" -gt 50 ]
+works scan --demo --events
+holds "which are known then" lacks '"ev":"cell"'
+run search nix.gguf --bpw 3 --events
+holds "how it failed" has '"ev":"job.ended","status":"failed","exit":1}'
+
 # A sitting's log, its acts made while the scan ran, done again: the same layouts and numbers.
 cat > acts.keys << 'END'
 wait 150

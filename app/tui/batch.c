@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/events.h"
 #include "app/tui/commands.h"
 #include "app/tui/headless.h"
 #include "app/tui/scripting.h"
@@ -16,7 +17,7 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 
-/* Lines come from both threads, whole. */
+/* Lines of text come from both threads, whole. */
 static pthread_mutex_t out_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct batch {
@@ -24,7 +25,6 @@ struct batch {
 	struct scripting *scripting;
 	struct sub *sub;
 	bool json;
-	double began;
 	int signal; /* that came; 0: none */
 };
 
@@ -47,41 +47,12 @@ static void put_line(FILE *to, const char *line)
 	fflush(to);
 }
 
-static void event_begin(const struct batch *b, struct json_out *o, const char *name)
-{
-	json_out_init(o, false);
-	json_open(o, NULL, '{');
-	json_put_i64(o, "v", 1);
-	json_put_f64(o, "t", clock_now() - b->began);
-	json_put_str(o, "ev", name);
-}
-
-static void event_end(struct json_out *o)
-{
-	json_close(o, '}');
-	pthread_mutex_lock(&out_lock);
-	fwrite(o->s, 1, o->n, stdout);
-	fputc('\n', stdout);
-	fflush(stdout);
-	pthread_mutex_unlock(&out_lock);
-	json_out_release(o);
-}
-
-static void said(const struct batch *b, const char *ev, const char *text)
-{
-	struct json_out o;
-
-	event_begin(b, &o, ev);
-	json_put_str(&o, "text", text);
-	event_end(&o);
-}
-
 static void print(void *arg, const char *line)
 {
 	const struct batch *b = arg;
 
 	if (b->json) {
-		said(b, "print", line);
+		event_text("print", line);
 		return;
 	}
 	pthread_mutex_lock(&out_lock);
@@ -94,7 +65,7 @@ static void notice(void *arg, const char *line)
 	const struct batch *b = arg;
 
 	if (b->json) {
-		said(b, "notice", line);
+		event_text("notice", line);
 		return;
 	}
 	pthread_mutex_lock(&out_lock);
@@ -104,12 +75,12 @@ static void notice(void *arg, const char *line)
 
 /* ---- what the bus brings */
 
-static void job_event(const struct batch *b, const struct event *ev, const char *name)
+static void job_event(const struct event *ev, const char *name)
 {
 	const struct snap_text *t = (const struct snap_text *)ev->snap;
 	struct json_out o;
 
-	event_begin(b, &o, name);
+	event_begin(&o, name);
 	json_put_i64(&o, "job", ev->key);
 	if (ev->kind == EV_JOB_BEGAN) {
 		json_put_str(&o, "kind", t ? t->text : "");
@@ -121,11 +92,11 @@ static void job_event(const struct batch *b, const struct event *ev, const char 
 	event_end(&o);
 }
 
-static void answer_event(const struct batch *b, const struct snap_answer *a)
+static void answer_event(const struct snap_answer *a)
 {
 	struct json_out o;
 
-	event_begin(b, &o, "search.answer");
+	event_begin(&o, "search.answer");
 	json_put_f64(&o, "bpw", a->stored_bpw);
 	json_put_i64(&o, "bytes", (int64_t)a->bytes);
 	json_put_f64(&o, "damage", a->in_nats ? a->kl : (double)0);
@@ -145,11 +116,11 @@ static void tell(const struct batch *b, const struct event *ev)
 	if (!b->json || !ev->snap)
 		return;
 	if (ev->kind == EV_JOB_BEGAN)
-		job_event(b, ev, "job.began");
+		job_event(ev, "job.began");
 	else if (ev->kind == EV_JOB_ENDED)
-		job_event(b, ev, "job.ended");
+		job_event(ev, "job.ended");
 	else if (ev->kind == EV_ANSWER)
-		answer_event(b, (const struct snap_answer *)ev->snap);
+		answer_event((const struct snap_answer *)ev->snap);
 }
 
 static void hear(const struct batch *b)
@@ -206,7 +177,7 @@ static bool serve(struct batch *b, int signal_fd, int *status, const char **sent
 int batch_run(struct tui *t, int signal_fd)
 {
 	const struct tui_options *o = t->o;
-	struct batch b = { .t = t, .json = o->json, .began = clock_now() };
+	struct batch b = { .t = t, .json = o->json };
 	struct host_face face = {
 		.print = print, .notice = notice, .arg = &b, .anew = o->anew };
 	struct script_options so = { .path = o->script, .argc = o->argc, .argv = o->argv };
@@ -214,6 +185,8 @@ int batch_run(struct tui *t, int signal_fd)
 	struct err e = { 0 };
 	int status = 1;
 
+	if (b.json)
+		events_start();
 	b.sub = bus_subscribe(t->bus, ~(uint64_t)0);
 	b.scripting = scripting_new(t, &face);
 	if (scripting_start(b.scripting, &so, &e)) {

@@ -119,6 +119,7 @@ struct desk {
 	size_t cells_kept;          /* taken from the cache at opening */
 	void (*changed)(void *arg, enum desk_change what);
 	void (*measured)(void *arg, const struct scan_cell *c, const char *stage);
+	void (*began)(void *arg, enum stage g); /* a stage */
 	void *arg;
 };
 

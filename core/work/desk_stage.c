@@ -86,6 +86,8 @@ enum st desk_stage(struct desk *d, enum stage g, const struct sink *s, struct er
 {
 	enum st st = desk_identify(d, s, e);
 
+	if (!st && d->began)
+		d->began(d->arg, g);
 	return st ? st : run_stage(d, g, s, e);
 }
 

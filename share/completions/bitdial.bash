@@ -11,13 +11,13 @@ _bitdial_options() {
 			--stats --json --seed --temp --threads --template --read-only --runs
 			--log-level --demo' ;;
 	scan)
-		echo '--text --tokens --formats --mix --quantizer --json --threads --template --read-only
+		echo '--events --fresh --text --tokens --formats --mix --quantizer --json --threads --template --read-only
 			--runs --log-level --demo' ;;
 	search)
-		echo '--bpw --formats --mix --text --tokens --guard --refine -o --json --threads --template
+		echo '--events --fresh --bpw --formats --mix --text --tokens --guard --refine -o --json --threads --template
 			--read-only --runs --log-level --demo' ;;
 	eval)
-		echo '--text --layout --limit --window --quantizer --formats --mix --tokens --json
+		echo '--events --text --layout --limit --window --quantizer --formats --mix --tokens --json
 			--threads --template --read-only --runs --log-level --demo' ;;
 	tokens)
 		echo '--text --limit --json --threads --template --read-only --runs
@@ -32,7 +32,7 @@ _bitdial_options() {
 	layout)
 		echo '--json' ;;
 	export)
-		echo '--layout --quantizer --formats -o --json --threads --template
+		echo '--events --layout --quantizer --formats -o --json --threads --template
 			--read-only --runs --log-level --demo' ;;
 	batch)
 		echo '--fresh --formats --mix --tokens --template --json --read-only --runs --log-level --threads' ;;
@@ -104,7 +104,7 @@ _bitdial() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local verbs='open scan search eval tokens logits chat layout export runs watch batch doctor help'
 	local formats='int2g64 int3g64 int4g64 int4g128 int8g128 keep'
-	local flags='--fresh --json --demo --once --plain --ascii --no-mouse --no-sync --read-only'
+	local flags='--events --fresh --json --demo --once --plain --ascii --no-mouse --no-sync --read-only'
 	flags="$flags --clear-cache --colors --stats --refine --help --version"
 	local verb= word i
 	COMPREPLY=()

@@ -1,0 +1,51 @@
+/* events.c - see events.h. */
+#include "app/events.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+#include "core/base/clock.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* lines come whole, from any thread */
+static bool on;
+static double began;
+
+void events_start(void)
+{
+	on = true;
+	began = clock_now();
+}
+
+bool events_on(void)
+{
+	return on;
+}
+
+void event_begin(struct json_out *o, const char *name)
+{
+	json_out_init(o, false);
+	json_open(o, NULL, '{');
+	json_put_i64(o, "v", 1);
+	json_put_f64(o, "t", clock_now() - began);
+	json_put_str(o, "ev", name);
+}
+
+void event_end(struct json_out *o)
+{
+	json_close(o, '}');
+	pthread_mutex_lock(&lock);
+	fwrite(o->s, 1, o->n, stdout);
+	fputc('\n', stdout);
+	fflush(stdout);
+	pthread_mutex_unlock(&lock);
+	json_out_release(o);
+}
+
+void event_text(const char *name, const char *text)
+{
+	struct json_out o;
+
+	event_begin(&o, name);
+	json_put_str(&o, "text", text);
+	event_end(&o);
+}
