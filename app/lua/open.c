@@ -1,4 +1,5 @@
 /* open.c - the table of modules, and what they hang on. */
+#include <stdio.h>
 #include <string.h>
 
 #include "app/lua/l.h"
@@ -19,12 +20,6 @@ const struct l_module *const l_modules[] = {
 	NULL,
 };
 
-static void push_fn(lua_State *L, const struct l_fn *f)
-{
-	lua_pushlightuserdata(L, (void *)(uintptr_t)f);
-	lua_pushcclosure(L, f->fn, 1);
-}
-
 /* bitdial.scan{...} is bitdial.scan.run{...}: the module itself is the first argument. */
 static int call_main(lua_State *L)
 {
@@ -36,9 +31,12 @@ static int call_main(lua_State *L)
 
 static void push_module(lua_State *L, const struct l_module *m)
 {
+	char owner[40];
+
+	snprintf(owner, sizeof owner, "bitdial.%s%s", m->name, m->name[0] ? "." : "");
 	lua_newtable(L);
 	for (size_t i = 0; m->fn[i].name; i++) {
-		push_fn(L, &m->fn[i]);
+		l_push_fn(L, owner, &m->fn[i]);
 		lua_setfield(L, -2, m->fn[i].name);
 	}
 	if (!m->main)
