@@ -215,5 +215,11 @@ int verb_doctor(const struct args *a)
 
 int verb_help(const struct args *a)
 {
+	if (a->n_words && !strcmp(a->word[0], "lua"))
+		return args_help_lua(a->word[1], a->roff);
+	if (a->roff || a->n_words > 1) {
+		verb_note("bitdial: usage: bitdial help [VERB], or bitdial help lua [MODULE | --roff]");
+		return 2;
+	}
 	return args_help(a->n_words ? a->word[0] : NULL, true);
 }
