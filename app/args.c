@@ -76,7 +76,7 @@ static const struct option {
 		"print an init.lua with every option, to begin one's own with" },
 	{ "roff", NULL, FLAG, offsetof(struct args, roff), "help lua as a manual page" },
 	{ "clear-cache", NULL, FLAG, offsetof(struct args, clear_cache), "empty the cache" },
-	{ "colors", NULL, FLAG, offsetof(struct args, colors), "show every role and ramp" },
+	{ "colors", NULL, FLAG, offsetof(struct args, colors), "show every theme, role and ramp, with contrasts" },
 	{ "log-level", "SPEC", STRING, offsetof(struct args, log_level), "debug or info,bus=trace" },
 };
 enum { N_OPTIONS = sizeof options / sizeof *options };

@@ -93,6 +93,7 @@ struct config;
 struct session_options;
 void verb_config(struct config *c, const struct args *a, struct session_options *o);
 
+int verb_colors(void); /* doctor --colors */
 int verb_doctor(const struct args *a);
 int verb_batch(const struct args *a);
 int verb_runs(const struct args *a);

@@ -21,6 +21,9 @@ const uint8_t ramp_index[RAMPS][8] = {
 /* Okabe-Ito: orange sky green yellow blue vermillion purple. */
 static const uint8_t series[7] = { 214, 74, 36, 227, 32, 166, 175 };
 
+/* The same hues where the background is light: 3.8 or more against white. */
+static const uint8_t series_light[7] = { 130, 31, 29, 100, 25, 160, 127 };
+
 /* Roles up to the ramps, in the order of enum role. */
 enum { PLAIN_ROLES = ROLE_RAMP0 };
 
@@ -64,7 +67,8 @@ static void set_ramps(struct theme *t)
 	}
 	for (int i = 0; i < 7; i++)
 		t->style[ROLE_SERIES0 + i] =
-			t->depth == DEPTH_256  ? (struct style){ series[i], -1, 0 }
+			t->depth == DEPTH_256
+				? (struct style){ t->light ? series_light[i] : series[i], -1, 0 }
 			: t->depth == DEPTH_16 ? (struct style){ series16[i], -1, 0 }
 					       : (struct style){ -1, -1, i ? 0 : ATTR_BOLD };
 }
