@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/lua/l.h"
@@ -443,4 +444,37 @@ Test(lua, the_manual_names_every_function_and_option_there_is)
 		cr_assert(!m->main || strstr(text, m->help), "%s", m->name);
 	}
 	free(text);
+}
+
+Test(lua, the_manual_page_has_every_function_and_option_and_no_mistake)
+{
+	char *text = NULL, cmd[256], line[256];
+	const char *path = tmp_path("bitdial-lua.3");
+	size_t n = 0;
+	FILE *f = open_memstream(&text, &n);
+
+	lua_manual_page(f);
+	fclose(f);
+	for (size_t i = 0; l_modules[i]; i++)
+		for (const struct l_fn *fn = l_modules[i]->fn; fn->name; fn++) {
+			char want[96];
+
+			snprintf(want, sizeof want, ".It Ic \"\\&bitdial.%s.%s\"",
+				l_modules[i]->name, fn->name);
+			cr_assert(strstr(text, want), "%s", want);
+			for (const struct l_opt *o = fn->opt; o && o->name; o++) {
+				snprintf(want, sizeof want, ".It Va \"\\&%s\"", o->name);
+				cr_assert(strstr(text, want), "%s: %s", fn->name, want);
+			}
+		}
+	cr_assert(strstr(text, "bitdial.expect") && strstr(text, ".Ss Handle job"));
+	tmp_write(path, text, n);
+	free(text);
+	if (system("command -v mandoc >/dev/null 2>&1"))
+		cr_skip_test("mandoc is not installed");
+	snprintf(cmd, sizeof cmd, "mandoc -T lint -W warning %s 2>&1", path);
+	f = popen(cmd, "r");
+	cr_assert(f);
+	cr_expect_not(fgets(line, sizeof line, f), "%s", line);
+	pclose(f);
 }
