@@ -45,6 +45,10 @@ all: $B/bitdial  ## build the program
 $B/bitdial: $B/app/main.c.o $B/libbitdial.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# The Lua reference, said by the program itself.
+$B/bitdial-lua.3: $B/bitdial
+	$< help lua --roff > $@
+
 $B/libbitdial.a: $(call obj,$(APP) $(LIB))
 	@rm -f $@
 	@ar rcs $@ $^
@@ -150,20 +154,23 @@ soak: asan tsan  ## what takes too long for check
 golden:    ## rewrite the golden screens; the diff is the review
 	@UPDATE_GOLDEN=1 $(MAKE) --no-print-directory unit
 
-install: all  ## into $(DESTDIR)$(PREFIX)
+install: all $B/bitdial-lua.3  ## into $(DESTDIR)$(PREFIX)
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1' \
-	  '$(DESTDIR)$(PREFIX)/share/bitdial/layouts' \
+	  '$(DESTDIR)$(PREFIX)/share/man/man3' '$(DESTDIR)$(PREFIX)/share/bitdial/layouts' \
+	  '$(DESTDIR)$(PREFIX)/share/bitdial/themes' \
 	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \
 	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions'
 	install -m755 $B/bitdial '$(DESTDIR)$(PREFIX)/bin/bitdial'
 	install -m644 share/man/bitdial.1 '$(DESTDIR)$(PREFIX)/share/man/man1/'
+	install -m644 $B/bitdial-lua.3 '$(DESTDIR)$(PREFIX)/share/man/man3/'
 	install -m644 share/completions/bitdial.bash '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bitdial'
 	install -m644 share/completions/_bitdial '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bitdial'
 	cp -R layouts/. '$(DESTDIR)$(PREFIX)/share/bitdial/layouts/'
+	cp -R share/themes/. '$(DESTDIR)$(PREFIX)/share/bitdial/themes/'
 
 uninstall: ## take it out again; says what of yours stays
 	rm -rf '$(DESTDIR)$(PREFIX)/bin/bitdial' '$(DESTDIR)$(PREFIX)/share/bitdial' \
-	  '$(DESTDIR)$(PREFIX)/share/man/man1/bitdial.1' \
+	  '$(DESTDIR)$(PREFIX)/share/man/man1/bitdial.1' '$(DESTDIR)$(PREFIX)/share/man/man3/bitdial-lua.3' \
 	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bitdial' \
 	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bitdial'
 	@share/what-stays

@@ -75,8 +75,12 @@ static const struct option {
 	{ "no-sync", NULL, FLAG, offsetof(struct args, no_sync), "no synchronised output" },
 	{ "arrange", "NAME", STRING, offsetof(struct args, arrange), "start with this arrangement" },
 	{ "screen", "N", STRING, offsetof(struct args, screen), "start on this screen" },
+	{ "no-config", NULL, FLAG, offsetof(struct args, no_config), "leave init.lua alone" },
+	{ "default-config", NULL, FLAG, offsetof(struct args, default_config),
+		"print an init.lua with every option, to begin one's own with" },
+	{ "roff", NULL, FLAG, offsetof(struct args, roff), "help lua as a manual page" },
 	{ "clear-cache", NULL, FLAG, offsetof(struct args, clear_cache), "empty the cache" },
-	{ "colors", NULL, FLAG, offsetof(struct args, colors), "show every role and ramp" },
+	{ "colors", NULL, FLAG, offsetof(struct args, colors), "show every theme, role and ramp, with contrasts" },
 	{ "log-level", "SPEC", STRING, offsetof(struct args, log_level), "debug or info,bus=trace" },
 };
 enum { N_OPTIONS = sizeof options / sizeof *options };
@@ -315,6 +319,23 @@ static void verb_help_text(FILE *to, const struct verb *v)
 	}
 }
 
+int args_help_lua(const char *module, bool roff)
+{
+	const char *names[64] = { NULL };
+
+	if (roff && module)
+		return usage("help lua: --roff is the whole page: leave out %s%s", module, "", NULL);
+	if (roff) {
+		lua_manual_page(stdout);
+		return 0;
+	}
+	if (lua_manual(stdout, module))
+		return 0;
+	lua_manual_topics(names, 64);
+	return usage("help lua: there is no module %s%s (bitdial help lua)", module, "",
+		text_suggest(module, names));
+}
+
 int args_help(const char *topic, bool to_stdout)
 {
 	FILE *to = to_stdout ? stdout : stderr;
@@ -329,8 +350,6 @@ int args_help(const char *topic, bool to_stdout)
 	for (v = verb_table; v->name && n < 31; v++)
 		names[n++] = v->name;
 	names[n] = NULL;
-	if (topic && !strcmp(topic, "lua"))
-		return lua_manual(to, NULL) ? 0 : 1;
 	if (topic) {
 		near = text_suggest(topic, names);
 		return usage("help: there is no verb %s%s", topic, "", near);

@@ -31,7 +31,7 @@ struct args {
 	uint64_t tokens, limit, window, top, max_tokens, threads;
 	int64_t seed;       /* -1: not given */
 	bool events, fresh, json, demo, once, plain, ascii, no_mouse, no_sync, read_only, clear_cache, colors, stats,
-		refine;
+		refine, no_config, default_config, roff;
 };
 
 struct verb {
@@ -45,6 +45,8 @@ extern const struct verb verb_table[]; /* ends with a NULL name */
 /* args.c: returns 0, or an exit code after it said what is wrong. */
 int args_parse(struct args *a, int argc, char **argv);
 int args_help(const char *topic, bool to_stdout);
+/* help lua [MODULE]; roff: the manual page. */
+int args_help_lua(const char *module, bool roff);
 /* The i-th option of all there are, without its dashes (NULL: no more), and what it
  * wants ("FILE"; NULL: nothing). */
 const char *args_option_name(size_t i);
@@ -85,6 +87,13 @@ char *verb_default_model(void); /* path; xfree; NULL: not there */
 /* Writes the tiny one into the cache, or to a temporary file that goes at the end; xfree. */
 char *verb_demo_model(bool read_only, struct err *e);
 
+/* init.lua unless --no-config, then what the command line says instead; and what a new session gets
+ * of it.  config outlives o. */
+struct config;
+struct session_options;
+void verb_config(struct config *c, const struct args *a, struct session_options *o);
+
+int verb_colors(void); /* doctor --colors */
 int verb_doctor(const struct args *a);
 int verb_batch(const struct args *a);
 int verb_runs(const struct args *a);

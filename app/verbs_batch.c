@@ -1,6 +1,7 @@
 /* verbs_batch.c - a script without a screen. */
 #include <string.h>
 
+#include "app/tui/config.h"
 #include "app/tui/loop.h"
 #include "app/verbs.h"
 #include "core/base/log.h"
@@ -20,6 +21,8 @@ int verb_batch(const struct args *a)
 		.read_only = a->read_only,
 		.anew = a->fresh,
 		.threads = (int)a->threads };
+	struct sampler_options sampler = sampler_default;
+	struct config config;
 	struct session *s;
 	struct bus *b;
 	int rc;
@@ -31,12 +34,21 @@ int verb_batch(const struct args *a)
 	verb_fault_signals();
 	tui_block_signals();
 	verb_log(a);
+	verb_config(&config, a, &so);
+	o.config = &config;
 	b = bus_new();
 	s = session_new(&so, b);
+	config_session(&config, s);
+	config_sampler(&config, &sampler);
+	session_chat_sampler(s, &sampler);
+	o.sampler = &sampler;
+	for (size_t i = 0; i < config.n_notices; i++) /* no screen shows them */
+		verb_note("bitdial: %s", config.notice[i]);
 	o.sub = tui_subscribe(b);
 	rc = tui_run(s, b, &o);
 	session_free(s);
 	bus_free(b);
+	config_release(&config);
 	log_close();
 	return rc;
 }

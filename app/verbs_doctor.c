@@ -3,10 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "app/tui/canvas.h"
-#include "app/tui/theme.h"
 #include "app/verbs.h"
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
@@ -115,56 +112,6 @@ static void places(struct json_out *o, bool json)
 	xfree(dir);
 }
 
-/* A surface as text: letters for the roles, a shape and a digit of every step of a ramp. */
-static void put_surface(struct surface *s, const struct theme *t)
-{
-	bool ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
-	char *text =
-		t->depth == DEPTH_MONO ? surface_dump(s, ascii) : surface_dump_ansi(s, ascii, t);
-
-	fputs(text, stdout);
-	xfree(text);
-	surface_free(s);
-}
-
-static void steps(struct canvas *c, int y, const char *name, enum role first, int n)
-{
-	canvas_text(c, 0, y, ROLE_TEXT, name);
-	for (int i = 0; i < n; i++) {
-		canvas_char(c, 13 + 2 * i, y, (enum role)(first + i), 0x2588);
-		canvas_char(c, 31 + 2 * i, y, (enum role)(first + i), (uint32_t)('0' + i));
-	}
-}
-
-static int show_colors(void)
-{
-	static const char *const role[] = { "text", "dim", "strong", "accent", "good", "warn",
-		"bad", "selected", "cursor", "border", "focus" };
-	enum depth depth = color_depth(COLOR_AUTO, isatty(STDOUT_FILENO) ? 256 : 0);
-	struct surface *s = surface_new(80, 4);
-	struct canvas c = canvas_of(s);
-	struct theme t;
-	int x = 13;
-
-	theme_init(&t, "default", depth, RAMP_VIRIDIS, false);
-	canvas_text(&c, 0, 0, ROLE_TEXT, "roles");
-	for (size_t i = 0; i < sizeof role / sizeof *role; i++) {
-		x += canvas_text(&c, x, (int)i / 7, (enum role)(ROLE_TEXT + i), role[i]) + 1;
-		x = i == 6 ? 13 : x;
-	}
-	steps(&c, 2, "series", ROLE_SERIES0, 7);
-	steps(&c, 3, "diverging", ROLE_DIFF0, 8);
-	put_surface(s, &t);
-	for (int r = 0; r < RAMPS; r++) {
-		s = surface_new(80, 1);
-		c = canvas_of(s);
-		theme_init(&t, "default", depth, (enum ramp)r, false);
-		steps(&c, 0, ramp_name[r], ROLE_RAMP0, 8);
-		put_surface(s, &t);
-	}
-	return 0;
-}
-
 int verb_doctor(const struct args *a)
 {
 	char *cpu, *model, bytes[16];
@@ -184,7 +131,7 @@ int verb_doctor(const struct args *a)
 		return 0;
 	}
 	if (a->colors)
-		return show_colors();
+		return verb_colors();
 	if (a->json) {
 		json_out_init(&o, false);
 		json_open(&o, NULL, '{');
@@ -215,5 +162,11 @@ int verb_doctor(const struct args *a)
 
 int verb_help(const struct args *a)
 {
+	if (a->n_words && !strcmp(a->word[0], "lua"))
+		return args_help_lua(a->word[1], a->roff);
+	if (a->roff || a->n_words > 1) {
+		verb_note("bitdial: usage: bitdial help [VERB], or bitdial help lua [MODULE | --roff]");
+		return 2;
+	}
 	return args_help(a->n_words ? a->word[0] : NULL, true);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/tui/config.h"
 #include "app/tui/loop.h"
 #include "app/verbs.h"
 #include "core/base/alloc.h"
@@ -120,18 +121,22 @@ int verb_open(const struct args *a)
 		.scan_tokens = (size_t)a->tokens,
 		.template = a->template,
 		.layout = a->layout,
-		.auto_scan = true,
 		.read_only = a->read_only,
 		.no_runs = a->once,
 		.threads = (int)a->threads };
 	struct sampler_options sampler = sampler_default;
 	struct sources sources;
+	struct config config;
 	struct session *s;
 	struct err e = { 0 };
 	struct bus *b;
 	char *path, *began[BEGAN] = { NULL };
 	int rc;
 
+	if (a->default_config) {
+		config_print(stdout);
+		return 0;
+	}
 	if (check_options(a, &o))
 		return 2;
 	if (verb_sources(&sources, a, &e))
@@ -146,9 +151,14 @@ int verb_open(const struct args *a)
 	verb_fault_signals(); /* until the screen's own */
 	tui_block_signals();
 	verb_log(a); /* without a log file the program works as well */
+	verb_config(&config, a, &so);
+	so.auto_scan = config_on(&config, OPT_AUTO_SCAN, true);
+	o.config = &config;
 	b = bus_new();
 	s = session_new(&so, b);
 	sources_release(&sources);
+	config_session(&config, s);
+	config_sampler(&config, &sampler);
 	sampler.temperature = isnan(a->temp) ? sampler.temperature : a->temp;
 	sampler.seed = a->seed >= 0 ? (uint64_t)a->seed : sampler.seed;
 	session_chat_sampler(s, &sampler);
@@ -163,6 +173,7 @@ int verb_open(const struct args *a)
 	}
 	session_free(s);
 	bus_free(b);
+	config_release(&config);
 	log_close();
 	xfree(path);
 	for (size_t i = 0; i < BEGAN; i++)

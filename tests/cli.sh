@@ -314,6 +314,70 @@ fails 1 'expected kind:search' runs 'bpw<x'
 fails 2 'wants a script' --batch
 fails 1 'cannot open nix.lua' --batch nix.lua
 fails 2 'opens its model itself' demo.gguf --batch s.lua
+echo 'os.exit(5)' > e.lua
+run batch e.lua
+holds "status of os.exit" [ $rc = 5 ]
+works help lua
+holds "every module" [ "$(grep -c '^bitdial\.[a-z]* - ' out)" -ge 9 ]
+
+works help lua scan
+holds "one module" [ "$(grep -c '^bitdial\.[a-z]* - ' out)" = 1 ]
+fails 2 'no module scna.*did you mean scan' help lua scna
+fails 2 'usage: bitdial help' help scan lua
+works help lua --roff
+holds "a manual page" has '^\.Dt BITDIAL-LUA 3'
+
+# ---- init.lua
+works --default-config
+holds "every option" [ "$(grep -c '^--set(' out)" = "$(grep -c '^O(' "$here/../app/tui/options.def")" ]
+holds "nothing but comments" [ "$(grep -cv '^--\|^$' out)" = 0 ]
+mkdir -p config/bitdial/themes
+sed 's/^--\([^ ]\)/\1/; s/^--  /  /; s/^set("auto_scan", true)/set("auto_scan", false)/' out > config/bitdial/init.lua
+works --demo --once --size 100x30 --color never
+holds "a notice of the file" lacks 'init.lua'
+holds "no scan, as it says" lacks '\[scan'
+cat > config/bitdial/init.lua << 'EOF'
+set("ascii", true)
+theme "mine"
+EOF
+printf 'return { text = 10,\n  wran = 3 }\n' > config/bitdial/themes/mine.lua
+works --demo --once --size 100x30
+holds "the line of the theme and of the file" has 'init.lua:2: theme: mine.lua:2: a theme has no role "wran"'
+holds "what was set before it" lacks '━'
+works --demo --once --size 100x30 --no-config
+holds "as without one" has '━'
+works --demo --plain
+holds "told in lines, too" has 'notice: init.lua:2'
+echo 'print("on")' > on.lua
+works --batch on.lua
+holds "the script ran" [ "$(cat out)" = on ]
+holds "the notice" has '^bitdial: init.lua:2: theme: mine.lua:2' err
+works --no-config --batch on.lua
+holds "quiet" [ ! -s err ]
+works doctor --colors
+holds "the broken theme is named" has '^theme mine: mine.lua:2'
+echo 'set("formats", "int2g64,keep") set("max_tokens", 3) while true do end' > config/bitdial/init.lua
+works --demo --headless 100x30 --dump dump
+holds "the notice" has 'init.lua:1: settings are soon said' dump
+cat > formats.lua << 'EOF'
+local m = assert(bitdial.open(arg[1]))
+print(table.concat(m.formats, " "))
+EOF
+works --batch formats.lua "$demo"
+holds "the formats of the file" [ "$(cat out)" = 'int2g64 keep' ]
+works --batch --formats int4g128,keep formats.lua "$demo"
+holds "those of the command line" [ "$(cat out)" = 'int4g128 keep' ]
+rm -r config/bitdial
+
+# ---- doctor
+works doctor
+holds "the cache" has '^cache .*[1-9] models'
+works doctor --json
+holds json object bitdial cpu threads memory kernels model cache
+works doctor --colors
+holds "every ramp" [ "$(grep -cE '^ +(viridis|cividis|PuOr|grey|diverging) ' out)" = 5 ]
+holds "every theme" [ "$(grep -cE '^theme (default|dark|light|high-contrast|mono) ' out)" = 5 ]
+# ---- what happens, as lines
 works search --demo --bpw 3 --events
 holds "a line each" [ "$(grep -vc '^{"v":1,"t":[0-9.e-]*,"ev":"[a-z.]*".*}$' out)" = 0 ]
 holds "the first" [ "$(sed -n 1p out | cut -d, -f3-)" = '"ev":"job.began","kind":"search"}' ]
@@ -366,19 +430,6 @@ rm -r "$dir/other/bitdial/models"
 XDG_CACHE_HOME="$dir/other" run --batch acts.lua
 holds "a journal that is gone" has '0 of the [0-9]* cells.*--fresh' err
 XDG_CACHE_HOME="$dir/other" works --fresh --batch acts.lua
-echo 'os.exit(5)' > e.lua
-run batch e.lua
-holds "status of os.exit" [ $rc = 5 ]
-works help lua
-holds "every module" [ "$(grep -c '^bitdial\.[a-z]* - ' out)" -ge 9 ]
-
-# ---- doctor
-works doctor
-holds "the cache" has '^cache .*[1-9] models'
-works doctor --json
-holds json object bitdial cpu threads memory kernels model cache
-works doctor --colors
-holds "every ramp" [ "$(grep -cE '^(viridis|cividis|PuOr|grey|series|diverging) ' out)" = 6 ]
 works doctor --clear-cache
 works doctor
 holds "an empty cache" has '^cache .*0 models'

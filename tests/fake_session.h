@@ -180,6 +180,11 @@ enum st session_redo(struct session *s, struct err *e)
 {
 	return verb(s, e, "redo", "", 0);
 }
+uint32_t session_scanning(struct session *s)
+{
+	(void)s;
+	return 0;
+}
 enum st session_scan(struct session *s, struct err *e)
 {
 	return verb(s, e, "scan", "", 0);

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/lua/l.h"
@@ -189,6 +190,28 @@ Test(lua, an_answer_is_text_with_its_speed)
 		"string\ttrue\ttrue\n");
 }
 
+Test(lua, a_scan_that_runs_already_is_the_one_that_is_given)
+{
+	prints("local a = assert(bitdial.scan())\n"
+	       "local b = assert(bitdial.scan())\n"
+	       "print(a.id == b.id, a.ended, b.kind)\n"
+	       "local c = assert(b:wait())\n"
+	       "print(c.scanned == c.wanted, a:wait().scanned == c.scanned)\n"
+	       "print(bitdial.scan().id ~= a.id)\n",
+		"true\tfalse\tscan\ntrue\ttrue\ntrue\n");
+}
+
+Test(lua, each_keep_gives_the_run_that_it_made)
+{
+	prints("assert(bitdial.scan():wait())\n"
+	       "bitdial.search(3):wait() local a = assert(bitdial.run.keep('three'))\n"
+	       "bitdial.search(6):wait() local b = assert(bitdial.run.keep('six'))\n"
+	       "print(a ~= b, bitdial.run(a).options, bitdial.run(b).options)\n"
+	       "print(bitdial.run(a).bpw < 3.1, bitdial.run(b).bpw > 5)\n"
+	       "bitdial.run.trash(a) bitdial.run.trash(b)\n",
+		"true\tthree\tsix\ntrue\ttrue\n");
+}
+
 Test(lua, a_layout_kept_as_a_run_is_found_tagged_and_thrown_away)
 {
 	prints("assert(bitdial.scan():wait()) bitdial.search(3):wait()\n"
@@ -236,11 +259,12 @@ Test(lua, an_unknown_option_is_refused_with_the_one_that_was_meant)
 	char said[512];
 
 	cr_assert_eq(run_for("bitdial.search{ bwp = 3 }", 0, said), SCRIPT_FAILED);
-	cr_assert(strstr(said, "did you mean 'bpw'"), "%s", said);
+	cr_assert(strstr(said, "bitdial.search.run: unknown option 'bwp'; did you mean 'bpw'?"),
+		"%s", said);
 	cr_assert_eq(run_for("bitdial.search{ 3 }", 0, said), SCRIPT_FAILED);
 	cr_assert(strstr(said, "options have names"), "%s", said);
 	cr_assert_eq(run_for("bitdial.search{ bpw = 'x' }", 0, said), SCRIPT_FAILED);
-	cr_assert(strstr(said, "expected a number"), "%s", said);
+	cr_assert(strstr(said, "bitdial.search.run: bpw: expected a number"), "%s", said);
 	cr_assert_eq(run_for("bitdial.search()", 0, said), SCRIPT_FAILED);
 	cr_assert(strstr(said, "one budget"), "%s", said);
 }
@@ -420,4 +444,37 @@ Test(lua, the_manual_names_every_function_and_option_there_is)
 		cr_assert(!m->main || strstr(text, m->help), "%s", m->name);
 	}
 	free(text);
+}
+
+Test(lua, the_manual_page_has_every_function_and_option_and_no_mistake)
+{
+	char *text = NULL, cmd[256], line[256];
+	const char *path = tmp_path("bitdial-lua.3");
+	size_t n = 0;
+	FILE *f = open_memstream(&text, &n);
+
+	lua_manual_page(f);
+	fclose(f);
+	for (size_t i = 0; l_modules[i]; i++)
+		for (const struct l_fn *fn = l_modules[i]->fn; fn->name; fn++) {
+			char want[96];
+
+			snprintf(want, sizeof want, ".It Ic \"\\&bitdial.%s.%s\"",
+				l_modules[i]->name, fn->name);
+			cr_assert(strstr(text, want), "%s", want);
+			for (const struct l_opt *o = fn->opt; o && o->name; o++) {
+				snprintf(want, sizeof want, ".It Va \"\\&%s\"", o->name);
+				cr_assert(strstr(text, want), "%s: %s", fn->name, want);
+			}
+		}
+	cr_assert(strstr(text, "bitdial.expect") && strstr(text, ".Ss Handle job"));
+	tmp_write(path, text, n);
+	free(text);
+	if (system("command -v mandoc >/dev/null 2>&1"))
+		cr_skip_test("mandoc is not installed");
+	snprintf(cmd, sizeof cmd, "mandoc -T lint -W warning %s 2>&1", path);
+	f = popen(cmd, "r");
+	cr_assert(f);
+	cr_expect_not(fgets(line, sizeof line, f), "%s", line);
+	pclose(f);
 }

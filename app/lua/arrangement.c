@@ -8,41 +8,9 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-#include "core/base/alloc.h"
-#include "core/base/fs.h"
+#include "app/lua/box.h"
 
-enum { INSTRUCTIONS = 100000, MEMORY = 1 << 20, FILE_MAX = 64 << 10, LINES_MAX = 500 };
-
-struct limit {
-	size_t used;
-};
-
-static void *limited(void *ud, void *p, size_t old, size_t now)
-{
-	struct limit *l = ud;
-	void *q;
-
-	if (!p)
-		old = 0; /* then it is a kind of object, not a size */
-	if (!now) {
-		l->used -= old;
-		free(p);
-		return NULL;
-	}
-	if (now > old && now - old > MEMORY - l->used)
-		return NULL;
-	q = realloc(p, now);
-	if (q)
-		l->used = l->used - old + now;
-	return q;
-}
-
-static void too_long(lua_State *L, lua_Debug *ar)
-{
-	lua_getinfo(L, "Sl", ar);
-	luaL_error(L, "%s:%d: an arrangement is data: this one computes too long", ar->short_src,
-		ar->currentline);
-}
+enum { INSTRUCTIONS = 100000, MEMORY = 1 << 20, LINES_MAX = 500 };
 
 /* ---- fields; errors are raised and caught by the one pcall */
 
@@ -168,68 +136,40 @@ static void get_arrangement(lua_State *L, struct arrangement *a)
 	get_rows(L, &a->wide, "the arrangement");
 }
 
-struct call {
-	struct arrangement *a;
-	const char *where, *text;
-	size_t n;
-};
-
-static int run(lua_State *L)
+static void take(lua_State *L, void *arg)
 {
-	struct call *c = lua_touserdata(L, 1);
-	const char *chunk = lua_pushfstring(L, "=%s", c->where);
+	get_arrangement(L, arg);
+}
 
-	if (luaL_loadbufferx(L, c->text, c->n, chunk, "t") != LUA_OK)
-		return lua_error(L);
-	lua_newtable(L); /* the environment: nothing */
-	lua_setupvalue(L, -2, 1);
-	lua_sethook(L, too_long, LUA_MASKCOUNT, INSTRUCTIONS);
-	lua_call(L, 0, 1);
-	lua_sethook(L, NULL, 0, 0);
-	get_arrangement(L, c->a);
-	return 0;
+static struct box box_of(struct arrangement *got, const char *where)
+{
+	return (struct box){ .where = where,
+		.what = "an arrangement is data",
+		.memory = MEMORY,
+		.instructions = INSTRUCTIONS,
+		.result = take,
+		.arg = got };
 }
 
 enum st arrangement_parse(
 	struct arrangement *a, const char *where, const char *text, size_t n, struct err *e)
 {
-	struct limit limit = { 0 };
 	struct arrangement got = { 0 };
-	struct call call = { &got, where, text, n };
-	lua_State *L = lua_newstate(limited, &limit);
-	enum st st = ST_OK;
+	struct box b = box_of(&got, where);
+	enum st st = box_run(&b, text, n, e);
 
-	if (!L)
-		return err_set(e, ST_NOMEM, "%s: no memory for a Lua state", where);
-	lua_pushcfunction(L, run);
-	lua_pushlightuserdata(L, &call);
-	if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-		const char *why = lua_tostring(L, -1);
-		size_t len = strlen(where);
-
-		/* Lua's own messages name the file and the line already. */
-		if (why && !strncmp(why, where, len) && why[len] == ':')
-			st = err_set(e, ST_FORMAT, "%s", why);
-		else
-			st = err_set(
-				e, ST_FORMAT, "%s: %s", where, why ? why : "not an arrangement");
-	} else {
+	if (!st)
 		*a = got;
-	}
-	lua_close(L);
 	return st;
 }
 
 enum st arrangement_load(struct arrangement *a, const char *path, struct err *e)
 {
-	const char *slash = strrchr(path, '/');
-	char *text;
-	size_t n;
-	enum st st = fs_read(path, FILE_MAX, &text, &n, e);
+	struct arrangement got = { 0 };
+	struct box b = box_of(&got, path);
+	enum st st = box_run_file(&b, path, e);
 
-	if (st)
-		return st;
-	st = arrangement_parse(a, slash ? slash + 1 : path, text, n, e);
-	big_free(text);
+	if (!st)
+		*a = got;
 	return st;
 }

@@ -115,6 +115,18 @@ void l_push_number(lua_State *L, double v)
 		lua_pushnumber(L, v);
 }
 
+void l_push_fn(lua_State *L, const char *owner, const struct l_fn *f)
+{
+	lua_pushlightuserdata(L, (void *)(uintptr_t)f);
+	lua_pushfstring(L, "%s%s", owner, f->name);
+	lua_pushcclosure(L, f->fn, 2);
+}
+
+const char *l_name(lua_State *L)
+{
+	return lua_tostring(L, lua_upvalueindex(2));
+}
+
 static void unknown_option(lua_State *L, const struct l_fn *f, const char *name)
 {
 	const char *names[32] = { NULL }, *near;
@@ -123,8 +135,8 @@ static void unknown_option(lua_State *L, const struct l_fn *f, const char *name)
 		names[i] = f->opt[i].name;
 	near = text_suggest(name, names);
 	if (near)
-		luaL_error(L, "%s: no option '%s'; did you mean '%s'?", f->name, name, near);
-	luaL_error(L, "%s: no option '%s' (bitdial help lua lists them)", f->name, name);
+		luaL_error(L, "%s: unknown option '%s'; did you mean '%s'?", l_name(L), name, near);
+	luaL_error(L, "%s: unknown option '%s' (bitdial help lua lists them)", l_name(L), name);
 }
 
 void l_options(lua_State *L, int at)
@@ -134,14 +146,14 @@ void l_options(lua_State *L, int at)
 	if (lua_isnoneornil(L, at))
 		return;
 	if (!lua_istable(L, at))
-		luaL_error(L, "%s: expected a table of options, got %s", f->name,
+		luaL_error(L, "%s: expected a table of options, got %s", l_name(L),
 			luaL_typename(L, at));
 	for (lua_pushnil(L); lua_next(L, at); lua_pop(L, 1)) {
 		const char *name;
 		bool known = false;
 
 		if (lua_type(L, -2) != LUA_TSTRING)
-			luaL_error(L, "%s: options have names: {bpw = 4.25}", f->name);
+			luaL_error(L, "%s: options have names: {bpw = 4.25}", l_name(L));
 		name = lua_tostring(L, -2);
 		for (size_t i = 0; f->opt && f->opt[i].name && !known; i++)
 			known = !strcmp(f->opt[i].name, name);
@@ -164,7 +176,7 @@ static bool has_option(lua_State *L, int at, const char *name)
 
 static void wrong_option(lua_State *L, const char *name, const char *want)
 {
-	luaL_error(L, "%s: expected %s, got %s", name, want, luaL_typename(L, -1));
+	luaL_error(L, "%s: %s: expected %s, got %s", l_name(L), name, want, luaL_typename(L, -1));
 }
 
 lua_Number l_number(lua_State *L, int at, const char *name, lua_Number otherwise)
@@ -190,8 +202,8 @@ lua_Integer l_whole(lua_State *L, int at, const char *name, lua_Integer otherwis
 		return otherwise;
 	v = lua_tointegerx(L, -1, &whole);
 	if (lua_type(L, -1) != LUA_TNUMBER || !whole || v < lo || v > hi)
-		luaL_error(L, "%s: expected a whole number from %I to %I, got %s", name, lo, hi,
-			luaL_tolstring(L, -1, NULL));
+		luaL_error(L, "%s: %s: expected a whole number from %I to %I, got %s", l_name(L),
+			name, lo, hi, luaL_tolstring(L, -1, NULL));
 	lua_pop(L, 1);
 	return v;
 }
@@ -275,8 +287,8 @@ static int handle_index(lua_State *L)
 
 	for (size_t i = 0; c->method && c->method[i].name; i++)
 		if (!strcmp(c->method[i].name, name)) {
-			lua_pushlightuserdata(L, (void *)(uintptr_t)&c->method[i]);
-			lua_pushcclosure(L, c->method[i].fn, 1);
+			lua_pushfstring(L, "%s:", c->name);
+			l_push_fn(L, lua_tostring(L, -1), &c->method[i]);
 			return 1;
 		}
 	if (h->closed)

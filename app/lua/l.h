@@ -82,6 +82,9 @@ const void *l_last(lua_State *L, enum ev_kind kind); /* after l_hear; borrowed; 
 /* ---- values */
 
 int l_fail(lua_State *L, const struct err *e); /* pushes nil and the sentence; 2 */
+/* A function of a module ("bitdial.scan.") or of a handle ("layout:"), which knows its name. */
+void l_push_fn(lua_State *L, const char *owner, const struct l_fn *f);
+const char *l_name(lua_State *L); /* of the function that runs: "bitdial.scan.run" */
 /* The options table at `at` (absent or nil: none) of the function that runs: every key is in its
  * list, or it raises with the nearest; then the getters read it. */
 void l_options(lua_State *L, int at);
@@ -113,6 +116,8 @@ extern const struct l_class l_job_class;
 void l_push_job(lua_State *L, const char *kind, uint32_t id, int (*result)(lua_State *L));
 /* Until the job is over: true, or false and e. */
 bool l_await(lua_State *L, uint32_t id, struct err *e);
+/* What a job that is over said at its end; borrowed. */
+const char *l_said(lua_State *L, uint32_t id);
 
 void l_open(lua_State *L); /* the global `bitdial`, and require "bitdial" */
 

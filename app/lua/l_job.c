@@ -34,6 +34,13 @@ bool l_await(lua_State *L, uint32_t id, struct err *e)
 	return false;
 }
 
+const char *l_said(lua_State *L, uint32_t id)
+{
+	const struct l_ended *end = end_of(L, id);
+
+	return end ? end->text : "";
+}
+
 static int job_wait(lua_State *L)
 {
 	struct l_job *j = l_check(L, 1, &l_job_class);

@@ -143,14 +143,11 @@ static int keep(lua_State *L)
 {
 	const char *name = luaL_optstring(L, 1, "");
 	struct err e = { 0 };
-	struct runs r;
 	uint32_t job;
 
-	if (l_call(L, begin_keep, (void *)(uintptr_t)name, &job, &e) || !l_await(L, job, &e) ||
-		runs_load(&r, NULL, &e))
+	if (l_call(L, begin_keep, (void *)(uintptr_t)name, &job, &e) || !l_await(L, job, &e))
 		return l_fail(L, &e);
-	lua_pushstring(L, r.n ? r.at[0].id : NULL); /* the newest: it was made just now */
-	runs_release(&r);
+	lua_pushstring(L, l_said(L, job));
 	return 1;
 }
 

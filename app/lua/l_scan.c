@@ -154,8 +154,10 @@ static enum st set_text(struct session *s, void *arg, struct err *e)
 
 static enum st begin(struct session *s, void *arg, struct err *e)
 {
-	(void)arg;
-	return session_scan(s, e);
+	uint32_t *running = arg;
+
+	*running = session_scanning(s);
+	return *running ? ST_OK : session_scan(s, e);
 }
 
 /* A list of names as the dial takes it: "int2g64,int4g128"; on the stack. */
@@ -185,7 +187,7 @@ static int run(lua_State *L)
 {
 	struct want w = { 0 };
 	struct err e = { 0 };
-	uint32_t job = 0;
+	uint32_t job = 0, running = 0;
 
 	l_options(L, 1);
 	lua_settop(L, 1);
@@ -197,9 +199,9 @@ static int run(lua_State *L)
 		return l_fail(L, &e);
 	if ((w.text || w.tokens) && (l_call(L, set_text, &w, &job, &e) || !l_await(L, job, &e)))
 		return l_fail(L, &e);
-	if (l_call(L, begin, NULL, &job, &e))
+	if (l_call(L, begin, &running, &job, &e))
 		return l_fail(L, &e);
-	l_push_job(L, "scan", job, push_cells);
+	l_push_job(L, "scan", running ? running : job, push_cells);
 	return 1;
 }
 
@@ -218,7 +220,8 @@ static const struct l_opt options[] = {
 
 static const struct l_fn fns[] = {
 	{ "run", "{formats=, text=, tokens=} -> job | nil, message",
-		"measures what is not measured yet; wait() gives cells", run, options },
+		"measures what is not measured yet, where a scan runs already by that one; wait() gives "
+		"cells", run, options },
 	{ "now", "() -> cells | nil", "as far as they are known", now, NULL },
 	{ NULL, NULL, NULL, NULL, NULL },
 };

@@ -56,8 +56,10 @@ static int run(lua_State *L)
 		n += text != NULL;
 	}
 	if (n != 1)
-		return luaL_error(L, "search: expected one budget: {bpw = 4.25}, {bytes = }, "
-				     "{file_bytes = }, {damage = } or {budget = \"55MiB\"}");
+		return luaL_error(L,
+			"%s: expected one budget: {bpw = 4.25}, {bytes = }, {file_bytes = }, "
+			"{damage = } or {budget = \"55MiB\"}",
+			l_name(L));
 	if (l_call(L, turn, &t, &job, &e))
 		return l_fail(L, &e);
 	l_push_job(L, "search", job, l_push_layout);

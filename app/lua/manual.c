@@ -61,6 +61,22 @@ static void module(FILE *to, const struct l_module *m)
 		class(to, m->class);
 }
 
+void lua_manual_topics(const char **names, size_t cap)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; l_modules[i] && n + 1 < cap; i++) {
+		const struct l_class *c = l_modules[i]->class;
+
+		names[n++] = l_modules[i]->name;
+		if (c && strcmp(c->name, l_modules[i]->name) && n + 1 < cap)
+			names[n++] = c->name;
+	}
+	if (n + 1 < cap)
+		names[n++] = l_job_class.name;
+	names[n] = NULL;
+}
+
 _Bool lua_manual(FILE *to, const char *topic)
 {
 	_Bool any = 0;

@@ -1,4 +1,5 @@
 /* open.c - the table of modules, and what they hang on. */
+#include <stdio.h>
 #include <string.h>
 
 #include "app/lua/l.h"
@@ -19,12 +20,6 @@ const struct l_module *const l_modules[] = {
 	NULL,
 };
 
-static void push_fn(lua_State *L, const struct l_fn *f)
-{
-	lua_pushlightuserdata(L, (void *)(uintptr_t)f);
-	lua_pushcclosure(L, f->fn, 1);
-}
-
 /* bitdial.scan{...} is bitdial.scan.run{...}: the module itself is the first argument. */
 static int call_main(lua_State *L)
 {
@@ -36,9 +31,12 @@ static int call_main(lua_State *L)
 
 static void push_module(lua_State *L, const struct l_module *m)
 {
+	char owner[40];
+
+	snprintf(owner, sizeof owner, "bitdial.%s%s", m->name, m->name[0] ? "." : "");
 	lua_newtable(L);
 	for (size_t i = 0; m->fn[i].name; i++) {
-		push_fn(L, &m->fn[i]);
+		l_push_fn(L, owner, &m->fn[i]);
 		lua_setfield(L, -2, m->fn[i].name);
 	}
 	if (!m->main)
@@ -83,7 +81,58 @@ static int base_notice(lua_State *L)
 	return 0;
 }
 
+struct key {
+	struct host *host;
+	const char *line;
+};
+
+static enum st bind_key(struct session *s, void *arg, struct err *e)
+{
+	const struct key *k = arg;
+
+	(void)s;
+	return host_command(k->host, k->line, e);
+}
+
+/* "..." as the command line reads it */
+static void add_quoted(luaL_Buffer *b, const char *s)
+{
+	luaL_addchar(b, '"');
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			luaL_addchar(b, '\\');
+		luaL_addchar(b, *s);
+	}
+	luaL_addchar(b, '"');
+}
+
+static int base_bind(lua_State *L)
+{
+	const char *place = luaL_checkstring(L, 1), *keys = luaL_checkstring(L, 2),
+		   *command = luaL_checkstring(L, 3);
+	struct key k = { l_ctx(L)->host, NULL };
+	struct err e = { 0 };
+	luaL_Buffer b;
+
+	luaL_buffinit(L, &b);
+	luaL_addstring(&b, "bind ");
+	luaL_addstring(&b, place);
+	luaL_addchar(&b, ' ');
+	add_quoted(&b, keys);
+	luaL_addchar(&b, ' ');
+	add_quoted(&b, command);
+	luaL_pushresult(&b);
+	k.line = lua_tostring(L, -1);
+	if (l_call(L, bind_key, &k, NULL, &e))
+		return l_fail(L, &e);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
 static const struct l_fn base[] = {
+	{ "bind", "(place, keys, command) -> true | nil, message",
+		"a key of the workbench for this sitting: bind('heatmap', 'F5', 'measure')",
+		base_bind, NULL },
 	{ "expect", "(value, message)", "a goal: where value is false or nil the exit status is 3",
 		base_expect, NULL },
 	{ "notice", "(format, ...)", "a line for the person, as string.format", base_notice, NULL },

@@ -263,6 +263,8 @@ static enum st apply(struct tui *t, enum opt which, struct err *e)
 		return apply_sampler(t);
 	if (which == OPT_SOURCE)
 		return apply_source(t, e);
+	if (which == OPT_THEME && tui_theme(t, t->opt.value[which], e))
+		return e->st;
 	tui_apply_theme(t);
 	tui_publish_view(t);
 	t->want_redraw = true;

@@ -27,7 +27,7 @@ const struct command *command_find(const char *name)
 /* What a person says is theirs: a `;` in it ends nothing, unless the text is quoted. */
 static bool takes_the_line(const char *s)
 {
-	static const char *const words[] = { "say", "system", "lua" };
+	static const char *const words[] = { "say", "system", "lua", "bind" };
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
 		size_t n = strlen(words[i]);
@@ -119,6 +119,24 @@ static enum st unknown(const char *word, struct err *e)
 	if (near)
 		return err_set(e, ST_INVALID, "no command \"%s\"; did you mean %s", word, near);
 	return err_set(e, ST_INVALID, "no command \"%s\" (? lists them)", word);
+}
+
+enum st command_check(const char *line, struct err *e)
+{
+	enum st st = ST_OK;
+
+	while (*line && !st) {
+		const char *end = command_end(line);
+		char *word;
+
+		line += strspn(line, " ");
+		word = xstrndup(line, line < end ? strcspn(line, " ;") : 0);
+		if (*word && *word != '|' && !command_find(word))
+			st = unknown(word, e);
+		xfree(word);
+		line = *end ? end + 1 : end;
+	}
+	return st;
 }
 
 static enum st run_one(struct tui *t, char *line, struct err *e)

@@ -49,6 +49,9 @@ const struct command *command_find(const char *name);
 void command_run(struct tui *t, const char *line);
 BD_MUST_USE enum st command_try(struct tui *t, const char *line, struct err *e); /* ... or is told */
 
+/* Is each command of the line in the table?  Runs nothing. */
+BD_MUST_USE enum st command_check(const char *line, struct err *e);
+
 /* Splits one command in place, as a person would expect of quotes: argv holds at most
  * COMMAND_ARGS, the last one all that is left. */
 int command_split(char *line, char *argv[COMMAND_ARGS]);

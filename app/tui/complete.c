@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "app/tui/commands.h"
+#include "app/tui/themes.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
@@ -90,6 +91,18 @@ static void options(struct tui *t, struct word w)
 	}
 }
 
+struct themes {
+	struct tui *t;
+	struct word w;
+};
+
+static void theme(void *arg, const char *name, const char *where)
+{
+	struct themes *all = arg;
+
+	add(all->t, all->w, name, where);
+}
+
 static void option_values(struct tui *t, struct word w, const char *name)
 {
 	char word[64];
@@ -105,6 +118,10 @@ static void option_values(struct tui *t, struct word w, const char *name)
 	if (option_table[which].type == OPT_BOOL) {
 		add(t, w, "on", "");
 		add(t, w, "off", "");
+		return;
+	}
+	if (which == OPT_THEME) {
+		themes_each(theme, &(struct themes){ t, w });
 		return;
 	}
 	for (const char *s = option_table[which].choices; *s;) {

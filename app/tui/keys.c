@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "app/panel/panel.h"
 #include "core/base/text.h"
@@ -121,6 +122,56 @@ bool key_parse(const char *s, size_t n, uint32_t *key)
 		return false;
 	*key |= mods;
 	return true;
+}
+
+/* "Ctrl-x" and "<C-x>" are how others write it. */
+static const char *meant(const char *s, size_t n, char out[KEY_NAME])
+{
+	static const char *const other[][2] = { { "Ctrl", "C-" }, { "Alt", "M-" },
+		{ "Meta", "M-" }, { "Shift", "S-" }, { "Return", "Enter" },
+		{ "Escape", "Esc" }, { "PageUp", "PgUp" }, { "PageDown", "PgDn" },
+		{ "Delete", "Del" }, { "Insert", "Ins" } };
+	const char *list[sizeof names / sizeof names[0] + 1] = { NULL };
+	char word[KEY_NAME];
+
+	for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
+		size_t len = strlen(other[i][0]);
+
+		if (n >= len && !strncasecmp(s, other[i][0], len)) {
+			len += n > len && (s[len] == '-' || s[len] == '+');
+			snprintf(out, KEY_NAME, "%s%.*s", other[i][1], (int)(n - len), s + len);
+			return out;
+		}
+	}
+	memcpy(list, names, sizeof names);
+	snprintf(word, sizeof word, "%.*s", (int)n, s);
+	return text_suggest(word, list);
+}
+
+enum st keys_check(const char *keys, struct err *e)
+{
+	char out[KEY_NAME];
+	uint32_t key;
+	size_t n;
+
+	for (keys += strspn(keys, " "); *keys; keys += n + strspn(keys + n, " ")) {
+		const char *near;
+
+		n = strcspn(keys, " ");
+		if (key_parse(keys, n, &key))
+			continue;
+		near = n < KEY_NAME ? meant(keys, n, out) : NULL;
+		if (near)
+			return err_set(e, ST_INVALID, "bind: there is no key \"%.*s\"; did you "
+						      "mean %s",
+				(int)n, keys, near);
+		return err_set(e, ST_INVALID,
+			"bind: there is no key \"%.*s\"; a key is a character or Enter Esc Tab "
+			"Space Backspace Del Ins Up Down Left Right Home End PgUp PgDn F1 to F12, "
+			"with C- (Ctrl), M- (Alt) or S- (Shift) before it, such as C-x",
+			(int)(n < 40 ? n : 40), keys);
+	}
+	return ST_OK;
 }
 
 const char *key_name(uint32_t key, char out[KEY_NAME])

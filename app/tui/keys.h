@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/err.h"
+
 enum {
 	KEY_CTRL = 1 << 24, /* with a lower-case letter: KEY_CTRL | 'c' */
 	KEY_ALT = 1 << 25,
@@ -47,6 +49,9 @@ static inline bool key_is_text(uint32_t key)
 {
 	return key >= ' ' && key != 0x7f && key < KEY_ENTER;
 }
+
+/* Is each word of it a key?  The sentence says what one looks like. */
+BD_MUST_USE enum st keys_check(const char *keys, struct err *e);
 
 struct binding; /* app/panel/panel.h */
 

@@ -159,14 +159,14 @@ static bool is_free(void *arg, uint32_t key, const char *command, size_t len)
 	char buf[256];
 
 	(void)command, (void)len;
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 3; i++)
 		if (s->before[i] && keys_find(s->before[i], key, buf, sizeof buf))
 			return true;
 	s->any = true;
 	return false;
 }
 
-static void add_keys(struct tui *t, const struct binding *b, const struct binding *const before[2])
+static void add_keys(struct tui *t, const struct binding *b, const struct binding *const before[3])
 {
 	for (; b && b->keys; b++) {
 		struct seen seen = { before, false };
@@ -184,19 +184,78 @@ static void add_title(struct tui *t, const char *name)
 	list_add(t, ROLE_STRONG, "%c%s", toupper((unsigned char)name[0]), name + 1);
 }
 
+/* What the program itself would do with a key here; false: nothing. */
+static bool builtin_command(const struct tui *t, uint32_t key, char *out, size_t cap)
+{
+	long at = focus_now(t);
+
+	return (at >= 0 && keys_find(t->class[at] -> keys, key, out, cap)) ||
+	       (t->n_places &&
+		       keys_find(keys_of(t->place[t->at].arr.name), key, out, cap)) ||
+	       keys_find(keys_of("global"), key, out, cap);
+}
+
+struct instead {
+	const struct tui *t;
+	char text[128];
+};
+
+static bool note_instead(void *arg, uint32_t key, const char *command, size_t len)
+{
+	struct instead *s = arg;
+	char was[256];
+
+	(void)command, (void)len;
+	if (builtin_command(s->t, key, was, sizeof was))
+		snprintf(s->text, sizeof s->text, "  (instead of %.100s)", was);
+	return !s->text[0];
+}
+
+/* The user's own; what the program would do otherwise is said. */
+static void add_own(struct tui *t, const struct binding *b)
+{
+	for (; b->keys; b++) {
+		struct instead s = { .t = t };
+
+		keys_walk(b, note_instead, &s);
+		list_add(t, ROLE_TEXT, "  %-20s %s%s", b->keys, b->help, s.text);
+	}
+}
+
+void list_binds(struct tui *t)
+{
+	list_open(t, "Your keys: bind [PLACE] KEYS COMMAND");
+	for (size_t i = 0; i < t->binds.n; i++) {
+		const struct bind *b = &t->binds.at[i];
+		bool said = strcmp(b->key.help, b->key.command) != 0;
+
+		list_add(t, ROLE_TEXT, "%-10s %-12s %s%s%s", b->context, b->key.keys, b->key.command,
+			said ? "  -- " : "", said ? b->key.help : "");
+	}
+	if (!t->binds.n)
+		list_add(t, ROLE_DIM, "none yet: bind F5 measure, or bind(\"global\", \"F5\", "
+				 "\"measure\") in init.lua");
+}
+
 void list_help(struct tui *t, const char *word)
 {
+	struct binding own[BINDS_MAX + 1];
 	long at = focus_now(t);
 	const char *screen = t->n_places ? t->place[t->at].arr.name : "";
 	const struct binding *panel = at >= 0 ? t->class[at]->keys : NULL;
-	const struct binding *before[2] = { NULL, NULL };
+	const struct binding *before[3] = { own, NULL, NULL };
 
+	tui_binds(t, own);
 	list_open(t, "Help: type to filter, Esc closes");
 	snprintf(t->list.filter, sizeof t->list.filter, "%s", word);
+	if (own->keys) {
+		add_title(t, "your own");
+		add_own(t, own);
+	}
 	if (panel && panel->keys) {
 		add_title(t, t->class[at] -> title);
 		add_keys(t, panel, before);
-		before[0] = panel;
+		before[1] = panel;
 	}
 	if (keys_of(screen)) {
 		char title[ARR_NAME + 16];
@@ -204,7 +263,7 @@ void list_help(struct tui *t, const char *word)
 		snprintf(title, sizeof title, "%s screen", screen);
 		add_title(t, title);
 		add_keys(t, keys_of(screen), before);
-		before[1] = keys_of(screen);
+		before[2] = keys_of(screen);
 	}
 	add_title(t, "anywhere");
 	add_keys(t, keys_of("global"), before);

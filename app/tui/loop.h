@@ -13,12 +13,14 @@
 #include "core/work/session.h"
 
 struct panel_class;
+struct config;
 
 /* A subscription for tui_options.sub, made before the session is asked to open a model,
  * so that nothing it publishes is missed. */
 struct sub *tui_subscribe(struct bus *b);
 
 struct tui_options {
+	const struct config *config; /* of init.lua; NULL: there is none */
 	const char *color;   /* --color=WHEN: "auto", "always", "never"; NULL: auto */
 	const char *theme;   /* NULL: default */
 	const char *arrange; /* --arrange FILE or NAME */

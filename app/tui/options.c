@@ -41,6 +41,8 @@ const char *opt_range(enum opt which, char *out, size_t cap)
 		snprintf(out, cap, "%s", o->choices);
 	else if (o->type == OPT_TEXT)
 		snprintf(out, cap, "text");
+	else if (o->type == OPT_NAME)
+		snprintf(out, cap, "%s|NAME", o->choices);
 	else
 		snprintf(out, cap, "%.10g to %.10g", o->lo, o->hi);
 	return out;
@@ -119,7 +121,7 @@ enum st options_set(struct options *o, enum opt which, const char *value, struct
 	if (!ok)
 		return err_set(e, ST_INVALID, "set %s: expected %s, got \"%s\"", opt->name,
 			opt_range(which, range, sizeof range), value);
-	if (opt->type == OPT_WORD || opt->type == OPT_TEXT)
+	if (opt->type == OPT_WORD || opt->type == OPT_TEXT || opt->type == OPT_NAME)
 		snprintf(o->value[which], OPT_VALUE, "%s", value);
 	return ST_OK;
 }

@@ -17,7 +17,7 @@ enum opt {
 	OPTS
 };
 
-enum opt_type { OPT_BOOL, OPT_INT, OPT_NUM, OPT_WORD, OPT_TEXT };
+enum opt_type { OPT_BOOL, OPT_INT, OPT_NUM, OPT_WORD, OPT_TEXT, OPT_NAME };
 enum opt_holder { OPT_SESSION, OPT_SAMPLER, OPT_SCREEN };
 enum { OPT_VALUE = 128 };
 
@@ -26,7 +26,7 @@ struct option {
 	enum opt_type type;
 	const char *def;
 	double lo, hi;
-	const char *choices; /* "a|b|c" */
+	const char *choices; /* "a|b|c"; of a NAME those that are always there */
 	enum opt_holder holder;
 	const char *help;
 };

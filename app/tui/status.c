@@ -200,6 +200,12 @@ static void jobs_part(const struct tui *t, char *out, size_t cap)
 struct hints {
 	char text[32][48];
 	size_t n;
+	struct binding own[BINDS_MAX + 1]; /* the user's */
+};
+
+struct taken {
+	const struct binding *own;
+	bool any;
 };
 
 static void add_hint(struct hints *h, const char *keys, const char *what)
@@ -223,7 +229,18 @@ static void squeeze(const char *keys, char out[32])
 	out[n] = 0;
 }
 
-/* What stands first in a table matters most, so it comes last: entries to - 1 down to from. */
+static bool is_taken(void *arg, uint32_t key, const char *command, size_t len)
+{
+	struct taken *s = arg;
+	char buf[256];
+
+	(void)command, (void)len;
+	s->any |= keys_find(s->own, key, buf, sizeof buf);
+	return !s->any;
+}
+
+/* What stands first in a table matters most, so it comes last: entries to - 1 down to from, but
+ * for those whose keys the user has taken. */
 static void hints_of(struct hints *h, const struct binding *table, size_t from, size_t to)
 {
 	size_t n = 0;
@@ -232,8 +249,13 @@ static void hints_of(struct hints *h, const struct binding *table, size_t from, 
 		n++;
 	while (n > from && n--) {
 		const struct binding *b = &table[n];
+		struct taken taken = { h->own, false };
 		char what[24], keys[32];
 
+		if (table != h->own)
+			keys_walk(b, is_taken, &taken);
+		if (taken.any)
+			continue;
 		snprintf(what, sizeof what, "%.*s", (int)strcspn(b->command, " |"), b->command);
 		squeeze(b->keys, keys);
 		if (strcmp(what, "prompt") && strncmp(keys, "M-", 2))
@@ -248,6 +270,7 @@ static void all_hints(const struct tui *t, struct hints *h)
 	long at = focus_now(t);
 
 	h->n = 0;
+	tui_binds(t, h->own);
 	if (t->list.open) {
 		add_hint(h, "type", "filter");
 		add_hint(h, "Up Down", "scroll");
@@ -268,6 +291,7 @@ static void all_hints(const struct tui *t, struct hints *h)
 	if (at >= 0)
 		hints_of(h, t->class[at] -> keys, 0, 32);
 	hints_of(h, screen, 0, 1);
+	hints_of(h, h->own, 0, 32);
 	if (at >= 0 && t->class[at] -> cursor)
 		add_hint(h, "hjkl", "cell");
 	add_hint(h, "Tab", "panel");

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/tui/color.h"
+
 const char *const theme_names[] = { "default", "dark", "light", "high-contrast", "mono", NULL };
 const char *const ramp_name[RAMPS] = { "viridis", "cividis", "PuOr", "grey" };
 
@@ -18,6 +20,9 @@ const uint8_t ramp_index[RAMPS][8] = {
 
 /* Okabe-Ito: orange sky green yellow blue vermillion purple. */
 static const uint8_t series[7] = { 214, 74, 36, 227, 32, 166, 175 };
+
+/* The same hues where the background is light: 3.8 or more against white. */
+static const uint8_t series_light[7] = { 130, 31, 29, 100, 25, 160, 127 };
 
 /* Roles up to the ramps, in the order of enum role. */
 enum { PLAIN_ROLES = ROLE_RAMP0 };
@@ -62,7 +67,8 @@ static void set_ramps(struct theme *t)
 	}
 	for (int i = 0; i < 7; i++)
 		t->style[ROLE_SERIES0 + i] =
-			t->depth == DEPTH_256  ? (struct style){ series[i], -1, 0 }
+			t->depth == DEPTH_256
+				? (struct style){ t->light ? series_light[i] : series[i], -1, 0 }
 			: t->depth == DEPTH_16 ? (struct style){ series16[i], -1, 0 }
 					       : (struct style){ -1, -1, i ? 0 : ATTR_BOLD };
 }
@@ -100,28 +106,49 @@ bool theme_init(struct theme *t, const char *name, enum depth depth, enum ramp r
 	return found;
 }
 
-/* Relative luminance (WCAG) of a colour of the fixed part of the palette. */
-static double luminance(int index)
+/* ---- themes of files */
+
+/* clang-format off */
+const char *const role_name[ROLES] = { "text", "dim", "strong", "accent", "good", "warn", "bad",
+	"sel", "cursor", "border", "border_focus",
+	"ramp0", "ramp1", "ramp2", "ramp3", "ramp4", "ramp5", "ramp6", "ramp7",
+	"diff0", "diff1", "diff2", "diff3", "diff4", "diff5", "diff6", "diff7",
+	"series0", "series1", "series2", "series3", "series4", "series5", "series6" };
+/* clang-format on */
+
+void theme_make(struct theme *t, const struct theme_def *def, enum depth depth, enum ramp ramp,
+	bool light)
 {
-	static const int level[6] = { 0, 95, 135, 175, 215, 255 };
-	int rgb[3];
-	double lin[3];
+	if (def->background)
+		light = def->background == THEME_FOR_LIGHT;
+	theme_init(t, "default", depth, ramp, light);
+	t->name = def->name;
+	for (int i = 0; i < ROLES && depth != DEPTH_MONO; i++) {
+		struct style s = def->style[i];
+		bool steps = i >= ROLE_RAMP0 && i <= ROLE_DIFF_LAST;
 
-	if (index < 16)
-		return 0;
-	if (index >= 232)
-		rgb[0] = rgb[1] = rgb[2] = 8 + 10 * (index - 232);
-	else {
-		rgb[0] = level[(index - 16) / 36];
-		rgb[1] = level[(index - 16) / 6 % 6];
-		rgb[2] = level[(index - 16) % 6];
+		/* At 16 colours glyphs tell the steps; another ramp was asked for by name. */
+		if (!def->given[i] || (steps && depth != DEPTH_256) ||
+			(i >= ROLE_RAMP0 && i <= ROLE_RAMP_LAST && ramp != RAMP_VIRIDIS))
+			continue;
+		if (depth != DEPTH_256) {
+			s.fg = (int16_t)color_of_16(s.fg);
+			s.bg = (int16_t)color_of_16(s.bg);
+		}
+		t->style[i] = s;
 	}
-	for (int i = 0; i < 3; i++) {
-		double v = rgb[i] / 255.0;
+}
 
-		lin[i] = v <= 0.04045 ? v / 12.92 : pow((v + 0.055) / 1.055, 2.4);
-	}
-	return 0.2126 * lin[0] + 0.7152 * lin[1] + 0.0722 * lin[2];
+double theme_contrast(const struct theme *t, uint8_t role)
+{
+	struct style s = theme_style(t, role, '0');
+	double fg, bg;
+
+	if ((s.fg >= 0 && s.fg < 16) || (s.bg >= 0 && s.bg < 16) || s.fg < 0)
+		return (double)NAN;
+	fg = color_luminance(s.fg);
+	bg = s.bg < 0 ? (t->light ? 1 : 0) : color_luminance(s.bg);
+	return fg > bg ? (fg + 0.05) / (bg + 0.05) : (bg + 0.05) / (fg + 0.05);
 }
 
 static bool is_shape(uint32_t ch)
@@ -137,7 +164,7 @@ struct style theme_style(const struct theme *t, uint8_t role, uint32_t ch)
 		!is_shape(ch)) {
 		s.bg = s.fg;
 		/* 0.179 is where black and white have the same contrast. */
-		s.fg = luminance(s.bg) > 0.179 ? 16 : 231;
+		s.fg = color_luminance(s.bg) > 0.179 ? 16 : 231;
 	}
 	return s;
 }

@@ -3,6 +3,8 @@
  * Panels know roles only.  At 256 colours a theme uses the fixed part of the palette
  * for ramps and series and the user's own colours for text; at 16 ramps are told by
  * glyphs; mono has attributes only.  A background is never painted over the screen.
+ * Five themes are compiled in; others are files (themes.h) that say what they change of the
+ * default one.
  * Values; UI thread.
  */
 #ifndef BD_APP_TUI_THEME_H
@@ -38,6 +40,27 @@ extern const uint8_t ramp_index[RAMPS][8]; /* low to high, for a dark background
 
 /* false: no theme of that name (t is then the default). */
 bool theme_init(struct theme *t, const char *name, enum depth depth, enum ramp ramp, bool light);
+/* ---- themes of files */
+
+enum { THEME_NAME = 24 };
+enum theme_for { THEME_FOR_ANY, THEME_FOR_DARK, THEME_FOR_LIGHT };
+
+struct theme_def {
+	char name[THEME_NAME];
+	enum theme_for background; /* that of the terminal it is made for */
+	struct style style[ROLES]; /* colours of the 256; theme_make reduces them */
+	bool given[ROLES];         /* the others are those of the default theme */
+};
+
+extern const char *const role_name[ROLES]; /* text ... border_focus ramp0 ... diff0 ... series6 */
+/* def outlives t.  Its ramp stands in the place of viridis. */
+void theme_make(struct theme *t, const struct theme_def *def, enum depth depth, enum ramp ramp,
+	bool light);
+/* Contrast of text in this role with what is behind it, 1 to 21 (WCAG 2.1); the terminal's own
+ * background counts as black, or white where the theme is for a light one.  NAN: a colour that
+ * the terminal chooses. */
+double theme_contrast(const struct theme *t, uint8_t role);
+
 /* A ramp colours shades as their foreground, and letters and digits by a background with
  * a foreground that can be read on it. */
 struct style theme_style(const struct theme *t, uint8_t role, uint32_t ch);

@@ -7,8 +7,10 @@
 
 #include "app/tui/commands.h"
 #include "app/tui/acts.h"
+#include "app/tui/config.h"
 #include "app/tui/keys.h"
 #include "app/tui/scripting.h"
+#include "app/tui/themes.h"
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/base/fs.h"
@@ -93,16 +95,41 @@ static void first_options(struct tui *t)
 	struct err e;
 
 	options_init(&t->opt);
+	if (getenv("COLORFGBG") && strstr(getenv("COLORFGBG"), ";15"))
+		snprintf(t->opt.value[OPT_BACKGROUND], OPT_VALUE, "light");
+	for (int i = 0; o->config && i < OPTS; i++)
+		if (o->config->given[i])
+			memcpy(t->opt.value[i], o->config->opt.value[i], OPT_VALUE);
 	sampler_options(t);
 	if (o->color && options_set(&t->opt, OPT_COLOR, o->color, &e))
 		tui_notice(t, LOG_ERROR, "%s", e.msg);
 	if (o->theme && options_set(&t->opt, OPT_THEME, o->theme, &e))
 		tui_notice(t, LOG_ERROR, "%s", e.msg);
-	snprintf(t->opt.value[OPT_ASCII], OPT_VALUE, "%s", o->ascii || !t->utf8 ? "on" : "off");
-	snprintf(t->opt.value[OPT_MOUSE], OPT_VALUE, "%s", o->no_mouse ? "off" : "on");
-	snprintf(t->opt.value[OPT_SYNC], OPT_VALUE, "%s", o->no_sync ? "off" : "on");
-	if (getenv("COLORFGBG") && strstr(getenv("COLORFGBG"), ";15"))
-		snprintf(t->opt.value[OPT_BACKGROUND], OPT_VALUE, "light");
+	if (o->ascii || !t->utf8)
+		snprintf(t->opt.value[OPT_ASCII], OPT_VALUE, "on");
+	if (o->no_mouse)
+		snprintf(t->opt.value[OPT_MOUSE], OPT_VALUE, "off");
+	if (o->no_sync)
+		snprintf(t->opt.value[OPT_SYNC], OPT_VALUE, "off");
+	if (tui_theme(t, t->opt.value[OPT_THEME], &e)) {
+		tui_notice(t, LOG_ERROR, "%s; the default theme is used", e.msg);
+		snprintf(t->opt.value[OPT_THEME], OPT_VALUE, "%s", option_table[OPT_THEME].def);
+	}
+	if (o->config)
+		binds_copy(&t->binds, &o->config->binds);
+}
+
+/* Of init.lua: which arrangements the screens begin with, and what was wrong with it. */
+static void first_arrangements(struct tui *t)
+{
+	const struct config *c = t->o->config;
+	struct err e;
+
+	for (size_t i = 0; c && !t->o->arrange && i < c->n_arrange; i++)
+		if (screen_arrange(t, c->arrange[i].name, &e))
+			tui_notice(t, LOG_ERROR, "%s: %s", c->arrange[i].where, e.msg);
+	for (size_t i = 0; c && i < c->n_notices; i++)
+		tui_notice(t, LOG_ERROR, "%s", c->notice[i]);
 }
 
 struct tui *tui_new(
@@ -129,6 +156,7 @@ struct tui *tui_new(
 		t->n_panels++;
 	}
 	screens_load(t);
+	first_arrangements(t);
 	if (o->screen && !screen_go(t, o->screen))
 		tui_notice(t, LOG_WARN, "there is no screen \"%s\"", o->screen);
 	tui_apply_theme(t);
@@ -158,6 +186,7 @@ void tui_free(struct tui *t)
 	snap_unref((struct snap *)t->map);
 	list_close(t);
 	history_release(&t->history);
+	binds_release(&t->binds);
 	surface_free(t->screen);
 	xfree(t->clipboard);
 	xfree(t->lag);
@@ -183,9 +212,33 @@ void tui_apply_theme(struct tui *t)
 	bool light = !strcmp(t->opt.value[OPT_BACKGROUND], "light");
 
 	color_when_parse(t->opt.value[OPT_COLOR], &when);
-	theme_init(&t->theme, t->opt.value[OPT_THEME], color_depth(when, t->terminal_colors),
-		(enum ramp)(t->view & VIEW_RAMP), light);
+	if (t->theme_file)
+		theme_make(&t->theme, &t->theme_def, color_depth(when, t->terminal_colors),
+			(enum ramp)(t->view & VIEW_RAMP), light);
+	else
+		theme_init(&t->theme, t->opt.value[OPT_THEME],
+			color_depth(when, t->terminal_colors), (enum ramp)(t->view & VIEW_RAMP),
+			light);
 	t->dirty = true;
+}
+
+enum st tui_theme(struct tui *t, const char *name, struct err *e)
+{
+	const struct config *c = t->o->config;
+	struct theme_def def;
+	bool file = c && c->has_theme && !strcmp(c->theme.name, name);
+	enum st st = ST_OK;
+
+	if (file)
+		def = c->theme;
+	else
+		st = themes_find(&def, &file, name, e);
+	if (st)
+		return err_at(e, st, "set theme");
+	t->theme_file = file;
+	if (file)
+		t->theme_def = def;
+	return ST_OK;
 }
 
 void tui_publish_view(struct tui *t)
@@ -311,12 +364,22 @@ static bool text_key(struct tui *t, uint32_t key)
 	return command || key_is_text(key);
 }
 
+void tui_binds(const struct tui *t, struct binding out[BINDS_MAX + 1])
+{
+	long at = focus_now(t);
+
+	binds_here(&t->binds, at >= 0 ? t->class[at] -> name : NULL,
+		t->n_places ? t->place[t->at].arr.name : NULL, out);
+}
+
 static void bound_key(struct tui *t, uint32_t key)
 {
+	struct binding own[BINDS_MAX + 1];
 	long at = focus_now(t);
 	char command[256];
 
-	if ((at >= 0 && keys_find(t->class[at] -> keys, key, command, sizeof command)) ||
+	tui_binds(t, own);
+	if (keys_find(own, key, command, sizeof command) || (at >= 0 && keys_find(t->class[at] -> keys, key, command, sizeof command)) ||
 		(t->n_places && keys_find(keys_of(t->place[t->at].arr.name), key, command,
 					sizeof command)) ||
 		keys_find(keys_of("global"), key, command, sizeof command))

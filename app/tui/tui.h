@@ -9,6 +9,7 @@
 
 #include "app/panel/panel.h"
 #include "app/tui/arrange.h"
+#include "app/tui/binds.h"
 #include "app/tui/canvas.h"
 #include "app/tui/loop.h"
 #include "app/tui/options.h"
@@ -80,6 +81,8 @@ struct tui {
 	/* the screen */
 	struct surface *screen;
 	struct theme theme;
+	struct theme_def theme_def; /* of the theme, where it is a file */
+	bool theme_file;
 	int terminal_colors; /* what the terminal has; 0: none */
 	bool utf8;
 	const struct panel_class *const *class;
@@ -92,6 +95,7 @@ struct tui {
 	bool zoom, bare, hud, hint;
 
 	/* input */
+	struct binds binds; /* the user's own keys */
 	struct prompt prompt;
 	struct history history;
 	struct list list;
@@ -139,6 +143,10 @@ void tui_paste(struct tui *t, const char *s, size_t n);
 /* dragged: with the button held. */
 void tui_mouse(struct tui *t, int x, int y, int button, bool dragged);
 void tui_apply_theme(struct tui *t);
+/* Finds the theme of that name; where it is none the present one stays. */
+BD_MUST_USE enum st tui_theme(struct tui *t, const char *name, struct err *e);
+/* The user's keys that hold now, in the order they are asked. */
+void tui_binds(const struct tui *t, struct binding out[BINDS_MAX + 1]);
 void tui_publish_view(struct tui *t);
 void tui_key_shown(struct tui *t, double ms); /* counts into stats */
 void tui_complain(const struct err *e); /* "bitdial: ..." on stderr, sanitised: no screen yet */
@@ -192,6 +200,7 @@ bool list_key(struct tui *t, uint32_t key); /* false: not used */
 void list_help(struct tui *t, const char *word);
 void list_notices(struct tui *t);
 void list_options(struct tui *t);
+void list_binds(struct tui *t);
 void list_doctor(struct tui *t);
 void list_sources(struct tui *t);
 void list_votes(struct tui *t, const struct snap_votes *v);

@@ -124,7 +124,7 @@ static void run_job(struct jobs *q, struct job *j)
 		note_gap(q, j, clock_now());
 	}
 	if (!j->st)
-		j->err.msg[0] = '\0';
+		snprintf(j->err.msg, sizeof j->err.msg, "%s", j->said);
 	else if (j->st == ST_CANCELLED && !j->err.msg[0])
 		err_set(&j->err, ST_CANCELLED, "%s stopped", j->class->name);
 	sentence = &snap_text_new(j->err.msg)->snap;
@@ -225,6 +225,11 @@ void job_stage(struct job *j, const char *name, const char *unit)
 	j->stage_base = -1;
 	j->last_progress = j->progress = j->total = 0;
 	tell_progress(j, j->stage_began);
+}
+
+void job_say(struct job *j, const char *text)
+{
+	snprintf(j->said, sizeof j->said, "%s", text);
 }
 
 static void *engine(void *arg)
@@ -391,6 +396,23 @@ bool jobs_active(struct jobs *q, const struct job_class *c)
 	is = find(q, has_class, c) != NULL;
 	pthread_mutex_unlock(&q->mu);
 	return is;
+}
+
+static bool live_of(const struct job *j, const void *class)
+{
+	return j->class == class && !token_stopped(&j->token);
+}
+
+uint32_t jobs_of(struct jobs *q, const struct job_class *c)
+{
+	const struct job *j;
+	uint32_t id;
+
+	pthread_mutex_lock(&q->mu);
+	j = find(q, live_of, c);
+	id = j ? j->id : 0;
+	pthread_mutex_unlock(&q->mu);
+	return id;
 }
 
 uint32_t jobs_top(struct jobs *q, const struct job_class *but)

@@ -44,6 +44,7 @@ struct job {
 	struct jobs *queue;
 	enum st st;
 	struct err err;
+	char said[64]; /* of a job that ended well; job_say */
 	char name[48], unit[16]; /* of the present stage; name "": the class's */
 	double last_progress, stage_began;
 	double stage_base; /* done when the stage began; below 0: its first report says */
@@ -61,6 +62,8 @@ uint32_t jobs_last(struct jobs *q); /* id of the last one taken; 0: none yet */
 void jobs_stop(struct jobs *q, uint32_t id);
 void jobs_stop_class(struct jobs *q, const struct job_class *c);
 bool jobs_active(struct jobs *q, const struct job_class *c); /* queued or running */
+/* The one of this class that is queued or running and not asked to stop; 0: none. */
+uint32_t jobs_of(struct jobs *q, const struct job_class *c);
 /* Highest job not yet asked to stop and not of class `but` (NULL: any); 0: none. */
 uint32_t jobs_top(struct jobs *q, const struct job_class *but);
 size_t jobs_count(struct jobs *q); /* queued, running, and ended but not yet drained */
@@ -69,6 +72,8 @@ int jobs_drain(struct jobs *q);    /* calls done(); returns how many */
 double jobs_worst_gap(struct jobs *q, const char *class);
 
 bool job_poll(struct job *j); /* engine thread: stop? runs waiting higher lanes first */
+/* What came of it, where it ends well: the sentence of EV_JOB_ENDED.  Engine thread. */
+void job_say(struct job *j, const char *text);
 /* A new stage under this name; its rate and time left begin anew. */
 void job_stage(struct job *j, const char *name, const char *unit);
 

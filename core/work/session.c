@@ -335,6 +335,11 @@ enum st session_scan(struct session *s, struct err *e)
 	return st;
 }
 
+uint32_t session_scanning(struct session *s)
+{
+	return jobs_of(s->jobs, &job_prepare);
+}
+
 enum st session_measure(struct session *s, struct err *e)
 {
 	return start(s, "measure", &job_measure, NULL, NULL, e);

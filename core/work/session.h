@@ -90,6 +90,7 @@ BD_MUST_USE enum st session_redo(struct session *s, struct err *e);
 
 /* Measurements as jobs. */
 BD_MUST_USE enum st session_scan(struct session *s, struct err *e);    /* starts or goes on */
+uint32_t session_scanning(struct session *s); /* the scan's job; 0: none */
 BD_MUST_USE enum st session_measure(struct session *s, struct err *e); /* KL of the layout now */
 /* A local search about the layout now, judged by measured KL: minutes.  The refined layout takes
  * its place unless the dial was turned meanwhile. */
@@ -101,7 +102,7 @@ BD_MUST_USE enum st session_better(struct session *s, struct err *e);
  * less than ten seconds.  Seconds until it would like to be called again; below 0: not before
  * something happens. */
 double session_tick(struct session *s);
-BD_MUST_USE enum st session_keep(struct session *s, const char *name, struct err *e); /* as run */
+BD_MUST_USE enum st session_keep(struct session *s, const char *name, struct err *e); /* as run, whose id its end says */
 /* x and Ctrl-C: the topmost running job, or the one with this id (0: topmost);
  * false: nothing runs. */
 bool session_stop(struct session *s, uint32_t job);

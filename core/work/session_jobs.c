@@ -291,7 +291,6 @@ static enum st work_keep(struct job *j, struct err *e)
 	enum st st = with_layout(s, &l, e);
 	struct run_info info;
 
-	(void)j;
 	if (st)
 		return st;
 	info = (struct run_info){ .kind = "search",
@@ -303,8 +302,10 @@ static enum st work_keep(struct job *j, struct err *e)
 	st = run_new(&run, &info, e);
 	if (!st) {
 		st = run_layout(run, &l, e);
-		if (!st)
+		if (!st) {
 			notice(s, LOG_INFO, "kept as %s", run_id(run));
+			job_say(j, run_id(run));
+		}
 		run_end(run, st, d->text);
 	}
 	layout_release(&l);

@@ -8,7 +8,7 @@ _bitdial_options() {
 	open)
 		echo '--text --formats --mix --tokens --layout --once --size --plain --headless
 			--keys --dump --color --ascii --no-mouse --no-sync --arrange --screen
-			--stats --json --seed --temp --threads --template --read-only --runs
+			--stats --json --seed --temp --no-config --default-config --threads --template --read-only --runs
 			--log-level --demo' ;;
 	scan)
 		echo '--events --fresh --text --tokens --formats --mix --quantizer --json --threads --template --read-only
@@ -35,7 +35,8 @@ _bitdial_options() {
 		echo '--events --layout --quantizer --formats -o --json --threads --template
 			--read-only --runs --log-level --demo' ;;
 	batch)
-		echo '--fresh --formats --mix --tokens --template --json --read-only --runs --log-level --threads' ;;
+		echo '--fresh --formats --mix --tokens --template --json --read-only --runs --log-level --threads
+			--no-config' ;;
 	watch)
 		echo '--runs' ;;
 	runs)
@@ -43,7 +44,7 @@ _bitdial_options() {
 	doctor)
 		echo '--json --colors --clear-cache --threads' ;;
 	help)
-		echo '' ;;
+		echo '--roff' ;;
 	esac
 }
 
@@ -105,7 +106,7 @@ _bitdial() {
 	local verbs='open scan search eval tokens logits chat layout export runs watch batch doctor help'
 	local formats='int2g64 int3g64 int4g64 int4g128 int8g128 keep'
 	local flags='--events --fresh --json --demo --once --plain --ascii --no-mouse --no-sync --read-only'
-	flags="$flags --clear-cache --colors --stats --refine --help --version"
+	flags="$flags --clear-cache --colors --stats --refine --no-config --default-config --roff --help --version"
 	local verb= word i
 	COMPREPLY=()
 
