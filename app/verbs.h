@@ -92,6 +92,7 @@ char *verb_demo_model(bool read_only, struct err *e);
 struct config;
 struct session_options;
 void verb_config(struct config *c, const struct args *a, struct session_options *o);
+void verb_config_notes(const struct config *c); /* what was wrong, on stderr */
 
 int verb_colors(void); /* doctor --colors */
 int verb_doctor(const struct args *a);

@@ -42,8 +42,7 @@ int verb_batch(const struct args *a)
 	config_sampler(&config, &sampler);
 	session_chat_sampler(s, &sampler);
 	o.sampler = &sampler;
-	for (size_t i = 0; i < config.n_notices; i++) /* no screen shows them */
-		verb_note("bitdial: %s", config.notice[i]);
+	verb_config_notes(&config); /* no screen shows them */
 	o.sub = tui_subscribe(b);
 	rc = tui_run(s, b, &o);
 	session_free(s);

@@ -110,7 +110,8 @@ int verb_colors(void)
 	enum depth depth = color_depth(COLOR_AUTO, isatty(STDOUT_FILENO) ? 256 : 0);
 	struct theme t;
 
-	printf("Contrast of text with what is behind it (WCAG 2.1: 4.5 is enough, 7 is good); own: a "
+	printf("Contrast of text with what is behind it (WCAG 2.1: 4.5 is enough, 7 is good); own: "
+	       "a "
 	       "colour\nthat the terminal chooses.\n");
 	themes_each(show, &depth);
 	printf("\nramps; their digits stand on the step's colour\n");

@@ -159,6 +159,8 @@ int verb_open(const struct args *a)
 	sources_release(&sources);
 	config_session(&config, s);
 	config_sampler(&config, &sampler);
+	if (a->once || a->plain) /* others may cover them in the one frame */
+		verb_config_notes(&config);
 	sampler.temperature = isnan(a->temp) ? sampler.temperature : a->temp;
 	sampler.seed = a->seed >= 0 ? (uint64_t)a->seed : sampler.seed;
 	session_chat_sampler(s, &sampler);

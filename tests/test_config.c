@@ -1,4 +1,5 @@
-/* test_config.c - init.lua: what it sets, how it fails, who has the last word; keys of one's own. */
+/* test_config.c - init.lua: what it sets, how it fails, who has the last word; keys of one's own.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -246,16 +247,18 @@ Test(config, an_arrangement_that_is_not_there_is_a_notice_with_its_line)
 
 Test(config, ones_own_keys_go_before_the_programs)
 {
-	frame_of("bind('heatmap', 'v', 'measure')\nbind('global', 'm', 'budget 3; scan')", "v\nm\n");
+	frame_of(
+		"bind('heatmap', 'v', 'measure')\nbind('global', 'm', 'budget 3; scan')", "v\nm\n");
 	cr_assert(strstr(fake.log, "measure"), "%s", fake.log);
 	cr_assert(strstr(fake.log, "scan"), "both commands of m: %s", fake.log);
 }
 
 Test(config, a_panels_key_goes_before_a_screens_and_that_before_a_global_one)
 {
-	static const char init[] = "bind('heatmap', 'F5', 'measure')\nbind('search', 'F5', 'scan')\n"
-				   "bind('global', 'F5', 'undo')\nbind('global', 'F6', 'undo')\n"
-				   "bind('global', 'F6', 'redo')\n";
+	static const char init[] =
+		"bind('heatmap', 'F5', 'measure')\nbind('search', 'F5', 'scan')\n"
+		"bind('global', 'F5', 'undo')\nbind('global', 'F6', 'undo')\n"
+		"bind('global', 'F6', 'redo')\n";
 
 	frame_of(init, "F5\n");
 	cr_assert(strstr(fake.log, "measure") && !strstr(fake.log, "scan"), "%s", fake.log);
@@ -296,7 +299,8 @@ Test(config, bind_binds_for_the_sitting_lists_and_takes_away)
 	cr_assert(strstr(fake.log, "measure"), "%s", fake.log);
 	cr_assert(strstr(f, "global     F5           budget 3; measure"), "%s", f);
 	fake.log[0] = 0;
-	f = frame_of("", ":bind heatmap \"F5 F6\" \"scan | measure\"\nF6\n:bind heatmap \"F5 F6\"\n:bind\n");
+	f = frame_of("",
+		":bind heatmap \"F5 F6\" \"scan | measure\"\nF6\n:bind heatmap \"F5 F6\"\n:bind\n");
 	cr_assert_str_eq(fake.log, "measure\n");
 	cr_assert(strstr(f, "none yet"), "%s", f);
 	f = frame_of("", ":bind F5 mesure\n");

@@ -22,10 +22,11 @@ static const char *parse(const char *text)
 
 Test(themes, a_role_is_a_colour_or_a_table_of_them)
 {
-	cr_assert_str_eq(parse("return { text = 'default', dim = 244, warn = {'yellow', bold = true},\n"
-			       " bad = '#ff0000', sel = { 231, bg = 'blue', underline = true,\n"
-			       " reverse = false }, series = {1,2,3,4,5,6,7}, ramp7 = 226,\n"
-			       " background = 'light' }"),
+	cr_assert_str_eq(
+		parse("return { text = 'default', dim = 244, warn = {'yellow', bold = true},\n"
+		      " bad = '#ff0000', sel = { 231, bg = 'blue', underline = true,\n"
+		      " reverse = false }, series = {1,2,3,4,5,6,7}, ramp7 = 226,\n"
+		      " background = 'light' }"),
 		"");
 	cr_assert_eq(def.style[ROLE_TEXT].fg, -1);
 	cr_assert(def.given[ROLE_TEXT] && !def.given[ROLE_ACCENT] && !def.given[ROLE_RAMP0]);
@@ -100,8 +101,8 @@ Test(themes, colours_become_the_nearest_there_are)
 	for (int i = 16; i < 232; i++) {
 		static const int level[6] = { 0, 95, 135, 175, 215, 255 };
 		int k = i - 16;
-		uint32_t rgb = (uint32_t)(level[k / 36] << 16 | level[k / 6 % 6] << 8 |
-					  level[k % 6]);
+		uint32_t rgb =
+			(uint32_t)(level[k / 36] << 16 | level[k / 6 % 6] << 8 | level[k % 6]);
 
 		cr_expect_eq(color_of_rgb(rgb), i, "%06x", (unsigned)rgb);
 	}
@@ -203,8 +204,8 @@ Test(themes, the_users_file_comes_first_and_each_name_once)
 	write_theme("no theme.lua", "return {}");
 	write_theme("readme.txt", "");
 	themes_each(note, &all);
-	cr_assert_eq(strncmp(all.text, "default dark light high-contrast mono ", 38), 0, "%s",
-		all.text);
+	cr_assert_eq(
+		strncmp(all.text, "default dark light high-contrast mono ", 38), 0, "%s", all.text);
 	cr_assert(strstr(all.text, " mine ") && !strstr(strstr(all.text, "dark") + 1, "dark") &&
 			  !strstr(all.text, "readme") && !strstr(all.text, "no theme"),
 		"%s", all.text);

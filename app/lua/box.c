@@ -83,8 +83,9 @@ static enum st failed(lua_State *L, const struct run *r, int code, struct err *e
 	size_t len = strlen(where);
 
 	if (code == LUA_ERRMEM)
-		return err_set(e, ST_FORMAT, "%s:%d: it takes more than the %zu KiB of memory that "
-					     "it may",
+		return err_set(e, ST_FORMAT,
+			"%s:%d: it takes more than the %zu KiB of memory that "
+			"it may",
 			where, r->line, r->box->memory >> 10);
 	/* Lua's own messages name the file and the line already. */
 	if (why && !strncmp(why, where, len) && why[len] == ':')

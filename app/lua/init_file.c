@@ -88,8 +88,7 @@ static int do_arrange(lua_State *L)
 	struct err e = { 0 };
 
 	luaL_where(L, 1); /* "init.lua:7: " */
-	lua_pushlstring(L, lua_tostring(L, -1),
-		lua_rawlen(L, -1) > 2 ? lua_rawlen(L, -1) - 2 : 0);
+	lua_pushlstring(L, lua_tostring(L, -1), lua_rawlen(L, -1) > 2 ? lua_rawlen(L, -1) - 2 : 0);
 	where = lua_tostring(L, -1);
 	return told(L, face(L)->arrange(face(L)->arg, name, where, &e), &e);
 }
@@ -162,8 +161,8 @@ static struct box box_of(const char *where, const struct init_face *f)
 		.arg = (void *)(uintptr_t)f };
 }
 
-enum st init_file_run(const char *where, const char *text, size_t n, const struct init_face *f,
-	struct err *e)
+enum st init_file_run(
+	const char *where, const char *text, size_t n, const struct init_face *f, struct err *e)
 {
 	struct box b = box_of(where, f);
 

@@ -25,9 +25,8 @@ struct init_face {
 	void *arg;
 };
 
-BD_MUST_USE enum st init_file_run(const char *where, const char *text, size_t n,
-	const struct init_face *f, struct err *e);
-BD_MUST_USE enum st init_file_load(
-	const char *path, const struct init_face *f, struct err *e);
+BD_MUST_USE enum st init_file_run(
+	const char *where, const char *text, size_t n, const struct init_face *f, struct err *e);
+BD_MUST_USE enum st init_file_load(const char *path, const struct init_face *f, struct err *e);
 
 #endif

@@ -1,22 +1,15 @@
 /* manual_page.c - the reference of the Lua modules as a manual page (mdoc). */
-#include <string.h>
 
 #include "app/lua/l.h"
 #include "app/lua/manual.h"
 
-/* A line of text: no backslash and no minus that is a hyphen, and no period that is a request. */
-static void text(FILE *to, const char *s)
+/* A character that means nothing to the formatter: a minus is none that is a hyphen. */
+static void put(FILE *to, char c)
 {
-	if (*s == '.' || *s == '\'')
-		fputs("\\&", to);
-	for (; *s; s++) {
-		if (*s == '\\')
-			fputs("\\e", to);
-		else if (*s == '-')
-			fputs("\\-", to);
-		else
-			fputc(*s, to);
-	}
+	if (c == '\\' || c == '-')
+		fprintf(to, "\\%c", c == '-' ? '-' : 'e');
+	else
+		fputc(c, to);
 }
 
 /* An argument of a request: nothing in it is a request or a quote of its own. */
@@ -27,14 +20,17 @@ static void argument(FILE *to, const char *s)
 		if (*s == '"')
 			fputs("\\(dq", to);
 		else
-			text(to, (char[]){ *s, 0 });
+			put(to, *s);
 	}
 	fputc('"', to);
 }
 
 static void line(FILE *to, const char *s)
 {
-	text(to, s);
+	if (*s == '.' || *s == '\'') /* no request */
+		fputs("\\&", to);
+	for (; *s; s++)
+		put(to, *s);
 	fputc('\n', to);
 }
 

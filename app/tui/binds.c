@@ -61,8 +61,8 @@ static enum st check(const struct binding *b, struct err *e)
 	if (st)
 		return st;
 	if (strlen(b->command) >= COMMAND_MAX)
-		return err_set(e, ST_INVALID, "bind %.40s: a command has %d bytes at most",
-			b->keys, COMMAND_MAX - 1);
+		return err_set(e, ST_INVALID, "bind %.40s: a command has %d bytes at most", b->keys,
+			COMMAND_MAX - 1);
 	keys_walk(b, check_part, &p);
 	return p.st;
 }

@@ -218,12 +218,13 @@ void config_print(FILE *to)
 {
 	char range[96];
 
-	fprintf(to,
-		"-- init.lua - settings of bitdial, in Lua.  Save as\n"
-		"-- $XDG_CONFIG_HOME/bitdial/init.lua (~/.config/bitdial/init.lua); bitdial reads it at its\n"
-		"-- start and never writes it.  Take the -- away before what you want otherwise.  The\n"
-		"-- command line has the last word; --no-config starts without this file.\n\n"
-		"-- What :set sets, with the defaults.\n\n");
+	fprintf(to, "-- init.lua - settings of bitdial, in Lua.  Save as\n"
+		    "-- $XDG_CONFIG_HOME/bitdial/init.lua (~/.config/bitdial/init.lua); bitdial "
+		    "reads it at its\n"
+		    "-- start and never writes it.  Take the -- away before what you want "
+		    "otherwise.  The\n"
+		    "-- command line has the last word; --no-config starts without this file.\n\n"
+		    "-- What :set sets, with the defaults.\n\n");
 	for (int i = 0; i < OPTS; i++) {
 		const struct option *o = &option_table[i];
 
@@ -233,17 +234,22 @@ void config_print(FILE *to)
 		fprintf(to, ")\n");
 	}
 	fprintf(to,
-		"\n-- Keys: where, which, what `:` would run, and what ? says of it.  Where is global, a\n"
-		"-- screen (search, chat) or a panel (heatmap, slider, ...).  A key is a character or\n"
-		"-- Enter Esc Tab Space Del Up PgUp F1 ..., with C- (Ctrl), M- (Alt) or S- (Shift) before\n"
+		"\n-- Keys: where, which, what `:` would run, and what ? says of it.  Where is "
+		"global, a\n"
+		"-- screen (search, chat) or a panel (heatmap, slider, ...).  A key is a character "
+		"or\n"
+		"-- Enter Esc Tab Space Del Up PgUp F1 ..., with C- (Ctrl), M- (Alt) or S- (Shift) "
+		"before\n"
 		"-- it.  Yours go before the program's.\n\n"
 		"--bind(\"global\", \"F5\", \"measure\", \"measure this layout\")\n"
 		"--bind(\"search\", \"F6\", \"budget 4.25; measure\")\n"
 		"--bind(\"heatmap\", \"M-v\", \"pin layers.*.v 4\", \"every v in four bits\")\n\n"
 		"-- Which arrangement of panels a screen begins with.\n\n"
 		"--arrange \"search\"\n\n"
-		"-- A theme by its name (bitdial doctor --colors shows them), or one of your own: roles and\n"
-		"-- their colours, which are names, numbers of the 256 or \"#rrggbb\".  What is not named is\n"
+		"-- A theme by its name (bitdial doctor --colors shows them), or one of your own: "
+		"roles and\n"
+		"-- their colours, which are names, numbers of the 256 or \"#rrggbb\".  What is "
+		"not named is\n"
 		"-- as in the default theme.\n\n"
 		"--theme \"dark\"\n"
 		"--theme {\n"

@@ -1,7 +1,7 @@
 /* config.h - what init.lua says, beside what was said on the command line.
  *
- * defaults < state < init.lua < command line.  $XDG_CONFIG_HOME/bitdial/init.lua is read once, before
- * the session is made, and never written.  A value belongs to one thread.
+ * defaults < state < init.lua < command line.  $XDG_CONFIG_HOME/bitdial/init.lua is read once,
+ * before the session is made, and never written.  A value belongs to one thread.
  */
 #ifndef BD_APP_TUI_CONFIG_H
 #define BD_APP_TUI_CONFIG_H

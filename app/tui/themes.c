@@ -134,8 +134,8 @@ static enum st unknown(const char *name, struct err *e)
 	themes_each(note, &all);
 	near = text_suggest(name, all.at);
 	if (near)
-		return err_set(e, ST_INVALID, "there is no theme \"%.40s\"; did you mean %s", name,
-			near);
+		return err_set(
+			e, ST_INVALID, "there is no theme \"%.40s\"; did you mean %s", name, near);
 	return err_set(e, ST_INVALID,
 		"there is no theme \"%.40s\" (bitdial doctor --colors shows them)", name);
 }

@@ -13,10 +13,8 @@
 
 /* *file false: it is compiled in, and d is left alone.  A broken file is an error that names it
  * with its line; a name there is no theme of, one with the nearest. */
-BD_MUST_USE enum st themes_find(
-	struct theme_def *d, bool *file, const char *name, struct err *e);
+BD_MUST_USE enum st themes_find(struct theme_def *d, bool *file, const char *name, struct err *e);
 /* Each name once, those compiled in first; where: "built in", or the file's path. */
-void themes_each(
-	void (*fn)(void *arg, const char *name, const char *where), void *arg);
+void themes_each(void (*fn)(void *arg, const char *name, const char *where), void *arg);
 
 #endif
