@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "app/tui/tour.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
@@ -148,6 +149,8 @@ static enum st run_one(struct tui *t, char *line, struct err *e)
 		st = ST_OK;
 	else
 		st = unknown(argv[0], e);
+	if (!st)
+		tour_heard(t, argv[0]);
 	xfree(raw);
 	return st;
 }

@@ -42,6 +42,22 @@ static void add(struct tui *t, enum role role, const char *fmt, ...)
 	l->line[l->n++] = (struct list_line){ xstrdup(buf), role };
 }
 
+void list_begin(struct tui *t, const char *title)
+{
+	list_open(t, title);
+}
+
+void list_add(struct tui *t, enum role role, const char *fmt, ...)
+{
+	char buf[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(buf, sizeof buf, fmt, ap);
+	va_end(ap);
+	add(t, role, "%s", buf);
+}
+
 bool list_line_matches(const struct list *l, const struct list_line *line)
 {
 	return !l->filter[0] || (line->role != ROLE_STRONG && strcasestr(line->text, l->filter));
@@ -314,8 +330,11 @@ void list_doctor(struct tui *t)
 
 	list_open(t, "Doctor");
 	add(t, ROLE_TEXT, "version    %s", BD_VERSION);
-	add(t, ROLE_TEXT, "terminal   %s, %d x %d", term ? term : "none", t->screen->w,
-		t->screen->h);
+	if (t->o->plain)
+		add(t, ROLE_TEXT, "terminal   %s, lines only", term ? term : "none");
+	else
+		add(t, ROLE_TEXT, "terminal   %s, %d x %d", term ? term : "none", t->screen->w,
+			t->screen->h);
 	add(t, ROLE_TEXT, "colours    %s used, %d offered, theme %s", depth[t->theme.depth],
 		t->terminal_colors, t->theme.name);
 	add(t, ROLE_TEXT, "characters %s, drawn as %s", nl_langinfo(CODESET),
@@ -330,8 +349,9 @@ void list_doctor(struct tui *t)
 	} else {
 		add(t, ROLE_TEXT, "model      none open");
 	}
-	add(t, ROLE_TEXT, "frames     %lu, %.2f ms each; keys %lu, p99 %.1f ms", t->stats.frames,
-		t->stats.draw_ms, t->stats.keys, t->stats.p99_ms);
+	if (!t->o->plain)
+		add(t, ROLE_TEXT, "frames     %lu, %.2f ms each; keys %lu, p99 %.1f ms",
+			t->stats.frames, t->stats.draw_ms, t->stats.keys, t->stats.p99_ms);
 }
 
 /* ---- votes */

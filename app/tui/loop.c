@@ -18,6 +18,7 @@
 #include "app/tui/keys.h"
 #include "app/tui/scripting.h"
 #include "app/tui/term.h"
+#include "app/tui/tour.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
@@ -27,6 +28,7 @@
 /* Keys are shown at once, 30 frames a second at most; what happens by itself need not be
  * seen more often than it can be read, and text that streams lies between. */
 enum { KEY_FRAME_MS = 33, STREAM_FRAME_MS = 50, EVENT_FRAME_MS = 100, STALL_MS = 50 };
+enum { STILL_FRAME_MS = 1000 }; /* :set motion off: what happens by itself */
 
 static struct tui_stats last_stats;
 
@@ -171,10 +173,7 @@ static void draw(struct loop *l)
 	took = (clock_now() - from) * 1000;
 	t->dirty = false;
 	t->stats.bytes = term_bytes(l->term);
-	t->stats.frames++;
-	t->stats.draw_ms += (took - t->stats.draw_ms) / (double)t->stats.frames;
-	if (t->stats.frames == 1)
-		t->stats.first_frame_ms = (clock_now() - t->started) * 1000;
+	tui_frame_took(t, took);
 	for (; l->keys; l->keys--)
 		tui_key_shown(t, (clock_now() - l->key_at) * 1000);
 	l->key_at = 0;
@@ -189,7 +188,11 @@ static double due(const struct loop *l)
 
 	if (!t->dirty)
 		return tick;
-	ms = l->key_at ? KEY_FRAME_MS : t->streaming ? STREAM_FRAME_MS : EVENT_FRAME_MS;
+	ms = l->key_at                         ? KEY_FRAME_MS
+	     : t->streaming                    ? STREAM_FRAME_MS
+	     : opt_on(&t->opt, OPT_MOTION)     ? EVENT_FRAME_MS
+	     : t->tour && t->tour->plays       ? EVENT_FRAME_MS
+						       : STILL_FRAME_MS;
 	ms = l->last_frame + ms / 1000 - clock_now();
 	return ms > 0 ? ms : 0;
 }
@@ -204,6 +207,8 @@ static int wait_ms(const struct loop *l, bool more, bool busy_line)
 		s = l->rest;
 	if (term_waits(l->term) && (s < 0 || s > ESC_MS / 1000.0))
 		s = ESC_MS / 1000.0;
+	if (tour_due(l->t) >= 0 && (s < 0 || s > tour_due(l->t)))
+		s = tour_due(l->t);
 	if (busy_line) /* the line says when it is ready */
 		s = s < 0 ? s : fmax(s, 0.1);
 	return s < 0 ? -1 : (int)ceil(s * 1000);
@@ -243,6 +248,7 @@ static bool turn(struct loop *l, bool *more)
 	take_input(l, n == 0);
 	*more = tui_deliver(t, 2);
 	scripting_tell(t);
+	tour_play(t, *more);
 	obey(l);
 	l->rest = session_tick(t->s);
 	if (tick >= 0 && t->now >= asked + tick)
@@ -307,6 +313,49 @@ static void print_stats(const struct tui_stats *s, struct session *session)
 	json_out_release(&o);
 }
 
+/* The times of a tour's frames, as one JSON object. */
+static void print_tour(const struct tui *t)
+{
+	const struct tui_stats *s = &t->stats;
+	double p50, p99, worst;
+	struct json_out o;
+
+	tui_frame_times(t, &p50, &p99, &worst);
+	json_out_init(&o, false);
+	json_open(&o, NULL, '{');
+	json_put_i64(&o, "stations", (int64_t)s->tour_stations);
+	json_put_i64(&o, "passed", (int64_t)s->tour_passed);
+	json_put_i64(&o, "frames", (int64_t)s->frames);
+	json_put_f64(&o, "frame_p50_ms", p50);
+	json_put_f64(&o, "frame_p99_ms", p99);
+	json_put_f64(&o, "frame_worst_ms", worst);
+	json_put_f64(&o, "first_frame_ms", s->first_frame_ms);
+	json_put_i64(&o, "keys", (int64_t)s->keys);
+	json_put_i64(&o, "bytes", (int64_t)s->bytes);
+	json_put_f64(&o, "seconds", clock_now() - t->started);
+	json_close(&o, '}');
+	printf("%.*s\n", (int)o.n, o.s);
+	json_out_release(&o);
+}
+
+/* After the screen: what to do next, or the numbers; a station that was not passed is a failure. */
+static int tour_ended(const struct tui *t, int status)
+{
+	const struct tui_stats *s = &t->stats;
+
+	if (!t->o->tour || t->o->plain || status)
+		return status;
+	if (t->o->json)
+		print_tour(t);
+	else if (t->tour_said[0])
+		printf("%s\n", t->tour_said);
+	if (!t->tour_said[0] || s->tour_passed == s->tour_stations)
+		return status; /* or somebody left before its end */
+	fprintf(stderr, "bitdial: the tour passed %zu of its %zu stations\n", s->tour_passed,
+		s->tour_stations);
+	return 1;
+}
+
 static void end(struct tui *t)
 {
 	t->stats.seconds = clock_now() - t->started;
@@ -356,6 +405,7 @@ static int without_terminal(
 		status = plain_run(t, signal_fd);
 	else
 		status = once_run(t, signal_fd, t->theme.depth != DEPTH_MONO);
+	status = tour_ended(t, status);
 	end(t);
 	fflush(stdout);
 	return status;
@@ -369,6 +419,7 @@ static int on_terminal(struct session *s, struct bus *b, const struct tui_option
 		.out = STDOUT_FILENO,
 		.mouse = !o->no_mouse,
 		.sync = !o->no_sync,
+		.show_cursor = o->show_cursor,
 		.w = o->w,
 		.h = o->h };
 	struct term *term;
@@ -389,8 +440,11 @@ static int on_terminal(struct session *s, struct bus *b, const struct tui_option
 				getenv("TERM"));
 		term_size(term, &w, &h);
 		tui_resize(t, w, h);
+		if (o->tour)
+			tour_begin(t, true);
 		status = with_terminal(t, term, signal_fd);
 		term_close(term);
+		status = tour_ended(t, status);
 		end(t);
 	}
 	xfree(log);

@@ -29,7 +29,7 @@ struct term {
 	int mem;
 	SCREEN *screen;
 	int w, h, colors;
-	bool mouse, sync, fixed_size;
+	bool mouse, sync, fixed_size, show_cursor;
 	struct termios saved;
 	int saved_err; /* fd 2 as it was; -1: not redirected */
 	struct input input;
@@ -256,6 +256,7 @@ enum st term_open(struct term **out, const struct term_options *o, bool *unknown
 	t->saved_err = -1;
 	t->mem = -1;
 	t->sync = o->sync;
+	t->show_cursor = o->show_cursor;
 	t->w = o->w ? o->w : 80;
 	t->h = o->h ? o->h : 24;
 	t->fixed_size = o->w && o->h;
@@ -384,7 +385,7 @@ void term_show(struct term *t, const struct surface *s, const struct theme *them
 		for (int x = 0; x < s->w && x < t->w; x++)
 			put_cell(t, s, x, y, theme, ascii);
 	move(at ? s->cursor_y : t->h - 1, at ? s->cursor_x : 0);
-	curs_set(at && s->cursor_on);
+	curs_set(at && (s->cursor_on || t->show_cursor));
 	wnoutrefresh(stdscr);
 	doupdate();
 	if (t->sync)

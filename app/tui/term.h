@@ -21,6 +21,7 @@ struct term_options {
 	const char *name; /* TERM; NULL: from the environment */
 	int w, h;         /* 0: ask the terminal */
 	bool mouse, sync;
+	bool show_cursor; /* also where it only marks the focus */
 	const char *log; /* what fd 2 is sent to while the screen is ours; NULL: leave it */
 };
 
