@@ -189,6 +189,7 @@ static void carry_out(struct plain *p, const char *line)
 	tui_deliver(t, 2);
 	plain_notices(p);
 	left_open(p, word, place);
+	plain_tour(p);
 	/* Of what goes on it is said later; silence would be no answer. */
 	if (p->lines == before && !p->changed_at && tui_idle(t) && !t->quit)
 		plain_line(p, ROLE_TEXT, "%s: done", word);

@@ -156,7 +156,8 @@ void tour_draw(const struct tui *t, struct canvas *all)
 	h = lines.y + 3;
 	if (h > all->h - 3)
 		h = all->h - 3;
-	box = canvas_sub(all, all->w - w - 1, all->h - h - 2, w, h);
+	/* Above an input line, not on it. */
+	box = canvas_sub(all, all->w - w - 1, focus_takes_text(t) ? 1 : all->h - h - 2, w, h);
 	canvas_fill(&box, 0, 0, w, h, ROLE_TEXT, ' ');
 	snprintf(title, sizeof title, "Tour %zu of %zu", tour->at + 1, tour->script.n);
 	canvas_box(&box, true, title, tour->plays ? "plays by itself" : "Esc ends it");
