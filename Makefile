@@ -124,6 +124,7 @@ tidy:      ## static checks
 bench: $(BENCH:%.c=$B/%) $B/bitdial  ## times and ratios as JSON lines
 	@for t in $(filter-out %/bitdial,$^); do $$t || exit 1; done
 	@tests/bench_screen.sh $B/bitdial
+	@tests/bench_tour.sh $B/bitdial
 	@tests/bench_p24.sh $B/bitdial
 
 quality: $B/bitdial  ## KL of the dial's layouts beside the guards (TEXT=FILE, minutes)

@@ -419,7 +419,6 @@ static int on_terminal(struct session *s, struct bus *b, const struct tui_option
 		.out = STDOUT_FILENO,
 		.mouse = !o->no_mouse,
 		.sync = !o->no_sync,
-		.show_cursor = o->show_cursor,
 		.w = o->w,
 		.h = o->h };
 	struct term *term;
@@ -440,6 +439,7 @@ static int on_terminal(struct session *s, struct bus *b, const struct tui_option
 				getenv("TERM"));
 		term_size(term, &w, &h);
 		tui_resize(t, w, h);
+		term_show_cursor(term, o->show_cursor);
 		if (o->tour)
 			tour_begin(t, true);
 		status = with_terminal(t, term, signal_fd);

@@ -106,6 +106,10 @@ void term_set_sync(struct term *t, bool on)
 {
 	t->sync = on;
 }
+void term_show_cursor(struct term *t, bool on)
+{
+	t->show_cursor = on;
+}
 void term_bell(struct term *t)
 {
 	outq_str(&t->out, "\a");
@@ -256,7 +260,6 @@ enum st term_open(struct term **out, const struct term_options *o, bool *unknown
 	t->saved_err = -1;
 	t->mem = -1;
 	t->sync = o->sync;
-	t->show_cursor = o->show_cursor;
 	t->w = o->w ? o->w : 80;
 	t->h = o->h ? o->h : 24;
 	t->fixed_size = o->w && o->h;
