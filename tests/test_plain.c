@@ -1,6 +1,6 @@
 /* test_plain.c - the workbench in lines: what is said of what changes, what each command answers,
  * lines by a pipe and how they end. */
-#include "tests/tui_fixture.h"
+#include "tests/plain_fixture.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -11,46 +11,6 @@
 #include "core/base/text.h"
 
 TestSuite(plain, .init = fixture_open, .fini = fixture_close, .timeout = 30);
-
-/* Runs --plain on these lines; what it said, big_free, and its exit status. */
-static char *say_with(struct tui_options o, const char *lines, int *status)
-{
-	int was;
-
-	write_text("in", lines);
-	o.plain = true;
-	o.panels = o.panels ? o.panels : spies;
-	o.state_dir = dir;
-	o.sub = sub;
-	sub = tui_subscribe(bus);
-	fflush(stdout);
-	was = dup(1);
-	cr_assert(freopen(path_of("in"), "r", stdin));
-	cr_assert(freopen(path_of("stdout"), "w", stdout));
-	*status = tui_run(&fake, bus, &o);
-	fflush(stdout);
-	dup2(was, 1);
-	close(was);
-	return read_text("stdout");
-}
-
-static char *say(const char *lines, int want)
-{
-	int status;
-	char *text = say_with((struct tui_options){ 0 }, lines, &status);
-
-	cr_expect_eq(status, want, "status %d after \"%s\":\n%s", status, lines, text);
-	return text;
-}
-
-static size_t count(const char *text, const char *what)
-{
-	size_t n = 0;
-
-	for (const char *at = text; (at = strstr(at, what)); at += strlen(what))
-		n++;
-	return n;
-}
 
 /* ---- commands */
 
@@ -80,8 +40,9 @@ Test(plain, every_command_of_the_table_answers_with_words)
 
 Test(plain, what_only_a_screen_can_do_names_what_there_is_instead)
 {
-	static const char *const screen[] = { "zoom", "bare", "focus next", "view next", "ramp grey",
-		"screen 3", "hud", "move left", "next", "filter q", "redraw", "copy panel" };
+	static const char *const screen[] = { "zoom", "bare", "focus next", "view next",
+		"ramp grey", "screen 3", "hud", "move left", "next", "filter q", "redraw",
+		"copy panel" };
 	char want[64], *text;
 
 	for (size_t i = 0; i < sizeof screen / sizeof screen[0]; i++) {
@@ -132,7 +93,8 @@ Test(plain, a_command_that_wants_more_says_what)
 
 	publish_model();
 	text = say("pin\nbudget\n", 2);
-	cr_expect(strstr(text, "error: pin: the rest goes on the same line: pin [PATTERN [BITS]]\n"),
+	cr_expect(
+		strstr(text, "error: pin: the rest goes on the same line: pin [PATTERN [BITS]]\n"),
 		"%s", text);
 	cr_expect(strstr(text, "error: budget: the rest goes on the same line: budget BUDGET\n"),
 		"%s", text);
@@ -278,16 +240,17 @@ Test(plain, progress_is_said_every_ten_percent_or_ten_seconds)
 	struct tui *t = tui_new(&fake, bus, &o, 0, true);
 	static const struct {
 		double done, seconds; /* later */
-	} step[] = { { 5, 0 }, { 12, 2 }, { 15, 0.2 }, { 30, 0.2 }, { 31, 2 }, { 35, 2 }, { 36, 9 } };
+	} step[] = { { 5, 0 }, { 12, 2 }, { 15, 0.2 }, { 30, 0.2 }, { 31, 2 }, { 35, 2 },
+		{ 36, 9 } };
 	struct snap_progress *g;
 	char *text;
 	int was = dup(1);
 
 	p.t = t;
 	cr_assert(freopen(path_of("stdout"), "w", stdout));
-	plain_event(&p, &(struct event){ .kind = EV_JOB_BEGAN,
-				.key = 3,
-				.snap = &snap_text_new("scan")->snap });
+	plain_event(
+		&p, &(struct event){
+			    .kind = EV_JOB_BEGAN, .key = 3, .snap = &snap_text_new("scan")->snap });
 	for (size_t i = 0; i < sizeof step / sizeof step[0]; i++) {
 		g = snap_progress_new();
 		snprintf(g->name, sizeof g->name, "scan");
@@ -296,7 +259,8 @@ Test(plain, progress_is_said_every_ten_percent_or_ten_seconds)
 		g->total = 100;
 		g->left_s = 7;
 		p.job[0].last -= step[i].seconds;
-		plain_event(&p, &(struct event){ .kind = EV_JOB_PROGRESS, .key = 3, .snap = &g->snap });
+		plain_event(
+			&p, &(struct event){ .kind = EV_JOB_PROGRESS, .key = 3, .snap = &g->snap });
 		snap_unref(&g->snap);
 	}
 	fflush(stdout);
@@ -313,8 +277,10 @@ Test(plain, progress_is_said_every_ten_percent_or_ten_seconds)
 
 static void publish_answer_text(const char *text, bool streaming)
 {
-	struct chat_piece piece[2] = { { .who = CHAT_USER, .len = 2 },
-		{ .who = CHAT_MODEL, .at = 2, .len = strlen(text), .open = streaming, .bpw = 4.25 } };
+	struct chat_piece piece[2] = {
+		{ .who = CHAT_USER, .len = 2 },
+		{ .who = CHAT_MODEL, .at = 2, .len = strlen(text), .open = streaming, .bpw = 4.25 }
+	};
 	char *all = xprintf("hi%s", text);
 	struct snap_chat *c = snap_chat_new(all, strlen(all), piece, 2);
 
@@ -396,107 +362,4 @@ Test(plain, sentences_with_keys_in_them_name_commands)
 
 	plain_no_keys(s, sizeof s);
 	cr_expect_str_eq(s, "votes counted (votes counts), scan measures them (stop ends it); 4:5");
-}
-
-/* ---- show */
-
-static void publish_cells(void)
-{
-	struct snap_map *m = snap_map_new(14, 2);
-	struct snap_model *model;
-	struct err e;
-
-	model = snap_model_new(14, 2);
-	snprintf(model->name, sizeof model->name, "tiny");
-	snprintf(model->text, sizeof model->text, "self-sampled");
-	model->layers = 2;
-	cr_assert_not(format_parse(&model->format[0], "int2g64", &e));
-	cr_assert_not(format_parse(&model->format[1], "int4g128", &e));
-	for (size_t i = 0; i < 28; i++)
-		model->bytes[i] = 100;
-	publish(EV_MODEL, &model->snap);
-	for (size_t i = 0; i < 13; i++) /* the last is not known */
-		m->cell[2 * i] = (struct map_cell){ .state = CELL_SCANNED,
-			.tokens = 512,
-			.value = (float)(0.01 * (double)((i * 5) % 13 + 1)) };
-	snprintf(m->source, sizeof m->source, "scan");
-	publish(EV_MAP, &m->snap);
-}
-
-Test(plain, the_map_is_a_list_from_the_worst)
-{
-	char *text, *first, *second;
-
-	publish_cells();
-	publish_answer();
-	text = say("show map 3\nshow map all down\n", 0);
-	/* i * 5 % 13 is 12 at i 5, layer 0 up, and 11 at i 10, layer 1 o */
-	first = strstr(text, "1: layer 0 up, damage .1300");
-	second = strstr(text, "2: layer 1 o, damage .1200");
-	cr_assert(first && second && first < second, "%s", text);
-	cr_expect(strstr(text, "most sensitive: 3 of 13 linears, each alone in int2g64, by scan\n"));
-	cr_expect(strstr(text, "not known yet: 1 linears\n"));
-	cr_expect_eq(count(text, " down, damage"), 1u, "%s", text);
-	big_free(text);
-}
-
-Test(plain, the_layout_is_counts_by_kind_and_a_list)
-{
-	char *text;
-
-	publish_cells();
-	publish_answer();
-	text = say("show layout\nshow layout all\nshow layout zz\n", 2);
-	cr_expect(strstr(text, "layout: 4.25 bpw, 14 in int2g64; 14 pinned\n") ||
-			  strstr(text, "layout: 4.25 bpw, 14 in int2g64\n"),
-		"%s", text);
-	cr_expect(strstr(text, "gate: 2 in int2g64, layers 0 to 1\n"), "%s", text);
-	cr_expect(strstr(text, "layers.1.down: int2g64"), "%s", text);
-	cr_expect(strstr(text, "error: show layout: expected all, or a kind"), "%s", text);
-	big_free(text);
-}
-
-Test(plain, a_linear_and_the_front_and_a_panel_without_lines_are_shown)
-{
-	struct snap_front *f = snap_front_new(3, 2);
-	char *text;
-
-	publish_cells();
-	for (size_t i = 0; i < 3; i++) {
-		f->bytes[i] = 1000 * (i + 2);
-		f->kl[i] = 0.3 - 0.1 * (double)i;
-	}
-	f->least = 2000;
-	f->most = 4000;
-	f->least_bpw = 2;
-	f->most_bpw = 4;
-	f->in_nats = true;
-	f->point[0] = (struct front_point){ .bpw = 3.5, .kl = 0.2, .se = 0.01, .what = "measured" };
-	f->point[1] = (struct front_point){ .bpw = 2.5, .kl = 0.4, .what = "uniform", .missed = true };
-	publish(EV_FRONT, &f->snap);
-	text = say("show cell layers.0.q\nshow cell 1 up\nshow cell nosuch\nshow front\nshow cell\n"
-		   "show jobs\nshow heatmap\nshow maap\n",
-		2);
-	cr_expect(strstr(text, "int2g64: 100 B, damage .0100, scanned"), "%s", text);
-	cr_expect(strstr(text, "layers.1.up: "), "%s", text);
-	cr_expect(strstr(text, "error: show cell: there is no linear \"nosuch\""), "%s", text);
-	cr_expect_lt(strstr(text, "uniform: 2.50 bpw, damage .4000, more than two errors"),
-		strstr(text, "measured: 3.50 bpw, damage .2000, give or take .0100\n"));
-	cr_expect(strstr(text, "3.00 bpw: damage .2000\n"), "%s", text);
-	cr_expect(strstr(text, "jobs: nothing runs\n"), "%s", text);
-	cr_expect(strstr(text, "error: show: no topic \"maap\"; did you mean map\n"), "%s", text);
-	big_free(text);
-}
-
-Test(plain, on_a_screen_the_same_lines_are_a_list)
-{
-	char *f;
-
-	publish_cells();
-	f = play(100, 24, ":show map 3\n");
-	cr_assert(strstr(f, "1: layer 0 up, damage .1300"), "%s", f);
-	big_free(f);
-	f = play(100, 24, ":show nosuch\nwait 0\n");
-	cr_assert(strstr(f, "show: no topic \"nosuch\" (show lists them)"), "%s", f);
-	big_free(f);
 }

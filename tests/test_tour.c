@@ -8,7 +8,6 @@
 #include "app/tui/tour.h"
 #include "app/tui/tui.h"
 
-
 static struct tour_script script; /* too large for a stack */
 
 /* The heat map without keys of its own: those that move are everybody's. */
@@ -60,7 +59,8 @@ static bool bound_to(const char *context, uint32_t key, const char *command)
 	const char *const contexts[] = { context, "global" };
 
 	for (size_t i = 0; i < 2; i++)
-		if (keys_of(contexts[i]) && keys_find(keys_of(contexts[i]), key, found, sizeof found))
+		if (keys_of(contexts[i]) &&
+			keys_find(keys_of(contexts[i]), key, found, sizeof found))
 			return !strncmp(found, command, strlen(command));
 	return false;
 }
@@ -234,8 +234,10 @@ Test(tour, by_itself_it_passes_every_station_and_says_what_to_do_next)
 	/* In the order of the stations; the dial was turned, then the chat was asked. */
 	cr_assert(strstr(fake.log, "pin layers."), "%s", fake.log);
 	cr_assert(strstr(fake.log, "mark"), "%s", fake.log);
-	cr_expect_lt(strstr(fake.log, "pin layers."), strstr(fake.log, "measure\n"), "%s", fake.log);
-	cr_expect_lt(strstr(fake.log, "measure\n"), strstr(fake.log, "say Tell me"), "%s", fake.log);
+	cr_expect_lt(
+		strstr(fake.log, "pin layers."), strstr(fake.log, "measure\n"), "%s", fake.log);
+	cr_expect_lt(
+		strstr(fake.log, "measure\n"), strstr(fake.log, "say Tell me"), "%s", fake.log);
 	cr_expect_not(fs_is_file(path_of("state.json")), "nobody has seen the first steps");
 	big_free(text);
 }

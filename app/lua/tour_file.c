@@ -87,8 +87,9 @@ static void get_station(lua_State *L, struct tour_station *s)
 		else if (!strcmp(key, "play"))
 			get_plays(L, s);
 		else
-			luaL_error(L, "a station has say, key, waits, plain, command and play, not "
-				      "\"%s\"",
+			luaL_error(L,
+				"a station has say, key, waits, plain, command and play, not "
+				"\"%s\"",
 				luaL_tolstring(L, -2, NULL));
 	}
 	if (!s->say[0] || !s->key[0] || !s->waits[0] || !s->plain[0] || !s->command[0])

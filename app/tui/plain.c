@@ -70,8 +70,7 @@ static bool steers(const char *line)
 	line += strspn(line, " \t");
 	line += *line == ':';
 	for (size_t i = 0; i < sizeof word / sizeof word[0]; i++)
-		if (!strncmp(line, word[i], strlen(word[i])) &&
-			strchr(" ;", line[strlen(word[i])]))
+		if (!strncmp(line, word[i], strlen(word[i])) && strchr(" ;", line[strlen(word[i])]))
 			return true;
 	return false;
 }
@@ -140,18 +139,22 @@ static void interrupted(struct plain *p)
 		return;
 	}
 	if (p->t->streaming && session_chat_stop(p->t->s)) {
-		plain_line(p, ROLE_WARN, "stopping the answer; Ctrl-C again within 2 seconds ends the "
-					 "program");
+		plain_line(p, ROLE_WARN,
+			"stopping the answer; Ctrl-C again within 2 seconds ends the "
+			"program");
 	} else if (p->t->scripting && scripting_runs(p->t->scripting)) {
 		scripting_stop(p->t->scripting);
 		session_stop(p->t->s, 0);
-		plain_line(p, ROLE_WARN, "stopping the script; Ctrl-C again within 2 seconds ends the "
-					 "program");
+		plain_line(p, ROLE_WARN,
+			"stopping the script; Ctrl-C again within 2 seconds ends the "
+			"program");
 	} else if (session_stop(p->t->s, 0)) {
-		plain_line(p, ROLE_WARN, "stopping %s; Ctrl-C again within 2 seconds ends the program",
+		plain_line(p, ROLE_WARN,
+			"stopping %s; Ctrl-C again within 2 seconds ends the program",
 			p->n_jobs ? p->job[p->n_jobs - 1].name : "what runs");
 	} else {
-		plain_line(p, ROLE_TEXT, "nothing runs; Ctrl-C again within 2 seconds ends the program");
+		plain_line(p, ROLE_TEXT,
+			"nothing runs; Ctrl-C again within 2 seconds ends the program");
 		return;
 	}
 	if (!p->person)

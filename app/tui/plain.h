@@ -18,10 +18,10 @@ enum { PLAIN_JOBS = JOBS, PLAIN_INPUT = 1 << 16 };
 
 struct plain_job {
 	uint32_t id;
-	char name[48];        /* as it began */
-	char stage[48];       /* as its progress was said last */
-	double began, last;   /* clock; when its progress was said last */
-	double done;          /* share of 100 that was said last */
+	char name[48];      /* as it began */
+	char stage[48];     /* as its progress was said last */
+	double began, last; /* clock; when its progress was said last */
+	double done;        /* share of 100 that was said last */
 };
 
 struct plain {
@@ -51,7 +51,7 @@ struct plain {
 	char model[96], reference[64], text[96], device[48];
 	struct plain_job job[PLAIN_JOBS];
 	size_t n_jobs;
-	char answer[200], better[160]; /* said last */
+	char answer[200], better[160];      /* said last */
 	double asked, moved_at, changed_at; /* clock; 0: nothing to be said */
 	bool answering;
 	size_t talked, talk_at; /* bytes of the answer that were said, from where */
@@ -65,11 +65,11 @@ struct plain {
 /* One line, made harmless; any thread.  Role: what colour, where colours are wanted. */
 void plain_line(struct plain *p, enum role role, const char *fmt, ...) BD_PRINTF(3, 4);
 void plain_event(void *arg, const struct event *ev); /* of tui.tell */
-void plain_notices(struct plain *p); /* those that are new */
-void plain_list(struct plain *p);    /* the open list of the workbench, which it closes */
+void plain_notices(struct plain *p);                 /* those that are new */
+void plain_list(struct plain *p); /* the open list of the workbench, which it closes */
 /* What waits until it rests: all of it when now, else what has rested for long enough. */
 void plain_rest(struct plain *p, bool now);
-double plain_rest_due(const struct plain *p); /* seconds; < 0: nothing waits */
+double plain_rest_due(const struct plain *p);   /* seconds; < 0: nothing waits */
 void plain_failed(struct plain *p, enum st st); /* for the exit code */
 void plain_prompt(struct plain *p);
 

@@ -49,7 +49,8 @@ static bool answer_of(const struct snap_chat *c, size_t *from, size_t *to)
 {
 	size_t i = c->n;
 
-	while (i && c->piece[i - 1].who == CHAT_MODEL && c->piece[i - 1].turn == c->piece[c->n - 1].turn)
+	while (i && c->piece[i - 1].who == CHAT_MODEL &&
+		c->piece[i - 1].turn == c->piece[c->n - 1].turn)
 		i--;
 	if (i == c->n)
 		return false;
@@ -68,8 +69,8 @@ static void facts(struct plain *p, const struct chat_stats *s)
 		snprintf(first, sizeof first, ", the first after %.0f ms", s->ttft_ms);
 	if (isfinite(s->bpw))
 		snprintf(bpw, sizeof bpw, ", %.2f bpw", s->bpw);
-	plain_line(p, ROLE_STRONG, "answer: %zu tokens%s%s%s, %s", s->answer_tokens, speed, first, bpw,
-		s->end[0] ? s->end : "ended");
+	plain_line(p, ROLE_STRONG, "answer: %zu tokens%s%s%s, %s", s->answer_tokens, speed, first,
+		bpw, s->end[0] ? s->end : "ended");
 }
 
 void plain_chat(struct plain *p, const struct snap_chat *c)

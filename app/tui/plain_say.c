@@ -245,8 +245,8 @@ void plain_rest(struct plain *p, bool now)
 /* What the dial does for itself many times a minute, and what is said by what comes of it. */
 static bool is_small(const char *name)
 {
-	static const char *const small[] = { "solve", "odds", "memory speed", "time", "clear", "keep",
-		"chat", "A/B", "compare", "vote", "votes" };
+	static const char *const small[] = { "solve", "odds", "memory speed", "time", "clear",
+		"keep", "chat", "A/B", "compare", "vote", "votes" };
 
 	for (size_t i = 0; i < sizeof small / sizeof small[0]; i++)
 		if (!strcmp(name, small[i]))
@@ -329,7 +329,8 @@ static void job_ended(struct plain *p, const struct event *ev)
 	else if (!strcmp(why, p->last_error)) /* a notice has said why */
 		plain_line(p, ROLE_BAD, "job %u: %s failed after %s", j->id, j->name, took);
 	else
-		plain_line(p, ROLE_BAD, "job %u: %s failed after %s: %s", j->id, j->name, took, why);
+		plain_line(
+			p, ROLE_BAD, "job %u: %s failed after %s: %s", j->id, j->name, took, why);
 	if (st && st != ST_CANCELLED)
 		snprintf(p->last_error, sizeof p->last_error, "%s", why);
 	p->n_jobs--;

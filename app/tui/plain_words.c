@@ -13,15 +13,19 @@
 static const struct {
 	const char *command, *instead;
 } on_a_screen[] = {
-	{ "screen", "there are no screens here: show says what each panel shows, chat talks to the model" },
+	{ "screen", "there are no screens here: show says what each panel shows, chat talks to the "
+		    "model" },
 	{ "arrange", "there is no screen to arrange: show lists what can be shown" },
 	{ "focus", "no panel is in focus here: show PANEL says what a panel shows" },
-	{ "zoom", "there is no panel to enlarge: show PANEL says all of it, show map all the whole map" },
+	{ "zoom", "there is no panel to enlarge: show PANEL says all of it, show map all the whole "
+		  "map" },
 	{ "bare", "there are no boxes here: every line can be selected as it is" },
-	{ "filter", "a filter goes with what is shown: show map 20 down, runs kind:scan, help WORD" },
+	{ "filter",
+		"a filter goes with what is shown: show map 20 down, runs kind:scan, help WORD" },
 	{ "next", "there is no cursor: show map lists the most sensitive linears in order" },
 	{ "prev", "there is no cursor: show map lists the most sensitive linears in order" },
-	{ "move", "there is no cursor: show cell layers.0.v is about one linear, budget +0.05 turns the dial" },
+	{ "move", "there is no cursor: show cell layers.0.v is about one linear, budget +0.05 "
+		  "turns the dial" },
 	{ "view", "there are no views here: show map is the damage, show layout the bits" },
 	{ "ramp", "there are no colours here: show map says each damage as a number" },
 	{ "log-axis", "there are no axes here: show front says each damage as a number" },
@@ -31,7 +35,8 @@ static const struct {
 	{ "hud", "there are no frames here: doctor says what was found, an answer says its speed" },
 	{ "redraw", "nothing is drawn here: show says again what is so" },
 	{ "suspend", "Ctrl-Z suspends the program here, fg in the shell goes on" },
-	{ "back", "nothing is open here that could be closed: stop ends what runs, quit the program" },
+	{ "back", "nothing is open here that could be closed: stop ends what runs, quit the "
+		  "program" },
 	{ "close", "nothing is open here that could be closed: quit ends the program" },
 	{ NULL, NULL },
 };
@@ -68,7 +73,8 @@ static void help(struct plain *p, const char *word)
 			"commands, one a line; help WORD finds those about it; an empty line says "
 			"what is so");
 	for (const struct command *c = command_table; c->name; c++) {
-		if (instead_of(c->name) || (*word && !strstr(c->name, word) && !strstr(c->help, word)))
+		if (instead_of(c->name) ||
+			(*word && !strstr(c->name, word) && !strstr(c->help, word)))
 			continue;
 		say_command(p, c);
 		said++;
@@ -81,7 +87,8 @@ static void help(struct plain *p, const char *word)
 			said++;
 		}
 	if (!said)
-		plain_line(p, ROLE_TEXT, "help: nothing is about \"%s\" (help lists the commands)", word);
+		plain_line(p, ROLE_TEXT, "help: nothing is about \"%s\" (help lists the commands)",
+			word);
 }
 
 /* ---- words of our own */

@@ -87,8 +87,9 @@ static void say_measures(struct tui *t, const struct snap_answer *a)
 	else
 		list_add(t, ROLE_TEXT, "measured damage: not yet, the command measure does it");
 	if (isfinite(a->better.kl))
-		list_add(t, ROLE_WARN, "better: %s, measured damage %s at %.2f bpw; the command "
-				       "better takes it",
+		list_add(t, ROLE_WARN,
+			"better: %s, measured damage %s at %.2f bpw; the command "
+			"better takes it",
 			a->better.what, show_kl(a->better.kl, kl), a->better.bpw);
 }
 
@@ -118,8 +119,8 @@ static void say_known(struct tui *t)
 			t->front->most_bpw);
 	if (m && m->wanted)
 		list_add(t, ROLE_TEXT,
-			"cells: %zu to know; %zu scored, %zu by the fast pass, %zu scanned", m->wanted,
-			m->scored, m->fast, m->scanned);
+			"cells: %zu to know; %zu scored, %zu by the fast pass, %zu scanned",
+			m->wanted, m->scored, m->fast, m->scanned);
 	if (t->variants && t->variants->total)
 		list_add(t, ROLE_TEXT, "variants: %zu of %zu are made, %zu are their best",
 			t->variants->ready, t->variants->total, t->variants->best);

@@ -145,7 +145,8 @@ static size_t layers_with(const struct tui *t, size_t kind, size_t f, char *out,
 			l++;
 		count += l - from + 1;
 		if (l > from)
-			snprintf(out + at, cap - at, "%s%zu to %zu", at ? ", " : "", from, l);
+			snprintf(out + at, cap - at, l > from + 1 ? "%s%zu to %zu" : "%s%zu, %zu",
+				at ? ", " : "", from, l);
 		else
 			snprintf(out + at, cap - at, "%s%zu", at ? ", " : "", from);
 	}
@@ -261,9 +262,10 @@ static void cell_format(struct tui *t, size_t at, size_t k)
 	const struct map_cell *c = t->map && t->map->n == m->n && t->map->k == m->k
 					   ? &t->map->cell[at * m->k + k]
 					   : NULL;
-	const struct variant_info *v = t->variants && t->variants->n == m->n && t->variants->k == m->k
-					       ? &t->variants->at[at * m->k + k]
-					       : NULL;
+	const struct variant_info *v =
+		t->variants && t->variants->n == m->n && t->variants->k == m->k
+			? &t->variants->at[at * m->k + k]
+			: NULL;
 	char fmt[FORMAT_NAME], bytes[16], kl[24], damage[64] = "", by[32] = "";
 
 	if (format_is_keep(m->format[k]))
@@ -294,7 +296,8 @@ enum st show_cell(struct tui *t, const char *arg, struct err *e)
 		at = t->cursor < m->n ? t->cursor : 0;
 	else if (!find_linear(m, arg, &at))
 		return err_set(e, ST_INVALID,
-			"show cell: there is no linear \"%s\"; they are called such as layers.0.v", arg);
+			"show cell: there is no linear \"%s\"; they are called such as layers.0.v",
+			arg);
 	list_add(t, ROLE_STRONG, "%s: %u outputs, %u inputs, %s weights", map_name(at, name),
 		m->shape[at].rows, m->shape[at].cols,
 		num_count((uint64_t)m->shape[at].rows * m->shape[at].cols, n));

@@ -66,7 +66,8 @@ enum st show_front(struct tui *t, const char *arg, struct err *e)
 	bool all = !strcmp(arg, "all");
 
 	if (*arg && !all)
-		return err_set(e, ST_INVALID, "show front: expected all or nothing, got \"%s\"", arg);
+		return err_set(
+			e, ST_INVALID, "show front: expected all or nothing, got \"%s\"", arg);
 	if (!f || !f->n) {
 		list_add(t, ROLE_TEXT, "front: nothing is known yet");
 		return ST_OK;
@@ -74,8 +75,8 @@ enum st show_front(struct tui *t, const char *arg, struct err *e)
 	list_add(t, ROLE_STRONG, "front: from %.2f to %.2f bpw; %zu layouts measured", f->least_bpw,
 		f->most_bpw, f->n_points);
 	say_points(t);
-	list_add(t, ROLE_STRONG, "predicted, %s:",
-		f->in_nats ? "nats a token" : "by first scores, not in nats");
+	list_add(t, ROLE_STRONG,
+		"predicted, %s:", f->in_nats ? "nats a token" : "by first scores, not in nats");
 	say_curve(t, all);
 	return ST_OK;
 }
@@ -122,7 +123,8 @@ static void said(struct tui *t, const struct snap_chat *c)
 		else
 			snprintf(who, sizeof who, "%s: ", p->who == CHAT_USER ? "you" : "note");
 		/* One answer, in pieces where the layout changed or another answer differs. */
-		if (i && p->who == CHAT_MODEL && p[-1].who == CHAT_MODEL && p->layout == p[-1].layout)
+		if (i && p->who == CHAT_MODEL && p[-1].who == CHAT_MODEL &&
+			p->layout == p[-1].layout)
 			*who = 0;
 		text_lines(t, who, c->text + p->at, p->len);
 	}
@@ -167,15 +169,16 @@ enum st show_ab(struct tui *t, const char *arg, struct err *e)
 	(void)arg, (void)e;
 	if (!s || (!s->side[0].chat && !s->side[1].chat)) {
 		list_add(t, ROLE_TEXT,
-			"ab: no two answers yet; mark a layout, turn the dial, then ab on and say TEXT");
+			"ab: no two answers yet; mark a layout, turn the dial, then ab on and say "
+			"TEXT");
 		return ST_OK;
 	}
 	for (int i = 0; i < 2; i++) {
 		const struct ab_side *side = &s->side[i];
 
 		if (s->hidden || !side->name)
-			list_add(t, ROLE_STRONG, "%s, its name hidden until the vote:",
-				i ? "right" : "left");
+			list_add(t, ROLE_STRONG,
+				"%s, its name hidden until the vote:", i ? "right" : "left");
 		else
 			list_add(t, ROLE_STRONG, "%s, layout %c of %.2f bpw:", i ? "right" : "left",
 				side->name, side->bpw);
@@ -199,11 +202,11 @@ static void run_line(struct tui *t, const struct run_entry *r)
 
 	localtime_r(&began, &tm);
 	strftime(when, sizeof when, "%Y-%m-%d %H:%M", &tm);
-	at = (size_t)snprintf(line, sizeof line, "%s: %s, %s, began %s", r->id, r->kind, r->status,
-		when);
+	at = (size_t)snprintf(
+		line, sizeof line, "%s: %s, %s, began %s", r->id, r->kind, r->status, when);
 	if (isfinite(r->seconds) && at < sizeof line)
-		at += (size_t)snprintf(line + at, sizeof line - at, ", took %s",
-			num_time(r->seconds, number));
+		at += (size_t)snprintf(
+			line + at, sizeof line - at, ", took %s", num_time(r->seconds, number));
 	if (isfinite(r->bpw) && at < sizeof line)
 		at += (size_t)snprintf(line + at, sizeof line - at, ", %.2f bpw", r->bpw);
 	if (isfinite(r->kl) && at < sizeof line)

@@ -42,5 +42,8 @@ double tour_due(const struct tui *t);
 bool tour_play(struct tui *t, bool more);
 /* The next station, or the end, after this one was played; for --plain. */
 void tour_next(struct tui *t);
+/* After the screen of --tour: says what to do next, or with --json how long its frames took; the
+ * exit status, which is 1 where a station was not passed (frames.c). */
+int tour_ended(const struct tui *t, int status);
 
 #endif

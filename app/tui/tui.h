@@ -205,8 +205,6 @@ bool list_line_matches(const struct list *l, const struct list_line *line);
 
 /* ---- frames.c */
 void tui_frame_took(struct tui *t, double ms); /* counts into stats */
-/* Of frame_ms: median, 99 of 100, the worst. */
-void tui_frame_times(const struct tui *t, double *p50, double *p99, double *worst);
 
 /* ---- complete.c */
 void tui_complete(struct tui *t);
