@@ -128,6 +128,7 @@ tidy:      ## static checks
 bench: $(BENCH:%.c=$B/%) $B/bitdial  ## times and ratios as JSON lines
 	@for t in $(filter-out %/bitdial,$^); do $$t || exit 1; done
 	@tests/bench_screen.sh $B/bitdial
+	@tests/bench_tour.sh $B/bitdial
 	@tests/bench_p24.sh $B/bitdial
 
 quality: $B/bitdial  ## KL of the dial's layouts beside the guards (TEXT=FILE, minutes)
@@ -167,6 +168,7 @@ install: all $B/bitdial-lua.3  ## into $(DESTDIR)$(PREFIX)
 	install -m644 share/completions/_bitdial '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bitdial'
 	cp -R layouts/. '$(DESTDIR)$(PREFIX)/share/bitdial/layouts/'
 	cp -R share/themes/. '$(DESTDIR)$(PREFIX)/share/bitdial/themes/'
+	install -m644 share/tour.lua '$(DESTDIR)$(PREFIX)/share/bitdial/tour.lua'
 
 uninstall: ## take it out again; says what of yours stays
 	rm -rf '$(DESTDIR)$(PREFIX)/bin/bitdial' '$(DESTDIR)$(PREFIX)/share/bitdial' \

@@ -5,7 +5,7 @@
 
 const struct verb verb_table[] = {
 	{ "open", "[MODEL]", "the workbench: heatmap, dial, chat",
-		"text formats mix tokens layout once size plain headless keys dump color ascii no-mouse "
+		"text formats mix tokens layout once size plain tour show-cursor headless keys dump color ascii no-mouse "
 		"no-sync arrange screen stats json seed temp no-config default-config" COMMON, 1, verb_open },
 	{ "scan", "MODEL", "measure the damage of every linear in every format",
 		"text tokens formats mix quantizer json events fresh" COMMON, 1, verb_scan },

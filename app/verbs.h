@@ -31,7 +31,7 @@ struct args {
 	uint64_t tokens, limit, window, top, max_tokens, threads;
 	int64_t seed;       /* -1: not given */
 	bool events, fresh, json, demo, once, plain, ascii, no_mouse, no_sync, read_only, clear_cache, colors, stats,
-		refine, no_config, default_config, roff;
+		refine, tour, show_cursor, no_config, default_config, roff;
 };
 
 struct verb {

@@ -66,6 +66,18 @@ static int check_options(const struct args *a, struct tui_options *o)
 		verb_note("bitdial: --%s goes with --headless WxH", a->keys ? "keys" : "dump");
 		return 2;
 	}
+	if (a->plain && (a->json || a->once || a->headless)) {
+		verb_note("bitdial: --%s does not go with --plain, which is lines for people%s",
+			a->json   ? "json"
+			: a->once ? "once"
+				  : "headless",
+			a->json ? " (--batch FILE --json is lines for programs)" : "");
+		return 2;
+	}
+	if (a->tour && (!a->demo || a->keys || a->once)) {
+		verb_note("bitdial: --tour goes with --demo alone; on a model of yours type :tour");
+		return 2;
+	}
 	if (a->color && !color_when_parse(a->color, &when)) {
 		verb_note("bitdial: --color %s: expected auto, always or never", a->color);
 		return 2;
@@ -112,6 +124,9 @@ int verb_open(const struct args *a)
 		.read_only = a->read_only,
 		.once = a->once,
 		.plain = a->plain,
+		.json = a->json,
+		.tour = a->tour,
+		.show_cursor = a->show_cursor,
 		.headless = a->headless != NULL,
 		.keys = a->keys,
 		.dump = a->dump,
@@ -122,7 +137,7 @@ int verb_open(const struct args *a)
 		.template = a->template,
 		.layout = a->layout,
 		.read_only = a->read_only,
-		.no_runs = a->once,
+		.no_runs = a->once || a->tour,
 		.threads = (int)a->threads };
 	struct sampler_options sampler = sampler_default;
 	struct sources sources;

@@ -514,6 +514,69 @@ works --demo --plain
 holds "facts" has '^model: demo'
 holds "no boxes" lacks '│'
 works --demo --once --size 10x5 --ascii
+
+# ---- lines instead of a screen
+lines() { # STATUS OPTIONS, commands in the file lines
+	want=$1
+	shift
+	timeout 120 "$bitdial" "$@" --plain < lines > out 2> err
+	rc=$?
+	last="bitdial $* --plain < lines"
+	checks=$((checks + 1))
+	[ $rc = "$want" ] || bad "$last: status $rc, not $want"
+}
+printf 'budget 3.6\nmeasure\nshow map 3\nshow layout\nsay hello\nquit\nnonsense\n' > lines
+lines 0 --demo
+holds "one layout predicted or measured after the dial" has '^search: 3.5[0-9] bpw (asked 3.60), damage'
+holds "measured before it is shown" [ "$(sed -n '/is done after/=; /^most sensitive: 3/=' out | tail -1)" = \
+	"$(sed -n '/^most sensitive: 3/=' out)" ]
+holds "the map sorted" has '^1: layer [0-3] [a-z]*, damage'
+holds "the layout by kinds" has '^gate: [1-4] in '
+holds "an answer and its facts" has '^answer: [0-9]* tokens, .* tokens a second'
+holds "quit ends the lines" lacks nonsense
+holds "no escape" lacks "$(printf '\033')"
+holds "nothing on stderr" [ ! -s err ]
+sed '/^job\|^notice\|^answer/d' out > before
+lines 0 --demo
+sed '/^job\|^notice\|^answer/d' out > after
+sed -n '/^most/,$p' before > b1 && sed -n '/^most/,$p' after > a1
+holds "the same lines, the same map, layout and answer" cmp -s b1 a1
+printf 'nonsense\nmeasure\n' > lines
+lines 2 --demo
+holds "the sentence" has '^error: no command "nonsense"'
+holds "goes on" has '^notice: measured'
+printf 'export /nosuch/x\n' > lines
+lines 1 --demo
+holds "what failed" has 'failed after'
+printf 'help\n' > lines
+(timeout 60 "$bitdial" --demo --plain < lines 2> err; echo $? > status) | head -1 > out
+holds "a reader that has enough" [ "$(cat status)" = 0 -a ! -s err ]
+fails 2 'json does not go with --plain' --demo --plain --json
+fails 2 'once does not go with --plain' --demo --plain --once
+mkfifo wait.fifo
+"$bitdial" --demo --plain < wait.fifo > out 2> err &
+pid=$!
+exec 9> wait.fifo
+echo 'show model' >&9
+for _ in $(seq 100); do has '^formats of the dial' && break; sleep 0.1; done
+kill -TERM $pid
+wait $pid
+rc=$?
+exec 9>&-
+last="--plain after SIGTERM" checks=$((checks + 1))
+[ $rc = 143 ] || bad "$last: status $rc, not 143"
+
+# ---- the tour by itself
+works --demo --tour --headless 120x36 --json --dump last.txt
+holds json object stations passed frames frame_p50_ms frame_p99_ms frame_worst_ms bytes
+holds "every station" [ "$(field passed)" = "$(field stations)" ]
+holds "at its end the chat has answered" has '^.you: Tell me about the dial' last.txt
+holds "and the mark is on the dial" has 'to A 4' last.txt
+works --demo --tour --headless 80x24
+holds "what to do next" has '^that was the tour: '
+works --demo --tour --plain
+holds "the same in lines" has '^tour, 6 of 6: '
+fails 2 'tour goes with --demo' --tour --headless 80x24
 printf 'wait idle\n<\n,\ndump frame\n' > keys
 works --demo --headless 120x36 --keys keys --dump last.ansi --stats
 holds json object keys key_p50_ms key_p99_ms first_frame_ms bytes_per_second

@@ -279,6 +279,42 @@ Test(term, the_cursor_is_where_the_surface_says)
 	cr_assert_eq(at.col, 5);
 }
 
+static bool sees_cursor;
+
+static int on_property(VTermProp prop, VTermValue *value, void *user)
+{
+	(void)user;
+	if (prop == VTERM_PROP_CURSORVISIBLE)
+		sees_cursor = value->boolean;
+	return 1;
+}
+
+Test(term, a_cursor_that_marks_the_focus_is_moved_and_seen_where_that_is_wanted)
+{
+	static const VTermScreenCallbacks hear = { .settermprop = on_property };
+	struct surface *s = picture(24, 4);
+	struct canvas all = { s, 0, 0, 24, 4 };
+	VTermPos at;
+
+	begin("xterm-256color", 24, 4);
+	vterm_screen_set_callbacks(screen, &hear, NULL);
+	canvas_cursor(&all, 7, 1, false);
+	show(s, "default", false);
+	feed();
+	vterm_state_get_cursorpos(vterm_obtain_state(vt), &at);
+	cr_assert_eq(at.row, 1);
+	cr_assert_eq(at.col, 7);
+	cr_assert_not(sees_cursor);
+	term_show_cursor(term, true);
+	show(s, "default", false);
+	feed();
+	cr_assert(sees_cursor);
+	term_show_cursor(term, false);
+	show(s, "default", false);
+	feed();
+	cr_assert_not(sees_cursor);
+}
+
 Test(term, any_size_of_surface_is_shown_in_any_size_of_terminal)
 {
 	begin("xterm-256color", 7, 3);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/tui/acts.h"
+#include "app/tui/tour.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
@@ -171,6 +172,8 @@ static enum st run_one(struct tui *t, char *line, struct err *e)
 		st = unknown(argv[0], e);
 	if (c && !st)
 		acts_after(t, &before, raw);
+	if (!st)
+		tour_heard(t, argv[0]);
 	xfree(raw);
 	return st;
 }

@@ -6,6 +6,7 @@
 
 #include "app/tui/commands.h"
 #include "app/tui/themes.h"
+#include "app/tui/show.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
@@ -211,6 +212,12 @@ static void argument(
 			options(t, w);
 		else
 			option_values(t, w, before);
+		break;
+	case COMPLETE_SHOW:
+		for (const struct show_topic *s = show_topics; nth == 1 && s->name; s++)
+			add(t, w, s->name, s->help);
+		if (nth == 2 && !strcmp(before, "cell"))
+			linears(t, w);
 		break;
 	case COMPLETE_TOPIC:
 		commands(t, w);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/tui/tour.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 
@@ -184,6 +185,8 @@ void compose(struct tui *t)
 		draw_hud(t, &all);
 	if (t->hint && !t->list.open)
 		draw_hint(&all);
+	if (!t->list.open)
+		tour_draw(t, &all);
 	overlay_draw(t, &all);
 	overlay_prompt(t, &all);
 }

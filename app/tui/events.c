@@ -167,12 +167,20 @@ static void hear(struct tui *t, const struct event *ev)
 	case EV_MAP:
 		hold((const void **)&t->map, ev->snap);
 		break;
+	case EV_VARIANTS:
+		hold((const void **)&t->variants, ev->snap);
+		break;
+	case EV_ODDS:
+		hold((const void **)&t->odds, ev->snap);
+		break;
 	case EV_CHAT:
+		hold((const void **)&t->talk, ev->snap);
 		if (ev->snap)
 			t->chat = ((const struct snap_chat *)ev->snap)->stats;
 		t->streaming = ev->snap && t->chat.streaming;
 		break;
 	case EV_AB:
+		hold((const void **)&t->ab, ev->snap);
 		t->streaming = ev->snap &&
 			       ((const struct snap_ab *)ev->snap)->state == AB_ANSWERING;
 		break;
@@ -217,6 +225,8 @@ bool tui_deliver(struct tui *t, double ms)
 			if (t->class[i] -> events >> ev.kind & 1 && t->class[i] -> on_event && t
 				-> class[i] -> on_event(t->panel[i], &ev))
 				t->dirty = true;
+		if (t->tell)
+			t->tell(t->tell_arg, &ev);
 		snap_unref(ev.snap);
 		if (clock_now() >= until)
 			return true;

@@ -17,6 +17,7 @@
 #include "app/tui/keys.h"
 #include "app/tui/scripting.h"
 #include "app/tui/term.h"
+#include "app/tui/tour.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
@@ -45,10 +46,7 @@ static void frame(struct play *s)
 		t->stats.bytes = term_bytes(s->term);
 	}
 	took = (clock_now() - from) * 1000;
-	t->stats.frames++;
-	t->stats.draw_ms += (took - t->stats.draw_ms) / (double)t->stats.frames;
-	if (t->stats.frames == 1)
-		t->stats.first_frame_ms = (clock_now() - t->started) * 1000;
+	tui_frame_took(t, took);
 	t->dirty = false;
 	s->last_frame = clock_now();
 }
@@ -224,6 +222,21 @@ static enum st play_file(struct play *s, const char *path, struct err *e)
 	return st ? err_at(e, st, "%s:%d", path, number) : ST_OK;
 }
 
+/* By itself, without the pauses that are for eyes. */
+static void play_tour(struct play *s)
+{
+	struct tui *t = s->t;
+
+	tour_begin(t, true);
+	frame(s);
+	while (!t->quit && !s->killed && t->tour) {
+		if (tour_play(t, tui_deliver(t, 2)))
+			frame(s);
+		else
+			pump(s, 20, false);
+	}
+}
+
 int headless_run(struct tui *t, int signal_fd)
 {
 	struct play s = { .t = t, .signal_fd = signal_fd };
@@ -237,11 +250,13 @@ int headless_run(struct tui *t, int signal_fd)
 	bool unknown;
 	enum st st = ST_OK;
 
-	if (t->o->stats && term_open(&s.term, &o, &unknown, &e))
+	if ((t->o->stats || t->o->tour) && term_open(&s.term, &o, &unknown, &e))
 		s.term = NULL;
 	tui_deliver(t, 2);
 	frame(&s);
-	if (t->o->keys)
+	if (t->o->tour)
+		play_tour(&s);
+	else if (t->o->keys)
 		st = play_file(&s, t->o->keys, &e);
 	else
 		pump(&s, 1000, true);
@@ -268,42 +283,5 @@ int once_run(struct tui *t, int signal_fd, bool color)
 		     : surface_dump(t->screen, ascii);
 	fputs(text, stdout);
 	xfree(text);
-	return s.killed;
-}
-
-/* The facts of one frame, a line each: no boxes, nothing that moves. */
-int plain_run(struct tui *t, int signal_fd)
-{
-	struct play s = { .t = t, .signal_fd = signal_fd };
-	char a[16], b[16], clean[512];
-	const struct notice *n;
-
-	pump(&s, 1000, true);
-	if (t->model) {
-		const struct snap_model *m = t->model;
-
-		text_clean(clean, sizeof clean, m->name, strlen(m->name), true);
-		printf("model: %s, %s, %s parameters, %s\n", clean, m->arch,
-			num_count(m->params, a), text_bytes(m->file_bytes, b));
-		printf("reference: %s\ntext: %s\ndevice: %s\n", m->reference, m->text, m->device);
-	} else {
-		printf("model: none open\n");
-	}
-	if (t->answer) {
-		const struct snap_answer *w = t->answer;
-		bool measured = isfinite(w->measured_kl);
-
-		printf("search: %.2f bpw, %s %s, %s, %s\n", w->stored_bpw,
-			measured || w->in_nats ? "damage" : "score",
-			num_kl(measured ? w->measured_kl : w->kl, a), text_bytes(w->bytes, b),
-			measured ? "measured" : "predicted");
-	}
-	for (size_t i = 0; i < t->n_jobs; i++)
-		printf("job: %s %.0f of %.0f\n", t->job[i].name, t->job[i].done, t->job[i].total);
-	n = tui_notice_now(t);
-	if (n) {
-		text_clean(clean, sizeof clean, n->text, strlen(n->text), true);
-		printf("notice: %s\n", clean);
-	}
 	return s.killed;
 }

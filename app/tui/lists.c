@@ -408,8 +408,11 @@ void list_doctor(struct tui *t)
 
 	list_open(t, "Doctor");
 	list_add(t, ROLE_TEXT, "version    %s", BD_VERSION);
-	list_add(t, ROLE_TEXT, "terminal   %s, %d x %d", term ? term : "none", t->screen->w,
-		t->screen->h);
+	if (t->o->plain)
+		list_add(t, ROLE_TEXT, "terminal   %s, lines only", term ? term : "none");
+	else
+		list_add(t, ROLE_TEXT, "terminal   %s, %d x %d", term ? term : "none", t->screen->w,
+			t->screen->h);
 	list_add(t, ROLE_TEXT, "colours    %s used, %d offered, theme %s", depth[t->theme.depth],
 		t->terminal_colors, t->theme.name);
 	list_add(t, ROLE_TEXT, "characters %s, drawn as %s", nl_langinfo(CODESET),
@@ -424,8 +427,9 @@ void list_doctor(struct tui *t)
 	} else {
 		list_add(t, ROLE_TEXT, "model      none open");
 	}
-	list_add(t, ROLE_TEXT, "frames     %lu, %.2f ms each; keys %lu, p99 %.1f ms", t->stats.frames,
-		t->stats.draw_ms, t->stats.keys, t->stats.p99_ms);
+	if (!t->o->plain)
+		list_add(t, ROLE_TEXT, "frames     %lu, %.2f ms each; keys %lu, p99 %.1f ms",
+			t->stats.frames, t->stats.draw_ms, t->stats.keys, t->stats.p99_ms);
 }
 
 /* ---- votes */

@@ -18,6 +18,7 @@
 #include "app/tui/keys.h"
 #include "app/tui/scripting.h"
 #include "app/tui/term.h"
+#include "app/tui/tour.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
@@ -27,6 +28,7 @@
 /* Keys are shown at once, 30 frames a second at most; what happens by itself need not be
  * seen more often than it can be read, and text that streams lies between. */
 enum { KEY_FRAME_MS = 33, STREAM_FRAME_MS = 50, EVENT_FRAME_MS = 100, STALL_MS = 50 };
+enum { STILL_FRAME_MS = 1000 }; /* :set motion off: what happens by itself */
 
 static struct tui_stats last_stats;
 
@@ -171,10 +173,7 @@ static void draw(struct loop *l)
 	took = (clock_now() - from) * 1000;
 	t->dirty = false;
 	t->stats.bytes = term_bytes(l->term);
-	t->stats.frames++;
-	t->stats.draw_ms += (took - t->stats.draw_ms) / (double)t->stats.frames;
-	if (t->stats.frames == 1)
-		t->stats.first_frame_ms = (clock_now() - t->started) * 1000;
+	tui_frame_took(t, took);
 	for (; l->keys; l->keys--)
 		tui_key_shown(t, (clock_now() - l->key_at) * 1000);
 	l->key_at = 0;
@@ -189,7 +188,11 @@ static double due(const struct loop *l)
 
 	if (!t->dirty)
 		return tick;
-	ms = l->key_at ? KEY_FRAME_MS : t->streaming ? STREAM_FRAME_MS : EVENT_FRAME_MS;
+	ms = l->key_at                         ? KEY_FRAME_MS
+	     : t->streaming                    ? STREAM_FRAME_MS
+	     : opt_on(&t->opt, OPT_MOTION)     ? EVENT_FRAME_MS
+	     : t->tour && t->tour->plays       ? EVENT_FRAME_MS
+						       : STILL_FRAME_MS;
 	ms = l->last_frame + ms / 1000 - clock_now();
 	return ms > 0 ? ms : 0;
 }
@@ -204,6 +207,8 @@ static int wait_ms(const struct loop *l, bool more, bool busy_line)
 		s = l->rest;
 	if (term_waits(l->term) && (s < 0 || s > ESC_MS / 1000.0))
 		s = ESC_MS / 1000.0;
+	if (tour_due(l->t) >= 0 && (s < 0 || s > tour_due(l->t)))
+		s = tour_due(l->t);
 	if (busy_line) /* the line says when it is ready */
 		s = s < 0 ? s : fmax(s, 0.1);
 	return s < 0 ? -1 : (int)ceil(s * 1000);
@@ -243,6 +248,7 @@ static bool turn(struct loop *l, bool *more)
 	take_input(l, n == 0);
 	*more = tui_deliver(t, 2);
 	scripting_tell(t);
+	tour_play(t, *more);
 	obey(l);
 	l->rest = session_tick(t->s);
 	if (tick >= 0 && t->now >= asked + tick)
@@ -356,6 +362,7 @@ static int without_terminal(
 		status = plain_run(t, signal_fd);
 	else
 		status = once_run(t, signal_fd, t->theme.depth != DEPTH_MONO);
+	status = tour_ended(t, status);
 	end(t);
 	fflush(stdout);
 	return status;
@@ -389,8 +396,12 @@ static int on_terminal(struct session *s, struct bus *b, const struct tui_option
 				getenv("TERM"));
 		term_size(term, &w, &h);
 		tui_resize(t, w, h);
+		term_show_cursor(term, o->show_cursor);
+		if (o->tour)
+			tour_begin(t, true);
 		status = with_terminal(t, term, signal_fd);
 		term_close(term);
+		status = tour_ended(t, status);
 		end(t);
 	}
 	xfree(log);

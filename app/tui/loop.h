@@ -36,7 +36,9 @@ struct tui_options {
 	const char *script; /* --batch FILE: no screen, no terminal; with what follows it */
 	int argc;
 	char *const *argv;
-	bool json;        /* its event lines on stdout */
+	bool json;        /* its event lines on stdout; of a tour the times of its frames */
+	bool tour;        /* --tour: played by itself, then the end */
+	bool show_cursor; /* --show-cursor: the cursor is seen where the focus is */
 	bool anew;        /* the session passes over what was measured before */
 	bool stats;       /* print struct tui_stats as JSON on stdout at the end */
 
@@ -58,6 +60,7 @@ struct tui_stats {
 	double first_frame_ms;             /* since tui_run was called */
 	size_t answer_tokens;              /* of the chat's last answer; 0: there was none */
 	double answer_tok_s;
+	size_t tour_stations, tour_passed; /* 0: there was none */
 };
 
 /* Exit status: 0 done, 1 failed, 2 no terminal, 129 or 143 after SIGHUP or SIGTERM. */

@@ -29,7 +29,7 @@ struct term {
 	int mem;
 	SCREEN *screen;
 	int w, h, colors;
-	bool mouse, sync, fixed_size;
+	bool mouse, sync, fixed_size, show_cursor;
 	struct termios saved;
 	int saved_err; /* fd 2 as it was; -1: not redirected */
 	struct input input;
@@ -105,6 +105,10 @@ void term_set_mouse(struct term *t, bool on)
 void term_set_sync(struct term *t, bool on)
 {
 	t->sync = on;
+}
+void term_show_cursor(struct term *t, bool on)
+{
+	t->show_cursor = on;
 }
 void term_bell(struct term *t)
 {
@@ -384,7 +388,7 @@ void term_show(struct term *t, const struct surface *s, const struct theme *them
 		for (int x = 0; x < s->w && x < t->w; x++)
 			put_cell(t, s, x, y, theme, ascii);
 	move(at ? s->cursor_y : t->h - 1, at ? s->cursor_x : 0);
-	curs_set(at && s->cursor_on);
+	curs_set(at && (s->cursor_on || t->show_cursor));
 	wnoutrefresh(stdscr);
 	doupdate();
 	if (t->sync)

@@ -11,6 +11,7 @@
 #include "app/tui/keys.h"
 #include "app/tui/scripting.h"
 #include "app/tui/themes.h"
+#include "app/tui/tour.h"
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/base/fs.h"
@@ -146,6 +147,7 @@ struct tui *tui_new(
 	t->stopped_at = -1e9;
 	t->view = VIEW_LOG;
 	t->lag = xarray(LAGS, sizeof *t->lag);
+	t->frame_ms = o->tour ? xarray(FRAMES, sizeof *t->frame_ms) : NULL;
 	t->screen = surface_new(0, 0);
 	t->class = o->panels ? o->panels : panel_table;
 	t->sub = o->sub ? o->sub : tui_subscribe(b);
@@ -175,7 +177,7 @@ void tui_free(struct tui *t)
 {
 	scripting_free(t->scripting);
 	acts_free(t->acts);
-	if (!t->o->read_only)
+	if (!t->o->read_only && !t->o->tour) /* nobody has seen anything yet */
 		state_save(t);
 	for (size_t i = 0; i < t->n_panels; i++)
 		if (t->class[i] -> destroy)
@@ -184,12 +186,18 @@ void tui_free(struct tui *t)
 	snap_unref((struct snap *)t->answer);
 	snap_unref((struct snap *)t->front);
 	snap_unref((struct snap *)t->map);
+	snap_unref((struct snap *)t->variants);
+	snap_unref((struct snap *)t->odds);
+	snap_unref((struct snap *)t->talk);
+	snap_unref((struct snap *)t->ab);
 	list_close(t);
 	history_release(&t->history);
 	binds_release(&t->binds);
 	surface_free(t->screen);
 	xfree(t->clipboard);
 	xfree(t->lag);
+	xfree(t->frame_ms);
+	tour_end(t);
 	xfree(t);
 }
 
@@ -392,6 +400,8 @@ void tui_key(struct tui *t, uint32_t key)
 	t->dirty = true;
 	t->hint = false;
 	notices_keyed(t, key);
+	if (tour_key(t, key))
+		return;
 	if (t->question) {
 		answer_question(t, key);
 		return;

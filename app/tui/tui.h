@@ -115,6 +115,10 @@ struct tui {
 	const struct snap_answer *answer;
 	const struct snap_front *front;
 	const struct snap_map *map;
+	const struct snap_variants *variants;
+	const struct snap_odds *odds;
+	const struct snap_chat *talk;
+	const struct snap_ab *ab;
 	bool streaming;
 	struct chat_stats chat; /* of the last conversation event */
 	size_t cursor; /* linear under the crosshair */
@@ -130,7 +134,16 @@ struct tui {
 	struct tui_stats stats;
 	double *lag; /* of each key, ms, the last LAGS */
 	size_t n_lag;
+
+	/* Hears each event after the panels did; NULL: nobody (plain_say.c). */
+	void (*tell)(void *arg, const struct event *ev);
+	void *tell_arg;
+	struct tour *tour;   /* NULL: none is taken */
+	char tour_said[256]; /* its last sentence; "": none was finished */
+	double *frame_ms;    /* of each frame, where they are to be printed; the last FRAMES */
+	size_t n_frame_ms;
 };
+enum { FRAMES = 1 << 16 };
 enum { LAGS = 4096 };
 
 /* ---- tui.c */
@@ -205,6 +218,9 @@ void list_doctor(struct tui *t);
 void list_sources(struct tui *t);
 void list_votes(struct tui *t, const struct snap_votes *v);
 bool list_line_matches(const struct list *l, const struct list_line *line);
+
+/* ---- frames.c */
+void tui_frame_took(struct tui *t, double ms); /* counts into stats */
 
 /* ---- complete.c */
 void tui_complete(struct tui *t);

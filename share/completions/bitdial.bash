@@ -8,7 +8,7 @@ _bitdial_options() {
 	open)
 		echo '--text --formats --mix --tokens --layout --once --size --plain --headless
 			--keys --dump --color --ascii --no-mouse --no-sync --arrange --screen
-			--stats --json --seed --temp --no-config --default-config --threads --template --read-only --runs
+			--stats --json --tour --show-cursor --seed --temp --no-config --default-config --threads --template --read-only --runs
 			--log-level --demo' ;;
 	scan)
 		echo '--events --fresh --text --tokens --formats --mix --quantizer --json --threads --template --read-only
@@ -106,7 +106,7 @@ _bitdial() {
 	local verbs='open scan search eval tokens logits chat layout export runs watch batch doctor help'
 	local formats='int2g64 int3g64 int4g64 int4g128 int8g128 keep'
 	local flags='--events --fresh --json --demo --once --plain --ascii --no-mouse --no-sync --read-only'
-	flags="$flags --clear-cache --colors --stats --refine --no-config --default-config --roff --help --version"
+	flags="$flags --clear-cache --colors --stats --tour --show-cursor --refine --no-config --default-config --roff --help --version"
 	local verb= word i
 	COMPREPLY=()
 
