@@ -8,37 +8,10 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "app/lua/box.h"
 #include "core/base/alloc.h"
-#include "core/base/fs.h"
 
-enum { INSTRUCTIONS = 100000, MEMORY = 1 << 20, FILE_MAX = 64 << 10 };
-
-static void *limited(void *ud, void *p, size_t old, size_t now)
-{
-	size_t *used = ud;
-	void *q;
-
-	if (!p)
-		old = 0; /* then it is a kind of object, not a size */
-	if (!now) {
-		*used -= old;
-		free(p);
-		return NULL;
-	}
-	if (now > old && now - old > MEMORY - *used)
-		return NULL;
-	q = realloc(p, now);
-	if (q)
-		*used = *used - old + now;
-	return q;
-}
-
-static void too_long(lua_State *L, lua_Debug *ar)
-{
-	lua_getinfo(L, "Sl", ar);
-	luaL_error(L, "%s:%d: a tour is data: this one computes too long", ar->short_src,
-		ar->currentline);
-}
+enum { INSTRUCTIONS = 100000, MEMORY = 1 << 20 };
 
 /* ---- fields; errors are raised and caught by the one pcall */
 
@@ -118,70 +91,42 @@ static void get_tour(lua_State *L, struct tour_script *t)
 		luaL_error(L, "a tour needs stations and finish");
 }
 
-struct call {
-	struct tour_script *s;
-	const char *where, *text;
-	size_t n;
-};
-
-static int run(lua_State *L)
+static void take(lua_State *L, void *arg)
 {
-	struct call *c = lua_touserdata(L, 1);
-	const char *chunk = lua_pushfstring(L, "=%s", c->where);
+	get_tour(L, arg);
+}
 
-	if (luaL_loadbufferx(L, c->text, c->n, chunk, "t") != LUA_OK)
-		return lua_error(L);
-	lua_newtable(L); /* the environment: nothing */
-	lua_setupvalue(L, -2, 1);
-	lua_sethook(L, too_long, LUA_MASKCOUNT, INSTRUCTIONS);
-	lua_call(L, 0, 1);
-	lua_sethook(L, NULL, 0, 0);
-	get_tour(L, c->s);
-	return 0;
+static struct box box_of(struct tour_script *got, const char *where)
+{
+	return (struct box){ .where = where,
+		.what = "a tour is data",
+		.memory = MEMORY,
+		.instructions = INSTRUCTIONS,
+		.result = take,
+		.arg = got };
 }
 
 enum st tour_parse(
 	struct tour_script *s, const char *where, const char *text, size_t n, struct err *e)
 {
 	struct tour_script *got = xalloc(sizeof *got);
-	struct call call = { got, where, text, n };
-	size_t used = 0;
-	lua_State *L = lua_newstate(limited, &used);
-	enum st st = ST_OK;
+	struct box b = box_of(got, where);
+	enum st st = box_run(&b, text, n, e);
 
-	if (!L) {
-		xfree(got);
-		return err_set(e, ST_NOMEM, "%s: no memory for a Lua state", where);
-	}
-	lua_pushcfunction(L, run);
-	lua_pushlightuserdata(L, &call);
-	if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-		const char *why = lua_tostring(L, -1);
-		size_t len = strlen(where);
-
-		/* Lua's own messages name the file and the line already. */
-		if (why && !strncmp(why, where, len) && why[len] == ':')
-			st = err_set(e, ST_FORMAT, "%s", why);
-		else
-			st = err_set(e, ST_FORMAT, "%s: %s", where, why ? why : "not a tour");
-	} else {
+	if (!st)
 		*s = *got;
-	}
-	lua_close(L);
 	xfree(got);
 	return st;
 }
 
 enum st tour_load(struct tour_script *s, const char *path, struct err *e)
 {
-	const char *slash = strrchr(path, '/');
-	char *text;
-	size_t n;
-	enum st st = fs_read(path, FILE_MAX, &text, &n, e);
+	struct tour_script *got = xalloc(sizeof *got);
+	struct box b = box_of(got, path);
+	enum st st = box_run_file(&b, path, e);
 
-	if (st)
-		return st;
-	st = tour_parse(s, slash ? slash + 1 : path, text, n, e);
-	big_free(text);
+	if (!st)
+		*s = *got;
+	xfree(got);
 	return st;
 }
