@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/lua/sandbox.h"
 #include "app/tui/loop.h"
 #include "app/verbs.h"
 #include "core/base/alloc.h"
@@ -97,6 +98,7 @@ int verb_open(const struct args *a)
 		.no_runs = a->once,
 		.threads = (int)a->threads };
 	struct sampler_options sampler = sampler_default;
+	struct sandbox_options sandbox;
 	struct sources sources;
 	struct session *s;
 	struct err e = { 0 };
@@ -104,7 +106,7 @@ int verb_open(const struct args *a)
 	char *path;
 	int rc;
 
-	if (check_options(a, &o))
+	if (check_options(a, &o) || verb_sandbox(a, &sandbox, &o.sandbox))
 		return 2;
 	if (verb_sources(&sources, a, &e))
 		return verb_fail(&e);

@@ -166,4 +166,5 @@ const struct l_module l_search = {
 	.help = "the best layout at a budget",
 	.main = "run",
 	.fn = fns,
+	.sandbox = "run guard front points",
 };

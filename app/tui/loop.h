@@ -13,6 +13,7 @@
 #include "core/work/session.h"
 
 struct panel_class;
+struct sandbox_options;
 
 /* A subscription for tui_options.sub, made before the session is asked to open a model,
  * so that nothing it publishes is missed. */
@@ -34,6 +35,7 @@ struct tui_options {
 	const char *script; /* --batch FILE: no screen, no terminal; with what follows it */
 	int argc;
 	char *const *argv;
+	const struct sandbox_options *sandbox; /* --sandbox: scripts are a stranger's; NULL: one's own */
 	bool json;        /* its event lines on stdout */
 	bool stats;       /* print struct tui_stats as JSON on stdout at the end */
 
