@@ -58,6 +58,8 @@ static int run(lua_State *L)
 	if (n != 1)
 		return luaL_error(L, "search: expected one budget: {bpw = 4.25}, {bytes = }, "
 				     "{file_bytes = }, {damage = } or {budget = \"55MiB\"}");
+	if (!isfinite(t.ask.value))
+		return luaL_error(L, "search: expected a finite budget");
 	if (l_call(L, turn, &t, &job, &e))
 		return l_fail(L, &e);
 	l_push_job(L, "search", job, l_push_layout);

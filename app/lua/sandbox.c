@@ -99,7 +99,7 @@ static double cpu_of(pid_t pid)
 /* Lua code ends itself at the limit and says where it was; this is for what does not. */
 static double grace(const struct sandbox *b)
 {
-	return 0.1 + 0.05 * b->o.seconds;
+	return 0.02 + 0.05 * b->o.seconds;
 }
 
 static bool ready(struct sandbox *b, short events)

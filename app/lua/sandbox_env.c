@@ -86,7 +86,7 @@ static int load_text(lua_State *L)
 {
 	bool env = !lua_isnone(L, 4);
 
-	lua_settop(L, 4);
+	lua_settop(L, env ? 4 : 3);
 	lua_pushliteral(L, "t");
 	lua_replace(L, 3);
 	lua_pushvalue(L, lua_upvalueindex(1));
