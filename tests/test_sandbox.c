@@ -174,7 +174,8 @@ TestSuite(sandbox, .init = begin, .fini = end, .timeout = 120);
 static void check(const struct hostile *h, const struct run *r)
 {
 	if (h->ended) {
-		cr_expect_eq(r->code, SCRIPT_FAILED, "%s: status %d, %s", h->what, r->code, r->said);
+		cr_expect_eq(
+			r->code, SCRIPT_FAILED, "%s: status %d, %s", h->what, r->code, r->said);
 		cr_expect(r->said[0] && strstr(r->said, h->want), "%s: \"%s\" does not say \"%s\"",
 			h->what, r->said, h->want);
 	} else {
@@ -222,7 +223,8 @@ Test(sandbox, what_it_waits_for_is_not_its_own_time)
 	r = run_text("local m <close> = assert(bitdial.open(arg[1]))\n"
 		     "assert(bitdial.scan():wait())\n"
 		     "local l = assert(bitdial.search(3):wait())\n"
-		     "print(l.bpw <= 3, assert(bitdial.measure(l):wait()).damage > 0, l:use().bytes == l.bytes)\n"
+		     "print(l.bpw <= 3, assert(bitdial.measure(l):wait()).damage > 0, "
+		     "l:use().bytes == l.bytes)\n"
 		     "local n = 0 for _ in pairs(l:formats()) do n = n + 1 end print(n)\n"
 		     "bitdial.expect(l.bpw > 3, 'a goal\\27[1m')");
 	cr_assert_eq(r.code, SCRIPT_MISSED, "%s", r.said);
@@ -234,7 +236,7 @@ Test(sandbox, what_it_waits_for_is_not_its_own_time)
 Test(sandbox, scripts_that_ship_run_as_strangers_up_to_the_picture)
 {
 	static const char *const name[] = { "scripts/blame.lua", "scripts/front.lua" };
-	char *argv[] = { xstrdup(work_demo(1)), xstrdup("f.svg"), xstrdup("2") };
+	char *argv[] = { xstrdup(work_demo(1)), xstrdup("f.svg"), xstrdup("4") };
 	struct err e = { 0 };
 	struct run r[2];
 
@@ -259,7 +261,8 @@ Test(sandbox, scripts_that_ship_run_as_strangers_up_to_the_picture)
 Test(sandbox, a_stop_ends_it_also_inside_a_function_of_c)
 {
 	static const char *const texts[] = { "print('on'); (''):rep(1 << 62)",
-		"print('on') while true do end", "print('on') while true do bitdial.models.now() end" };
+		"print('on') while true do end",
+		"print('on') while true do bitdial.models.now() end" };
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		double began = clock_now();
@@ -279,7 +282,8 @@ Test(sandbox, a_stop_ends_it_also_inside_a_function_of_c)
 
 Test(sandbox, a_console_and_the_person_s_own_scripts_keep_all_of_lua)
 {
-	struct script_options o = { .path = "s.lua", .text = "print(type(io.open), type(os.exit))" };
+	struct script_options o = { .path = "s.lua",
+		.text = "print(type(io.open), type(os.exit))" };
 	struct run r = { .what = "s.lua" };
 	struct host_face face = { .print = print, .arg = &r };
 	struct err e = { 0 };
@@ -353,25 +357,52 @@ static void computes(void)
 	p[0] = 1;
 	(void)!write(1, p, 0);
 }
-static void opens(void) { syscall(SYS_openat, -100, "/etc/passwd", 0); }
-static void connects(void) { syscall(SYS_socket, AF_INET, SOCK_STREAM, 0); }
+static void opens(void)
+{
+	syscall(SYS_openat, -100, "/etc/passwd", 0);
+}
+static void connects(void)
+{
+	syscall(SYS_socket, AF_INET, SOCK_STREAM, 0);
+}
 static void executes(void)
 {
 	char *argv[] = { NULL };
 
 	syscall(SYS_execve, "/bin/true", argv, argv);
 }
-static void kills(void) { syscall(SYS_kill, getppid(), 0); }
-static void forks(void) { syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }
-static void traces(void) { syscall(SYS_ptrace, 0, 0, 0, 0); }
+static void kills(void)
+{
+	syscall(SYS_kill, getppid(), 0);
+}
+static void forks(void)
+{
+	syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+}
+static void traces(void)
+{
+	syscall(SYS_ptrace, 0, 0, 0, 0);
+}
 static void maps_code(void)
 {
 	syscall(SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
-static void makes_code(void) { syscall(SYS_mprotect, (uintptr_t)&options & ~4095ul, 4096, 7); }
-static void sends(void) { syscall(SYS_sendmsg, 1, NULL, 0); }
-static void reads_memory(void) { syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0); }
-static void unlocks(void) { syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0); }
+static void makes_code(void)
+{
+	syscall(SYS_mprotect, (uintptr_t)&options & ~4095ul, 4096, 7);
+}
+static void sends(void)
+{
+	syscall(SYS_sendmsg, 1, NULL, 0);
+}
+static void reads_memory(void)
+{
+	syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0);
+}
+static void unlocks(void)
+{
+	syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
 
 Test(jail, system_calls_that_no_script_needs_end_the_process)
 {
@@ -388,7 +419,8 @@ Test(jail, system_calls_that_no_script_needs_end_the_process)
 	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 7, "%d", status);
 	for (size_t i = 0; i < sizeof act / sizeof *act; i++) {
 		status = in_jail(act[i]);
-		cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "act %zu: %d", i, status);
+		cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "act %zu: %d", i,
+			status);
 	}
 }
 
@@ -417,7 +449,8 @@ Test(sandbox, without_a_filter_nothing_is_run_unless_that_is_accepted)
 	r = run_text("print('on')");
 	cr_assert_eq(r.code, SCRIPT_FAILED);
 	cr_assert(strstr(r.said, "was not run: this system has no filter") &&
-			  strstr(r.said, "--sandbox-weak"), "%s", r.said);
+			  strstr(r.said, "--sandbox-weak"),
+		"%s", r.said);
 	cr_assert_str_empty(r.printed);
 	options.weak = true;
 	r = run_text("print('on')");

@@ -178,7 +178,8 @@ Test(serve, every_function_that_is_listed_is_there)
 		const struct l_module *m = l_modules[i];
 		const struct l_class *c = m->class;
 
-		for (const char *s = m->sandbox; s && *s; s += strcspn(s, " "), s += strspn(s, " ")) {
+		for (const char *s = m->sandbox; s && *s;
+			s += strcspn(s, " "), s += strspn(s, " ")) {
 			bool known = false;
 
 			for (size_t k = 0; m->fn[k].name; k++)
@@ -228,7 +229,8 @@ Test(serve, values_come_out_as_they_went_in)
 	struct wire w = { .max = WIRE_ASKED };
 	struct wire_in in;
 
-	cr_assert_eq(luaL_dostring(L, "return { 1, 2.5, 'a\\0b', true, { x = -1 << 63, [3.5] = false } }"),
+	cr_assert_eq(luaL_dostring(L,
+			     "return { 1, 2.5, 'a\\0b', true, { x = -1 << 63, [3.5] = false } }"),
 		LUA_OK);
 	wire_begin(&w);
 	wire_put_value(L, &w, 1, &none);
@@ -237,8 +239,9 @@ Test(serve, values_come_out_as_they_went_in)
 	wire_get_value(L, &in, &none);
 	cr_assert_eq(in.at, in.n);
 	lua_setglobal(L, "v");
-	cr_assert_eq(luaL_dostring(L, "return v[1] == 1 and v[2] == 2.5 and v[3] == 'a\\0b' and v[4] "
-				      "and v[5].x == -1 << 63 and v[5][3.5] == false and #v == 5"),
+	cr_assert_eq(
+		luaL_dostring(L, "return v[1] == 1 and v[2] == 2.5 and v[3] == 'a\\0b' and v[4] "
+				 "and v[5].x == -1 << 63 and v[5][3.5] == false and #v == 5"),
 		LUA_OK);
 	cr_assert(lua_toboolean(L, -1));
 	wire_release(&w);
@@ -274,7 +277,8 @@ static struct wire sample(struct rng *r, uint32_t handle)
 		word(&w, call[k][1]);
 		wire_u8(&w, 2);
 		lua_settop(server.L, 0);
-		(void)luaL_dostring(server.L, "return { bpw = 3, prompt = 'x', { { 1 }, 'y' }, formats = { {} } }");
+		(void)luaL_dostring(server.L,
+			"return { bpw = 3, prompt = 'x', { { 1 }, 'y' }, formats = { {} } }");
 		wire_put_value(server.L, &w, 1, &none);
 		wire_u8(&w, 7);
 		wire_u32(&w, handle);
@@ -319,7 +323,7 @@ Test(serve, noise_is_refused)
 		for (size_t k = 0; k < n; k++)
 			noise[k] = (uint8_t)rng_u64(&r);
 		if (n)
-			noise[0] = (uint8_t)"PNCMFSEH"[rng_u64(&r) % 8];
+			noise[0] = (uint8_t) "PNCMFSEH"[rng_u64(&r) % 8];
 		cr_assert_neq(server_take(&server, noise, n), SERVE_PRINTED);
 	}
 }

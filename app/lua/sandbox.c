@@ -1,4 +1,5 @@
-/* sandbox.c - the program's side of a stranger's script: starts the process, answers it, ends it. */
+/* sandbox.c - the program's side of a stranger's script: starts the process, answers it, ends it.
+ */
 #include "app/lua/sandbox.h"
 
 #include <errno.h>
@@ -39,8 +40,8 @@ struct sandbox {
 
 static int spawn(pid_t *pid, const char *program, int end)
 {
-	static char name[] = "bitdial", word[] = SANDBOX_CHILD, threads[] = "OPENBLAS_NUM_THREADS=1",
-		    zone[] = "TZ=UTC0", locale[] = "LC_ALL=C";
+	static char name[] = "bitdial", word[] = SANDBOX_CHILD,
+		    threads[] = "OPENBLAS_NUM_THREADS=1", zone[] = "TZ=UTC0", locale[] = "LC_ALL=C";
 	const char *libraries = getenv("LD_LIBRARY_PATH");
 	char *path = libraries ? xprintf("LD_LIBRARY_PATH=%s", libraries) : NULL;
 	char *argv[] = { name, word, NULL }, *env[] = { threads, zone, locale, path, NULL };
@@ -56,8 +57,8 @@ static int spawn(pid_t *pid, const char *program, int end)
 	posix_spawn_file_actions_adddup2(&files, end, 1);
 	posix_spawnattr_init(&attr);
 	/* A group of its own: Ctrl-C is the program's to handle. */
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-						POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setflags(
+		&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &usual);
 	rc = posix_spawn(pid, program ? program : "/proc/self/exe", &files, &attr, argv, env);
@@ -230,8 +231,11 @@ static bool greet(struct sandbox *b)
 
 static void converse(struct sandbox *b)
 {
-	static const enum why why[] = { [SERVE_ANSWERED] = RUNS, [SERVE_ENDED] = ENDED,
-		[SERVE_BROKEN] = BROKEN, [SERVE_PRINTED] = PRINTED, [SERVE_CALLED] = CALLED };
+	static const enum why why[] = { [SERVE_ANSWERED] = RUNS,
+		[SERVE_ENDED] = ENDED,
+		[SERVE_BROKEN] = BROKEN,
+		[SERVE_PRINTED] = PRINTED,
+		[SERVE_CALLED] = CALLED };
 	uint32_t n;
 
 	while (b->why == RUNS && receive(b, &n)) {
@@ -257,8 +261,8 @@ static char *because_gone(const struct sandbox *b, const char *path, int status)
 		return xprintf("%s used more than %g s of its own (--sandbox-seconds)", path,
 			b->o.seconds);
 	if (sig)
-		return xprintf("%s crashed its Lua (%s); nothing else was touched", path,
-			strsignal(sig));
+		return xprintf(
+			"%s crashed its Lua (%s); nothing else was touched", path, strsignal(sig));
 	return xprintf("%s: its process ended by itself (status %d)", path, WEXITSTATUS(status));
 }
 
@@ -345,8 +349,8 @@ int sandbox_run(struct l_ctx *c, const struct sandbox_options *o, const struct s
 	b.o.memory = o->memory ? o->memory : SANDBOX_MEMORY;
 	server_open(&b.server, L, s->argv, s->argc);
 	if (!begin(&b)) {
-		*sentence = xprintf("%s: its process could not be started: %s", s->path,
-			strerror(errno));
+		*sentence = xprintf(
+			"%s: its process could not be started: %s", s->path, strerror(errno));
 	} else {
 		b.cpu_at = 0;
 		if (send_script(&b, s) && greet(&b))

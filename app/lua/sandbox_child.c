@@ -278,8 +278,8 @@ int child_answer(lua_State *L)
 	size_t n;
 
 	if (c->out.full)
-		return luaL_error(L, "more than %d KiB at once cannot leave the sandbox",
-			WIRE_ASKED >> 10);
+		return luaL_error(
+			L, "more than %d KiB at once cannot leave the sandbox", WIRE_ASKED >> 10);
 	wire_end(&c->out);
 	send_all(&c->out);
 	c->n_dropped -= c->n_told; /* the collector may have added more meanwhile */

@@ -106,8 +106,8 @@ static int match(lua_State *L)
 	if (subject > SUBJECT_MAX)
 		return luaL_error(L, "more than 1 MiB of text to search (--sandbox)");
 	if (pattern > PATTERN_MAX && !lua_toboolean(L, 4))
-		return luaL_error(L, "a pattern of more than %d characters (--sandbox)",
-			PATTERN_MAX);
+		return luaL_error(
+			L, "a pattern of more than %d characters (--sandbox)", PATTERN_MAX);
 	lua_pushvalue(L, lua_upvalueindex(1));
 	lua_insert(L, 1);
 	lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);

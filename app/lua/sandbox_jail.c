@@ -1,4 +1,5 @@
-/* sandbox_jail.c - a process gives up what a script needs not: files, memory, time, system calls. */
+/* sandbox_jail.c - a process gives up what a script needs not: files, memory, time, system calls.
+ */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -77,9 +78,21 @@ void jail_limits(size_t memory, double seconds)
 #ifdef MACHINE
 
 /* Memory, the socket, a clock, the end: nothing else.  Any other call ends the process. */
-static const int calls[] = { SYS_read, SYS_write, SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise,
-	SYS_futex, SYS_clock_gettime, SYS_gettimeofday, SYS_getrandom, SYS_rt_sigreturn,
-	SYS_restart_syscall, SYS_exit, SYS_exit_group,
+static const int calls[] = {
+	SYS_read,
+	SYS_write,
+	SYS_brk,
+	SYS_munmap,
+	SYS_mremap,
+	SYS_madvise,
+	SYS_futex,
+	SYS_clock_gettime,
+	SYS_gettimeofday,
+	SYS_getrandom,
+	SYS_rt_sigreturn,
+	SYS_restart_syscall,
+	SYS_exit,
+	SYS_exit_group,
 #ifdef SYS_time
 	SYS_time,
 #endif

@@ -1,5 +1,6 @@
 /* sandbox_proxy.c - `bitdial` for a stranger: functions that ask the program, handles that are
- * numbers to it.  What may be asked for is decided at the other end; this one only says so early. */
+ * numbers to it.  What may be asked for is decided at the other end; this one only says so early.
+ */
 #include <lauxlib.h>
 #include <string.h>
 

@@ -37,8 +37,8 @@ static bool put_handle(lua_State *L, struct wire *w, int at, void *arg)
 	while (i < SANDBOX_HANDLES && s->slot[i].used)
 		i++;
 	if (i == SANDBOX_HANDLES)
-		luaL_error(L, "more than %d handles at once (--sandbox): close some",
-			SANDBOX_HANDLES);
+		luaL_error(
+			L, "more than %d handles at once (--sandbox): close some", SANDBOX_HANDLES);
 	at = lua_absindex(L, at);
 	push_slots(L);
 	lua_pushvalue(L, at);
@@ -133,14 +133,15 @@ static void check_file(lua_State *L, const struct server *s, const char *name)
 		if (!strcmp(path, s->file[i]))
 			return;
 	if (path)
-		luaL_error(L, "%s: %s was not named on the command line, and a stranger's script "
-			      "reads no other file (--sandbox)",
+		luaL_error(L,
+			"%s: %s was not named on the command line, and a stranger's script "
+			"reads no other file (--sandbox)",
 			name, path);
 }
 
 /* Arguments lie from `from` on. */
-static void check_files(lua_State *L, const struct server *s, int from, const char *name,
-	const char *option)
+static void check_files(
+	lua_State *L, const struct server *s, int from, const char *name, const char *option)
 {
 	bool self;
 
@@ -425,8 +426,9 @@ static int prepare(lua_State *L)
 
 void server_open(struct server *s, lua_State *L, char *const *file, int n_files)
 {
-	*s = (struct server){ .L = L, .file = file, .n_files = n_files,
-		.answer = { .max = WIRE_ANSWERED } };
+	*s = (struct server){
+		.L = L, .file = file, .n_files = n_files, .answer = { .max = WIRE_ANSWERED }
+	};
 	lua_pushcfunction(L, prepare);
 	if (lua_pcall(L, 0, 0, 0) != LUA_OK)
 		lua_settop(L, 0); /* each handle then fails with a sentence of Lua's */

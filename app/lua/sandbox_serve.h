@@ -13,8 +13,8 @@
 
 enum serve {
 	SERVE_ANSWERED,
-	SERVE_ENDED,  /* by itself: end, sentence */
-	SERVE_BROKEN, /* nothing that a script can send */
+	SERVE_ENDED,   /* by itself: end, sentence */
+	SERVE_BROKEN,  /* nothing that a script can send */
 	SERVE_PRINTED, /* more than SANDBOX_PRINTED */
 	SERVE_CALLED   /* more often than SERVE_CALLS */
 };

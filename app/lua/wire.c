@@ -188,8 +188,7 @@ static void put_value(lua_State *L, struct wire *w, int at, const struct wire_ha
 			(int)(w->max >> 10));
 }
 
-static void put_table(
-	lua_State *L, struct wire *w, int at, const struct wire_handles *h, int depth)
+static void put_table(lua_State *L, struct wire *w, int at, const struct wire_handles *h, int depth)
 {
 	uint32_t n = 0;
 
@@ -205,8 +204,8 @@ static void put_table(
 		int type = lua_type(L, -2);
 
 		if (type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TBOOLEAN)
-			luaL_error(L, "a %s as a key cannot leave the sandbox",
-				luaL_typename(L, -2));
+			luaL_error(
+				L, "a %s as a key cannot leave the sandbox", luaL_typename(L, -2));
 		put_value(L, w, lua_gettop(L) - 1, h, depth + 1);
 		put_value(L, w, lua_gettop(L), h, depth + 1);
 	}

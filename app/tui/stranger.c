@@ -18,7 +18,8 @@ static bool is_safe(const char *name)
 {
 	for (size_t i = 0; safe[i]; i++)
 		if (!strcmp(safe[i], name))
-			return command_find(name) != NULL; /* words of panels are not in the table */
+			return command_find(name) !=
+			       NULL; /* words of panels are not in the table */
 	return false;
 }
 

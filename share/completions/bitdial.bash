@@ -8,8 +8,8 @@ _bitdial_options() {
 	open)
 		echo '--text --formats --mix --tokens --layout --once --size --plain --headless
 			--keys --dump --color --ascii --no-mouse --no-sync --arrange --screen
-			--stats --json --seed --temp --threads --template --read-only --runs
-			--log-level --demo' ;;
+			--stats --json --seed --temp --sandbox --sandbox-seconds --sandbox-memory
+			--sandbox-weak --threads --template --read-only --runs --log-level --demo' ;;
 	scan)
 		echo '--text --tokens --formats --mix --quantizer --json --threads --template --read-only
 			--runs --log-level --demo' ;;
@@ -35,7 +35,8 @@ _bitdial_options() {
 		echo '--layout --quantizer --formats -o --json --threads --template
 			--read-only --runs --log-level --demo' ;;
 	batch)
-		echo '--formats --mix --tokens --template --json --read-only --runs --log-level --threads' ;;
+		echo '--formats --mix --tokens --template --json --read-only --runs --log-level --threads
+			--sandbox --sandbox-seconds --sandbox-memory --sandbox-weak' ;;
 	watch)
 		echo '--runs' ;;
 	runs)
@@ -94,7 +95,7 @@ _bitdial_value() {
 	--sort) _bitdial_words 'began kind status model seconds bpw kl' ;;
 	--log-level) _bitdial_words 'error warn info debug trace' ;;
 	--bpw | --prompt | --system | --top | --tokens | --limit | --window) ;;
-	--max-tokens | --temp | --seed | --threads) ;;
+	--max-tokens | --temp | --seed | --threads | --sandbox-seconds | --sandbox-memory) ;;
 	*) return 1 ;;
 	esac
 	return 0
@@ -105,7 +106,7 @@ _bitdial() {
 	local verbs='open scan search eval tokens logits chat layout export runs watch batch doctor help'
 	local formats='int2g64 int3g64 int4g64 int4g128 int8g128 keep'
 	local flags='--json --demo --once --plain --ascii --no-mouse --no-sync --read-only'
-	flags="$flags --clear-cache --colors --stats --refine --help --version"
+	flags="$flags --sandbox --sandbox-weak --clear-cache --colors --stats --refine --help --version"
 	local verb= word i
 	COMPREPLY=()
 
