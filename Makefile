@@ -71,6 +71,8 @@ $B/%.c.o: %.c Makefile
 $B/tests/%: $B/tests/%.c.o $(call obj,$(HELP)) $B/libbitdial.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion -lvterm
 
+$B/tests/test_sandbox: | $B/bitdial  # starts the program
+
 deps:      ## install the Debian packages that are missing (as root or by sudo)
 	@share/install-debs $(DEBS)
 

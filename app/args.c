@@ -83,6 +83,14 @@ static const struct option {
 	{ "roff", NULL, FLAG, offsetof(struct args, roff), "help lua as a manual page" },
 	{ "clear-cache", NULL, FLAG, offsetof(struct args, clear_cache), "empty the cache" },
 	{ "colors", NULL, FLAG, offsetof(struct args, colors), "show every theme, role and ramp, with contrasts" },
+	{ "sandbox", NULL, FLAG, offsetof(struct args, sandbox),
+		"scripts are a stranger's: no files, no processes, limited memory and time" },
+	{ "sandbox-seconds", "X", NUMBER, offsetof(struct args, sandbox_seconds),
+		"processor time of such a script itself, without the jobs it waits for (10)" },
+	{ "sandbox-memory", "MIB", COUNT, offsetof(struct args, sandbox_mib),
+		"memory of such a script's values (256)" },
+	{ "sandbox-weak", NULL, FLAG, offsetof(struct args, sandbox_weak),
+		"run it also where the system has no filter of system calls (seccomp)" },
 	{ "log-level", "SPEC", STRING, offsetof(struct args, log_level), "debug or info,bus=trace" },
 };
 enum { N_OPTIONS = sizeof options / sizeof *options };

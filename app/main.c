@@ -8,6 +8,7 @@
 
 #include "app/events.h"
 #include "app/tui/loop.h"
+#include "app/lua/sandbox.h"
 #include "app/verbs.h"
 #include "core/base/log.h"
 #include "core/work/run.h"
@@ -77,6 +78,8 @@ int main(int argc, char **argv)
 	struct args a;
 	int rc;
 
+	if (argc == 2 && !strcmp(argv[1], SANDBOX_CHILD))
+		return sandbox_child(); /* no one's command: this program starts itself so */
 	hold_standard_files();
 	setlocale(LC_CTYPE, ""); /* never LC_NUMERIC: numbers in files have a point */
 	if (asked_about(argc, argv))

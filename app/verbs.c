@@ -6,7 +6,8 @@
 const struct verb verb_table[] = {
 	{ "open", "[MODEL]", "the workbench: heatmap, dial, chat",
 		"text formats mix tokens layout once size plain tour show-cursor headless keys dump color ascii no-mouse "
-		"no-sync arrange screen stats json seed temp no-config default-config" COMMON, 1, verb_open },
+		"no-sync arrange screen stats json seed temp sandbox sandbox-seconds sandbox-memory "
+		"sandbox-weak no-config default-config" COMMON, 1, verb_open },
 	{ "scan", "MODEL", "measure the damage of every linear in every format",
 		"text tokens formats mix quantizer json events fresh" COMMON, 1, verb_scan },
 	{ "search", "MODEL --bpw X", "the best layout at a budget",
@@ -27,7 +28,8 @@ const struct verb verb_table[] = {
 		"sort json runs", 8, verb_runs },
 	{ "watch", "RUN", "follow a run, also of another process, until it ends", "runs", 1, verb_watch },
 	{ "batch", "FILE.lua [ARGS]", "run a Lua script without a screen; also --batch FILE.lua",
-		"fresh formats mix tokens template json read-only runs log-level threads no-config", 0, verb_batch },
+		"fresh formats mix tokens template json read-only runs log-level threads sandbox sandbox-seconds "
+		"sandbox-memory sandbox-weak no-config", 0, verb_batch },
 	{ "doctor", "", "what was found: machine, kernels, paths, cache",
 		"json colors clear-cache threads", 0, verb_doctor },
 	{ "help", "[VERB]", "this list, or the options of a verb; help lua [MODULE]: what scripts can do",

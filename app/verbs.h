@@ -27,6 +27,9 @@ struct args {
 	const char *script; /* --batch FILE */
 	int script_argc;
 	char *const *script_argv; /* what follows it */
+	bool sandbox, sandbox_weak; /* a stranger's */
+	double sandbox_seconds;     /* 0: not given */
+	uint64_t sandbox_mib;       /* 0: not given */
 	double bpw, temp;   /* NAN: not given */
 	uint64_t tokens, limit, window, top, max_tokens, threads;
 	int64_t seed;       /* -1: not given */
@@ -95,6 +98,11 @@ void verb_config(struct config *c, const struct args *a, struct session_options 
 void verb_config_notes(const struct config *c); /* what was wrong, on stderr */
 
 int verb_colors(void); /* doctor --colors */
+/* What --sandbox and its options say: *out is NULL (no sandbox) or o.  An exit code, told. */
+struct sandbox_options;
+int verb_sandbox(
+	const struct args *a, struct sandbox_options *o, const struct sandbox_options **out);
+
 int verb_doctor(const struct args *a);
 int verb_batch(const struct args *a);
 int verb_runs(const struct args *a);

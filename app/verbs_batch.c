@@ -2,9 +2,32 @@
 #include <string.h>
 
 #include "app/tui/config.h"
+#include "app/lua/sandbox.h"
 #include "app/tui/loop.h"
 #include "app/verbs.h"
 #include "core/base/log.h"
+
+int verb_sandbox(
+	const struct args *a, struct sandbox_options *o, const struct sandbox_options **out)
+{
+	enum { MOST_MIB = 1 << 20, MOST_SECONDS = 86400 };
+
+	*out = NULL;
+	*o = (struct sandbox_options){ .seconds = a->sandbox_seconds,
+		.memory = (size_t)a->sandbox_mib << 20,
+		.weak = a->sandbox_weak };
+	if (!a->sandbox && (a->sandbox_seconds > 0 || a->sandbox_mib || a->sandbox_weak)) {
+		verb_note("bitdial: --sandbox-seconds, -memory and -weak go with --sandbox");
+		return 2;
+	}
+	if (a->sandbox_seconds > MOST_SECONDS || a->sandbox_mib > MOST_MIB) {
+		verb_note("bitdial: --sandbox: at most %d s and %d MiB", MOST_SECONDS, MOST_MIB);
+		return 2;
+	}
+	if (a->sandbox)
+		*out = o;
+	return 0;
+}
 
 int verb_batch(const struct args *a)
 {
@@ -23,10 +46,13 @@ int verb_batch(const struct args *a)
 		.threads = (int)a->threads };
 	struct sampler_options sampler = sampler_default;
 	struct config config;
+	struct sandbox_options sandbox;
 	struct session *s;
 	struct bus *b;
 	int rc;
 
+	if (verb_sandbox(a, &sandbox, &o.sandbox))
+		return 2;
 	if (!o.script) {
 		verb_note("bitdial: --batch wants a script: bitdial --batch FILE.lua [ARGS]");
 		return 2;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/tui/config.h"
+#include "app/lua/sandbox.h"
 #include "app/tui/loop.h"
 #include "app/verbs.h"
 #include "core/base/alloc.h"
@@ -140,6 +141,7 @@ int verb_open(const struct args *a)
 		.no_runs = a->once || a->tour,
 		.threads = (int)a->threads };
 	struct sampler_options sampler = sampler_default;
+	struct sandbox_options sandbox;
 	struct sources sources;
 	struct config config;
 	struct session *s;
@@ -152,7 +154,7 @@ int verb_open(const struct args *a)
 		config_print(stdout);
 		return 0;
 	}
-	if (check_options(a, &o))
+	if (check_options(a, &o) || verb_sandbox(a, &sandbox, &o.sandbox))
 		return 2;
 	if (verb_sources(&sources, a, &e))
 		return verb_fail(&e);

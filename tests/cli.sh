@@ -317,6 +317,22 @@ fails 2 'opens its model itself' demo.gguf --batch s.lua
 echo 'os.exit(5)' > e.lua
 run batch e.lua
 holds "status of os.exit" [ $rc = 5 ]
+cat > strange.lua <<'END'
+local m = assert(bitdial.open(arg[1]))
+print(m.layers, io, os.execute, require)
+END
+works --sandbox --batch strange.lua "$demo"
+holds "no files, no processes" has '^4	nil	nil	nil$'
+works --json --sandbox --batch strange.lua "$demo"
+holds "prints are events" has '"ev":"print","text":"4'
+echo 'while true do end' > strange.lua
+run --sandbox --sandbox-seconds 0.1 --batch strange.lua
+holds "status 1" [ $rc = 1 ]
+holds "which limit" has 'strange.lua used more than 0.1 s of its own' err
+fails 2 'go with --sandbox' --sandbox-seconds 1 --batch strange.lua
+printf ':script strange.lua\nwait idle\n!\n' > strange.keys
+works --sandbox --sandbox-seconds 0.1 --headless 120x36 --keys strange.keys --dump - "$demo"
+holds "a notice" has 'strange.lua used more than 0.1 s'
 works help lua
 holds "every module" [ "$(grep -c '^bitdial\.[a-z]* - ' out)" -ge 9 ]
 

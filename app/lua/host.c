@@ -21,7 +21,7 @@ struct host {
 	struct session *session;
 	struct bus *bus;
 	struct host_face face;
-	host_command_fn *command;
+	host_command_fn *command, *allowed;
 	void *command_arg;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -61,6 +61,18 @@ enum st host_command(struct host *h, const char *line, struct err *e)
 {
 	if (h->command)
 		return h->command(h->command_arg, line, e);
+	return err_set(e, ST_UNSUPPORTED, "there is no command line here");
+}
+
+void host_set_allowed(struct host *h, host_command_fn *fn)
+{
+	h->allowed = fn;
+}
+
+enum st host_allowed(struct host *h, const char *line, struct err *e)
+{
+	if (h->allowed)
+		return h->allowed(h->command_arg, line, e);
 	return err_set(e, ST_UNSUPPORTED, "there is no command line here");
 }
 

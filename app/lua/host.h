@@ -33,6 +33,9 @@ typedef enum st host_command_fn(void *arg, const char *line, struct err *e);
 void host_set_command(struct host *h, host_command_fn *fn, void *arg);
 BD_MUST_USE enum st host_command(
 	struct host *h, const char *line, struct err *e); /* serving thread */
+/* Which of those lines a stranger's script may type; none until it is said. */
+void host_set_allowed(struct host *h, host_command_fn *fn);
+BD_MUST_USE enum st host_allowed(struct host *h, const char *line, struct err *e);
 void host_free(struct host *h);
 /* Calls from now on fail: the session ends.  Serving thread. */
 void host_close(struct host *h);

@@ -332,3 +332,23 @@ void *l_check(lua_State *L, int at, const struct l_class *c)
 		luaL_error(L, "this %s was closed", c->name);
 	return h->body;
 }
+
+const struct l_class *l_class_number(unsigned i)
+{
+	if (!i--)
+		return &l_job_class;
+	for (size_t m = 0; l_modules[m]; m++)
+		if (l_modules[m]->class && !i--)
+			return l_modules[m]->class;
+	return NULL;
+}
+
+int l_class_at(lua_State *L, int at)
+{
+	const struct l_class *c;
+
+	for (unsigned i = 0; (c = l_class_number(i)) != NULL; i++)
+		if (luaL_testudata(L, at, c->name))
+			return (int)i;
+	return -1;
+}

@@ -37,6 +37,7 @@ struct l_class { /* handles */
 	int (*get)(lua_State *L, void *handle, const char *field);  /* pushes one value */
 	void (*release)(void *handle);
 	size_t size;
+	const char *sandbox; /* as of l_module: methods */
 };
 
 struct l_module {
@@ -44,6 +45,10 @@ struct l_module {
 	const char *main; /* the function that calling the module is */
 	const struct l_fn *fn;
 	const struct l_class *class; /* what it hands out; NULL: nothing of its own */
+	/* What a stranger's script may call (sandbox.h), with blanks between; NULL: nothing.
+	 * "open=path": its first argument or its option `path` is a file, which must be one
+	 * that the person named. */
+	const char *sandbox;
 };
 extern const struct l_module *const l_modules[]; /* ended by NULL; open.c */
 extern const struct l_module l_base;              /* bitdial itself */
@@ -67,6 +72,7 @@ struct l_ctx {
 	struct snap_progress *progress; /* of the job heard of last */
 	uint32_t progress_job;
 	unsigned long missed; /* bitdial.expect */
+	bool stranger;        /* calls come from a sandbox */
 };
 
 struct l_ctx *l_ctx(lua_State *L);
@@ -100,6 +106,10 @@ void l_push_number(lua_State *L, double v); /* nil where it is not known (NAN) *
 
 void *l_new(lua_State *L, const struct l_class *c); /* pushes; zeroed */
 void *l_check(lua_State *L, int at, const struct l_class *c);
+/* All classes by a number, 0 on; NULL: no more (jobs are 0, a module may have none: skipped). */
+const struct l_class *l_class_number(unsigned i);
+/* The number of the class of a handle; -1: it is none. */
+int l_class_at(lua_State *L, int at);
 
 /* ---- a layout: l_layout.c */
 

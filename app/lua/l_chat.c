@@ -136,4 +136,5 @@ const struct l_module l_chat = {
 	.help = "an answer of the model, by the layout under the dial",
 	.main = "run",
 	.fn = fns,
+	.sandbox = "run",
 };

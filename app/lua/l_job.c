@@ -127,6 +127,7 @@ const struct l_class l_job_class = {
 	.field = fields,
 	.get = job_get,
 	.size = sizeof(struct l_job),
+	.sandbox = "wait stop",
 };
 
 void l_push_job(lua_State *L, const char *kind, uint32_t id, int (*result)(lua_State *L))

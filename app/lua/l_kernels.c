@@ -123,4 +123,5 @@ const struct l_module l_kernels = {
 	.help = "which kernels are here, and how fast they are",
 	.main = "time",
 	.fn = fns,
+	.sandbox = "time list best",
 };

@@ -163,6 +163,7 @@ const struct l_class l_layout_class = {
 	.get = get,
 	.release = release,
 	.size = sizeof(struct l_layout),
+	.sandbox = "formats use",
 };
 
 static int read_file(lua_State *L)
@@ -195,4 +196,5 @@ const struct l_module l_layout = {
 	.main = "read",
 	.fn = fns,
 	.class = &l_layout_class,
+	.sandbox = "read=path now",
 };

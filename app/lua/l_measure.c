@@ -46,4 +46,5 @@ const struct l_module l_measure = {
 	.help = "KL from the reference on text that no scan has seen",
 	.main = "run",
 	.fn = fns,
+	.sandbox = "run",
 };

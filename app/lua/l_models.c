@@ -134,4 +134,5 @@ const struct l_module l_models = {
 	.main = "open",
 	.fn = fns,
 	.class = &class,
+	.sandbox = "open=path now",
 };

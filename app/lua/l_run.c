@@ -181,4 +181,5 @@ const struct l_module l_run = {
 	.help = "what was done, as run folders",
 	.main = "get",
 	.fn = fns,
+	.sandbox = "get list",
 };

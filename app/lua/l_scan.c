@@ -131,6 +131,7 @@ static const struct l_class class = {
 	.get = get,
 	.release = release,
 	.size = sizeof(struct l_cells),
+	.sandbox = "at totable",
 };
 
 /* ---- the scan */
@@ -172,8 +173,12 @@ static const char *formats_option(lua_State *L, int table)
 		return lua_isnil(L, -1) ? NULL : luaL_checkstring(L, -1);
 	luaL_buffinit(L, &b);
 	for (lua_Integer i = 1;; i++) {
-		if (lua_rawgeti(L, table + 1, i) == LUA_TNIL)
+		int type = lua_rawgeti(L, table + 1, i);
+
+		if (type == LUA_TNIL)
 			break;
+		if (type != LUA_TSTRING)
+			luaL_error(L, "formats: expected names, got a %s", lua_typename(L, type));
 		if (i > 1)
 			luaL_addchar(&b, ',');
 		luaL_addvalue(&b);
@@ -232,4 +237,5 @@ const struct l_module l_scan = {
 	.main = "run",
 	.fn = fns,
 	.class = &class,
+	.sandbox = "run=text now",
 };

@@ -60,6 +60,8 @@ static int run(lua_State *L)
 			"%s: expected one budget: {bpw = 4.25}, {bytes = }, {file_bytes = }, "
 			"{damage = } or {budget = \"55MiB\"}",
 			l_name(L));
+	if (!isfinite(t.ask.value))
+		return luaL_error(L, "%s: expected a finite budget", l_name(L));
 	if (l_call(L, turn, &t, &job, &e))
 		return l_fail(L, &e);
 	l_push_job(L, "search", job, l_push_layout);
@@ -168,4 +170,5 @@ const struct l_module l_search = {
 	.help = "the best layout at a budget",
 	.main = "run",
 	.fn = fns,
+	.sandbox = "run guard front points",
 };

@@ -139,7 +139,7 @@ static const struct l_fn base[] = {
 	{ NULL, NULL, NULL, NULL, NULL },
 };
 
-const struct l_module l_base = { .name = "", .help = "", .fn = base };
+const struct l_module l_base = { .name = "", .help = "", .fn = base, .sandbox = "expect" };
 
 static int preloaded(lua_State *L)
 {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "app/lua/l.h"
+#include "app/lua/sandbox.h"
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/base/fs.h"
@@ -28,7 +29,8 @@ struct script {
 	int argc, end_fd, code;
 	char *sentence;
 	pthread_t thread;
-	bool joined, keep, exited; /* exited: by os.exit, with exit_code */
+	struct sandbox_options sandbox;
+	bool joined, keep, stranger, exited; /* exited: by os.exit, with exit_code */
 	int exit_code;
 	lua_State *L;                 /* kept between chunks of a console */
 	_Atomic uint64_t seen;        /* when Lua code last ran: clock_now() in microseconds */
@@ -256,10 +258,8 @@ static int protected(lua_State *L, lua_CFunction fn)
 	return lua_pcall(L, 0, 0, 1);
 }
 
-static void *main_of(void *arg)
+static void run_lua(struct script *s)
 {
-	struct script *s = arg;
-	uint64_t one = 1;
 	int st = LUA_OK;
 
 	if (!s->L && (s->L = luaL_newstate()) != NULL) {
@@ -274,6 +274,26 @@ static void *main_of(void *arg)
 		s->code = SCRIPT_FAILED;
 		s->sentence = xstrdup("no memory for Lua");
 	}
+}
+
+static void run_stranger(struct script *s)
+{
+	struct sandbox_script what = {
+		.path = s->path, .text = s->text, .argc = s->argc, .argv = s->argv
+	};
+
+	s->code = sandbox_run(&s->ctx, &s->sandbox, &what, &s->sentence);
+}
+
+static void *main_of(void *arg)
+{
+	struct script *s = arg;
+	uint64_t one = 1;
+
+	if (s->stranger)
+		run_stranger(s);
+	else
+		run_lua(s);
 	if (!s->keep)
 		close_state(s);
 	while (write(s->end_fd, &one, sizeof one) < 0 && errno == EINTR)
@@ -327,6 +347,9 @@ enum st script_start(
 	*out = NULL;
 	*s = (struct script){ .path = xstrdup(o->path), .argc = o->argc, .keep = o->keep };
 	token_init(&s->stop, NULL);
+	s->stranger = o->sandbox != NULL;
+	if (o->sandbox)
+		s->sandbox = *o->sandbox;
 	s->end_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	s->ctx = (struct l_ctx){
 		.host = h, .stop = &s->stop, .wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)

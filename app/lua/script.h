@@ -1,6 +1,7 @@
 /* script.h - a Lua script on a thread of its own.
  *
- * Full Lua: the script is the user's.  script_stop ends Lua code within a thousand instructions,
+ * Full Lua: the script is the user's (a stranger's runs in a process of its own: sandbox.h, for
+ * whose thread here all of this holds as well).  script_stop ends Lua code within a thousand instructions,
  * also in coroutines and under pcall; a C function that Lua called (string.find, io.read) cannot be
  * stopped: script_stuck names it.  What the script asks of the session goes through the host
  * (host.h), whose thread must go on serving until script_fd is readable.
@@ -13,12 +14,14 @@
 #include "app/lua/host.h"
 
 struct script;
+struct sandbox_options;
 
 struct script_options {
 	const char *path; /* a file, read as text; never bytecode */
 	const char *text; /* or a chunk; path then names it */
 	int argc;
 	char *const *argv; /* arg[1] ... */
+	const struct sandbox_options *sandbox; /* a stranger's: sandbox.h; NULL: full Lua */
 	bool keep; /* a console: values stay for script_again, what a chunk gives is printed */
 };
 

@@ -180,7 +180,9 @@ int batch_run(struct tui *t, int signal_fd)
 	struct batch b = { .t = t, .json = o->json };
 	struct host_face face = {
 		.print = print, .notice = notice, .arg = &b, .anew = o->anew };
-	struct script_options so = { .path = o->script, .argc = o->argc, .argv = o->argv };
+	struct script_options so = {
+		.path = o->script, .argc = o->argc, .argv = o->argv, .sandbox = o->sandbox
+	};
 	const char *sentence = "";
 	struct err e = { 0 };
 	int status = 1;

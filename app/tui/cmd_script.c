@@ -23,6 +23,7 @@ enum st cmd_script(struct tui *t, int argc, char **argv, const char *rest, struc
 	if (!st && argc < 2)
 		st = err_set(e, ST_INVALID, "script: expected a file: script FILE [ARGS]");
 	o.argv = argv + 2;
+	o.sandbox = t->o->sandbox;
 	return st ? st : scripting_start(t->scripting, &o, e);
 }
 

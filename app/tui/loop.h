@@ -14,6 +14,7 @@
 
 struct panel_class;
 struct config;
+struct sandbox_options;
 
 /* A subscription for tui_options.sub, made before the session is asked to open a model,
  * so that nothing it publishes is missed. */
@@ -36,6 +37,7 @@ struct tui_options {
 	const char *script; /* --batch FILE: no screen, no terminal; with what follows it */
 	int argc;
 	char *const *argv;
+	const struct sandbox_options *sandbox; /* --sandbox: scripts are a stranger's; NULL: one's own */
 	bool json;        /* its event lines on stdout; of a tour the times of its frames */
 	bool tour;        /* --tour: played by itself, then the end */
 	bool show_cursor; /* --show-cursor: the cursor is seen where the focus is */

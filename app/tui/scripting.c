@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/tui/commands.h"
+#include "app/tui/stranger.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
@@ -48,6 +49,7 @@ struct scripting *scripting_new(struct tui *t, const struct host_face *face)
 	s->t = t;
 	s->host = host_new(t->s, t->bus, face ? face : &f);
 	host_set_command(s->host, command, s);
+	host_set_allowed(s->host, stranger_may);
 	return s;
 }
 

@@ -8,7 +8,8 @@ _bitdial_options() {
 	open)
 		echo '--text --formats --mix --tokens --layout --once --size --plain --headless
 			--keys --dump --color --ascii --no-mouse --no-sync --arrange --screen
-			--stats --json --tour --show-cursor --seed --temp --no-config --default-config --threads --template --read-only --runs
+			--stats --json --tour --show-cursor --seed --temp --sandbox --sandbox-seconds --sandbox-memory
+			--sandbox-weak --no-config --default-config --threads --template --read-only --runs
 			--log-level --demo' ;;
 	scan)
 		echo '--events --fresh --text --tokens --formats --mix --quantizer --json --threads --template --read-only
@@ -36,6 +37,7 @@ _bitdial_options() {
 			--read-only --runs --log-level --demo' ;;
 	batch)
 		echo '--fresh --formats --mix --tokens --template --json --read-only --runs --log-level --threads
+			--sandbox --sandbox-seconds --sandbox-memory --sandbox-weak
 			--no-config' ;;
 	watch)
 		echo '--runs' ;;
@@ -95,7 +97,7 @@ _bitdial_value() {
 	--sort) _bitdial_words 'began kind status model seconds bpw kl' ;;
 	--log-level) _bitdial_words 'error warn info debug trace' ;;
 	--bpw | --prompt | --system | --top | --tokens | --limit | --window) ;;
-	--max-tokens | --temp | --seed | --threads) ;;
+	--max-tokens | --temp | --seed | --threads | --sandbox-seconds | --sandbox-memory) ;;
 	*) return 1 ;;
 	esac
 	return 0
@@ -106,7 +108,7 @@ _bitdial() {
 	local verbs='open scan search eval tokens logits chat layout export runs watch batch doctor help'
 	local formats='int2g64 int3g64 int4g64 int4g128 int8g128 keep'
 	local flags='--events --fresh --json --demo --once --plain --ascii --no-mouse --no-sync --read-only'
-	flags="$flags --clear-cache --colors --stats --tour --show-cursor --refine --no-config --default-config --roff --help --version"
+	flags="$flags --sandbox --sandbox-weak --clear-cache --colors --stats --tour --show-cursor --refine --no-config --default-config --roff --help --version"
 	local verb= word i
 	COMPREPLY=()
 
