@@ -115,11 +115,18 @@ void l_push_number(lua_State *L, double v)
 		lua_pushnumber(L, v);
 }
 
-void l_push_fn(lua_State *L, const char *owner, const struct l_fn *f)
+void l_push_named(lua_State *L, const char *name, const struct l_fn *f)
 {
 	lua_pushlightuserdata(L, (void *)(uintptr_t)f);
-	lua_pushfstring(L, "%s%s", owner, f->name);
+	lua_pushstring(L, name);
 	lua_pushcclosure(L, f->fn, 2);
+}
+
+void l_push_fn(lua_State *L, const char *owner, const struct l_fn *f)
+{
+	lua_pushfstring(L, "%s%s", owner, f->name);
+	l_push_named(L, lua_tostring(L, -1), f);
+	lua_remove(L, -2);
 }
 
 const char *l_name(lua_State *L)

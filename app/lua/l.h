@@ -90,6 +90,7 @@ const void *l_last(lua_State *L, enum ev_kind kind); /* after l_hear; borrowed; 
 int l_fail(lua_State *L, const struct err *e); /* pushes nil and the sentence; 2 */
 /* A function of a module ("bitdial.scan.") or of a handle ("layout:"), which knows its name. */
 void l_push_fn(lua_State *L, const char *owner, const struct l_fn *f);
+void l_push_named(lua_State *L, const char *name, const struct l_fn *f); /* the whole of it */
 const char *l_name(lua_State *L); /* of the function that runs: "bitdial.scan.run" */
 /* The options table at `at` (absent or nil: none) of the function that runs: every key is in its
  * list, or it raises with the nearest; then the getters read it. */

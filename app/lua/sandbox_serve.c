@@ -216,8 +216,7 @@ static void carry_out(
 	if (!f || !listed(list, f->name, option))
 		luaL_error(L, "%s is not for a stranger's script (--sandbox)", t->name);
 	check_files(L, t->s, from, t->name, option);
-	lua_pushlightuserdata(L, (void *)(uintptr_t)f);
-	lua_pushcclosure(L, f->fn, 1);
+	l_push_named(L, t->name, f);
 	lua_insert(L, 2); /* 1: the message */
 	lua_call(L, lua_gettop(L) - 2, LUA_MULTRET);
 	answer(L, t, 1);
