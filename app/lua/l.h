@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "app/lua/host.h"
+#include "app/lua/script.h"
 #include "core/work/snap.h"
 
 /* ---- the tables */
@@ -67,6 +68,7 @@ struct l_ctx {
 	struct snap_progress *progress; /* of the job heard of last */
 	uint32_t progress_job;
 	unsigned long missed; /* bitdial.expect */
+	_Atomic uint32_t awaits; /* the job that the script waits for; 0: none */
 };
 
 struct l_ctx *l_ctx(lua_State *L);
@@ -93,6 +95,8 @@ const char *l_string(lua_State *L, int at, const char *name, const char *otherwi
 bool l_flag(lua_State *L, int at, const char *name, bool otherwise);
 void l_push_number(lua_State *L, double v); /* nil where it is not known (NAN) */
 
+void l_show(lua_State *L); /* all of the stack: the values of an expression, on one line */
+
 /* ---- handles */
 
 void *l_new(lua_State *L, const struct l_class *c); /* pushes; zeroed */
@@ -113,6 +117,10 @@ extern const struct l_class l_job_class;
 void l_push_job(lua_State *L, const char *kind, uint32_t id, int (*result)(lua_State *L));
 /* Until the job is over: true, or false and e. */
 bool l_await(lua_State *L, uint32_t id, struct err *e);
+
+/* The state of a script that does not run now; NULL: it has none. */
+lua_State *script_state(const struct script *s);
+const struct l_class *const *l_classes(void); /* all there are; ended by NULL */
 
 void l_open(lua_State *L); /* the global `bitdial`, and require "bitdial" */
 

@@ -19,6 +19,19 @@ const struct l_module *const l_modules[] = {
 	NULL,
 };
 
+const struct l_class *const *l_classes(void)
+{
+	static const struct l_class *all[sizeof l_modules / sizeof *l_modules + 1];
+	size_t n = 0;
+
+	for (size_t i = 0; l_modules[i]; i++)
+		if (l_modules[i]->class)
+			all[n++] = l_modules[i]->class;
+	all[n++] = &l_job_class;
+	all[n] = NULL;
+	return all;
+}
+
 static void push_fn(lua_State *L, const struct l_fn *f)
 {
 	lua_pushlightuserdata(L, (void *)(uintptr_t)f);

@@ -1,5 +1,6 @@
 /* cmd_script - Lua from the command line. */
 #include "app/tui/commands.h"
+
 #include "app/tui/scripting.h"
 #include "app/tui/tui.h"
 
@@ -31,4 +32,29 @@ enum st cmd_lua(struct tui *t, int argc, char **argv, const char *rest, struct e
 	if (!st && argc < 2)
 		st = err_set(e, ST_INVALID, "lua: expected an expression or a statement");
 	return st ? st : scripting_eval(t->scripting, rest, e);
+}
+
+enum st cmd_complete(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	enum st st = no_other(t, e);
+
+	(void)argc, (void)argv;
+	return st ? st : scripting_complete(t->scripting, rest);
+}
+
+/* Where it is on the screen already it only takes the focus. */
+enum st cmd_console(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	long at = panel_find(t, "console");
+
+	(void)argc, (void)argv, (void)rest;
+	if (at < 0 || !t->n_places)
+		return err_set(e, ST_INVALID, "console: there is no such panel");
+	if (!panel_on_screen(t, (size_t)at))
+		screen_choose(t, "console");
+	if (!focus_on(t, at))
+		return err_set(e, ST_INVALID,
+			"console: the arrangement console has no panel of that name");
+	t->class[at]->on_command(t->panel[at], "write", "");
+	return ST_OK;
 }

@@ -152,7 +152,7 @@ static void add_title(struct tui *t, const char *name)
 void list_help(struct tui *t, const char *word)
 {
 	long at = focus_now(t);
-	const char *screen = t->n_places ? t->place[t->at].arr.name : "";
+	const char *screen = t->n_places ? screen_name(t, t->at) : "";
 	const struct binding *panel = at >= 0 ? t->class[at]->keys : NULL;
 	const struct binding *before[2] = { NULL, NULL };
 
