@@ -13,17 +13,19 @@ bool lua_incomplete(const char *text)
 {
 	static const char mark[] = "<eof>";
 	lua_State *L = luaL_newstate();
-	char *expression = xprintf("return %s", text);
+	/* The line is over: a string that is open is a mistake, not a beginning. */
+	char *lines = xprintf("%s\n", text), *expression = xprintf("return %s", lines);
 	bool more = false;
 
 	if (L && luaL_loadbufferx(L, expression, strlen(expression), "=", "t") != LUA_OK &&
-		luaL_loadbufferx(L, text, strlen(text), "=", "t") == LUA_ERRSYNTAX) {
+		luaL_loadbufferx(L, lines, strlen(lines), "=", "t") == LUA_ERRSYNTAX) {
 		const char *why = lua_tostring(L, -1);
 		size_t n = strlen(why), m = sizeof mark - 1;
 
 		more = n >= m && !strcmp(why + n - m, mark);
 	}
 	xfree(expression);
+	xfree(lines);
 	if (L)
 		lua_close(L);
 	return more;

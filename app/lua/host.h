@@ -24,6 +24,7 @@ struct host_face {
 	/* A notice of the script, shown to a person; any thread. */
 	void (*notice)(void *arg, const char *line);
 	void *arg;
+	bool screen; /* others draw on the standard output: io.write is to go to print */
 };
 
 struct host *host_new(struct session *s, struct bus *b, const struct host_face *face);

@@ -181,6 +181,8 @@ static int prepare(lua_State *L)
 	lua_setfield(L, -2, "exit");
 	lua_pop(L, 1);
 	lua_register(L, "print", l_print);
+	if (host_face(l_ctx(L)->host)->screen)
+		l_screen(L);
 	name_slow(L);
 	l_open(L);
 	push_args(L, script_of(L));
@@ -269,6 +271,7 @@ static void *main_of(void *arg)
 	if (s->L) {
 		lua_sethook(s->L, on_count, LUA_MASKCOUNT, HOOK_EVERY);
 		st = st == LUA_OK ? protected(s->L, body) : st;
+		l_screen_flush(s->L);
 		conclude(s, s->L, st);
 	} else {
 		s->code = SCRIPT_FAILED;

@@ -207,7 +207,7 @@ enum st scripting_complete(struct scripting *s, const char *text)
 struct scripting *scripting_new(struct tui *t, const struct host_face *face)
 {
 	struct scripting *s = xalloc(sizeof *s);
-	struct host_face f = { .print = as_print, .notice = as_notice, .arg = s };
+	struct host_face f = { .print = as_print, .notice = as_notice, .arg = s, .screen = true };
 
 	s->t = t;
 	pthread_mutex_init(&s->prints.lock, NULL);

@@ -255,7 +255,7 @@ static void all_hints(const struct tui *t, struct hints *h)
 		return;
 	}
 	if (focus_takes_text(t)) {
-		add_hint(h, "Enter", "send");
+		add_hint(h, "Enter", strcmp(t->class[at] -> name, "console") ? "send" : "run");
 		add_hint(h, "M-, M-.", "budget");
 		add_hint(h, "Esc", t->streaming ? "stop" : "leave");
 		add_hint(h, "Tab", "panel");
