@@ -431,8 +431,7 @@ static void draw(const void *self, struct canvas *c, bool focus)
 	top = canvas_sub(c, 0, 0, c->w, r.said);
 	if (lines_empty(p->said))
 		panel_cut(&top, 0, 0, top.w, ROLE_DIM,
-			"Lua: bitdial.search{ bpw = 3 } turns the dial; bitdial. and Tab: what there "
-			"is.");
+			"Lua: bitdial.search{ bpw = 3 } turns the dial; F1 has the keys.");
 	lines_draw(p->said, &top);
 	if (p->n_names)
 		draw_names(p, &top);
