@@ -15,7 +15,7 @@ static const struct {
 	struct arr_size min;
 } panels[] = { { "heatmap", { 42, 9 } }, { "cell", { 30, 8 } }, { "slider", { 24, 1 } },
 	{ "front", { 40, 5 } }, { "search", { 30, 6 } }, { "jobs", { 30, 1 } },
-	{ "chat", { 40, 6 } } };
+	{ "chat", { 40, 6 } }, { "console", { 30, 4 } } };
 
 static struct arr_size smallest(const void *arg, const char *name)
 {
@@ -60,6 +60,28 @@ Test(arrange, the_main_screen_is_that_of_the_design)
 		"front 0,18 82x12\nsearch 82,18 38x12\njobs 0,30 120x3\n");
 	cr_assert_str_eq(placed(&a, 80, 21, "heatmap"),
 		"heatmap 0,0 46x12\ncell 46,0 34x12\nslider 0,12 80x4\nfront 0,16 80x5\n");
+}
+
+static struct arrangement named_builtin(const char *name)
+{
+	int at = 0;
+
+	while (screen_builtin[at] && strcmp(screen_builtin_name[at], name))
+		at++;
+	cr_assert(screen_builtin[at], "%s", name);
+	return builtin(at);
+}
+
+Test(arrange, the_console_stands_beside_what_it_drives)
+{
+	struct arrangement a = named_builtin("console");
+
+	cr_assert_str_eq(placed(&a, 120, 33, "console"),
+		"heatmap 0,0 82x14\ncell 82,0 38x14\nslider 0,14 120x4\n"
+		"console 0,18 74x12\nfront 74,18 46x12\njobs 0,30 120x3\n");
+	cr_assert_str_eq(placed(&a, 80, 21, "console"),
+		"heatmap 0,0 46x9\ncell 46,0 34x9\nslider 0,9 80x3\nconsole 0,12 80x9\n");
+	cr_assert_str_eq(placed(&a, 60, 10, "console"), "console 0,0 60x10\n");
 }
 
 Test(arrange, rows_leave_in_the_order_of_drop)
@@ -126,7 +148,7 @@ Test(arrange, over_all_sizes_nothing_overlaps_leaves_or_is_too_small)
 
 		for (int w = 1; w <= 250; w += w < 130 ? 1 : 7)
 			for (int h = 1; h <= 80; h++)
-				for (size_t f = 0; f < 7; f += 3)
+				for (size_t f = 0; f < 8; f += 3)
 					check(&a, w, h, panels[f].name);
 	}
 }
@@ -228,4 +250,44 @@ Test(layouts, a_cyclic_table_is_refused)
 	cr_assert_eq(arrangement_parse(&a, "x", cyclic, sizeof cyclic - 1, &e), ST_FORMAT);
 	/* Which of the two keys is met first is Lua's own business. */
 	cr_assert_eq(strncmp(e.msg, "x: a row has h, drop and panels, not \"", 38), 0, "%s", e.msg);
+}
+
+Test(layouts, what_is_written_reads_as_the_same)
+{
+	for (int at = 0; screen_builtin[at]; at++) {
+		struct arrangement a = builtin(at), b;
+		char *text_of = arrangement_text(&a);
+		struct err e;
+
+		cr_assert_not(arrangement_parse(&b, "x", text_of, strlen(text_of), &e), "%s\n%s",
+			e.msg, text_of);
+		cr_assert_eq(memcmp(&a, &b, sizeof a), 0, "%s", text_of);
+		xfree(text_of);
+	}
+}
+
+Test(layouts, a_full_one_fits_its_text)
+{
+	struct arrangement a = { .key = '9' }, b;
+	char *text_of;
+	struct err e;
+
+	memset(a.name, 'n', ARR_NAME - 1);
+	a.wide.n = a.narrow.n = ARR_ROWS;
+	for (int i = 0; i < ARR_ROWS; i++) {
+		struct arr_row *r = &a.wide.row[i];
+
+		r->h = 500;
+		r->drop = 99;
+		r->n = ARR_PANELS;
+		for (int k = 0; k < ARR_PANELS; k++) {
+			memset(r->panel[k].name, 'p', ARR_NAME - 1);
+			r->panel[k].weight = 0.1234;
+		}
+		a.narrow.row[i] = *r;
+	}
+	text_of = arrangement_text(&a);
+	cr_assert_not(arrangement_parse(&b, "x", text_of, strlen(text_of), &e), "%s", e.msg);
+	cr_assert_eq(memcmp(&a, &b, sizeof a), 0);
+	xfree(text_of);
 }

@@ -135,6 +135,95 @@ Test(files, a_file_of_the_user_replaces_a_screen_and_a_broken_one_does_not)
 	big_free(f);
 }
 
+static void layouts(const char *under)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "%s", under);
+	for (char *s = path; (s = strchr(s, '/')) != NULL; *s++ = '/') {
+		*s = 0;
+		mkdir(path_of(path), 0700);
+	}
+	mkdir(path_of(path), 0700);
+}
+
+Test(files, one_steps_through_the_arrangements_of_a_screen_and_the_last_is_remembered)
+{
+	static const char mine[] = "return { name='other', key='1', { h='*', 'slider' } }";
+	char *f;
+
+	layouts("bitdial/layouts");
+	write_text("bitdial/layouts/mine.lua", mine);
+	f = play(120, 36, "[\n");
+	cr_assert(strstr(row(f, 34), "arrangement mine, 3 of 3"), "%s", row(f, 34));
+	cr_assert(strstr(row(f, 1), "┏━ Budget ━"), "it goes by the name of its file");
+	cr_assert(strstr(row(f, 0), "[1]Search"), "the screen keeps its name");
+	big_free(f);
+	f = play(120, 36, ",\n");
+	cr_assert(strstr(row(f, 1), "┏━ Budget ━"), "%s", f);
+	big_free(f);
+	f = play(120, 36, "]\n.\n");
+	cr_assert(strstr(row(f, 1), "┏━ Sensitivity ━"), "%s", f);
+	cr_assert_null(strstr(f, "Lua"));
+	big_free(f);
+	f = play(120, 36, "]\n1\n");
+	cr_assert(strstr(row(f, 34), "arrangement console, 2 of 3"), "%s", row(f, 34));
+	big_free(f);
+	f = play(120, 36, ":arrange mien\n");
+	cr_assert(strstr(row(f, 34), "no arrangement \"mien\"; did you mean mine"), "%s", row(f, 34));
+	big_free(f);
+	f = play(120, 36, "3\nEsc\n[\n");
+	cr_assert(strstr(row(f, 34), "this screen has one arrangement"), "%s", row(f, 34));
+	big_free(f);
+}
+
+Test(files, the_users_arrangement_goes_before_a_saved_one_and_is_never_written)
+{
+	static const char own[] = "return { name='mine', key='1', { h='*', 'cell' } }";
+	char *f, *kept;
+
+	/* dir is the folder of the state, dir/bitdial that of the configuration */
+	f = play(120, 36, ":arrange save mine\n");
+	cr_assert(strstr(row(f, 34), "/layouts/mine.lua"), "%s", row(f, 34));
+	cr_assert_not(fs_is_dir(path_of("bitdial")), "nothing was made there");
+	big_free(f);
+	f = play(120, 36, ".\n");
+	cr_assert(strstr(row(f, 1), "┏━ Sensitivity ━"), "%s", f);
+	cr_assert(strstr(row(f, 34), " MINE "), "%s", row(f, 34));
+	big_free(f);
+	layouts("bitdial/layouts");
+	write_text("bitdial/layouts/mine.lua", own);
+	f = play(120, 36, ":arrange save mine\n:arrange reload\n:arrange mine\n.\n");
+	cr_assert(strstr(row(f, 1), "┏━ Cell ━"), "%s", f);
+	big_free(f);
+	kept = read_text("bitdial/layouts/mine.lua");
+	cr_assert_str_eq(kept, own);
+	big_free(kept);
+	f = play(120, 36, ":arrange save ../x\n");
+	cr_assert(strstr(row(f, 34), "expected a name of lower-case letters"), "%s", row(f, 34));
+	big_free(f);
+	f = play_with((struct tui_options){ .read_only = true }, 120, 36, ":arrange save more\n");
+	cr_assert(strstr(row(f, 34), "nothing is written"), "%s", row(f, 34));
+	cr_assert_not(fs_is_file(path_of("layouts/more.lua")));
+	big_free(f);
+}
+
+Test(files, a_broken_arrangement_of_a_name_of_its_own_is_left_out)
+{
+	char *f;
+
+	layouts("bitdial/layouts");
+	write_text("bitdial/layouts/mine.lua", "return {\n\n");
+	f = play(120, 36, "wait 0\n");
+	cr_assert(strstr(row(f, 34), "! mine.lua:3: unexpected symbol near <eof>; it is left out"),
+		"%s", row(f, 34));
+	big_free(f);
+	write_text("bitdial/layouts/mine.lua", "return { name='x', key='1', { h='*', 'cell' } }");
+	f = play(120, 36, ":arrange reload\n[\n");
+	cr_assert(strstr(row(f, 1), "┏━ Cell ━"), "%s", f);
+	big_free(f);
+}
+
 Test(files, a_script_with_a_mistake_names_the_line)
 {
 	struct tui_options o = { .headless = true,

@@ -1,6 +1,7 @@
 /* arrangement - a table of layouts/ into struct arrangement, with every field checked. */
 #include "app/lua/arrangement.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <lua.h>
 
 #include "app/lua/box.h"
+#include "core/base/alloc.h"
 
 enum { INSTRUCTIONS = 100000, MEMORY = 1 << 20, LINES_MAX = 500 };
 
@@ -32,12 +34,21 @@ static const char *get_str(lua_State *L, int at, const char *what)
 	return lua_tostring(L, at);
 }
 
+static const char name_chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-_";
+
+bool arrangement_name_ok(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n && n < ARR_NAME && strspn(s, name_chars) == n;
+}
+
 static void get_name(lua_State *L, char out[ARR_NAME], const char *s, size_t n)
 {
 	if (!n || n >= ARR_NAME)
 		luaL_error(L, "\"%s\": a name has 1 to %d characters", s, ARR_NAME - 1);
 	for (size_t i = 0; i < n; i++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-_", s[i]) || !s[i])
+		if (!strchr(name_chars, s[i]) || !s[i])
 			luaL_error(L, "\"%s\": names are lower-case letters, digits, - and _", s);
 	memcpy(out, s, n);
 	out[n] = 0;
@@ -172,4 +183,64 @@ enum st arrangement_load(struct arrangement *a, const char *path, struct err *e)
 	if (!st)
 		*a = got;
 	return st;
+}
+
+/* ---- the other way */
+
+enum { TEXT_MAX = 2 * ARR_ROWS * (ARR_PANELS * (ARR_NAME + 16) + 64) + 512 };
+
+struct text {
+	char *s;
+	size_t n;
+};
+
+static void put(struct text *o, const char *fmt, ...) BD_PRINTF(2, 3);
+static void put(struct text *o, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	o->n += (size_t)vsnprintf(o->s + o->n, TEXT_MAX - o->n, fmt, ap);
+	va_end(ap);
+}
+
+static void put_rows(struct text *o, const struct arr_rows *rows, const char *indent)
+{
+	for (int i = 0; i < rows->n; i++) {
+		const struct arr_row *r = &rows->row[i];
+
+		put(o, "%s{ h = ", indent);
+		if (r->h)
+			put(o, "%d", r->h);
+		else
+			put(o, "\"*\"");
+		for (int k = 0; k < r->n; k++) {
+			put(o, ", \"%s", r->panel[k].name);
+			if (r->panel[k].weight > 0)
+				put(o, ":%.4g", r->panel[k].weight);
+			put(o, "\"");
+		}
+		if (r->drop)
+			put(o, ", drop = %d", r->drop);
+		put(o, " },\n");
+	}
+}
+
+char *arrangement_text(const struct arrangement *a)
+{
+	struct text o = { xalloc(TEXT_MAX), 0 };
+
+	put(&o, "-- h: height in lines, \"*\" takes what is left; \"panel:weight\" is a share of the\n"
+		"-- width, the rest share what is left; the row with the lowest drop leaves first.\n"
+		"return {\n  name = \"%s\", key = \"%c\",\n",
+		a->name, a->key);
+	put_rows(&o, &a->wide, "  ");
+	if (a->narrow.n) {
+		put(&o, "  narrow = {                                     -- used below %d columns\n",
+			ARR_NARROW);
+		put_rows(&o, &a->narrow, "    ");
+		put(&o, "  },\n");
+	}
+	put(&o, "}\n");
+	return o.s;
 }

@@ -13,5 +13,8 @@
 BD_MUST_USE enum st arrangement_parse(
 	struct arrangement *a, const char *where, const char *text, size_t n, struct err *e);
 BD_MUST_USE enum st arrangement_load(struct arrangement *a, const char *path, struct err *e);
+/* The text of a file that describes it; xfree. */
+char *arrangement_text(const struct arrangement *a);
+bool arrangement_name_ok(const char *s); /* lower-case letters, digits, - and _; not too long */
 
 #endif

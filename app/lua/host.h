@@ -25,6 +25,7 @@ struct host_face {
 	void (*notice)(void *arg, const char *line);
 	void *arg;
 	bool anew; /* what was measured before is passed over: a log's numbers are told, not expected */
+	bool screen; /* others draw on the standard output: io.write is to go to print */
 };
 
 struct host *host_new(struct session *s, struct bus *b, const struct host_face *face);

@@ -342,12 +342,11 @@ void *l_check(lua_State *L, int at, const struct l_class *c)
 
 const struct l_class *l_class_number(unsigned i)
 {
-	if (!i--)
-		return &l_job_class;
-	for (size_t m = 0; l_modules[m]; m++)
-		if (l_modules[m]->class && !i--)
-			return l_modules[m]->class;
-	return NULL;
+	const struct l_class *const *c = l_classes();
+
+	while (*c && i--)
+		c++;
+	return *c;
 }
 
 int l_class_at(lua_State *L, int at)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "app/lua/host.h"
+#include "app/lua/script.h"
 #include "core/work/snap.h"
 
 /* ---- the tables */
@@ -73,6 +74,7 @@ struct l_ctx {
 	uint32_t progress_job;
 	unsigned long missed; /* bitdial.expect */
 	bool stranger;        /* calls come from a sandbox */
+	_Atomic uint32_t awaits; /* the job that the script waits for; 0: none */
 };
 
 struct l_ctx *l_ctx(lua_State *L);
@@ -103,12 +105,18 @@ const char *l_string(lua_State *L, int at, const char *name, const char *otherwi
 bool l_flag(lua_State *L, int at, const char *name, bool otherwise);
 void l_push_number(lua_State *L, double v); /* nil where it is not known (NAN) */
 
+void l_show(lua_State *L); /* all of the stack: the values of an expression, on one line */
+
+/* io.write and io.stdout:write become lines of print; flush: what has no line feed yet, too. */
+void l_screen(lua_State *L);
+void l_screen_flush(lua_State *L);
+
 /* ---- handles */
 
 void *l_new(lua_State *L, const struct l_class *c); /* pushes; zeroed */
 void *l_check(lua_State *L, int at, const struct l_class *c);
-/* All classes by a number, 0 on; NULL: no more (jobs are 0, a module may have none: skipped). */
-const struct l_class *l_class_number(unsigned i);
+const struct l_class *const *l_classes(void); /* all there are; ended by NULL */
+const struct l_class *l_class_number(unsigned i); /* of them, 0 on; NULL: no more */
 /* The number of the class of a handle; -1: it is none. */
 int l_class_at(lua_State *L, int at);
 
@@ -129,6 +137,9 @@ void l_push_job(lua_State *L, const char *kind, uint32_t id, int (*result)(lua_S
 bool l_await(lua_State *L, uint32_t id, struct err *e);
 /* What a job that is over said at its end; borrowed. */
 const char *l_said(lua_State *L, uint32_t id);
+
+/* The state of a script that does not run now; NULL: it has none. */
+lua_State *script_state(const struct script *s);
 
 void l_open(lua_State *L); /* the global `bitdial`, and require "bitdial" */
 

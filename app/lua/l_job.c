@@ -26,8 +26,10 @@ bool l_await(lua_State *L, uint32_t id, struct err *e)
 
 	if (!id)
 		return true;
+	l_ctx(L)->awaits = id;
 	while (!(end = end_of(L, id)))
 		l_wait(L, 1000);
+	l_ctx(L)->awaits = 0;
 	if (!end->st)
 		return true;
 	(void)err_set(e, end->st, "%s", end->text[0] ? end->text : st_name(end->st));

@@ -1,5 +1,6 @@
 /* open.c - the table of modules, and what they hang on. */
 #include <stdio.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "app/lua/l.h"
@@ -19,6 +20,27 @@ const struct l_module *const l_modules[] = {
 	&l_cmd,
 	NULL,
 };
+
+static const struct l_class *classes[sizeof l_modules / sizeof *l_modules + 1];
+
+static void list_classes(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; l_modules[i]; i++)
+		if (l_modules[i]->class)
+			classes[n++] = l_modules[i]->class;
+	classes[n++] = &l_job_class;
+}
+
+/* Asked for by the script's thread and by the screen's. */
+const struct l_class *const *l_classes(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, list_classes);
+	return classes;
+}
 
 /* bitdial.scan{...} is bitdial.scan.run{...}: the module itself is the first argument. */
 static int call_main(lua_State *L)

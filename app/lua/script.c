@@ -183,6 +183,8 @@ static int prepare(lua_State *L)
 	lua_setfield(L, -2, "exit");
 	lua_pop(L, 1);
 	lua_register(L, "print", l_print);
+	if (host_face(l_ctx(L)->host)->screen)
+		l_screen(L);
 	name_slow(L);
 	l_open(L);
 	push_args(L, script_of(L));
@@ -210,7 +212,7 @@ static int body(lua_State *L)
 	if (s->keep && load_expression(L, s)) {
 		lua_call(L, 0, LUA_MULTRET);
 		if (lua_gettop(L) && !(lua_gettop(L) == 1 && lua_isnil(L, 1)))
-			l_print(L);
+			l_show(L);
 		return 0;
 	}
 	lua_pushfstring(L, s->keep ? "=console" : "@%s", s->path);
@@ -269,6 +271,7 @@ static void run_lua(struct script *s)
 	if (s->L) {
 		lua_sethook(s->L, on_count, LUA_MASKCOUNT, HOOK_EVERY);
 		st = st == LUA_OK ? protected(s->L, body) : st;
+		l_screen_flush(s->L);
 		conclude(s, s->L, st);
 	} else {
 		s->code = SCRIPT_FAILED;
@@ -359,7 +362,9 @@ enum st script_start(
 		s->argv[i] = xstrdup(o->argv[i]);
 	st = read_text(s, o, e);
 	if (!st) {
-		s->ctx.sub = bus_subscribe_late(host_bus(h), ~(uint64_t)0);
+		/* Not what scripts print themselves: one that never waits would never read it. */
+		s->ctx.sub = bus_subscribe_late(host_bus(h),
+			~((uint64_t)1 << EV_CONSOLE | (uint64_t)1 << EV_NOTICE));
 		atomic_store(&s->seen, (uint64_t)(clock_now() * 1e6));
 		if (pthread_create(&s->thread, NULL, main_of, s))
 			st = err_set(e, ST_NOMEM, "no thread for the script %s", o->path);
@@ -379,6 +384,7 @@ enum st script_again(struct script *s, const char *text, struct err *e)
 
 	token_init(&s->stop, NULL);
 	s->exited = false;
+	s->ctx.awaits = 0;
 	(void)!read(s->ctx.wake_fd, &n, sizeof n); /* nothing may have been signalled */
 	(void)!read(s->end_fd, &n, sizeof n);
 	big_free(s->text);
@@ -403,6 +409,16 @@ void script_stop(struct script *s)
 		/* full: it is readable already */
 	}
 	host_wake(s->ctx.host);
+}
+
+uint32_t script_awaits(const struct script *s)
+{
+	return s->ctx.awaits;
+}
+
+lua_State *script_state(const struct script *s)
+{
+	return s->joined ? s->L : NULL;
 }
 
 int script_fd(const struct script *s)

@@ -39,6 +39,7 @@ int script_join(struct script *s, const char **sentence);
 /* The C function that Lua code is inside of for so long already (seconds), into out; false: none.
  */
 bool script_stuck(const struct script *s, double seconds, char out[64]);
+uint32_t script_awaits(const struct script *s); /* the job it waits for; 0: none */
 void script_free(struct script *s); /* stops and joins; NULL is fine */
 
 #endif

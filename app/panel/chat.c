@@ -11,6 +11,7 @@
 #include "app/panel/ab.h"
 #include "app/panel/common.h"
 #include "app/panel/editor.h"
+#include "app/panel/entry.h"
 #include "app/panel/transcript.h"
 #include "app/tui/keys.h"
 #include "core/base/alloc.h"
@@ -163,7 +164,7 @@ static const char *send(struct chat_panel *p)
 	if (p->why)
 		return "";
 	xfree(p->command);
-	p->command = editor_say(&p->edit);
+	p->command = editor_command("say", p->edit.text);
 	set_str(&p->sent, p->edit.text);
 	set_str(&p->error, NULL);
 	editor_sent(&p->edit);
@@ -240,40 +241,6 @@ struct rows {
 	int said, stats, input; /* lines of each, from the top */
 };
 
-struct input_line {
-	size_t at, len;
-};
-struct input_lines {
-	struct input_line *line;
-	size_t n, cap;
-};
-
-static void add_input_line(void *arg, size_t at, size_t len)
-{
-	struct input_lines *l = arg;
-
-	if (l->n == l->cap) {
-		l->cap = l->cap ? 2 * l->cap : 16;
-		l->line = xrealloc(l->line, l->cap * sizeof *l->line);
-	}
-	l->line[l->n++] = (struct input_line){ at, len };
-}
-
-static int indent(int w)
-{
-	return w < 10 ? 0 : 2;
-}
-
-/* xfree l->line. */
-static void wrap_input(const struct editor *e, int w, struct input_lines *l)
-{
-	*l = (struct input_lines){ 0 };
-	if (e->n)
-		canvas_wrap(e->text, e->n, w - indent(w), add_input_line, l);
-	if (!e->n || e->text[e->n - 1] == '\n') /* an empty line is a place to type, too */
-		add_input_line(l, e->n, 0);
-}
-
 static struct rows share(int h, size_t input_lines)
 {
 	struct rows r = { 0 };
@@ -331,34 +298,6 @@ static void draw_state(const struct chat_panel *p, struct canvas *c, int y)
 		panel_cut(c, 0, y, c->w, ROLE_DIM, "Enter sends  Alt-Enter new line  Esc leaves");
 }
 
-static void draw_input(const struct chat_panel *p, struct canvas *c, int y, int rows,
-	const struct input_lines *l, bool focus)
-{
-	const struct editor *e = &p->edit;
-	enum role r = p->away || !focus ? ROLE_DIM : ROLE_TEXT;
-	int x0 = indent(c->w), x;
-	size_t row = 0, first;
-
-	while (row + 1 < l->n && l->line[row + 1].at <= e->at)
-		row++;
-	first = row + 1 > (size_t)rows ? row + 1 - (size_t)rows : 0;
-	if (x0 && !first)
-		canvas_text(c, 0, y, p->away ? ROLE_DIM : ROLE_ACCENT, ">");
-	if (!e->n && p->away)
-		canvas_text(c, x0, y, ROLE_DIM,
-			focus ? "i or Enter: write" : "Tab to this panel, then i: write");
-	for (size_t i = first; i < l->n && i < first + (size_t)rows && e->n; i++)
-		canvas_textn(
-			c, x0, y + (int)(i - first), r, e->text + l->line[i].at, l->line[i].len);
-	if (!focus || p->away)
-		return;
-	/* At a break the cursor is behind the blank that is not drawn. */
-	x = x0;
-	if (e->n)
-		x += panel_columns(e->text + l->line[row].at, e->at - l->line[row].at);
-	canvas_cursor(c, x < c->w ? x : c->w - 1, y + (int)(row - first), true);
-}
-
 static void draw_said(const struct chat_panel *p, struct canvas *c)
 {
 	if (ab_view_on(p->ab)) {
@@ -375,11 +314,11 @@ static void draw_said(const struct chat_panel *p, struct canvas *c)
 static void draw(const void *self, struct canvas *c, bool focus)
 {
 	const struct chat_panel *p = self;
-	struct input_lines l;
+	struct entry l;
 	struct canvas said;
 	struct rows r;
 
-	wrap_input(&p->edit, c->w, &l);
+	entry_wrap(&p->edit, c->w, &l);
 	r = share(c->h, l.n);
 	if (c->h == 1 && (!focus || p->away) && !transcript_empty(p->said))
 		r = (struct rows){ .said = 1 };
@@ -388,14 +327,15 @@ static void draw(const void *self, struct canvas *c, bool focus)
 	if (r.stats)
 		draw_state(p, c, r.said);
 	if (r.input)
-		draw_input(p, c, r.said + r.stats, r.input, &l, focus);
-	xfree(l.line);
+		entry_draw(&p->edit, c, r.said + r.stats, r.input, &l,
+			(struct entry_look){ .prompt = ">", .away = p->away, .focus = focus });
+	entry_release(&l);
 }
 
 static const char *on_mouse(void *self, int x, int y, int button, int w, int h)
 {
 	struct chat_panel *p = self;
-	struct input_lines l;
+	struct entry l;
 	struct rows r;
 
 	(void)x;
@@ -404,9 +344,9 @@ static const char *on_mouse(void *self, int x, int y, int button, int w, int h)
 			scroll(p, button == MOUSE_WHEEL_UP ? "up" : "down");
 		return "";
 	}
-	wrap_input(&p->edit, w, &l);
+	entry_wrap(&p->edit, w, &l);
 	r = share(h, l.n);
-	xfree(l.line);
+	entry_release(&l);
 	if (button != MOUSE_LEFT || y < r.said + r.stats)
 		return NULL;
 	p->away = false;

@@ -77,15 +77,15 @@ bool editor_blank(const struct editor *e)
 	return true;
 }
 
-char *editor_say(const struct editor *e)
+char *editor_command(const char *word, const char *text)
 {
-	char *out = xalloc(2 * e->n + sizeof "say \"\""), *to = out;
+	char *out = xalloc(strlen(word) + 2 * strlen(text) + sizeof " \"\""), *to = out;
 
-	to = stpcpy(to, "say \"");
-	for (size_t i = 0; i < e->n; i++) {
-		if (e->text[i] == '"' || e->text[i] == '\\')
+	to = stpcpy(stpcpy(to, word), " \"");
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
 			*to++ = '\\';
-		*to++ = e->text[i];
+		*to++ = *text;
 	}
 	*to++ = '"';
 	*to = 0;
@@ -94,23 +94,28 @@ char *editor_say(const struct editor *e)
 
 /* ---- the past */
 
-static void remember(struct editor *e)
+void editor_remember(struct editor *e, const char *text)
 {
-	if (e->n_past && !strcmp(e->past[e->n_past - 1], e->text))
+	bool was_draft = e->past_at == e->n_past;
+
+	if (e->n_past && !strcmp(e->past[e->n_past - 1], text))
 		return;
 	if (!e->past)
 		e->past = xarray(EDITOR_PAST, sizeof *e->past);
 	if (e->n_past == EDITOR_PAST) {
 		xfree(e->past[0]);
 		memmove(e->past, e->past + 1, --e->n_past * sizeof *e->past);
+		e->past_at -= e->past_at > 0;
 	}
-	e->past[e->n_past++] = xstrdup(e->text);
+	e->past[e->n_past++] = xstrdup(text);
+	if (was_draft)
+		e->past_at = e->n_past;
 }
 
 void editor_sent(struct editor *e)
 {
 	if (e->n)
-		remember(e);
+		editor_remember(e, e->text);
 	editor_set(e, "");
 	e->past_at = e->n_past;
 	e->cut = false;
@@ -118,16 +123,31 @@ void editor_sent(struct editor *e)
 	e->draft = NULL;
 }
 
+/* The next one in that direction, of those that begin as the draft where that is asked for. */
+static bool find_past(const struct editor *e, bool earlier, size_t *at)
+{
+	const char *draft = e->by_prefix && e->draft ? e->draft : "";
+
+	for (*at = e->past_at; earlier ? *at > 0 : *at < e->n_past;) {
+		*at += earlier ? (size_t)-1 : 1;
+		if (*at == e->n_past || !strncmp(e->past[*at], draft, strlen(draft)))
+			return true;
+	}
+	return false;
+}
+
 static void recall(struct editor *e, bool earlier)
 {
-	if (earlier ? !e->past_at : e->past_at >= e->n_past)
-		return;
+	size_t at;
+
 	if (e->past_at == e->n_past) {
 		xfree(e->draft);
 		e->draft = xstrdup(e->n ? e->text : "");
 	}
-	e->past_at += earlier ? (size_t)-1 : 1;
-	editor_set(e, e->past_at < e->n_past ? e->past[e->past_at] : e->draft ? e->draft : "");
+	if (!find_past(e, earlier, &at))
+		return;
+	e->past_at = at;
+	editor_set(e, at < e->n_past ? e->past[at] : e->draft ? e->draft : "");
 }
 
 /* ---- places */

@@ -16,6 +16,7 @@ struct editor {
 	char *text; /* [n], and a NUL; NULL while nothing was typed */
 	size_t n, cap, at;
 	bool cut;
+	bool by_prefix;         /* of the past only what begins as the draft */
 	char **past;            /* [n_past], oldest first */
 	size_t n_past, past_at; /* n_past: the draft itself */
 	char *draft;
@@ -27,8 +28,9 @@ void editor_insert(struct editor *e, const char *s, size_t n);
 /* Moves, deletes, earlier texts, characters; false: a key that means nothing here. */
 bool editor_key(struct editor *e, uint32_t key);
 bool editor_blank(const struct editor *e); /* nothing to send */
-/* The command that says it; xfree. */
-char *editor_say(const struct editor *e);
+/* A command with a text as its one argument; xfree. */
+char *editor_command(const char *word, const char *text);
+void editor_remember(struct editor *e, const char *text); /* as if it had been sent */
 /* Into the past, and empty. */
 void editor_sent(struct editor *e);
 

@@ -2,7 +2,7 @@
 #include "app/tui/tui.h"
 
 /* Equal to layouts/: the program works with no share folder.  A test compares them. */
-const char *const screen_builtin_name[] = { "search", "chat", NULL };
+const char *const screen_builtin_name[] = { "search", "console", "chat", NULL };
 /* clang-format off */
 const char *const screen_builtin[] = {
 	"-- The Search screen.  Rows from the top: h is the height in lines, \"*\" takes what is left;\n"
@@ -18,6 +18,19 @@ const char *const screen_builtin[] = {
 	"    { h = 12, \"heatmap:0.57\", \"cell\" },\n"
 	"    { h = 4,  \"slider\" },\n"
 	"    { h = \"*\", \"front\", drop = 1 },\n"
+	"  },\n"
+	"}\n",
+	"-- The Search screen with the Lua console beside the panels it drives: [ and ] step to it.\n"
+	"return {\n"
+	"  name = \"console\", key = \"1\",\n"
+	"  { h = 14, \"heatmap:0.68\", \"cell\" },\n"
+	"  { h = 4,  \"slider\", drop = 2 },\n"
+	"  { h = \"*\", \"console:0.62\", \"front\" },\n"
+	"  { h = 3,  \"jobs\", drop = 1 },\n"
+	"  narrow = {                                     -- used below 100 columns\n"
+	"    { h = 9, \"heatmap:0.57\", \"cell\", drop = 2 },\n"
+	"    { h = 3, \"slider\", drop = 1 },\n"
+	"    { h = \"*\", \"console\" },\n"
 	"  },\n"
 	"}\n",
 	"-- The Chat screen: the transcript with its input line, and the dial that answers it.\n"

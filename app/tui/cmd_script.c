@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "app/tui/acts.h"
+
 #include "app/tui/scripting.h"
 #include "app/tui/tui.h"
 
@@ -52,4 +53,29 @@ enum st cmd_history(struct tui *t, int argc, char **argv, const char *rest, stru
 	if (!st)
 		tui_notice(t, LOG_INFO, "wrote %.200s (bitdial --batch does it again)", argv[2]);
 	return st;
+}
+
+enum st cmd_complete(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	enum st st = no_other(t, e);
+
+	(void)argc, (void)argv;
+	return st ? st : scripting_complete(t->scripting, rest);
+}
+
+/* Where it is on the screen already it only takes the focus. */
+enum st cmd_console(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	long at = panel_find(t, "console");
+
+	(void)argc, (void)argv, (void)rest;
+	if (at < 0 || !t->n_places)
+		return err_set(e, ST_INVALID, "console: there is no such panel");
+	if (!panel_on_screen(t, (size_t)at))
+		screen_choose(t, "console");
+	if (!focus_on(t, at))
+		return err_set(e, ST_INVALID,
+			"console: the arrangement console has no panel of that name");
+	t->class[at]->on_command(t->panel[at], "write", "");
+	return ST_OK;
 }

@@ -28,7 +28,7 @@ const struct command *command_find(const char *name)
 /* What a person says is theirs: a `;` in it ends nothing, unless the text is quoted. */
 static bool takes_the_line(const char *s)
 {
-	static const char *const words[] = { "say", "system", "lua", "bind" };
+	static const char *const words[] = { "say", "system", "lua", "complete", "bind" };
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
 		size_t n = strlen(words[i]);

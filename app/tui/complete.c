@@ -154,6 +154,10 @@ static void argument(
 	static const char *const budgets[][2] = { { "kl<=0.02", "the smallest predicted at that" },
 		{ "120MiB", "bytes of the linears" }, { "file 150MiB", "of the whole file" },
 		{ "60tok/s", "by the speed that the chat measured" } };
+	static const char *const arranges[][2] = { { "next", "of this screen" },
+		{ "prev", "of this screen" }, { "reload", "read the files again" },
+		{ "save", "the present one, under a name, in the state folder" } };
+	char title[ARR_NAME];
 
 	switch (c->complete) {
 	case COMPLETE_PATH:
@@ -189,11 +193,14 @@ static void argument(
 		break;
 	case COMPLETE_SCREEN:
 		for (size_t i = 0; i < t->n_places; i++)
-			add(t, w, t->place[i].arr.name, "");
+			add(t, w, screen_name(t, i), "");
 		break;
 	case COMPLETE_ARRANGEMENT:
-		one_of(t, w, screen_builtin_name, 9);
-		add(t, w, "reload", "read the files again");
+		for (size_t i = 0; nth == 1 && i < t->n_choices; i++)
+			add(t, w, t->choice[i].arr.name,
+				screen_title(t->screen_name[t->choice[i].arr.key - '0'], title));
+		for (size_t i = 0; nth == 1 && i < sizeof arranges / sizeof arranges[0]; i++)
+			add(t, w, arranges[i][0], arranges[i][1]);
 		break;
 	case COMPLETE_PANEL:
 		one_of(t, w, steps, 2);

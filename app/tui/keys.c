@@ -22,6 +22,8 @@ static const struct binding global[] = {
 	{ "Tab S-Tab", "focus next | focus prev", "next, previous panel" },
 	{ "1 3", "screen 1 | screen 3", "Search, Chat" },
 	{ "M-1 M-3", "screen 1 | screen 3", "the same from a text input" },
+	{ "[ ]", "arrange prev | arrange next", "another arrangement of this screen" },
+	{ "F2", "console", "the Lua console, beside the panels it drives" },
 	{ "z", "zoom", "the focused panel alone, and back" },
 	{ "h j k l", "move left | move down | move up | move right", "move" },
 	{ "Left Down Up Right", "move left | move down | move up | move right", "move" },

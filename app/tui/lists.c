@@ -191,7 +191,7 @@ static bool builtin_command(const struct tui *t, uint32_t key, char *out, size_t
 
 	return (at >= 0 && keys_find(t->class[at] -> keys, key, out, cap)) ||
 	       (t->n_places &&
-		       keys_find(keys_of(t->place[t->at].arr.name), key, out, cap)) ||
+		       keys_find(keys_of(screen_name(t, t->at)), key, out, cap)) ||
 	       keys_find(keys_of("global"), key, out, cap);
 }
 
@@ -241,7 +241,7 @@ void list_help(struct tui *t, const char *word)
 {
 	struct binding own[BINDS_MAX + 1];
 	long at = focus_now(t);
-	const char *screen = t->n_places ? t->place[t->at].arr.name : "";
+	const char *screen = t->n_places ? screen_name(t, t->at) : "";
 	const struct binding *panel = at >= 0 ? t->class[at]->keys : NULL;
 	const struct binding *before[3] = { own, NULL, NULL };
 

@@ -24,7 +24,7 @@ void history_load(struct history *h, const char *path)
 		bool more = s[len];
 
 		s[len] = 0;
-		if (len > 1 && len < PROMPT_MAX && (*s == ':' || *s == '/'))
+		if (len > 1 && len < PROMPT_MAX && (*s == ':' || *s == '/' || *s == HISTORY_LUA))
 			history_add(h, *s, s + 1);
 		s += len + more;
 	}
@@ -69,7 +69,7 @@ void history_add(struct history *h, char kind, const char *line)
 
 	for (char *s = own; *s; s++)
 		if (*s == '\n')
-			*s = ' ';
+			*s = kind == HISTORY_LUA ? HISTORY_BREAK : ' ';
 	for (size_t i = 0; i < h->n; i++)
 		if (!strcmp(h->line[i], own)) {
 			remove_line(h, i);

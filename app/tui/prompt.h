@@ -14,9 +14,10 @@
 
 enum prompt_kind { PROMPT_NONE, PROMPT_COMMAND, PROMPT_FILTER };
 enum { PROMPT_MAX = 2048, HISTORY_MAX = 500, COMPLETIONS = 64 };
+enum { HISTORY_LUA = '>', HISTORY_BREAK = 0x1e }; /* of Lua a line feed is kept as that */
 
 struct history {
-	char **line; /* oldest first; the first byte is the kind: ':' or '/' */
+	char **line; /* oldest first; the first byte is the kind: ':', '/' or HISTORY_LUA */
 	size_t n;
 	bool changed;
 };

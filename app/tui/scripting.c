@@ -1,14 +1,32 @@
 /* scripting.c - see scripting.h. */
 #include "app/tui/scripting.h"
 
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
+#include "app/lua/complete.h"
+#include "app/panel/console.h"
 #include "app/tui/commands.h"
 #include "app/tui/stranger.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
+#include "core/base/text.h"
+
+/* Prints between two turns; what is more is counted, not kept. */
+enum { PRINTS = 64 << 10, NOTICES_AT_ONCE = 16 };
+
+struct prints {
+	pthread_mutex_t lock;
+	int fd; /* readable: something waits */
+	char *text; /* [PRINTS] */
+	size_t n, lost;
+};
 
 struct scripting {
 	struct tui *t;
@@ -18,6 +36,8 @@ struct scripting {
 	struct script *console; /* its state lives on between chunks; NULL: not used yet */
 	double stopped_at;      /* 0: not asked to */
 	bool stuck_told;
+	struct prints prints;
+	char state[160]; /* as the console was told */
 };
 
 static enum st command(void *arg, const char *line, struct err *e)
@@ -41,12 +61,165 @@ static void as_notice(void *arg, const char *line)
 		s->t->bus, (struct event){ .kind = EV_NOTICE, .n = LOG_INFO, .snap = &text->snap });
 }
 
+static void as_print(void *arg, const char *line)
+{
+	struct prints *p = &((struct scripting *)arg)->prints;
+	size_t n = strlen(line);
+	uint64_t one = 1;
+
+	pthread_mutex_lock(&p->lock);
+	if (n + 1 > PRINTS - 1 - p->n && !p->n) /* one line that is more than there is room for */
+		n = PRINTS - 2 - utf8_partial_tail(line, PRINTS - 2);
+	if (n + 1 > PRINTS - 1 - p->n) {
+		p->lost++;
+	} else {
+		memcpy(p->text + p->n, line, n);
+		p->n += n;
+		p->text[p->n++] = '\n';
+		p->text[p->n] = 0;
+	}
+	pthread_mutex_unlock(&p->lock);
+	while (write(p->fd, &one, sizeof one) < 0 && errno == EINTR)
+		;
+}
+
+/* ---- the console */
+
+static void tell_console(struct scripting *s, enum console_say what, const char *text, size_t n)
+{
+	bus_publish(s->t->bus, (struct event){ .kind = EV_CONSOLE,
+				       .key = what,
+				       .n = (int64_t)n,
+				       .snap = &snap_text_new(text)->snap });
+}
+
+static bool console_shown(const struct tui *t)
+{
+	for (size_t i = 0; i < t->n_shown; i++)
+		if (!strcmp(t->class[t->shown[i].panel] -> name, "console"))
+			return true;
+	return false;
+}
+
+/* Inputs of earlier sittings. */
+static void tell_past(struct scripting *s)
+{
+	const struct history *h = &s->t->history;
+	size_t bytes = 1;
+	char *all, *to;
+
+	for (size_t i = 0; i < h->n; i++)
+		bytes += *h->line[i] == HISTORY_LUA ? strlen(h->line[i]) : 0;
+	if (bytes == 1)
+		return;
+	to = all = xalloc(bytes);
+	for (size_t i = 0; i < h->n; i++)
+		if (*h->line[i] == HISTORY_LUA)
+			to += sprintf(to, "%s\n", h->line[i] + 1);
+	tell_console(s, CONSOLE_PAST, all, 0);
+	xfree(all);
+}
+
+/* The last lines as notices, where no console shows them. */
+static void notice_lines(struct tui *t, char *text)
+{
+	size_t lines = 0, skip;
+
+	for (const char *c = text; *c; c++)
+		lines += *c == '\n';
+	skip = lines > NOTICES_AT_ONCE ? lines - NOTICES_AT_ONCE : 0;
+	for (char *from = text, *end; (end = strchr(from, '\n')) != NULL; from = end + 1) {
+		*end = 0;
+		if (skip)
+			skip--;
+		else
+			tui_notice(t, LOG_INFO, "%s", from);
+	}
+}
+
+static void flush_prints(struct scripting *s)
+{
+	struct prints *p = &s->prints;
+	size_t lost;
+	char *text = NULL, more[64];
+	uint64_t n;
+
+	(void)!read(p->fd, &n, sizeof n); /* nothing may have been signalled */
+	pthread_mutex_lock(&p->lock);
+	lost = p->lost;
+	if (p->n)
+		text = xstrndup(p->text, p->n);
+	p->n = p->lost = 0;
+	pthread_mutex_unlock(&p->lock);
+	if (!text)
+		return;
+	tell_console(s, CONSOLE_OUT, text, 0);
+	if (lost) {
+		snprintf(more, sizeof more, "… %zu lines left out: they came too fast", lost);
+		tell_console(s, CONSOLE_NOTE, more, 0);
+	}
+	if (!console_shown(s->t))
+		notice_lines(s->t, text);
+	xfree(text);
+}
+
+/* What runs, what it waits for, whether it stops. */
+static void tell_state(struct scripting *s)
+{
+	const struct tui *t = s->t;
+	const char *who = s->script == s->console ? "running" : "a script runs";
+	uint32_t job = s->script ? script_awaits(s->script) : 0;
+	char now[sizeof s->state] = "", inside[64];
+	size_t i = 0;
+
+	while (i < t->n_jobs && (!job || t->job[i].id != job))
+		i++;
+	if (!s->script)
+		;
+	else if (scripting_stuck(s, inside))
+		snprintf(now, sizeof now, "does not stop: inside %s (q leaves the program)", inside);
+	else if (s->stopped_at)
+		snprintf(now, sizeof now, "stopping…");
+	else if (job && i < t->n_jobs && t->job[i].total > 0)
+		snprintf(now, sizeof now, "%s, waits for %s, %.0f %%  Esc stops it", who, t->job[i].name,
+			floor(100 * t->job[i].done / t->job[i].total));
+	else if (job && i < t->n_jobs)
+		snprintf(now, sizeof now, "%s, waits for %s  Esc stops it", who, t->job[i].name);
+	else
+		snprintf(now, sizeof now, "%s  Esc stops it", who);
+	if (!strcmp(now, s->state))
+		return;
+	snprintf(s->state, sizeof s->state, "%s", now);
+	tell_console(s, CONSOLE_STATE, now, 0);
+}
+
+enum st scripting_complete(struct scripting *s, const char *text)
+{
+	struct lua_candidate *c = xarray(LUA_CANDIDATES, sizeof *c);
+	size_t from, n = lua_complete(s->script == s->console ? NULL : s->console, text, &from, c);
+	char *all = xalloc(n * (sizeof *c + 2) + 1), *to = all;
+
+	for (size_t i = 0; i < n; i++)
+		to += sprintf(to, "%s\t%s\n", c[i].name, c[i].help);
+	tell_console(s, CONSOLE_NAMES, all, strlen(text) - from);
+	xfree(all);
+	xfree(c);
+	return ST_OK;
+}
+
+/* ---- */
+
 struct scripting *scripting_new(struct tui *t, const struct host_face *face)
 {
 	struct scripting *s = xalloc(sizeof *s);
-	struct host_face f = { .print = as_notice, .notice = as_notice, .arg = s };
+	struct host_face f = { .print = as_print, .notice = as_notice, .arg = s, .screen = true };
 
 	s->t = t;
+	pthread_mutex_init(&s->prints.lock, NULL);
+	s->prints.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	s->prints.text = xalloc(PRINTS);
+	if (!face)
+		tell_past(s);
 	s->host = host_new(t->s, t->bus, face ? face : &f);
 	host_set_command(s->host, command, s);
 	host_set_allowed(s->host, stranger_may);
@@ -75,6 +248,9 @@ void scripting_free(struct scripting *s)
 		script_free(s->script);
 	script_free(s->console);
 	host_free(s->host);
+	close(s->prints.fd);
+	pthread_mutex_destroy(&s->prints.lock);
+	xfree(s->prints.text);
 	xfree(s->said);
 	xfree(s);
 }
@@ -114,6 +290,7 @@ void scripting_fds(const struct scripting *s, struct pollfd fd[SCRIPTING_FDS])
 {
 	fd[0] = (struct pollfd){ .fd = host_fd(s->host), .events = POLLIN };
 	fd[1] = (struct pollfd){ .fd = s->script ? script_fd(s->script) : -1, .events = POLLIN };
+	fd[2] = (struct pollfd){ .fd = s->prints.fd, .events = POLLIN };
 }
 
 bool scripting_turn(struct scripting *s, int *status, const char **sentence)
@@ -133,20 +310,61 @@ bool scripting_turn(struct scripting *s, int *status, const char **sentence)
 	return true;
 }
 
+/* Into the console: what was typed, and for later sittings. */
+static void note_input(struct scripting *s, const char *text)
+{
+	history_add(&s->t->history, HISTORY_LUA, text);
+	tell_console(s, CONSOLE_INPUT, text, 0);
+}
+
 enum st scripting_eval(struct scripting *s, const char *text, struct err *e)
 {
 	struct script_options o = { .path = "console", .text = text, .keep = true };
+	bool shown = console_shown(s->t);
 	enum st st;
 
-	if (s->script)
+	if (s->script) {
+		if (shown)
+			tell_console(s, CONSOLE_BACK, text, 0);
 		return err_set(e, ST_INVALID, "lua: a script is running already (x stops it)");
+	}
+	if (shown && lua_incomplete(text)) {
+		tell_console(s, CONSOLE_MORE, text, 0);
+		return ST_OK;
+	}
 	s->stopped_at = 0;
 	s->stuck_told = false;
 	st = s->console ? script_again(s->console, text, e)
 			: script_start(&s->console, s->host, &o, e);
-	if (!st)
+	if (!st) {
 		s->script = s->console;
+		note_input(s, text);
+		tell_state(s);
+	}
 	return st;
+}
+
+static void tell_end(struct scripting *s, int status, const char *sentence)
+{
+	struct tui *t = s->t;
+	bool shown = console_shown(t);
+
+	t->dirty = true;
+	if (*sentence)
+		log_at(LOG_INFO, "script", "%s", sentence);
+	if (status == SCRIPT_STOPPED) {
+		tell_console(s, CONSOLE_NOTE, "stopped", 0);
+		if (!shown)
+			tui_notice(t, LOG_INFO, "the script was stopped");
+	} else if (*sentence) {
+		tell_console(s, CONSOLE_ERROR, sentence, 0);
+		if (!shown)
+			tui_notice(t, LOG_ERROR, "%.*s", (int)strcspn(sentence, "\n"), sentence);
+	} else if (status == SCRIPT_MISSED) {
+		tell_console(s, CONSOLE_NOTE, "it ended; a goal of it was missed", 0);
+		if (!shown)
+			tui_notice(t, LOG_WARN, "the script ended; a goal of it was missed");
+	}
 }
 
 void scripting_tell(struct tui *t)
@@ -155,17 +373,11 @@ void scripting_tell(struct tui *t)
 	const char *sentence;
 	char inside[64];
 	int status;
+	bool ended = scripting_turn(s, &status, &sentence);
 
-	if (scripting_turn(s, &status, &sentence)) {
-		t->dirty = true;
-		if (status == SCRIPT_STOPPED)
-			tui_notice(t, LOG_INFO, "the script was stopped");
-		else if (*sentence)
-			tui_notice(t, LOG_ERROR, "%.*s", (int)strcspn(sentence, "\n"), sentence);
-		else if (status == SCRIPT_MISSED)
-			tui_notice(t, LOG_WARN, "the script ended; a goal of it was missed");
-		if (*sentence)
-			log_at(LOG_INFO, "script", "%s", sentence);
+	flush_prints(s); /* before the end is told */
+	if (ended) {
+		tell_end(s, status, sentence);
 	} else if (!s->stuck_told && scripting_stuck(s, inside)) {
 		s->stuck_told = true;
 		tui_notice(t, LOG_WARN,
@@ -173,4 +385,5 @@ void scripting_tell(struct tui *t)
 			"program)",
 			inside);
 	}
+	tell_state(s);
 }

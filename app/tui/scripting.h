@@ -15,9 +15,10 @@
 struct tui;
 struct scripting;
 
-enum { SCRIPTING_FDS = 2 };
+enum { SCRIPTING_FDS = 3 };
 
-/* print, notice and event are called on the script's thread; NULL: lines become notices. */
+/* print, notice and event are called on the script's thread; NULL: lines go to the console, and
+ * become notices where none is on the screen. */
 struct scripting *scripting_new(struct tui *t, const struct host_face *face);
 /* Stops what runs; false: it does not end, inside a C function, and holds what nobody may take
  * from it: the process must end without freeing anything. */
@@ -33,7 +34,10 @@ bool scripting_stuck(const struct scripting *s, char out[64]);
 void scripting_fds(const struct scripting *s, struct pollfd fd[SCRIPTING_FDS]);
 /* The same for the workbench, with notices for how it ended; and once, where one does not stop. */
 void scripting_tell(struct tui *t);
-/* A chunk for the console, whose values stay: an expression is printed. */
+/* What may follow a beginning of Lua, as an event for the console. */
+enum st scripting_complete(struct scripting *s, const char *text);
+/* A chunk for the console, whose values stay: an expression is printed.  Where the console is on
+ * the screen one that is not complete goes on in its input. */
 BD_MUST_USE enum st scripting_eval(struct scripting *s, const char *text, struct err *e);
 /* True: a script has ended in this turn; *status and *sentence (until the next start) say how. */
 bool scripting_turn(struct scripting *s, int *status, const char **sentence);

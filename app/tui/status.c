@@ -20,7 +20,7 @@ static int tab_text(const struct tui *t, size_t at, char *out, size_t cap)
 	const struct arrangement *a = &t->place[at].arr;
 	char name[ARR_NAME];
 
-	screen_title(a, name);
+	screen_title(screen_name(t, at), name);
 	if (at == t->at)
 		snprintf(out, cap, "[%c]%s", a->key, name);
 	else
@@ -148,7 +148,7 @@ static int left_part(const struct tui *t, char *out, size_t cap, bool wide)
 	char name[ARR_NAME] = "", kl[16], bytes[16];
 
 	if (t->n_places) {
-		screen_title(&t->place[t->at].arr, name);
+		screen_title(t->place[t->at].arr.name, name);
 		for (char *s = name; *s; s++)
 			*s = (char)toupper((unsigned char)*s);
 	}
@@ -278,7 +278,7 @@ static void all_hints(const struct tui *t, struct hints *h)
 		return;
 	}
 	if (focus_takes_text(t)) {
-		add_hint(h, "Enter", "send");
+		add_hint(h, "Enter", strcmp(t->class[at] -> name, "console") ? "send" : "run");
 		add_hint(h, "M-, M-.", "budget");
 		add_hint(h, "Esc", t->streaming ? "stop" : "leave");
 		add_hint(h, "Tab", "panel");
@@ -286,7 +286,7 @@ static void all_hints(const struct tui *t, struct hints *h)
 		return;
 	}
 	if (t->n_places)
-		screen = keys_of(t->place[t->at].arr.name);
+		screen = keys_of(screen_name(t, t->at));
 	hints_of(h, screen, 1, 32);
 	if (at >= 0)
 		hints_of(h, t->class[at] -> keys, 0, 32);

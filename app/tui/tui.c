@@ -18,13 +18,33 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 
-static char *state_path(const struct tui *t, const char *name)
+char *state_path(const struct tui *t, const char *name)
 {
 	char *dir = t->o->state_dir ? xstrdup(t->o->state_dir) : fs_place(FS_STATE);
 	char *path = xprintf("%s/%s", dir, name);
 
 	xfree(dir);
 	return path;
+}
+
+/* "arranged": {"1": "console"}: which arrangement of a screen was used last. */
+static void arranged_load(struct tui *t, const struct json *j)
+{
+	const cJSON *all = json_member(j->root, "arranged");
+	const char *name;
+
+	for (int k = 1; all && k <= SCREENS; k++)
+		if (!json_get_str(j, all, "arranged", (char[]){ (char)('0' + k), 0 }, &name, NULL))
+			snprintf(t->arranged[k], ARR_NAME, "%s", name);
+}
+
+static void arranged_save(const struct tui *t, struct json_out *o)
+{
+	json_open(o, "arranged", '{');
+	for (int k = 1; k <= SCREENS; k++)
+		if (t->arranged[k][0])
+			json_put_str(o, (char[]){ (char)('0' + k), 0 }, t->arranged[k]);
+	json_close(o, '}');
 }
 
 static void state_load(struct tui *t)
@@ -38,6 +58,7 @@ static void state_load(struct tui *t)
 	if (fs_is_file(path) && !json_load(&j, path, 1 << 16, NULL)) {
 		if (!json_get_bool(&j, j.root, "", "hint_seen", &seen, NULL))
 			t->hint = !seen;
+		arranged_load(t, &j);
 		json_release(&j);
 	}
 	xfree(path);
@@ -57,6 +78,7 @@ static void state_save(struct tui *t)
 	json_open(&o, NULL, '{');
 	json_put_i64(&o, "v", 1);
 	json_put_bool(&o, "hint_seen", !t->hint);
+	arranged_save(t, &o);
 	json_close(&o, '}');
 	if (fs_mkdirs(dir, &e) || fs_write_all(path, o.s, o.n, &e) ||
 		(t->history.changed && history_save(&t->history, history, &e)))
@@ -345,12 +367,16 @@ static void answer_question(struct tui *t, uint32_t key)
 /* Ctrl-C stops, twice within two seconds asks for the end. */
 static void stop_key(struct tui *t)
 {
-	bool again = t->now - t->stopped_at < 2;
+	bool again = t->now - t->stopped_at < 2, idle = tui_idle(t) && !t->streaming;
+	long at = focus_now(t);
 
+	/* As a shell does: what is typed goes first. */
+	if (idle && focus_takes_text(t) && t->class[at] -> on_text(t->panel[at], KEY_CTRL | 'c'))
+		return;
 	t->stopped_at = t->now;
 	if (again)
 		t->question = ASK_QUIT;
-	else if (tui_idle(t) && !t->streaming)
+	else if (idle)
 		tui_notice(t, LOG_INFO, "nothing runs; Ctrl-C again: quit");
 	else
 		command_run(t, "stop");
@@ -377,7 +403,7 @@ void tui_binds(const struct tui *t, struct binding out[BINDS_MAX + 1])
 	long at = focus_now(t);
 
 	binds_here(&t->binds, at >= 0 ? t->class[at] -> name : NULL,
-		t->n_places ? t->place[t->at].arr.name : NULL, out);
+		t->n_places ? screen_name(t, t->at) : NULL, out);
 }
 
 static void bound_key(struct tui *t, uint32_t key)
@@ -387,8 +413,9 @@ static void bound_key(struct tui *t, uint32_t key)
 	char command[256];
 
 	tui_binds(t, own);
-	if (keys_find(own, key, command, sizeof command) || (at >= 0 && keys_find(t->class[at] -> keys, key, command, sizeof command)) ||
-		(t->n_places && keys_find(keys_of(t->place[t->at].arr.name), key, command,
+	if (keys_find(own, key, command, sizeof command) ||
+		(at >= 0 && keys_find(t->class[at] -> keys, key, command, sizeof command)) ||
+		(t->n_places && keys_find(keys_of(screen_name(t, t->at)), key, command,
 					sizeof command)) ||
 		keys_find(keys_of("global"), key, command, sizeof command))
 		command_run(t, command);

@@ -19,7 +19,7 @@
 #include "core/base/log.h"
 #include "core/work/session.h"
 
-enum { PANELS = 32, SCREENS = 9, NOTICES = 64, JOBS = 16 };
+enum { PANELS = 32, SCREENS = 9, NOTICES = 64, JOBS = 16, CHOICES = 48 };
 
 struct notice {
 	enum log_level strength;
@@ -59,7 +59,12 @@ struct list { /* an overlay of lines, with a filter typed into it */
 	char filter[64];
 };
 
-struct place { /* one screen: its arrangements, the one in use, the panel in focus */
+struct choice { /* an arrangement there is */
+	struct arrangement arr;
+	long focus; /* the panel that had it; -1: none yet */
+};
+
+struct place { /* one screen: the arrangement in use, the panel in focus */
 	struct arrangement arr;
 	long focus; /* index into panels; -1: none yet */
 	long back;  /* has the focus again as soon as there is room for it; -1: none */
@@ -90,6 +95,10 @@ struct tui {
 	size_t n_panels;
 	struct place place[SCREENS];
 	size_t n_places, at;
+	struct choice choice[CHOICES]; /* in the order of [ and ] */
+	size_t n_choices;
+	char screen_name[SCREENS + 1][ARR_NAME]; /* by key: what its keys and its tab go by */
+	char arranged[SCREENS + 1][ARR_NAME];    /* by key: the arrangement used last; "": the first */
 	struct shown shown[ARR_RECTS];
 	size_t n_shown;
 	bool zoom, bare, hud, hint;
@@ -177,13 +186,17 @@ void notices_keyed(struct tui *t, uint32_t key);
 double tui_next_tick(const struct tui *t);
 bool tui_idle(const struct tui *t);
 
-/* ---- screens.c */
+/* ---- screens.c, arrangements.c */
 void screens_load(struct tui *t);          /* files, else compiled in; problems become notices */
 extern const char *const screen_builtin[]; /* texts equal to layouts/, in order; NULL */
 extern const char *const screen_builtin_name[];
-const char *screen_title(const struct arrangement *a, char out[ARR_NAME]);
-bool screen_go(struct tui *t, const char *which); /* key or name */
-enum st screen_arrange(struct tui *t, const char *name, struct err *e);
+const char *screen_name(const struct tui *t, size_t place);
+const char *screen_title(const char *name, char out[ARR_NAME]); /* with a capital */
+bool screen_go(struct tui *t, const char *which); /* key, screen or arrangement */
+bool screen_choose(struct tui *t, const char *name); /* an arrangement there is, on its screen */
+/* NAME, FILE (with a / or a .), reload, next, prev, save NAME. */
+enum st screen_arrange(struct tui *t, const char *what, struct err *e);
+char *state_path(const struct tui *t, const char *name); /* tui.c; xfree */
 long panel_find(const struct tui *t, const char *name);
 long focus_now(const struct tui *t); /* -1: none */
 void focus_step(struct tui *t, int step);

@@ -35,6 +35,7 @@
 	X(JOB_PROGRESS, STATE) /* key: job; snap_progress */ \
 	X(JOB_ENDED,  EDGE)  /* key: job; n: enum st; snap_text: the sentence */ \
 	X(NOTICE,     EDGE)  /* n: enum log_level; snap_text */ \
+	X(CONSOLE,    EDGE)  /* key: enum console_say (app/panel/console.h); snap_text */ \
 	X(VIEW,       STATE) /* n: enum view_bits: what the panels show (ramp, view, log axis) */
 /* clang-format on */
 

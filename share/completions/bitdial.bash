@@ -93,7 +93,7 @@ _bitdial_value() {
 	--color) _bitdial_words 'auto always never' ;;
 	--size | --headless) _bitdial_words '120x36 80x24' ;;
 	--screen) _bitdial_words '1 3 search chat' ;;
-	--arrange) _bitdial_words 'search chat'; _bitdial_files '*.lua' ;;
+	--arrange) _bitdial_words 'search console chat'; _bitdial_files '*.lua' ;;
 	--sort) _bitdial_words 'began kind status model seconds bpw kl' ;;
 	--log-level) _bitdial_words 'error warn info debug trace' ;;
 	--bpw | --prompt | --system | --top | --tokens | --limit | --window) ;;
