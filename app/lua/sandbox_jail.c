@@ -93,6 +93,9 @@ static const int calls[] = {
 	SYS_restart_syscall,
 	SYS_exit,
 	SYS_exit_group,
+#if defined(__SANITIZE_ADDRESS__)
+	SYS_sigaltstack, /* its longjmp asks where the stacks are */
+#endif
 #ifdef SYS_time
 	SYS_time,
 #endif
