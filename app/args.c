@@ -54,6 +54,8 @@ static const struct option {
 	{ "o", "PATH", STRING, offsetof(struct args, out), "where to write" },
 	{ "sort", "BY", STRING, offsetof(struct args, sort),
 		"began, kind, status, model, seconds, bpw or kl; -kl: the largest first" },
+	{ "anyway", NULL, FLAG, offsetof(struct args, anyway),
+		"rerun: also where the script is another than it was" },
 	{ "json", NULL, FLAG, offsetof(struct args, json), "one JSON object on stdout" },
 	{ "threads", "N", COUNT, offsetof(struct args, threads), "compute threads; else one a core" },
 	{ "demo", NULL, FLAG, offsetof(struct args, demo), "a tiny model generated from a seed" },

@@ -31,7 +31,7 @@ struct args {
 	uint64_t tokens, limit, window, top, max_tokens, threads;
 	int64_t seed;       /* -1: not given */
 	bool json, demo, once, plain, ascii, no_mouse, no_sync, read_only, clear_cache, colors, stats,
-		refine;
+		refine, anyway;
 };
 
 struct verb {
@@ -85,7 +85,16 @@ char *verb_default_model(void); /* path; xfree; NULL: not there */
 /* Writes the tiny one into the cache, or to a temporary file that goes at the end; xfree. */
 char *verb_demo_model(bool read_only, struct err *e);
 
+/* verbs_record.c: a run folder of what a verb does.  NULL with --read-only, and where none can be
+ * made, which is a warning.  layout: --layout, "" or NULL: none. */
+struct run;
+struct run *verb_run_begin(const struct args *a, struct desk *d, const char *kind);
+void verb_run_layout(struct run *r, const struct layout *l);
+/* What failed or was stopped is said in it too; NULL is fine. */
+void verb_run_end(struct run *r, enum st st, const struct err *e, const char *summary);
+
 int verb_doctor(const struct args *a);
+int verb_rerun(const struct args *a);
 int verb_batch(const struct args *a);
 int verb_runs(const struct args *a);
 int verb_watch(const struct args *a);

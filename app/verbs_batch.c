@@ -4,6 +4,7 @@
 #include "app/tui/loop.h"
 #include "app/verbs.h"
 #include "core/base/log.h"
+#include "core/work/run.h"
 
 int verb_batch(const struct args *a)
 {
@@ -19,12 +20,16 @@ int verb_batch(const struct args *a)
 		.read_only = a->read_only,
 		.threads = (int)a->threads };
 	struct session *s;
+	struct err e;
 	struct bus *b;
 	int rc;
 
 	if (!o.script) {
 		verb_note("bitdial: --batch wants a script: bitdial --batch FILE.lua [ARGS]");
 		return 2;
+	}
+	if (run_origin_script(o.script, &e)) {
+		/* it cannot be read: running it says so */
 	}
 	verb_fault_signals();
 	tui_block_signals();

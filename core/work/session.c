@@ -378,11 +378,29 @@ double session_tick(struct session *s)
 	return -1;
 }
 
+enum st session_keep_for(struct session *s, const char *name, const char *script,
+	const char *script_sha, struct err *e)
+{
+	struct deed *d;
+	enum st st = s->read_only
+			     ? err_set(e, ST_INVALID, "keep: the program was started with --read-only")
+			     : need_model(s, "keep", e);
+
+	if (!st && jobs_active(s->jobs, &job_keep))
+		st = err_set(e, ST_INVALID, "keep: one is running already (x stops it)");
+	if (st)
+		return st;
+	s->quiet = false;
+	d = deed_new(s, NULL, name);
+	d->script = script ? xstrdup(script) : NULL;
+	snprintf(d->script_sha, sizeof d->script_sha, "%s", script_sha ? script_sha : "");
+	deed_submit(s, &job_keep, d);
+	return ST_OK;
+}
+
 enum st session_keep(struct session *s, const char *name, struct err *e)
 {
-	if (s->read_only)
-		return err_set(e, ST_INVALID, "keep: the program was started with --read-only");
-	return start(s, "keep", &job_keep, NULL, name, e);
+	return session_keep_for(s, name, NULL, NULL, e);
 }
 
 enum st session_layout_write(struct session *s, const char *path, struct err *e)

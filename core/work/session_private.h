@@ -71,6 +71,7 @@ struct session {
 struct deed {
 	struct session *s;
 	char *path, *text;
+	char *script, script_sha[65]; /* job_keep: that asked for it; NULL: none did */
 	size_t tokens;
 	bool mix;    /* job_change of formats: with channel-mixes */
 	bool flag;   /* job_change: the text is changed; job_measure: nobody asked for it */
