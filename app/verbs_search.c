@@ -269,7 +269,8 @@ int verb_search(const struct args *a)
 		written = layout_write(&l, a->out, &e);
 	if (!st)
 		record(run, a, &l, &refined);
-	verb_run_end(run, st ? st : written, &e, source);
+	snprintf(budget, sizeof budget, "by the %.20s", source ? source : "");
+	verb_run_end(run, st ? st : written, &e, source ? budget : "");
 	if (!st) /* also where the file cannot be written: it took minutes */
 		search_result(a, d, &l, source, &refined);
 	layout_release(&l);

@@ -195,6 +195,11 @@ static void argument(
 		else
 			option_values(t, w, before);
 		break;
+	case COMPLETE_RUN:
+		for (size_t i = 0; nth == 1 && t->runs && i < t->runs->all.n; i++)
+			add(t, w, runs_short(&t->runs->all, &t->runs->all.at[i]),
+				t->runs->all.at[i].model);
+		break;
 	case COMPLETE_TOPIC:
 		commands(t, w);
 		break;

@@ -144,6 +144,7 @@ struct tui *tui_new(
 void tui_free(struct tui *t)
 {
 	scripting_free(t->scripting);
+	runs_io_free(t->runs_io);
 	if (!t->o->read_only)
 		state_save(t);
 	for (size_t i = 0; i < t->n_panels; i++)
@@ -153,6 +154,8 @@ void tui_free(struct tui *t)
 	snap_unref((struct snap *)t->answer);
 	snap_unref((struct snap *)t->front);
 	snap_unref((struct snap *)t->map);
+	snap_unref((struct snap *)t->runs);
+	xfree(t->want_edit);
 	list_close(t);
 	history_release(&t->history);
 	surface_free(t->screen);

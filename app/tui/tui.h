@@ -16,6 +16,7 @@
 #include "app/tui/theme.h"
 #include "app/tui/view.h"
 #include "core/base/log.h"
+#include "core/work/runs_io.h"
 #include "core/work/session.h"
 
 enum { PANELS = 32, SCREENS = 9, NOTICES = 64, JOBS = 16 };
@@ -106,6 +107,8 @@ struct tui {
 	const struct snap_answer *answer;
 	const struct snap_front *front;
 	const struct snap_map *map;
+	const struct snap_runs *runs; /* NULL: nobody wanted to see them yet */
+	struct runs_io *runs_io;      /* ... */
 	bool streaming;
 	struct chat_stats chat; /* of the last conversation event */
 	size_t cursor; /* linear under the crosshair */
@@ -113,6 +116,7 @@ struct tui {
 
 	/* for who owns the terminal */
 	bool want_redraw, want_suspend;
+	char *want_edit; /* a file for $EDITOR; xfree */
 	char *clipboard; /* to be sent; xfree */
 	bool ring;
 	struct scripting *scripting; /* NULL in a batch, which has its own */
@@ -187,6 +191,12 @@ void list_doctor(struct tui *t);
 void list_sources(struct tui *t);
 void list_votes(struct tui *t, const struct snap_votes *v);
 bool list_line_matches(const struct list *l, const struct list_line *line);
+
+/* ---- cmd_runs.c */
+/* The thread that reads run folders begins where the Runs panel is on the screen. */
+void runs_wanted(struct tui *t);
+/* `open` where the Runs panel has the focus; false: it has not. */
+bool run_open_here(struct tui *t, enum st *st, struct err *e);
 
 /* ---- complete.c */
 void tui_complete(struct tui *t);

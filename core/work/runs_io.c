@@ -12,7 +12,6 @@
 
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
-#include "core/base/fs.h"
 #include "core/base/log.h"
 #include "core/work/snap.h"
 
@@ -219,7 +218,7 @@ static void act(struct runs_io *io, const struct asked *a)
 		st = tag(r, a->text, &e);
 	else if (r && a->what == RUNS_NOTE)
 		st = run_set_notes(r, a->text, &e);
-	else if (r)
+	else if (r && a->what == RUNS_TRASH)
 		st = throw_away(io, r, &e);
 	else if (a->what == RUNS_RESTORE)
 		st = bring_back(io, a->id, &e);
@@ -272,15 +271,11 @@ static void *run(void *arg)
 struct runs_io *runs_io_new(struct bus *b)
 {
 	struct runs_io *io = xalloc(sizeof *io);
-	struct err e;
 
 	io->bus = b;
 	io->dir = runs_dir();
 	io->waiting = 1;
 	pthread_mutex_init(&io->mu, NULL);
-	if (fs_mkdirs(io->dir, &e)) {
-		/* what is not there has no runs; it is looked for every two seconds */
-	}
 	io->notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	io->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (pthread_create(&io->thread, NULL, run, io)) {
