@@ -298,10 +298,17 @@ enum st run_layout(struct run *r, const struct layout *l, struct err *e)
 
 void run_number(struct run *r, const char *name, double v)
 {
-	if (!r || r->n_numbers == RUN_NUMBERS || !isfinite(v))
+	size_t i = 0;
+
+	if (!r || !isfinite(v))
 		return;
-	snprintf(r->number[r->n_numbers].name, RUN_NUMBER_NAME, "%s", name);
-	r->number[r->n_numbers++].v = v;
+	while (i < r->n_numbers && strcmp(r->number[i].name, name) != 0)
+		i++; /* a name is there once */
+	if (i == RUN_NUMBERS)
+		return;
+	snprintf(r->number[i].name, RUN_NUMBER_NAME, "%s", name);
+	r->number[i].v = v;
+	r->n_numbers += i == r->n_numbers;
 }
 
 /* r: with its numbers; NULL: of a run that nobody holds. */

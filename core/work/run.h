@@ -55,7 +55,7 @@ BD_MUST_USE enum st run_line(
 	struct run *r, const char *file, const char *header, const char *line, struct err *e);
 BD_MUST_USE enum st run_event(struct run *r, const char *ev, const char *text, struct err *e);
 BD_MUST_USE enum st run_layout(struct run *r, const struct layout *l, struct err *e);
-/* A number of end.json ("kl", "stored_bpw"); what is not finite and what is too many is left
+/* A number of end.json ("kl", "stored_bpw"), once a name; what is not finite and what is too many is left
  * out.  NULL is fine. */
 enum { RUN_NUMBERS = 16, RUN_NUMBER_NAME = 24 };
 void run_number(struct run *r, const char *name, double v);

@@ -38,6 +38,8 @@ _bitdial_options() {
 		echo '--formats --mix --tokens --template --json --read-only --runs --log-level --threads' ;;
 	watch)
 		echo '--runs' ;;
+	rerun)
+		echo '--anyway --runs' ;;
 	runs)
 		echo '--sort --json --runs' ;;
 	doctor)
@@ -102,10 +104,10 @@ _bitdial_value() {
 
 _bitdial() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs='open scan search eval tokens logits chat layout export runs watch batch doctor help'
+	local verbs='open scan search eval tokens logits chat layout export runs watch rerun batch doctor help'
 	local formats='int2g64 int3g64 int4g64 int4g128 int8g128 keep'
 	local flags='--json --demo --once --plain --ascii --no-mouse --no-sync --read-only'
-	flags="$flags --clear-cache --colors --stats --refine --help --version"
+	flags="$flags --clear-cache --colors --stats --refine --anyway --help --version"
 	local verb= word i
 	COMPREPLY=()
 
@@ -135,8 +137,8 @@ _bitdial() {
 	case $verb in
 	'') _bitdial_words "$verbs"; _bitdial_files '*.gguf' '*.safetensors' '*.bin' ;;
 	help) _bitdial_words "$verbs" ;;
-	doctor | watch) ;;
-	runs) _bitdial_words 'show diff tag note trash' ;;
+	doctor | watch | rerun) ;;
+	runs) _bitdial_words 'show diff tag note trash restore' ;;
 	batch) _bitdial_files '*.lua' ;;
 	layout)
 		if [ "$prev" = layout ]; then
