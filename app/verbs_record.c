@@ -59,6 +59,9 @@ struct run *verb_run_begin(const struct args *a, struct desk *d, const char *kin
 
 	if (a->read_only)
 		return NULL;
+	if (desk_identify(d, verb_sink(), &e)) {
+		/* the work itself says so; the run is without the file's hash */
+	}
 	info = run_info_of(d, kind);
 	parent = layout_run(a);
 	if (!*parent && strcmp(kind, "scan") != 0) {
