@@ -51,7 +51,8 @@ static int choose(struct again *g, struct err *e)
 
 	if (!r->argv.n && !r->again.n)
 		return err_set(e, ST_INVALID,
-			"%s says no command line: bitdial %s wrote it; see bitdial runs show %s and "
+			"%s says no command line: bitdial %s wrote it; see bitdial runs show %s "
+			"and "
 			"type it again",
 			r->id, *r->version ? r->version : "of old", r->id);
 	take_words(g, r->argv.n ? &r->argv : &r->again, r->argv.n ? NULL : "bitdial");
@@ -65,7 +66,8 @@ static int choose(struct again *g, struct err *e)
 	}
 	if (is_verb_of(&g->a, "open"))
 		return err_set(e, ST_UNSUPPORTED,
-			"%s was made in the workbench and no verb makes it%s%s; bitdial %s --layout %s "
+			"%s was made in the workbench and no verb makes it%s%s; bitdial %s "
+			"--layout %s "
 			"opens it there",
 			r->id, *r->again_not ? ": " : "", r->again_not, r->model_path, r->id);
 	if (is_verb_of(&g->a, "rerun"))
@@ -84,8 +86,8 @@ static enum st go_there(const struct again *g, struct err *e)
 	free(real);
 	xfree(runs);
 	if (*g->r->cwd && chdir(g->r->cwd))
-		st = err_set(e, ST_IO, "%s was made in %s: %s", g->r->id, g->r->cwd,
-			strerror(errno));
+		st = err_set(
+			e, ST_IO, "%s was made in %s: %s", g->r->id, g->r->cwd, strerror(errno));
 	if (!st && g->a.runs)
 		runs_dir_set(g->a.runs);
 	return st;
@@ -145,7 +147,8 @@ static enum st check_script(const struct again *g, struct err *e)
 
 	if (!g->a.script || !*g->r->script_sha)
 		return err_set(e, ST_INVALID,
-			"%s does not say which script it was made by; run it by hand: bitdial --batch "
+			"%s does not say which script it was made by; run it by hand: bitdial "
+			"--batch "
 			"FILE.lua",
 			id);
 	st = run_script_hash(g->a.script, &real, sha, e);
@@ -157,8 +160,9 @@ static enum st check_script(const struct again *g, struct err *e)
 			"out if it is yours",
 			real);
 	else if (strcmp(real, g->r->script) != 0)
-		st = err_set(e, ST_INVALID, "%s was made by the script %s; its command line now "
-					    "leads to %s",
+		st = err_set(e, ST_INVALID,
+			"%s was made by the script %s; its command line now "
+			"leads to %s",
 			id, g->r->script, real);
 	xfree(real);
 	return st;
@@ -236,7 +240,8 @@ int verb_rerun(const struct args *a)
 	int rc = 0;
 
 	if (!a->n_words) {
-		verb_note("bitdial: rerun wants a run: bitdial rerun RUN (bitdial runs lists them)");
+		verb_note(
+			"bitdial: rerun wants a run: bitdial rerun RUN (bitdial runs lists them)");
 		return 2;
 	}
 	if (runs_load(&all, NULL, &e) || !(g.r = runs_find(&all, a->word[0], &e)))

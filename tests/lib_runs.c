@@ -32,8 +32,8 @@ void put_run(const char *id, const char *kind, const char *status, long began, d
 
 	put_in_run(id, "run.json", text);
 	xfree(text);
-	text = xprintf("{\"v\":1,\"status\":\"%s\",\"seconds\":%g,\"summary\":\"\"}", status,
-		bpw * 10);
+	text = xprintf(
+		"{\"v\":1,\"status\":\"%s\",\"seconds\":%g,\"summary\":\"\"}", status, bpw * 10);
 	put_in_run(id, "end.json", text);
 	xfree(text);
 	if (kl < 0)

@@ -75,14 +75,17 @@ Test(runs_panel, says_that_it_looks_and_then_that_there_are_none_and_how_they_co
 Test(runs_panel, a_run_is_a_row_with_its_state_in_words)
 {
 	hear(5);
-	cr_assert_str_eq(row(0), "   run          kind    state      bpw   size      KL  when        parent");
-	cr_assert_str_eq(row(1), "▸! search-0004  search  failed    2.90  3.81M   .2000  2026-01-01  search-0003",
+	cr_assert_str_eq(row(0),
+		"   run          kind    state      bpw   size      KL  when        parent");
+	cr_assert_str_eq(row(1),
+		"▸! search-0004  search  failed    2.90  3.81M   .2000  2026-01-01  search-0003",
 		"%s", shown);
 	cr_assert(strstr(row(2), " ! search-0003  search  crashed"), "%s", shown);
 	cr_assert(strstr(row(3), "stopped"), "%s", shown);
 	cr_assert(strstr(row(4), " * search-0001  search  running") && strstr(row(4), "now"), "%s",
 		shown);
-	cr_assert(strstr(row(5), "scan-0000    scan    done         -      -       -"), "%s", shown);
+	cr_assert(
+		strstr(row(5), "scan-0000    scan    done         -      -       -"), "%s", shown);
 }
 
 Test(runs_panel, what_matters_less_is_left_out_where_it_is_narrow)
@@ -146,11 +149,12 @@ Test(runs_panel, two_are_marked_and_their_differences_stand_below)
 	cr_assert(command("select", ""));
 	cr_assert(strstr(row(1), " A search-0004"), "%s", shown);
 	cr_assert(strstr(row(2), " B search-0003"), "%s", shown);
-	cr_assert(strstr(shown, "status      failed                           crashed"), "%s", shown);
+	cr_assert(
+		strstr(shown, "status      failed                           crashed"), "%s", shown);
 	cr_assert_null(strstr(shown, "a text"), "what is the same is left out:\n%s", shown);
 	cr_assert(command("select", ""), "of three the first goes");
-	cr_assert(strstr(row(2), " A search-0003") && strstr(row(3), " B search-0002"), "%s",
-		shown);
+	cr_assert(
+		strstr(row(2), " A search-0003") && strstr(row(3), " B search-0002"), "%s", shown);
 	cr_assert(command("diff", "search-0001 scan-0000"));
 	cr_assert(strstr(row(5), " B scan-0000"), "%s", shown);
 	cr_assert_not(command("diff", "search-0001 none"));
@@ -191,7 +195,8 @@ Test(runs_panel, a_parent_that_is_not_here_and_a_ring_of_parents_end_the_chain)
 
 Test(runs_panel, folders_that_no_writer_left_are_drawn_as_they_are)
 {
-	put_run("x", "search\\u0007\\u001b[31m", "no such status at all", -5, 1e300, 1e-300, "x x x");
+	put_run("x", "search\\u0007\\u001b[31m", "no such status at all", -5, 1e300, 1e-300,
+		"x x x");
 	put_in_run("x", "tags", "\x1b]0;title\x07 one\n");
 	put_in_run("garbage", "run.json", "{\"v\":1,\"kind\":");
 	put_in_run("list", "run.json", "[1,2]");

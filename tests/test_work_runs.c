@@ -413,8 +413,7 @@ Test(work_runs, a_thousand_folders_that_are_no_runs_or_broken_ones_are_passed_ov
 {
 	static const char *const head[] = { "", "{", "{\"v\":1,", "null", "[]", "\"x\"", "{}",
 		"{\"kind\":7,\"argv\":[1,2],\"began\":\"x\",\"parents\":[]}",
-		"{\"kind\":\"scan\",\"argv\":\"x\",\"began\":-1e308,\"seed\":1e308}",
-		"\xff\xfe" };
+		"{\"kind\":\"scan\",\"argv\":\"x\",\"began\":-1e308,\"seed\":1e308}", "\xff\xfe" };
 	struct runs r;
 	char id[32];
 

@@ -236,10 +236,11 @@ static void draw_facts(const struct runs_list *p, struct canvas *c)
 {
 	static const char *const first[] = { "summary", "notes", "tags", "KL", "made from", "model",
 		"text", "options", NULL };
-	static const char *const not_again[] = { "run", "kind", "status", "summary", "notes", "tags",
-		"KL", "made from", "model", "text", "options", "folder", "file", "header", "sha256",
-		"script is", "predicted_kl", "predicted_se", "bpw", NULL };
-	static const char *const last[] = { "folder", "file", "header", "sha256", "script is", NULL };
+	static const char *const not_again[] = { "run", "kind", "status", "summary", "notes",
+		"tags", "KL", "made from", "model", "text", "options", "folder", "file", "header",
+		"sha256", "script is", "predicted_kl", "predicted_se", "bpw", NULL };
+	static const char *const last[] = { "folder", "file", "header", "sha256", "script is",
+		NULL };
 	const struct run_entry *r = runs_list_at(p, p->at);
 	struct lines l = { .c = c, .y = 0, .only = first };
 
@@ -298,7 +299,8 @@ static void draw_parents(const struct runs_list *p, struct canvas *c)
 		snprintf(id, sizeof id, "%.*s", (int)strcspn(r->parents, " "), r->parents);
 		r = *id ? runs_find(&p->snap->all, id, NULL) : NULL;
 		if (*id && !r && y + 1 < c->h) {
-			snprintf(text, sizeof text, "%*sfrom %s, which is not here", 2 * y + 2, "", id);
+			snprintf(text, sizeof text, "%*sfrom %s, which is not here", 2 * y + 2, "",
+				id);
 			panel_cut(c, 1, ++y, c->w - 1, ROLE_DIM, text);
 		}
 	}

@@ -29,14 +29,14 @@ static char *run_here(const struct tui *t)
 	long panel = panel_find(t, "runs");
 
 	if (panel < 0 || !t->n_places || !panel_on_screen(t, (size_t)panel) ||
-		!t->class[panel] -> copy)
+			!t->class[panel] -> copy)
 		return NULL;
 	return t->class[panel]->copy(t->panel[panel]);
 }
 
 /* The run that was typed, or the one under the cursor; xfree. */
-static enum st which(const struct tui *t, const char *verb, const char *typed, char **id,
-	struct err *e)
+static enum st which(
+	const struct tui *t, const char *verb, const char *typed, char **id, struct err *e)
 {
 	*id = typed ? xstrdup(typed) : run_here(t);
 	if (*id)
@@ -46,7 +46,8 @@ static enum st which(const struct tui *t, const char *verb, const char *typed, c
 
 static enum st can_change(const struct tui *t, const char *verb, struct err *e)
 {
-	if (!t->o->read_only || t->o->script) /* a batch keeps no state of the screen, that is all */
+	if (!t->o->read_only ||
+		t->o->script) /* a batch keeps no state of the screen, that is all */
 		return ST_OK;
 	return err_set(e, ST_INVALID, "%s: the program was started with --read-only", verb);
 }

@@ -25,7 +25,7 @@ struct run_info {         /* what run.json says; a string that is NULL is "" the
 	const char *file_sha;                       /* of all bytes of the model */
 	const char *text;                           /* what it measured on */
 	const char *options;                        /* one line */
-	const char *parents; /* ids it was made from, a blank between */
+	const char *parents;                        /* ids it was made from, a blank between */
 	uint64_t seed;
 	/* What makes it again, behind the program's name; n_again 0: the command line does, unless
 	 * again_not says why there is no such thing. */
@@ -40,8 +40,7 @@ struct run_info {         /* what run.json says; a string that is NULL is "" the
 void run_origin_set(int argc, char *const *argv);
 BD_MUST_USE enum st run_origin_script(const char *path, struct err *e);
 /* Where a file really is (xfree), and the SHA-256 of its bytes. */
-BD_MUST_USE enum st run_script_hash(
-	const char *path, char **real, char sha[65], struct err *e);
+BD_MUST_USE enum st run_script_hash(const char *path, char **real, char sha[65], struct err *e);
 
 /* --runs, else $BD_RUNS, else ./runs if it exists, else the data folder's; xfree. */
 char *runs_dir(void);
@@ -55,8 +54,8 @@ BD_MUST_USE enum st run_line(
 	struct run *r, const char *file, const char *header, const char *line, struct err *e);
 BD_MUST_USE enum st run_event(struct run *r, const char *ev, const char *text, struct err *e);
 BD_MUST_USE enum st run_layout(struct run *r, const struct layout *l, struct err *e);
-/* A number of end.json ("kl", "stored_bpw"), once a name; what is not finite and what is too many is left
- * out.  NULL is fine. */
+/* A number of end.json ("kl", "stored_bpw"), once a name; what is not finite and what is too many
+ * is left out.  NULL is fine. */
 enum { RUN_NUMBERS = 16, RUN_NUMBER_NAME = 24 };
 void run_number(struct run *r, const char *name, double v);
 /* Writes end.json and closes; NULL is fine. */

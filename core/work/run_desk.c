@@ -22,8 +22,8 @@ struct run_info run_info_of(const struct desk *d, const char *kind)
 		.text = d->text_name };
 }
 
-enum st run_cell(struct run *r, const struct desk *d, const struct scan_cell *c,
-	const char *stage, struct err *e)
+enum st run_cell(struct run *r, const struct desk *d, const struct scan_cell *c, const char *stage,
+	struct err *e)
 {
 	char line[200], name[32], fmt[FORMAT_NAME];
 

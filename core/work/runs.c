@@ -46,7 +46,8 @@ static int by_id(const void *a, const void *b)
  * *changed: it is another than it was. */
 static bool take(struct run_entry *one, const struct runs *old, char *kept, bool *changed)
 {
-	struct run_entry *was = old->n ? bsearch(one, old->at, old->n, sizeof *old->at, by_id) : NULL;
+	struct run_entry *was =
+		old->n ? bsearch(one, old->at, old->n, sizeof *old->at, by_id) : NULL;
 
 	if (was && run_entry_fresh(was, changed)) {
 		kept[was - old->at] = 1;
@@ -150,8 +151,7 @@ const char *runs_short(const struct runs *r, const struct run_entry *one)
 	return end;
 }
 
-const struct run_entry *runs_scan_of(
-	const struct runs *r, const char *model_sha, const char *text)
+const struct run_entry *runs_scan_of(const struct runs *r, const char *model_sha, const char *text)
 {
 	const struct run_entry *found = NULL;
 

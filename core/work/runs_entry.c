@@ -15,9 +15,25 @@ enum { FILE_MAX = 4 << 20, NOTES_MAX = 1 << 20, NOTES_SHOWN = 2000, WORDS_MAX = 
 
 static const size_t strings[] = {
 #define S(name) offsetof(struct run_entry, name)
-	S(id), S(path), S(model), S(model_path), S(model_sha), S(file_sha), S(text), S(options),
-	S(summary), S(version), S(tags), S(parents), S(notes), S(host), S(backend), S(script),
-	S(script_sha), S(cwd), S(again_not),
+	S(id),
+	S(path),
+	S(model),
+	S(model_path),
+	S(model_sha),
+	S(file_sha),
+	S(text),
+	S(options),
+	S(summary),
+	S(version),
+	S(tags),
+	S(parents),
+	S(notes),
+	S(host),
+	S(backend),
+	S(script),
+	S(script_sha),
+	S(cwd),
+	S(again_not),
 #undef S
 };
 enum { STRINGS = sizeof strings / sizeof *strings };

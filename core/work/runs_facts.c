@@ -57,7 +57,8 @@ static void add_damage(struct facts *f, const struct run_entry *r)
 	else if (isnan(r->se))
 		add(f, "KL", "%.5g %s", r->kl, r->measured ? "measured" : "predicted");
 	else
-		add(f, "KL", "%.5g ± %.2g %s", r->kl, r->se, r->measured ? "measured" : "predicted");
+		add(f, "KL", "%.5g ± %.2g %s", r->kl, r->se,
+			r->measured ? "measured" : "predicted");
 }
 
 /* As a shell would take it again. */

@@ -35,7 +35,7 @@ struct runs_io {
 	bool quit;
 
 	/* the thread's own */
-	int notify; /* inotify; -1: refused */
+	int notify;         /* inotify; -1: refused */
 	int watch[WATCHES]; /* of the folder, then of runs that are being written */
 	size_t n_watches;
 	struct runs now;
@@ -46,9 +46,9 @@ struct runs_io {
 
 static void say(struct runs_io *io, enum log_level level, const char *text)
 {
-	bus_publish(io->bus, (struct event){ .kind = EV_NOTICE,
-				     .n = level,
-				     .snap = &snap_text_new(text)->snap });
+	bus_publish(io->bus,
+		(struct event){
+			.kind = EV_NOTICE, .n = level, .snap = &snap_text_new(text)->snap });
 }
 
 static void free_snap(struct snap *s)
@@ -92,8 +92,7 @@ static void watch_anew(struct runs_io *io)
 
 		if (strcmp(io->now.at[i].status, "running") != 0)
 			continue;
-		w = inotify_add_watch(
-			io->notify, io->now.at[i].path, folder_changes | IN_ONLYDIR);
+		w = inotify_add_watch(io->notify, io->now.at[i].path, folder_changes | IN_ONLYDIR);
 		if (w >= 0)
 			io->watch[io->n_watches++] = w;
 	}

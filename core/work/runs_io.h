@@ -22,9 +22,9 @@ struct snap_runs {
 };
 
 enum runs_ask {
-	RUNS_LOOK,   /* again, also where nothing seems to have changed */
-	RUNS_TAG,    /* text: words, "-word" or "no-word": one less */
-	RUNS_NOTE,   /* text: in the place of the notes there were */
+	RUNS_LOOK, /* again, also where nothing seems to have changed */
+	RUNS_TAG,  /* text: words, "-word" or "no-word": one less */
+	RUNS_NOTE, /* text: in the place of the notes there were */
 	RUNS_TRASH,
 	RUNS_RESTORE /* id: a path or a name in .trash; "": the last one thrown away */
 };
