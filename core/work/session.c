@@ -117,6 +117,11 @@ static enum st need_model(const struct session *s, const char *verb, struct err 
 		verb);
 }
 
+enum st session_need_model(const struct session *s, const char *verb, struct err *e)
+{
+	return need_model(s, verb, e);
+}
+
 /* ---- opening */
 
 enum st session_open(struct session *s, const char *path, struct err *e)
@@ -376,31 +381,6 @@ double session_tick(struct session *s)
 	d->flag = true;
 	s->measure_job = deed_submit(s, &job_measure, d);
 	return -1;
-}
-
-enum st session_keep_for(struct session *s, const char *name, const char *script,
-	const char *script_sha, struct err *e)
-{
-	struct deed *d;
-	enum st st = s->read_only
-			     ? err_set(e, ST_INVALID, "keep: the program was started with --read-only")
-			     : need_model(s, "keep", e);
-
-	if (!st && jobs_active(s->jobs, &job_keep))
-		st = err_set(e, ST_INVALID, "keep: one is running already (x stops it)");
-	if (st)
-		return st;
-	s->quiet = false;
-	d = deed_new(s, NULL, name);
-	d->script = script ? xstrdup(script) : NULL;
-	snprintf(d->script_sha, sizeof d->script_sha, "%s", script_sha ? script_sha : "");
-	deed_submit(s, &job_keep, d);
-	return ST_OK;
-}
-
-enum st session_keep(struct session *s, const char *name, struct err *e)
-{
-	return session_keep_for(s, name, NULL, NULL, e);
 }
 
 enum st session_layout_write(struct session *s, const char *path, struct err *e)

@@ -338,6 +338,31 @@ static enum st work_keep(struct job *j, struct err *e)
 
 const struct job_class job_keep = { "keep", NULL, LANE_INTERACTIVE, work_keep, deed_done };
 
+enum st session_keep_for(struct session *s, const char *name, const char *script,
+	const char *script_sha, struct err *e)
+{
+	struct deed *d;
+	enum st st = s->read_only
+			     ? err_set(e, ST_INVALID, "keep: the program was started with --read-only")
+			     : session_need_model(s, "keep", e);
+
+	if (!st && jobs_active(s->jobs, &job_keep))
+		st = err_set(e, ST_INVALID, "keep: one is running already (x stops it)");
+	if (st)
+		return st;
+	s->quiet = false;
+	d = deed_new(s, NULL, name);
+	d->script = script ? xstrdup(script) : NULL;
+	snprintf(d->script_sha, sizeof d->script_sha, "%s", script_sha ? script_sha : "");
+	deed_submit(s, &job_keep, d);
+	return ST_OK;
+}
+
+enum st session_keep(struct session *s, const char *name, struct err *e)
+{
+	return session_keep_for(s, name, NULL, NULL, e);
+}
+
 static enum st work_layout_read(struct job *j, struct err *e)
 {
 	struct deed *d = j->arg;
