@@ -54,6 +54,8 @@ static const struct option {
 	{ "o", "PATH", STRING, offsetof(struct args, out), "where to write" },
 	{ "sort", "BY", STRING, offsetof(struct args, sort),
 		"began, kind, status, model, seconds, bpw or kl; -kl: the largest first" },
+	{ "anyway", NULL, FLAG, offsetof(struct args, anyway),
+		"rerun: also where the script is another than it was" },
 	{ "json", NULL, FLAG, offsetof(struct args, json), "one JSON object on stdout" },
 	{ "events", NULL, FLAG, offsetof(struct args, events),
 		"what happens, as lines of JSON on stdout; the result is the last but one" },

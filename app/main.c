@@ -95,6 +95,7 @@ int main(int argc, char **argv)
 	}
 	if (a.runs)
 		runs_dir_set(a.runs);
+	run_origin_set(argc, argv);
 	for (const struct verb *v = verb_table; v->name; v++)
 		if (!strcmp(v->name, a.verb))
 			return verb_flush(run(v, &a));

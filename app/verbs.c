@@ -24,9 +24,11 @@ const struct verb verb_table[] = {
 	{ "export", "MODEL --layout L -o DIR", "write the quantized model as a folder",
 		"layout quantizer formats o json events" COMMON, 1, verb_export },
 	{ "runs", "[FILTER...]", "what was done: kind:search bpw<4 tag:good since:2d; also show, diff, tag, "
-		"note, trash RUN",
+		"note, trash, restore RUN",
 		"sort json runs", 8, verb_runs },
 	{ "watch", "RUN", "follow a run, also of another process, until it ends", "runs", 1, verb_watch },
+	{ "rerun", "RUN", "what made a run, once more; says what is different now", "anyway runs", 1,
+		verb_rerun },
 	{ "batch", "FILE.lua [ARGS]", "run a Lua script without a screen; also --batch FILE.lua",
 		"fresh formats mix tokens template json read-only runs log-level threads sandbox sandbox-seconds "
 		"sandbox-memory sandbox-weak no-config", 0, verb_batch },

@@ -34,7 +34,7 @@ struct args {
 	uint64_t tokens, limit, window, top, max_tokens, threads;
 	int64_t seed;       /* -1: not given */
 	bool events, fresh, json, demo, once, plain, ascii, no_mouse, no_sync, read_only, clear_cache, colors, stats,
-		refine, tour, show_cursor, no_config, default_config, roff;
+		refine, anyway, tour, show_cursor, no_config, default_config, roff;
 };
 
 struct verb {
@@ -75,6 +75,10 @@ int verb_flush(int rc);
 /* Warnings of any room go to the log file; true: nothing of them comes to stderr by itself. */
 bool verb_log(const struct args *a);
 struct desk;
+struct scan_cell;
+/* With --events a line for a measured cell; of a desk of verb_desk, who is not asked otherwise, it
+ * comes by itself. */
+void verb_cell(const struct desk *d, const struct scan_cell *c, const char *stage);
 /* The layout of --layout and --quantizer as mats, view [n_linears]; the reference when none
  * was given (l stays as it is). */
 struct layout;
@@ -103,7 +107,16 @@ struct sandbox_options;
 int verb_sandbox(
 	const struct args *a, struct sandbox_options *o, const struct sandbox_options **out);
 
+/* verbs_record.c: a run folder of what a verb does.  NULL with --read-only, and where none can be
+ * made, which is a warning.  layout: --layout, "" or NULL: none. */
+struct run;
+struct run *verb_run_begin(const struct args *a, struct desk *d, const char *kind);
+void verb_run_layout(struct run *r, const struct layout *l);
+/* What failed or was stopped is said in it too; NULL is fine. */
+void verb_run_end(struct run *r, enum st st, const struct err *e, const char *summary);
+
 int verb_doctor(const struct args *a);
+int verb_rerun(const struct args *a);
 int verb_batch(const struct args *a);
 int verb_runs(const struct args *a);
 int verb_watch(const struct args *a);

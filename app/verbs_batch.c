@@ -6,6 +6,7 @@
 #include "app/tui/loop.h"
 #include "app/verbs.h"
 #include "core/base/log.h"
+#include "core/work/run.h"
 
 int verb_sandbox(
 	const struct args *a, struct sandbox_options *o, const struct sandbox_options **out)
@@ -48,6 +49,7 @@ int verb_batch(const struct args *a)
 	struct config config;
 	struct sandbox_options sandbox;
 	struct session *s;
+	struct err e;
 	struct bus *b;
 	int rc;
 
@@ -56,6 +58,9 @@ int verb_batch(const struct args *a)
 	if (!o.script) {
 		verb_note("bitdial: --batch wants a script: bitdial --batch FILE.lua [ARGS]");
 		return 2;
+	}
+	if (run_origin_script(o.script, &e)) {
+		/* it cannot be read: running it says so */
 	}
 	verb_fault_signals();
 	tui_block_signals();

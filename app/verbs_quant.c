@@ -44,6 +44,21 @@ static void print_eval(const struct args *a, const struct eval_result *r, const 
 	}
 }
 
+static void record_eval(struct run *run, const struct eval_result *r, const struct layout *l)
+{
+	if (!run)
+		return;
+	verb_run_layout(run, l);
+	run_number(run, "kl", r->kl);
+	run_number(run, "kl_se", r->kl_se);
+	run_number(run, "tokens", (double)r->tokens);
+	run_number(run, "ppl", r->ppl);
+	run_number(run, "nll", r->nll);
+	run_number(run, "ref_nll", r->ref_nll);
+	run_number(run, "top1", r->top1);
+}
+
+/* A layout's is worth a run folder; the perplexity of the model as it is is not. */
 int verb_eval(const struct args *a)
 {
 	struct tok_ids ids = { 0 };
@@ -51,6 +66,7 @@ int verb_eval(const struct args *a)
 	struct eval_result r;
 	const struct mat **view = NULL;
 	struct desk *d = NULL;
+	struct run *run = NULL;
 	struct err e = { 0 };
 	enum st st;
 
@@ -60,6 +76,8 @@ int verb_eval(const struct args *a)
 		st = verb_desk(&d, a, &e);
 	if (!st)
 		st = desk_tokens(d, a->text, (size_t)a->limit, &ids, verb_sink(), &e);
+	if (!st && a->layout)
+		run = verb_run_begin(a, d, "eval");
 	if (!st) {
 		view = xarray(d->m->n_linears + 1, sizeof *view);
 		st = verb_view(d, a, &l, view, &e);
@@ -67,6 +85,9 @@ int verb_eval(const struct args *a)
 	if (!st)
 		st = eval_run(&r, d->m, a->layout ? view : NULL, ids.id, ids.n,
 			a->window ? (size_t)a->window : 512, verb_sink(), &e);
+	if (!st)
+		record_eval(run, &r, &l);
+	verb_run_end(run, st, &e, "");
 	if (!st)
 		print_eval(a, &r, &l);
 	layout_release(&l);
@@ -154,6 +175,7 @@ int verb_export(const struct args *a)
 	struct layout l = { 0 };
 	const struct mat **view = NULL;
 	struct desk *d = NULL;
+	struct run *run = NULL;
 	struct err e = { 0 };
 	char bytes[16];
 	enum st st;
@@ -165,6 +187,7 @@ int verb_export(const struct args *a)
 	else
 		st = verb_desk(&d, a, &e);
 	if (!st) {
+		run = verb_run_begin(a, d, "export");
 		view = xarray(d->m->n_linears + 1, sizeof *view);
 		st = verb_view(d, a, &l, view, &e);
 	}
@@ -172,6 +195,9 @@ int verb_export(const struct args *a)
 		l.by[i] = l.choice[i] == d->keep ? NULL : variant_at(&d->set, i, l.choice[i])->by;
 	if (!st)
 		st = bundle_write(a->out, d->m, &l, view, verb_sink(), &e);
+	if (!st)
+		verb_run_layout(run, &l);
+	verb_run_end(run, st, &e, a->out);
 	if (!st)
 		verb_note("%s: %.4f stored bpw, %s", a->out, layout_stored_bpw(&l),
 			text_bytes(fs_tree_bytes(a->out), bytes));

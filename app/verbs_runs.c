@@ -1,5 +1,4 @@
 /* verbs_runs.c - the table of runs, and what is done to one of them. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -7,7 +6,6 @@
 #include "app/verbs.h"
 #include "core/base/alloc.h"
 #include "core/base/json.h"
-#include "core/base/text.h"
 #include "core/work/runs.h"
 
 /* ---- the table */
@@ -55,6 +53,14 @@ static void put_run(struct json_out *o, const struct run_entry *r)
 	json_put_str(o, "tags", r->tags);
 	json_put_str(o, "parents", r->parents);
 	json_put_str(o, "bitdial", r->version);
+	json_put_str(o, "host", r->host);
+	json_put_str(o, "backend", r->backend);
+	json_put_str(o, "script", r->script);
+	json_put_str(o, "script_sha256", r->script_sha);
+	json_open(o, "argv", '[');
+	for (size_t i = 0; i < r->argv.n; i++)
+		json_put_str(o, NULL, r->argv.at[i]);
+	json_close(o, ']');
 	json_close(o, '}');
 }
 
@@ -83,61 +89,32 @@ static int list(const struct runs *r, bool json)
 
 /* ---- one or two of them */
 
-static void fact(const char *name, const char *value)
+static void fact(void *arg, const char *name, const char *x, const char *y)
 {
-	char *s = *value ? xprintf("%-10s %s\n", name, value) : NULL;
+	char *s = xprintf("%-10s %s\n", name, x);
 
-	if (s)
-		verb_print(s, strlen(s));
+	(void)arg, (void)y;
+	verb_print(s, strlen(s));
 	xfree(s);
 }
 
 static enum st show(const struct runs *all, const struct args *a, struct err *e)
 {
 	const struct run_entry *r = runs_find(all, a->word[1], e);
-	char began[24], number[24], bytes[16], *notes;
 
 	if (!r)
 		return e->st;
-	fact("run", r->id);
-	fact("folder", r->path);
-	fact("kind", r->kind);
-	fact("status", r->status);
-	fact("began", when(r, began));
-	fact("seconds", isnan(r->seconds) ? "" : verb_number(number, 1, r->seconds));
-	fact("model", r->model);
-	fact("file", r->model_path);
-	fact("text", r->text);
-	fact("options", r->options);
-	fact("bpw", isnan(r->bpw) ? "" : verb_number(number, 4, r->bpw));
-	fact("bytes", r->bytes ? text_bytes(r->bytes, bytes) : "");
-	fact("KL", isnan(r->kl) ? "" : verb_number(number, 5, r->kl));
-	fact("summary", r->summary);
-	fact("tags", r->tags);
-	fact("made from", r->parents);
-	fact("bitdial", r->version);
-	notes = run_notes(r);
-	fact("notes", notes);
-	xfree(notes);
+	run_facts(r, fact, NULL);
 	return ST_OK;
 }
 
-static void differ(const char *name, const char *x, const char *y)
+static void differ(void *arg, const char *name, const char *x, const char *y)
 {
-	char *s = strcmp(x, y) != 0 ? xprintf("%-10s %-34s %s\n", name, *x ? x : "-", *y ? y : "-")
-				    : NULL;
+	char *s = xprintf("%-10s %-34s %s\n", name, *x ? x : "-", *y ? y : "-");
 
-	if (s)
-		verb_print(s, strlen(s));
+	(void)arg;
+	verb_print(s, strlen(s));
 	xfree(s);
-}
-
-static void differ_number(const char *name, int digits, double x, double y)
-{
-	char a[24], b[24];
-
-	differ(name, isnan(x) ? "" : verb_number(a, digits, x),
-		isnan(y) ? "" : verb_number(b, digits, y));
 }
 
 /* What is different about two runs; layouts are compared by `bitdial layout show`. */
@@ -150,18 +127,7 @@ static enum st diff(const struct runs *all, const struct args *a, struct err *e)
 		return err_set(e, ST_INVALID, "usage: bitdial runs diff RUN RUN");
 	if (!x || !y)
 		return e->st;
-	differ("run", x->id, y->id);
-	differ("kind", x->kind, y->kind);
-	differ("status", x->status, y->status);
-	differ("model", x->model, y->model);
-	differ("weights", x->model_sha, y->model_sha);
-	differ("text", x->text, y->text);
-	differ("options", x->options, y->options);
-	differ_number("seconds", 1, x->seconds, y->seconds);
-	differ_number("bpw", 4, x->bpw, y->bpw);
-	differ_number("KL", 5, x->kl, y->kl);
-	differ("tags", x->tags, y->tags);
-	differ("bitdial", x->version, y->version);
+	run_differences(x, y, differ, NULL);
 	return ST_OK;
 }
 
@@ -206,6 +172,19 @@ static enum st trash(const struct runs *all, const struct args *a, struct err *e
 	return st;
 }
 
+/* The word is a name in the trash, not one of the runs there are. */
+static enum st restore(const struct runs *all, const struct args *a, struct err *e)
+{
+	char *id = NULL;
+	enum st st = run_restore(NULL, a->word[1], &id, e);
+
+	(void)all;
+	if (!st)
+		verb_note("%s is back", id);
+	xfree(id);
+	return st;
+}
+
 static const struct act {
 	const char *name;
 	enum st (*run)(const struct runs *all, const struct args *a, struct err *e);
@@ -215,6 +194,7 @@ static const struct act {
 	{ "tag", tag },
 	{ "note", note },
 	{ "trash", trash },
+	{ "restore", restore },
 };
 
 static const struct act *act_of(const struct args *a)

@@ -8,6 +8,7 @@
 #include "core/base/alloc.h"
 #include "core/base/json.h"
 #include "core/work/desk.h"
+#include "core/work/run_desk.h"
 
 /* KL that the fast pass found, [n][k], from the journal; NAN where there is none. */
 static double *fast_pass(const struct desk *d)
@@ -149,6 +150,46 @@ static enum st scan_by(struct desk *d, const struct quantizer *by, struct err *e
 	return st;
 }
 
+struct recorded {
+	const struct desk *d;
+	struct run *run;
+};
+
+static void record_cell(void *arg, const struct scan_cell *c, const char *stage)
+{
+	struct recorded *r = arg;
+	struct err e;
+
+	verb_cell(r->d, c, stage);
+	if (!r->run || !run_cell(r->run, r->d, c, stage, &e))
+		return;
+	verb_note("warning: %s; the scan goes on without a run folder", e.msg);
+	run_end(r->run, ST_IO, e.msg);
+	r->run = NULL;
+}
+
+/* The dial's stages up to the scan, cell by cell in a run folder. */
+static enum st scan_stages(struct desk *d, const struct args *a, struct err *e)
+{
+	struct recorded rec = { d, verb_run_begin(a, d, "scan") };
+	size_t measured = 0;
+	enum st st = ST_OK;
+
+	d->measured = record_cell;
+	d->arg = &rec;
+	for (int g = 0; g <= STAGE_ENDS && !st; g++) {
+		verb_note("%s", desk_stage_name((enum stage)g));
+		st = desk_stage(d, (enum stage)g, verb_sink(), e);
+	}
+	d->measured = NULL;
+	for (size_t i = 0; i < d->set.n * d->set.k; i++)
+		measured += d->cell[i].state == CELL_SCANNED;
+	run_number(rec.run, "cells", (double)measured);
+	run_number(rec.run, "tokens", (double)(d->scan_text.n_seq * d->scan_text.len));
+	verb_run_end(rec.run, st, e, "every cell measured");
+	return st;
+}
+
 int verb_scan(const struct args *a)
 {
 	struct desk *d = NULL;
@@ -169,10 +210,8 @@ int verb_scan(const struct args *a)
 		return st ? verb_fail(&e) : 0;
 	}
 
-	for (int g = 0; g <= STAGE_ENDS && !st; g++) {
-		verb_note("%s", desk_stage_name((enum stage)g));
-		st = desk_stage(d, (enum stage)g, verb_sink(), &e);
-	}
+	if (!st)
+		st = scan_stages(d, a, &e);
 	if (!st)
 		scan_table(d, a);
 	desk_close(d);

@@ -12,6 +12,7 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/work/desk.h"
+#include "core/work/run.h"
 
 /* On text that neither the search nor the moves were judged by. */
 static void json_refined(struct json_out *o, const struct desk_refined *r)
@@ -214,6 +215,21 @@ static enum st guard(struct desk *d, const struct args *a, struct layout *l, str
 	return st;
 }
 
+static void record(struct run *run, const struct args *a, const struct layout *l,
+	const struct desk_refined *r)
+{
+	if (!run)
+		return;
+	verb_run_layout(run, l);
+	run_number(run, "asked_bpw", a->bpw);
+	if (a->refine && !r->exact) {
+		run_number(run, "kl", r->r.moves ? r->kl_to : r->kl_from);
+		run_number(run, "kl_se", r->r.moves ? r->se_to : r->se_from);
+		run_number(run, "kl_before", r->kl_from);
+		run_number(run, "changed", (double)r->r.moves);
+	}
+}
+
 int verb_search(const struct args *a)
 {
 	char budget[32];
@@ -221,6 +237,7 @@ int verb_search(const struct args *a)
 	const char *source = NULL;
 	struct desk *d = NULL;
 	struct desk_refined refined = { 0 };
+	struct run *run = NULL;
 	struct err e = { 0 };
 	struct fs_id id;
 	enum st st = a->out ? can_write(a->out, &e) : ST_OK, written = ST_OK;
@@ -237,6 +254,8 @@ int verb_search(const struct args *a)
 	snprintf(budget, sizeof budget, "%.9g", a->bpw);
 	if (!st && fs_is_file(budget))
 		st = err_set(&e, ST_INVALID, "a file named %s is in the way", budget);
+	if (!st)
+		run = verb_run_begin(a, d, "search");
 	if (!st && a->guard) {
 		source = "guard";
 		st = guard(d, a, &l, &e);
@@ -248,6 +267,10 @@ int verb_search(const struct args *a)
 		st = refine_layout(d, &l, &refined, &e);
 	if (!st && a->out)
 		written = layout_write(&l, a->out, &e);
+	if (!st)
+		record(run, a, &l, &refined);
+	snprintf(budget, sizeof budget, "by the %.20s", source ? source : "");
+	verb_run_end(run, st ? st : written, &e, source ? budget : "");
 	if (!st) /* also where the file cannot be written: it took minutes */
 		search_result(a, d, &l, source, &refined);
 	layout_release(&l);

@@ -86,12 +86,13 @@ static void stage_event(void *arg, enum stage g)
 	event_text("stage", desk_stage_name(g));
 }
 
-static void cell_event(void *arg, const struct scan_cell *c, const char *stage)
+void verb_cell(const struct desk *d, const struct scan_cell *c, const char *stage)
 {
-	const struct desk *d = arg;
 	char name[32], fmt[FORMAT_NAME];
 	struct json_out o;
 
+	if (!events_on())
+		return;
 	event_begin(&o, "cell");
 	json_put_str(&o, "linear", linear_name(c->linear, name));
 	json_put_str(&o, "format", format_name(d->set.format[c->format], fmt));
@@ -99,6 +100,11 @@ static void cell_event(void *arg, const struct scan_cell *c, const char *stage)
 	json_put_f64(&o, "se", c->se);
 	json_put_str(&o, "stage", stage);
 	event_end(&o);
+}
+
+static void cell_event(void *arg, const struct scan_cell *c, const char *stage)
+{
+	verb_cell(arg, c, stage);
 }
 
 /* One line that is written over, four times a second, where stderr is a terminal. */

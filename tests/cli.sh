@@ -73,7 +73,7 @@ works --version
 holds version has '^bitdial [0-9a-z]'
 works help
 holds "a line a verb" [ "$(grep -c '^  bitdial ' out)" -ge 11 ]
-for verb in open scan search eval tokens logits chat layout export runs watch batch doctor help; do
+for verb in open scan search eval tokens logits chat layout export runs watch rerun batch doctor help; do
 	works help $verb
 	holds "its name" has "^bitdial $verb"
 	works $verb --help
@@ -295,7 +295,7 @@ works --json --batch s.lua "$demo" 3
 holds "events" has '"v":1,"t":[0-9.e-]*,"ev":"search.answer"'
 holds "prints are events" has '"ev":"print","text":"28'
 holds "a line each" [ "$(grep -vc '^{.*}$' out)" = 0 ]
-works runs kind:search
+works runs kind:search from script
 holds "each kept" [ "$(grep -c -- '-search-' out)" = 3 ]
 id=$(sed -n 's/^\([0-9-]*search-[0-9a-f]*\).*/\1/p' out | head -1)
 works runs tag "$id" good
@@ -333,6 +333,74 @@ fails 2 'go with --sandbox' --sandbox-seconds 1 --batch strange.lua
 printf ':script strange.lua\nwait idle\n:notices\n' > strange.keys
 works --sandbox --sandbox-seconds 0.1 --headless 120x36 --keys strange.keys --dump - "$demo"
 holds "a notice" has 'strange.lua used more than 0.1 s of its own'
+# ---- runs of the verbs, and the same once more
+rm -rf runs
+works scan --demo --tokens 64
+works search --demo --tokens 64 --bpw 3.2
+works eval --demo --text short --layout 3.2
+nll=$(sed -n 's/^KL  *//p' out)
+works eval --demo --text short
+works eval --demo --read-only --text short --layout 3.2
+works runs
+holds "a folder for each of three" [ "$(grep -c '  demo' out)" = 3 ]
+id=$(sed -n 's/^\([0-9-]*eval-[0-9a-f]*\).*/\1/p' out)
+scan=$(sed -n 's/^\([0-9-]*scan-[0-9a-f]*\).*/\1/p' out)
+works runs show "$id"
+holds "its command line" has "^command  *.*bitdial eval --demo --text short --layout 3.2$"
+holds "the scan it was made on" has "^made from  *$scan$"
+holds "what it measured" has '^KL  *[0-9.e-]* .*measured$'
+(cd / && works rerun "$id" && cp out err "$dir")
+holds "the same number" has "^KL  *$nll$"
+holds "what it runs" has '^again: bitdial eval --demo --text short --layout 3.2$' err
+holds "no warning" lacks '^warning' err
+works runs kind:eval
+holds "a run of its own" [ "$(grep -c '  demo' out)" = 2 ]
+sed -i 's/"host": ".*"/"host": "elsewhere"/; s/"bitdial": ".*"/"bitdial": "0.0"/; s/"header": ".*"/"header": "x"/; s/"file_sha256": "...../"file_sha256": "00000/' "runs/$id/run.json"
+works rerun "$id"
+holds "another machine" has '^warning: the host was elsewhere, now it is ' err
+holds "another version" has '^warning: bitdial was 0.0, now it is ' err
+cp "$demo" mine.gguf
+works scan mine.gguf --tokens 64
+id=$(ls -t runs | grep scan | head -1)
+printf 'x' | dd of=mine.gguf bs=1 seek=100000 conv=notrunc 2> err
+works rerun "$id"
+holds "other weights" has '^warning: the weights of mine.gguf changed' err
+fails 1 'there is no run' rerun nix
+fails 2 'wants a run' rerun
+mkdir runs/old && echo '{"v":1,"kind":"scan","model":"m","bitdial":"0.0"}' > runs/old/run.json
+fails 1 'says no command line' rerun old
+echo 'garbage' > runs/old/run.json
+fails 1 'there is no run old' rerun old
+# what a script kept: the script, where its user has it and as it was
+works --batch s.lua "$demo" 3 --json
+id=$(ls -t runs | grep search | head -1)
+works runs show "$id"
+holds "its script" has "^script  *$dir/s.lua$"
+works rerun "$id"
+holds "the same script" has '^28	true	--json$'
+echo '-- another' >> s.lua
+fails 1 'is another script than the one that made' rerun "$id"
+works rerun --anyway "$id"
+holds "and says so" has '^warning: .*s.lua is another script' err
+cp s.lua "runs/$id/s.lua"
+sed -i "s,\"s.lua\",\"$dir/runs/$id/s.lua\"," "runs/$id/run.json"
+fails 1 'what is found there is never run' rerun --anyway "$id"
+# kept on the screen: the verb that makes the same, or why there is none
+printf 'wait idle\n:budget 3.2\nwait idle\n:keep plain\nwait idle\n:pin layers.0.v int4g128\n:keep pinned\nwait idle\n' > keys
+works "$demo" --headless 80x24 --keys keys
+works runs kind:search plain --json
+id=$(sed -n 's/.*"id":"\([^"]*\)".*/\1/p' out)
+works rerun "$id"
+holds "the equivalent verb" has "^again: bitdial search $demo --bpw 3.2$" err
+works runs kind:search pinned --json
+id=$(sed -n 's/.*"id":"\([^"]*\)".*/\1/p' out)
+fails 1 "made in the workbench and no verb makes it: .*--layout $id opens it there" rerun "$id"
+# thrown away and back
+works runs trash "$id"
+works runs restore "$id"
+works runs show "$id"
+fails 1 'in the trash' runs restore "$id"
+
 works help lua
 holds "every module" [ "$(grep -c '^bitdial\.[a-z]* - ' out)" -ge 9 ]
 
@@ -639,6 +707,20 @@ holds "the model is not written over" cmp -s demo.gguf before.gguf
 export XDG_CACHE_HOME="$dir/still"
 works scan --demo
 mv still scanned
+# sample ID KIND STATUS BPW KL PARENTS: a run of another model, on a day long gone
+sample() {
+	mkdir -p "sample_runs/$1"
+	printf '{"v":1,"kind":"%s","model":"other","model_path":"/other.gguf","model_sha256":"%s","text":"wiki.txt","options":"","seed":1,"began":%s,"bitdial":"0.1","parents":"%s"}' \
+		"$2" abc 1577880000 "$6" > "sample_runs/$1/run.json"
+	printf '{"v":1,"status":"%s","seconds":12,"summary":""}' "$3" > "sample_runs/$1/end.json"
+	[ -z "$4" ] ||
+		printf '{"v":1,"stored_bpw":%s,"bytes":52000000,"predicted":{"kl":%s,"se":0.002}}' "$4" "$5" > "sample_runs/$1/layout.json"
+}
+export TZ=UTC0
+sample 20200101-120000-scan-91ca scan ok '' '' ''
+sample 20200101-120001-search-7f3a search ok 4.25 0.0131 20200101-120000-scan-91ca
+sample 20200101-120002-search-2b10 search cancelled 3 0.0813 20200101-120000-scan-91ca
+sample 20200101-120003-search-11aa search crashed 3.5 0.03 20191231-120000-scan-88d1
 for keys in "$here"/sessions/*.keys; do
 	name=$(basename "$keys" .keys)
 	size=$(sed -n 's/^# size //p' "$keys")

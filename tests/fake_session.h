@@ -201,6 +201,12 @@ enum st session_better(struct session *s, struct err *e)
 {
 	return verb(s, e, "better", "", 0);
 }
+enum st session_keep_for(struct session *s, const char *name, const char *script,
+	const char *script_sha, struct err *e)
+{
+	(void)script, (void)script_sha;
+	return verb(s, e, "keep %s", name, 0);
+}
 enum st session_keep(struct session *s, const char *name, struct err *e)
 {
 	return verb(s, e, "keep %s", name, 0);

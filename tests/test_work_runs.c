@@ -1,14 +1,21 @@
 /* test_work_runs.c - the table of run folders: found, filtered, sorted, tagged, thrown away. */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
 #include "core/work/run.h"
 #include "core/work/runs.h"
+#include "core/base/clock.h"
+#include "core/work/bus.h"
+#include "core/work/runs_io.h"
+#include "core/work/snap.h"
 #include "tests/lib_base.h"
+#include "tests/lib_runs.h"
 #include "tests/lib_work.h"
 
 static char *folder(const char *id)
@@ -248,4 +255,266 @@ Test(work_runs, a_run_that_is_being_written_says_so_and_is_not_thrown_away)
 	cr_assert(strstr(e.msg, "still being written"), "%s", e.msg);
 	run_end(run, ST_OK, "");
 	runs_release(&r);
+}
+
+/* ---- where they come from */
+
+Test(work_runs, a_run_says_which_command_line_script_and_runs_it_came_from)
+{
+	static char bitdial[] = "bitdial", scan[] = "scan", odd[] = "a b\"c";
+	char *const argv[] = { bitdial, scan, odd };
+	static const char *const again[] = { "search", "/m", "--bpw", "3" };
+	struct run_info info = { .kind = "search",
+		.model = "demo",
+		.model_path = "/m",
+		.model_sha = "abc",
+		.file_sha = "def",
+		.parents = "20260101-000001-scan-aaaa",
+		.again = again,
+		.n_again = 4 };
+	struct run *run;
+	struct runs r;
+	struct err e = { 0 };
+
+	tmp_write(tmp_path("s.lua"), "print(1)", 8);
+	run_origin_set(3, argv);
+	cr_assert_eq(run_origin_script(tmp_path("s.lua"), &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(run_new(&run, &info, &e), ST_OK, "%s", e.msg);
+	run_number(run, "kl", 0.25);
+	run_number(run, "ppl", (double)NAN);
+	for (int i = 0; i < 4 * RUN_NUMBERS; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "n%d", i / 2);
+		run_number(run, name, i);
+	}
+	run_end(run, ST_OK, "");
+	r = loaded(NULL, NULL);
+	cr_assert_eq(r.at[0].argv.n, 3);
+	cr_assert_str_eq(r.at[0].argv.at[2], "a b\"c");
+	cr_assert_eq(r.at[0].again.n, 4);
+	cr_assert_str_eq(r.at[0].again.at[3], "3");
+	cr_assert_str_eq(r.at[0].script, tmp_path("s.lua"));
+	cr_assert_eq(strlen(r.at[0].script_sha), 64);
+	cr_assert_str_eq(r.at[0].file_sha, "def");
+	cr_assert_str_eq(r.at[0].parents, "20260101-000001-scan-aaaa");
+	cr_assert(*r.at[0].backend && *r.at[0].cwd);
+	cr_assert_eq(r.at[0].n_numbers, RUN_NUMBERS);
+	cr_assert_float_eq(r.at[0].number[1].v, 1, 0, "the last of a name");
+	cr_assert(r.at[0].measured);
+	cr_assert_float_eq(r.at[0].kl, 0.25, 1e-12);
+	runs_release(&r);
+}
+
+Test(work_runs, a_folder_of_an_older_bitdial_lacks_what_it_did_not_say)
+{
+	struct runs r;
+
+	four();
+	r = loaded(NULL, NULL);
+	cr_assert_eq(r.at[0].argv.n, 0);
+	cr_assert_str_eq(r.at[0].script, "");
+	cr_assert_str_eq(r.at[0].backend, "");
+	cr_assert_not(r.at[0].measured);
+	cr_assert_str_eq(r.at[0].state, "done");
+	cr_assert_str_eq(r.at[1].state, "stopped");
+	runs_release(&r);
+}
+
+Test(work_runs, the_newest_good_scan_of_a_model_and_text_is_a_parent)
+{
+	struct runs r;
+
+	four();
+	put_run("20260101-000005-scan-eeee", "scan", "ok", 5000, 0, -1, "");
+	put_run("20260101-000006-scan-ffff", "scan", "cancelled", 6000, 0, -1, "");
+	r = loaded(NULL, NULL);
+	cr_assert_str_eq(runs_scan_of(&r, "abc", "a text")->id, "20260101-000005-scan-eeee");
+	cr_assert_null(runs_scan_of(&r, "abc", "another"));
+	cr_assert_null(runs_scan_of(&r, "xyz", "a text"));
+	cr_assert_str_eq(runs_short(&r, &r.at[1]), "scan-eeee");
+	runs_release(&r);
+	put_run("20260102-000005-scan-eeee", "scan", "ok", 5000, 0, -1, "");
+	r = loaded("eeee", "id");
+	cr_assert_str_eq(runs_short(&r, &r.at[0]), r.at[0].id, "two end like it");
+	runs_release(&r);
+}
+
+/* ---- the index kept up to date */
+
+Test(work_runs, an_index_made_again_reads_what_changed_and_nothing_else)
+{
+	struct runs r = loaded(NULL, NULL);
+	bool changed;
+	struct err e;
+	char *kept;
+
+	four();
+	cr_assert_eq(runs_update(&r, NULL, &changed, &e), ST_OK);
+	cr_assert(changed && r.n == 4);
+	kept = r.at[0].model;
+	cr_assert_eq(runs_update(&r, NULL, &changed, &e), ST_OK);
+	cr_assert(!changed && r.n == 4 && r.at[0].model == kept, "the same strings");
+	cr_assert_eq(run_tag(&r.at[1], "good", &e), ST_OK);
+	cr_assert_eq(runs_update(&r, NULL, &changed, &e), ST_OK);
+	cr_assert(changed);
+	cr_assert_str_eq(r.at[1].tags, "good");
+	cr_assert_eq(r.at[0].model, kept);
+	cr_assert_eq(fs_remove_tree(r.at[2].path, &e), ST_OK);
+	cr_assert_eq(runs_update(&r, NULL, &changed, &e), ST_OK);
+	cr_assert(changed && r.n == 3);
+	put_in_run("20260101-000001-scan-aaaa", "junk", "x"); /* no part of a run, but a change */
+	cr_assert_eq(runs_update(&r, NULL, &changed, &e), ST_OK);
+	cr_assert_eq(r.n, 3);
+	runs_release(&r);
+}
+
+Test(work_runs, a_pick_is_a_filter_and_an_order_over_an_index_that_stays)
+{
+	struct runs r;
+	struct err e = { 0 };
+	size_t order[4], n;
+
+	four();
+	r = loaded(NULL, NULL);
+	cr_assert_eq(runs_pick(&r, "kind:search", "kl", order, &n, &e), ST_OK);
+	cr_assert_eq(n, 3);
+	cr_assert_str_eq(r.at[order[0]].id, "20260101-000003-search-cccc");
+	cr_assert_eq(runs_pick(&r, "state:stopped", "began", order, &n, &e), ST_OK);
+	cr_assert_eq(n, 1);
+	cr_assert_eq(runs_pick(&r, "bpw<", "began", order, &n, &e), ST_INVALID);
+	cr_assert_eq(runs_pick(&r, "", "colour", order, &n, &e), ST_INVALID);
+	cr_assert_eq(r.n, 4);
+	runs_release(&r);
+}
+
+Test(work_runs, one_comes_back_from_the_trash_unless_its_place_is_taken)
+{
+	struct runs r;
+	struct err e = { 0 };
+	char *to, *id = NULL;
+
+	four();
+	r = loaded(NULL, NULL);
+	cr_assert_eq(run_trash(runs_find(&r, "bbbb", &e), &to, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(run_restore(NULL, to, &id, &e), ST_OK, "%s", e.msg);
+	cr_assert_str_eq(id, "20260101-000002-search-bbbb");
+	are(NULL, NULL, "dcba");
+	cr_assert_eq(run_restore(NULL, id, &(char *){ NULL }, &e), ST_INVALID);
+	cr_assert(strstr(e.msg, "no 20260101-000002-search-bbbb in the trash"), "%s", e.msg);
+	cr_assert_eq(run_restore(NULL, "", &(char *){ NULL }, &e), ST_INVALID);
+	cr_assert_eq(run_restore(NULL, "/", &(char *){ NULL }, &e), ST_INVALID);
+	xfree(to);
+	xfree(id);
+	runs_release(&r);
+}
+
+Test(work_runs, a_thousand_folders_that_are_no_runs_or_broken_ones_are_passed_over)
+{
+	static const char *const head[] = { "", "{", "{\"v\":1,", "null", "[]", "\"x\"", "{}",
+		"{\"kind\":7,\"argv\":[1,2],\"began\":\"x\",\"parents\":[]}",
+		"{\"kind\":\"scan\",\"argv\":\"x\",\"began\":-1e308,\"seed\":1e308}", "\xff\xfe" };
+	struct runs r;
+	char id[32];
+
+	for (int i = 0; i < 1000; i++) {
+		snprintf(id, sizeof id, "run-%04d", i);
+		put_in_run(id, "run.json", head[i % 10]);
+		put_in_run(id, i % 2 ? "end.json" : "layout.json", head[(i / 10) % 10]);
+	}
+	r = loaded("", "kl");
+	cr_assert_eq(r.n, 300, "%zu", r.n);
+	for (size_t i = 0; i < r.n; i++)
+		cr_assert(*r.at[i].state);
+	runs_release(&r);
+}
+
+/* ---- the thread */
+
+static struct bus *bus;
+static struct sub *sub;
+
+/* The next index, or NULL after ten seconds. */
+static struct snap_runs *heard(char notice[256])
+{
+	double until = clock_now() + 10;
+	struct event ev;
+
+	*notice = '\0';
+	while (clock_now() < until) {
+		struct pollfd fd = { .fd = sub_fd(sub), .events = POLLIN };
+
+		poll(&fd, 1, 100);
+		while (sub_next(sub, &ev)) {
+			if (ev.kind == EV_RUNS)
+				return (struct snap_runs *)ev.snap;
+			snprintf(notice, 256, "%s", ((struct snap_text *)ev.snap)->text);
+			snap_unref(ev.snap);
+		}
+	}
+	return NULL;
+}
+
+/* Waits until an index has so many runs. */
+static struct snap_runs *of_size(size_t n, char notice[256])
+{
+	struct snap_runs *s = heard(notice);
+
+	while (s && s->all.n != n) {
+		snap_unref(&s->snap);
+		s = heard(notice);
+	}
+	cr_assert(s, "no index of %zu runs; %s", n, notice);
+	return s;
+}
+
+Test(work_runs, the_thread_tells_what_appears_changes_and_goes_by_itself)
+{
+	struct run_info info = {
+		.kind = "scan", .model = "demo", .model_path = "/m", .model_sha = "abc"
+	};
+	struct runs_io *io;
+	struct snap_runs *s;
+	struct run *run;
+	struct err e = { 0 };
+	char said[256];
+
+	bus = bus_new();
+	sub = bus_subscribe(bus, 1u << EV_RUNS | 1u << EV_NOTICE);
+	four();
+	io = runs_io_new(bus);
+	s = of_size(4, said);
+	snap_unref(&s->snap);
+	while (runs_io_busy(io)) /* it has told and is about to say so */
+		poll(NULL, 0, 1);
+	cr_assert_eq(run_new(&run, &info, &e), ST_OK, "%s", e.msg);
+	s = of_size(5, said);
+	cr_assert_str_eq(s->all.at[0].state, "running");
+	snap_unref(&s->snap);
+	run_end(run, ST_OK, "done");
+	s = of_size(5, said);
+	while (!strcmp(s->all.at[0].state, "running")) {
+		snap_unref(&s->snap);
+		s = of_size(5, said);
+	}
+	cr_assert_str_eq(s->all.at[0].state, "done");
+	snap_unref(&s->snap);
+	runs_io_do(io, RUNS_TAG, "bbbb", "good no-bad");
+	runs_io_do(io, RUNS_NOTE, "bbbb", "a note");
+	runs_io_do(io, RUNS_TRASH, "aaaa", "");
+	s = of_size(4, said);
+	cr_assert(s->trashed);
+	cr_assert_str_eq(runs_find(&s->all, "bbbb", &e)->tags, "good");
+	cr_assert_str_eq(runs_find(&s->all, "bbbb", &e)->notes, "a note");
+	snap_unref(&s->snap);
+	runs_io_do(io, RUNS_RESTORE, "", "");
+	s = of_size(5, said);
+	cr_assert_null(s->trashed);
+	snap_unref(&s->snap);
+	runs_io_do(io, RUNS_TAG, "nobody", "x");
+	s = heard(said);
+	cr_assert(strstr(said, "no run nobody"), "%s", said);
+	snap_unref(&s->snap);
+	runs_io_free(io);
+	bus_free(bus);
 }

@@ -19,7 +19,7 @@ static void set_number(lua_State *L, const char *name, double v)
 
 static void push_run(lua_State *L, const struct run_entry *r)
 {
-	lua_createtable(L, 0, 16);
+	lua_createtable(L, 0, 24);
 	set(L, "id", r->id);
 	set(L, "path", r->path);
 	set(L, "kind", r->kind);
@@ -30,6 +30,12 @@ static void push_run(lua_State *L, const struct run_entry *r)
 	set(L, "options", r->options);
 	set(L, "summary", r->summary);
 	set(L, "tags", r->tags);
+	set(L, "state", r->state);
+	set(L, "parents", r->parents);
+	set(L, "host", r->host);
+	set(L, "backend", r->backend);
+	set(L, "script", r->script);
+	set(L, "notes", r->notes);
 	set_number(L, "began", (double)r->began);
 	set_number(L, "seconds", r->seconds);
 	set_number(L, "bpw", r->bpw);
@@ -134,20 +140,59 @@ static int trash(lua_State *L)
 	return with_run(L, throw_away);
 }
 
+struct keep {
+	const char *name;
+	char *script, sha[65]; /* script NULL: typed, or a file that is gone */
+};
+
 static enum st begin_keep(struct session *s, void *arg, struct err *e)
 {
-	return session_keep(s, arg, e);
+	const struct keep *k = arg;
+
+	return session_keep_for(s, k->name, k->script, k->sha, e);
+}
+
+/* arg[0], where there is one: the script that runs. */
+static void which_script(lua_State *L, struct keep *k)
+{
+	lua_getglobal(L, "arg");
+	if (lua_istable(L, -1)) {
+		lua_rawgeti(L, -1, 0);
+		if (lua_type(L, -1) != LUA_TSTRING ||
+			run_script_hash(lua_tostring(L, -1), &k->script, k->sha, NULL))
+			k->script = NULL;
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
 }
 
 static int keep(lua_State *L)
 {
-	const char *name = luaL_optstring(L, 1, "");
+	struct keep k = { .name = luaL_optstring(L, 1, "") };
 	struct err e = { 0 };
 	uint32_t job;
+	enum st st;
 
-	if (l_call(L, begin_keep, (void *)(uintptr_t)name, &job, &e) || !l_await(L, job, &e))
+	which_script(L, &k);
+	st = l_call(L, begin_keep, &k, &job, &e);
+	xfree(k.script);
+	if (st || !l_await(L, job, &e))
 		return l_fail(L, &e);
 	lua_pushstring(L, l_said(L, job));
+	return 1;
+}
+
+/* The argument is a name in the trash, as trash gives it. */
+static int restore(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+	struct err e = { 0 };
+	char *id = NULL;
+
+	if (run_restore(NULL, name, &id, &e))
+		return l_fail(L, &e);
+	lua_pushstring(L, id);
+	xfree(id);
 	return 1;
 }
 
@@ -173,6 +218,7 @@ static const struct l_fn fns[] = {
 	{ "notes", "(id, text) -> true | nil, message", "what you think of it", notes, NULL },
 	{ "trash", "(id) -> path | nil, message", "moves it to .trash beside the runs", trash,
 		NULL },
+	{ "restore", "(path) -> id | nil, message", "back from there", restore, NULL },
 	{ NULL, NULL, NULL, NULL, NULL },
 };
 

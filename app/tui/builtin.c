@@ -2,7 +2,7 @@
 #include "app/tui/tui.h"
 
 /* Equal to layouts/: the program works with no share folder.  A test compares them. */
-const char *const screen_builtin_name[] = { "search", "console", "chat", NULL };
+const char *const screen_builtin_name[] = { "search", "console", "chat", "runs", NULL };
 /* clang-format off */
 const char *const screen_builtin[] = {
 	"-- The Search screen.  Rows from the top: h is the height in lines, \"*\" takes what is left;\n"
@@ -42,6 +42,15 @@ const char *const screen_builtin[] = {
 	"  narrow = {\n"
 	"    { h = \"*\", \"chat\" },\n"
 	"    { h = 4,  \"slider\", drop = 1 },\n"
+	"  },\n"
+	"}\n",
+	"-- The Runs screen: the run folders there are, and below them the one under the cursor.\n"
+	"return {\n"
+	"  name = \"runs\", key = \"4\",\n"
+	"  { h = \"*\", \"runs\" },\n"
+	"  { h = 3,  \"jobs\", drop = 1 },\n"
+	"  narrow = {\n"
+	"    { h = \"*\", \"runs\" },\n"
 	"  },\n"
 	"}\n",
 	NULL,

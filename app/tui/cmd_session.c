@@ -14,10 +14,14 @@
 
 enum st cmd_open(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
 {
+	enum st st;
+
 	(void)argv;
 	if (argc > 1)
 		return session_open(t->s, rest, e);
 	acts_say(t, "%s", "");
+	if (run_open_here(t, &st, e))
+		return st;
 	if (!panels_command(t, "open", ""))
 		return err_set(e, ST_INVALID, "nothing to open here (:open PATH opens a model)");
 	return ST_OK;

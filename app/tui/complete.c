@@ -226,6 +226,11 @@ static void argument(
 		if (nth == 2 && !strcmp(before, "cell"))
 			linears(t, w);
 		break;
+	case COMPLETE_RUN:
+		for (size_t i = 0; nth == 1 && t->runs && i < t->runs->all.n; i++)
+			add(t, w, runs_short(&t->runs->all, &t->runs->all.at[i]),
+				t->runs->all.at[i].model);
+		break;
 	case COMPLETE_TOPIC:
 		commands(t, w);
 		break;

@@ -173,6 +173,9 @@ static void hear(struct tui *t, const struct event *ev)
 	case EV_ODDS:
 		hold((const void **)&t->odds, ev->snap);
 		break;
+	case EV_RUNS:
+		hold((const void **)&t->runs, ev->snap);
+		break;
 	case EV_CHAT:
 		hold((const void **)&t->talk, ev->snap);
 		if (ev->snap)
@@ -217,6 +220,7 @@ bool tui_deliver(struct tui *t, double ms)
 	double until = clock_now() + ms / 1000;
 	struct event ev;
 
+	runs_wanted(t);
 	if (session_jobs(t->s) && jobs_drain(session_jobs(t->s)))
 		t->dirty = true;
 	while (sub_next(t->sub, &ev)) {
@@ -236,5 +240,6 @@ bool tui_deliver(struct tui *t, double ms)
 
 bool tui_idle(const struct tui *t)
 {
-	return !session_busy(t->s) && !t->n_jobs && !(t->scripting && scripting_runs(t->scripting));
+	return !session_busy(t->s) && !t->n_jobs && !(t->runs_io && runs_io_busy(t->runs_io)) &&
+	       !(t->scripting && scripting_runs(t->scripting));
 }

@@ -123,6 +123,47 @@ static void take_input(struct loop *l, bool late)
 	}
 }
 
+/* Keys that were typed for the other program were no commands to us. */
+static void drop_signals(int fd)
+{
+	struct signalfd_siginfo info;
+	sigset_t back;
+	bool ended = false;
+
+	sigemptyset(&back);
+	while (read(fd, &info, sizeof info) == (ssize_t)sizeof info) {
+		ended |= info.ssi_signo == SIGTERM || info.ssi_signo == SIGHUP;
+		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGHUP)
+			sigaddset(&back, (int)info.ssi_signo);
+	}
+	if (ended) /* whoever wants us to end still does */
+		raise(sigismember(&back, SIGTERM) ? SIGTERM : SIGHUP);
+}
+
+/* $VISUAL, $EDITOR or vi on a file; the shell, since the name may hold options. */
+static void edit(struct loop *l)
+{
+	static char sh[] = "sh", c[] = "-c",
+		    how[] = "exec ${VISUAL:-${EDITOR:-vi}} \"$1\"", self[] = "bitdial";
+	struct tui *t = l->t;
+	char *argv[] = { sh, c, how, self, t->want_edit, NULL };
+	struct err e = { 0 };
+	int rc = term_run(l->term, argv, &e);
+
+	drop_signals(l->signal_fd);
+	if (rc < 0)
+		tui_notice(t, LOG_ERROR, "edit: %s", e.msg);
+	else if (rc)
+		tui_notice(t, LOG_WARN, "edit: the editor ended with status %d ($EDITOR is %s)", rc,
+			getenv("EDITOR") ? getenv("EDITOR") : "not set");
+	xfree(t->want_edit);
+	t->want_edit = NULL;
+	if (t->runs_io)
+		runs_io_do(t->runs_io, RUNS_LOOK, "", "");
+	t->dirty = true;
+	l->turn_began = clock_now();
+}
+
 /* What commands asked of the terminal. */
 static void obey(struct loop *l)
 {
@@ -134,6 +175,8 @@ static void obey(struct loop *l)
 		t->dirty = true;
 		l->turn_began = clock_now();
 	}
+	if (t->want_edit)
+		edit(l);
 	if (t->want_redraw) {
 		t->want_redraw = false;
 		term_redraw(l->term);

@@ -193,7 +193,7 @@ enum st show_ab(struct tui *t, const char *arg, struct err *e)
 
 /* ---- runs */
 
-static void run_line(struct tui *t, const struct run_entry *r)
+static void list_run(struct tui *t, const struct run_entry *r)
 {
 	char line[480], number[24], when[24];
 	time_t began = (time_t)r->began;
@@ -230,7 +230,7 @@ enum st show_runs(struct tui *t, const char *arg, struct err *e)
 	for (char *w = strtok_r(words, " ", &save); w && !st; w = strtok_r(NULL, " ", &save))
 		st = runs_filter(&all, w, e);
 	for (size_t i = 0; !st && i < all.n; i++)
-		run_line(t, &all.at[i]);
+		list_run(t, &all.at[i]);
 	if (!st && !all.n)
 		list_add(t, ROLE_TEXT, "runs: none%s%s", *arg ? " that match " : "", arg);
 	runs_release(&all);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -303,7 +304,7 @@ void term_close(struct term *t)
 	free_term(t);
 }
 
-void term_suspend(struct term *t)
+static void leave(struct term *t)
 {
 	modes_off(t);
 	curs_set(1);
@@ -312,8 +313,49 @@ void term_suspend(struct term *t)
 	outq_drain(&t->out);
 	if (t->raw)
 		tcsetattr(t->in, TCSADRAIN, &t->saved);
+}
+
+void term_suspend(struct term *t)
+{
+	leave(t);
 	raise(SIGSTOP);
 	term_resume(t);
+}
+
+/* After fork: nothing but system calls. */
+static void become(const struct term *t, char *const *argv)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (t->saved_err >= 0)
+		dup2(t->saved_err, STDERR_FILENO);
+	execvp(argv[0], argv);
+	_exit(127);
+}
+
+int term_run(struct term *t, char *const *argv, struct err *e)
+{
+	int status = 0;
+	pid_t pid;
+
+	leave(t);
+	pid = fork();
+	if (!pid)
+		become(t, argv);
+	if (pid < 0)
+		err_set(e, ST_IO, "cannot start %s: %s", argv[0], strerror(errno));
+	while (pid > 0 && (waitpid(pid, &status, WUNTRACED) == pid || errno == EINTR)) {
+		if (WIFEXITED(status) || WIFSIGNALED(status))
+			break;
+		if (WIFSTOPPED(status)) /* there is no shell to go to from inside of us */
+			kill(pid, SIGCONT);
+	}
+	term_resume(t);
+	return pid < 0 ? -1 : WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
 void term_resume(struct term *t)

@@ -52,6 +52,9 @@ void term_show_cursor(struct term *t, bool on); /* also where it only marks the 
 void term_clipboard(struct term *t, const char *text); /* OSC 52 */
 void term_bell(struct term *t);
 void term_suspend(struct term *t); /* stops the process; returns when it goes on */
+/* A program on the terminal, until it ends: its exit status, or -1 and e.  It has the standard
+ * files and the signals as the shell gave them to us. */
+int term_run(struct term *t, char *const *argv, struct err *e);
 void term_resume(struct term *t);  /* after a stop that was not ours */
 
 #endif

@@ -198,7 +198,7 @@ struct tui *tui_new(
 void tui_free(struct tui *t)
 {
 	scripting_free(t->scripting);
-	acts_free(t->acts);
+	acts_free(t->acts);	runs_io_free(t->runs_io);
 	if (!t->o->read_only && !t->o->tour) /* nobody has seen anything yet */
 		state_save(t);
 	for (size_t i = 0; i < t->n_panels; i++)
@@ -212,6 +212,8 @@ void tui_free(struct tui *t)
 	snap_unref((struct snap *)t->odds);
 	snap_unref((struct snap *)t->talk);
 	snap_unref((struct snap *)t->ab);
+	snap_unref((struct snap *)t->runs);
+	xfree(t->want_edit);
 	list_close(t);
 	history_release(&t->history);
 	binds_release(&t->binds);

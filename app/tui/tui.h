@@ -17,6 +17,7 @@
 #include "app/tui/theme.h"
 #include "app/tui/view.h"
 #include "core/base/log.h"
+#include "core/work/runs_io.h"
 #include "core/work/session.h"
 
 enum { PANELS = 32, SCREENS = 9, NOTICES = 64, JOBS = 16, CHOICES = 48 };
@@ -128,6 +129,8 @@ struct tui {
 	const struct snap_odds *odds;
 	const struct snap_chat *talk;
 	const struct snap_ab *ab;
+	const struct snap_runs *runs; /* NULL: nobody wanted to see them yet */
+	struct runs_io *runs_io;      /* ... */
 	bool streaming;
 	struct chat_stats chat; /* of the last conversation event */
 	size_t cursor; /* linear under the crosshair */
@@ -135,6 +138,7 @@ struct tui {
 
 	/* for who owns the terminal */
 	bool want_redraw, want_suspend;
+	char *want_edit; /* a file for $EDITOR; xfree */
 	char *clipboard; /* to be sent; xfree */
 	bool ring;
 	struct scripting *scripting; /* NULL in a batch, which has its own */
@@ -234,6 +238,12 @@ bool list_line_matches(const struct list *l, const struct list_line *line);
 
 /* ---- frames.c */
 void tui_frame_took(struct tui *t, double ms); /* counts into stats */
+
+/* ---- cmd_runs.c */
+/* The thread that reads run folders begins where the Runs panel is on the screen. */
+void runs_wanted(struct tui *t);
+/* `open` where the Runs panel has the focus; false: it has not. */
+bool run_open_here(struct tui *t, enum st *st, struct err *e);
 
 /* ---- complete.c */
 void tui_complete(struct tui *t);

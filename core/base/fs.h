@@ -107,6 +107,8 @@ char *fs_place(enum fs_place p);
  * another process holds it, *pid is that process (0: unknown). */
 int fs_lock(const char *path, int *pid, struct err *e);
 void fs_unlock(int fd);
+/* Does somebody hold it?  Only looks: also where nothing may be written. */
+bool fs_is_locked(const char *path);
 
 /* Tests: fail the nth write-side call from now with this errno; 0: off. */
 void fs_fail_at(unsigned long n, int with_errno);

@@ -275,6 +275,18 @@ int fs_lock(const char *path, int *pid, struct err *e)
 	return fd;
 }
 
+bool fs_is_locked(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	bool held;
+
+	if (fd < 0)
+		return false;
+	held = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+	close(fd);
+	return held;
+}
+
 void fs_unlock(int fd)
 {
 	if (fd < 0)

@@ -30,6 +30,7 @@
 	X(AB,         STATE) /* snap_ab: two answers side by side */ \
 	X(VOTES,      EDGE)  /* snap_votes: what was asked for */ \
 	X(TIMING,     STATE) /* key: job; snap_timing: how fast a product is */ \
+	X(RUNS,       STATE) /* snap_runs (runs_io.h): the index of run folders */ \
 	X(CURSOR,     STATE) /* n: linear under the crosshair */ \
 	X(JOB_BEGAN,  EDGE)  /* key: job; snap_text: its name */ \
 	X(JOB_PROGRESS, STATE) /* key: job; snap_progress */ \

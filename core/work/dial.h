@@ -110,6 +110,8 @@ void dial_part(struct dial *d);
 
 /* Of the layout under the dial; 0: there is none, or nothing is predicted for it in nats. */
 uint64_t dial_generation(struct dial *d);
+/* Is the layout under the dial what a search at this budget gives, without any rule or file? */
+bool dial_solved(struct dial *d, double *bpw);
 /* The dial's formats; how many, 0 without a model. */
 size_t dial_formats(struct dial *d, struct format f[FORMAT_MAX]);
 

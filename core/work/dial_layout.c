@@ -34,6 +34,17 @@ void dial_choose(struct dial *d, const uint8_t *choice, double kl, double se)
 	pthread_mutex_unlock(&d->mu);
 }
 
+bool dial_solved(struct dial *d, double *bpw)
+{
+	bool solved;
+
+	pthread_mutex_lock(&d->mu);
+	solved = d->m && d->has_choice && !d->given && !rules_any(&d->rules, d->m->n);
+	*bpw = d->bpw;
+	pthread_mutex_unlock(&d->mu);
+	return solved;
+}
+
 bool dial_fits(struct dial *d, const uint8_t *choice, size_t n)
 {
 	bool fits;

@@ -1,19 +1,22 @@
 /* run.c - run folders: made, appended to, ended, and found again. */
 #include "core/work/run.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/base/fs.h"
 #include "core/base/json.h"
 #include "core/base/sha256.h"
+#include "kernels/backend.h"
 
-enum { MAX_LOGS = 4 };
+enum { MAX_LOGS = 4, SCRIPT_MAX = 64 << 20 };
 
 struct run {
 	char *path, *id;
@@ -23,7 +26,64 @@ struct run {
 		char *file;
 		struct fs_log *log;
 	} logs[MAX_LOGS];
+	struct {
+		char name[RUN_NUMBER_NAME];
+		double v;
+	} number[RUN_NUMBERS];
+	size_t n_numbers;
 };
+
+/* ---- where runs come from */
+
+static struct {
+	char **argv; /* [argc] */
+	int argc;
+	char *cwd, *script, script_sha[65];
+} origin;
+
+void run_origin_set(int argc, char *const *argv)
+{
+	char *here = getcwd(NULL, 0); /* the C library's */
+
+	for (int i = 0; i < origin.argc; i++)
+		xfree(origin.argv[i]);
+	xfree(origin.argv);
+	xfree(origin.cwd);
+	origin.argc = argc;
+	origin.argv = xarray((size_t)argc + 1, sizeof *origin.argv);
+	for (int i = 0; i < argc; i++)
+		origin.argv[i] = xstrdup(argv[i]);
+	origin.cwd = xstrdup(here ? here : "");
+	free(here);
+}
+
+enum st run_script_hash(const char *path, char **real, char sha[65], struct err *e)
+{
+	char *text, *full;
+	size_t n;
+	enum st st = fs_read(path, SCRIPT_MAX, &text, &n, e);
+
+	if (st)
+		return st;
+	sha256_of(text, n, sha);
+	big_free(text);
+	full = realpath(path, NULL);
+	*real = xstrdup(full ? full : path);
+	free(full);
+	return ST_OK;
+}
+
+enum st run_origin_script(const char *path, struct err *e)
+{
+	char *real;
+	enum st st = run_script_hash(path, &real, origin.script_sha, e);
+
+	if (st)
+		return st;
+	xfree(origin.script);
+	origin.script = real;
+	return ST_OK;
+}
 
 static char *runs_given;
 
@@ -78,6 +138,43 @@ static enum st make_folder(struct run *r, const struct run_info *info, struct er
 	return st;
 }
 
+/* Seconds since 1970, to the millisecond: runs of one second have an order. */
+static double wall_clock(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (double)t.tv_sec + (double)(t.tv_nsec / 1000000) * 1e-3;
+}
+
+static void put_words(struct json_out *o, const char *key, const char *const *word, size_t n)
+{
+	if (!n)
+		return;
+	json_open(o, key, '[');
+	for (size_t i = 0; i < n; i++)
+		json_put_str(o, NULL, word[i]);
+	json_close(o, ']');
+}
+
+static void put_text(struct json_out *o, const char *key, const char *text)
+{
+	if (text && *text)
+		json_put_str(o, key, text);
+}
+
+/* What it came from, and what makes it again. */
+static void put_origin(struct json_out *o, const struct run_info *info)
+{
+	put_words(o, "argv", (const char *const *)origin.argv, (size_t)origin.argc);
+	put_text(o, "cwd", origin.cwd);
+	put_words(o, "again", info->again, info->n_again);
+	put_text(o, "again_not", info->again_not);
+	put_text(o, "script", info->script ? info->script : origin.script);
+	put_text(o, "script_sha256", info->script ? info->script_sha : origin.script_sha);
+	put_text(o, "parents", info->parents);
+}
+
 static enum st write_head(struct run *r, const struct run_info *info, struct err *e)
 {
 	struct json_out o;
@@ -92,12 +189,15 @@ static enum st write_head(struct run *r, const struct run_info *info, struct err
 	json_put_str(&o, "model", info->model);
 	json_put_str(&o, "model_path", info->model_path);
 	json_put_str(&o, "model_sha256", info->model_sha);
+	put_text(&o, "file_sha256", info->file_sha);
 	json_put_str(&o, "text", info->text ? info->text : "");
 	json_put_str(&o, "options", info->options ? info->options : "");
 	json_put_i64(&o, "seed", (int64_t)info->seed);
-	json_put_i64(&o, "began", (int64_t)time(NULL));
+	json_put_f64(&o, "began", wall_clock());
 	json_put_str(&o, "bitdial", BD_VERSION);
 	json_put_str(&o, "host", uname(&u) ? "" : u.nodename);
+	json_put_str(&o, "backend", backend_best()->path());
+	put_origin(&o, info);
 	json_close(&o, '}');
 	st = fs_note(path, o.s, o.n, e); /* the engine must not wait for the disk */
 	json_out_release(&o);
@@ -196,8 +296,24 @@ enum st run_layout(struct run *r, const struct layout *l, struct err *e)
 	return st;
 }
 
-static enum st write_end(
-	const char *dir, const char *status, double seconds, const char *summary, struct err *e)
+void run_number(struct run *r, const char *name, double v)
+{
+	size_t i = 0;
+
+	if (!r || !isfinite(v))
+		return;
+	while (i < r->n_numbers && strcmp(r->number[i].name, name) != 0)
+		i++; /* a name is there once */
+	if (i == RUN_NUMBERS)
+		return;
+	snprintf(r->number[i].name, RUN_NUMBER_NAME, "%s", name);
+	r->number[i].v = v;
+	r->n_numbers += i == r->n_numbers;
+}
+
+/* r: with its numbers; NULL: of a run that nobody holds. */
+static enum st write_end(const char *dir, const char *status, double seconds, const char *summary,
+	const struct run *r, struct err *e)
 {
 	char *path = xprintf("%s/end.json", dir);
 	struct json_out o;
@@ -209,6 +325,12 @@ static enum st write_end(
 	json_put_str(&o, "status", status);
 	json_put_f64(&o, "seconds", seconds);
 	json_put_str(&o, "summary", summary ? summary : "");
+	if (r && r->n_numbers) {
+		json_open(&o, "numbers", '{');
+		for (size_t i = 0; i < r->n_numbers; i++)
+			json_put_f64(&o, r->number[i].name, r->number[i].v);
+		json_close(&o, '}');
+	}
 	json_close(&o, '}');
 	st = fs_write_all(path, o.s, o.n, e);
 	json_out_release(&o);
@@ -227,7 +349,7 @@ void run_end(struct run *r, enum st st, const char *summary)
 		xfree(r->logs[i].file);
 	}
 	if (write_end(r->path, st == ST_CANCELLED ? "cancelled" : st_name(st),
-		    clock_now() - r->began, summary, &e)) {
+		    clock_now() - r->began, summary, r, &e)) {
 		/* without it the run reads as cut short, which is then the truth */
 	}
 	fs_unlock(r->lock);
@@ -276,7 +398,7 @@ void runs_crashed(
 
 		if (is_crashed(run, model_sha, kind)) {
 			fn(arg, names[i], kind);
-			if (write_end(run, "crashed", 0, "found without an end", NULL)) {
+			if (write_end(run, "crashed", 0, "found without an end", NULL, NULL)) {
 				/* told again next time */
 			}
 		}

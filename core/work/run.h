@@ -2,7 +2,9 @@
  *
  * runs/20260101-201403-scan-7f3a/ with run.json (written once), lock (held while the
  * writer lives), events.ndjson and the job's own files, and end.json written last.  A
- * run without end.json whose lock is free was cut short.  Append-only; copying or
+ * run without end.json whose lock is free was cut short.  run.json says what was done with what:
+ * the command line and its folder, the script with its SHA-256, the model's, the host, the
+ * backend, bitdial's version, and the runs that this one was made from.  Append-only; copying or
  * deleting a folder by hand is always fine.  A struct run belongs to one thread; when
  * disk writing fails the run goes on in memory and says so once.
  */
@@ -17,13 +19,28 @@
 
 struct run;
 
-struct run_info {         /* what run.json says */
+struct run_info {         /* what run.json says; a string that is NULL is "" there */
 	const char *kind; /* "scan", "search" */
-	const char *model, *model_path, *model_sha;
-	const char *text;    /* what it measured on */
-	const char *options; /* one line */
+	const char *model, *model_path, *model_sha; /* sha: of the header */
+	const char *file_sha;                       /* of all bytes of the model */
+	const char *text;                           /* what it measured on */
+	const char *options;                        /* one line */
+	const char *parents;                        /* ids it was made from, a blank between */
 	uint64_t seed;
+	/* What makes it again, behind the program's name; n_again 0: the command line does, unless
+	 * again_not says why there is no such thing. */
+	const char *const *again;
+	size_t n_again;
+	const char *again_not;
+	const char *script, *script_sha; /* that asked for it; NULL: run_origin_script's */
 };
+
+/* The command line of this process, and the script that all of it is for: what every run of it
+ * says it came from.  Copied; before the first thread. */
+void run_origin_set(int argc, char *const *argv);
+BD_MUST_USE enum st run_origin_script(const char *path, struct err *e);
+/* Where a file really is (xfree), and the SHA-256 of its bytes. */
+BD_MUST_USE enum st run_script_hash(const char *path, char **real, char sha[65], struct err *e);
 
 /* --runs, else $BD_RUNS, else ./runs if it exists, else the data folder's; xfree. */
 char *runs_dir(void);
@@ -37,6 +54,10 @@ BD_MUST_USE enum st run_line(
 	struct run *r, const char *file, const char *header, const char *line, struct err *e);
 BD_MUST_USE enum st run_event(struct run *r, const char *ev, const char *text, struct err *e);
 BD_MUST_USE enum st run_layout(struct run *r, const struct layout *l, struct err *e);
+/* A number of end.json ("kl", "stored_bpw"), once a name; what is not finite and what is too many
+ * is left out.  NULL is fine. */
+enum { RUN_NUMBERS = 16, RUN_NUMBER_NAME = 24 };
+void run_number(struct run *r, const char *name, double v);
 /* Writes end.json and closes; NULL is fine. */
 void run_end(struct run *r, enum st st, const char *summary);
 

@@ -1,204 +1,110 @@
-/* runs.c - the index of run folders, from what lies in them. */
+/* runs.c - the index of run folders, from what lies in them; one found, changed, thrown away. */
 #include "core/work/runs.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
-#include "core/base/json.h"
-#include "core/work/run.h"
+#include "core/work/runs_private.h"
 
-enum { FILE_MAX = 4 << 20, NOTES_MAX = 1 << 20 };
-
-static void release(struct run_entry *r)
-{
-	char **text[] = { &r->id, &r->path, &r->model, &r->model_path, &r->model_sha, &r->text,
-		&r->options, &r->summary, &r->version, &r->tags, &r->parents };
-
-	for (size_t i = 0; i < sizeof text / sizeof *text; i++)
-		xfree(*text[i]);
-}
+/* ---- all */
 
 void runs_release(struct runs *r)
 {
 	for (size_t i = 0; i < r->n; i++)
-		release(&r->at[i]);
+		run_entry_release(&r->at[i]);
 	xfree(r->at);
 	*r = (struct runs){ 0 };
 }
 
-/* ---- reading one */
-
-static char *string_of(const struct json *j, const cJSON *o, const char *key)
+struct runs runs_copy(const struct runs *r)
 {
-	const char *s = "";
+	struct runs out = { xarray(r->n + 1, sizeof *r->at), r->n };
 
-	if (json_get_str(j, o, "", key, &s, NULL))
-		s = "";
-	return xstrdup(s);
-}
-
-static double number_of(const struct json *j, const cJSON *o, const char *key)
-{
-	double v;
-
-	return json_get_f64(j, o, "", key, -1e300, 1e300, &v, NULL) ? (double)NAN : v;
-}
-
-static bool load(struct json *j, const struct run_entry *r, const char *file)
-{
-	char *path = xprintf("%s/%s", r->path, file);
-	bool good = fs_is_file(path) && !json_load(j, path, FILE_MAX, NULL);
-
-	xfree(path);
-	return good;
-}
-
-static bool read_head(struct run_entry *r)
-{
-	struct json j;
-	double began, seed;
-	char *kind;
-
-	if (!load(&j, r, "run.json"))
-		return false;
-	kind = string_of(&j, j.root, "kind");
-	snprintf(r->kind, sizeof r->kind, "%s", kind);
-	xfree(kind);
-	r->model = string_of(&j, j.root, "model");
-	r->model_path = string_of(&j, j.root, "model_path");
-	r->model_sha = string_of(&j, j.root, "model_sha256");
-	r->text = string_of(&j, j.root, "text");
-	r->options = string_of(&j, j.root, "options");
-	r->version = string_of(&j, j.root, "bitdial");
-	r->parents = string_of(&j, j.root, "parents");
-	began = number_of(&j, j.root, "began");
-	seed = number_of(&j, j.root, "seed");
-	r->began = isnan(began) ? 0 : (int64_t)began;
-	r->seed = isnan(seed) ? 0 : (uint64_t)seed;
-	json_release(&j);
-	return true;
-}
-
-/* Who still writes it holds its lock. */
-static bool is_written(const struct run_entry *r)
-{
-	char *lock = xprintf("%s/lock", r->path);
-	bool held = false;
-	int pid, fd;
-
-	if (fs_is_file(lock)) {
-		fd = fs_lock(lock, &pid, NULL);
-		held = fd < 0;
-		fs_unlock(fd);
-	}
-	xfree(lock);
-	return held;
-}
-
-static void read_end(struct run_entry *r)
-{
-	struct json j;
-	char *status;
-
-	r->seconds = (double)NAN;
-	if (!load(&j, r, "end.json")) {
-		snprintf(r->status, sizeof r->status, "%s", is_written(r) ? "running" : "crashed");
-		r->summary = xstrdup("");
-		return;
-	}
-	status = string_of(&j, j.root, "status");
-	snprintf(r->status, sizeof r->status, "%s", status);
-	xfree(status);
-	r->seconds = number_of(&j, j.root, "seconds");
-	r->summary = string_of(&j, j.root, "summary");
-	json_release(&j);
-}
-
-void run_refresh(struct run_entry *r)
-{
-	xfree(r->summary);
-	read_end(r);
-	if (!fs_is_dir(r->path))
-		snprintf(r->status, sizeof r->status, "gone");
-}
-
-static void read_layout(struct run_entry *r)
-{
-	const cJSON *predicted;
-	struct json j;
-	double bytes;
-
-	r->bpw = r->kl = r->se = (double)NAN;
-	if (!load(&j, r, "layout.json"))
-		return;
-	r->bpw = number_of(&j, j.root, "stored_bpw");
-	bytes = number_of(&j, j.root, "bytes");
-	r->bytes = bytes > 0 ? (uint64_t)bytes : 0;
-	predicted = json_member(j.root, "predicted");
-	if (cJSON_IsObject(predicted)) {
-		r->kl = number_of(&j, predicted, "kl");
-		r->se = number_of(&j, predicted, "se");
-	}
-	json_release(&j);
-}
-
-/* A small text of a run's folder, without the newline at its end; "": there is none. */
-static char *read_small(const struct run_entry *r, const char *file)
-{
-	char *path = xprintf("%s/%s", r->path, file), *text, *out = NULL;
-	size_t n;
-
-	if (fs_is_file(path) && !fs_read(path, NOTES_MAX, &text, &n, NULL)) {
-		while (n && text[n - 1] == '\n')
-			text[--n] = '\0';
-		out = xstrdup(text);
-		big_free(text);
-	}
-	xfree(path);
-	return out ? out : xstrdup("");
+	for (size_t i = 0; i < r->n; i++)
+		out.at[i] = run_entry_copy(&r->at[i]);
+	return out;
 }
 
 static int newest(const void *a, const void *b)
 {
 	const struct run_entry *x = a, *y = b;
 
-	if (x->began != y->began)
-		return x->began < y->began ? 1 : -1;
+	if (x->began_at < y->began_at || x->began_at > y->began_at)
+		return x->began_at < y->began_at ? 1 : -1;
 	return strcmp(y->id, x->id);
 }
 
-enum st runs_load(struct runs *r, const char *dir, struct err *e)
+static int by_id(const void *a, const void *b)
 {
-	char *here = dir ? xstrdup(dir) : runs_dir(), **names = NULL;
+	return strcmp(((const struct run_entry *)a)->id, ((const struct run_entry *)b)->id);
+}
+
+/* The entry of old (sorted by id) as it is, where its folder is; else it is read.  false: no run.
+ * *changed: it is another than it was. */
+static bool take(struct run_entry *one, const struct runs *old, char *kept, bool *changed)
+{
+	struct run_entry *was =
+		old->n ? bsearch(one, old->at, old->n, sizeof *old->at, by_id) : NULL;
+
+	if (was && run_entry_fresh(was, changed)) {
+		kept[was - old->at] = 1;
+		xfree(one->id);
+		xfree(one->path);
+		*one = *was;
+		return true;
+	}
+	*changed = true; /* what is no run is read anew each time; it is told apart below */
+	return run_entry_read(one);
+}
+
+enum st runs_update(struct runs *r, const char *dir, bool *changed, struct err *e)
+{
+	char *here = dir ? xstrdup(dir) : runs_dir(), **names = NULL, *kept;
+	struct runs old = *r;
 	size_t n = 0;
 	enum st st = fs_is_dir(here) ? fs_list(here, &names, &n, e) : ST_OK;
 
-	*r = (struct runs){ 0 };
-	if (!st && n)
-		r->at = xarray(n, sizeof *r->at);
+	*r = (struct runs){ xarray(n + 1, sizeof *r->at), 0 };
+	*changed = false;
+	kept = xalloc(old.n + 1);
+	if (old.n)
+		qsort(old.at, old.n, sizeof *old.at, by_id);
 	for (size_t i = 0; i < n; i++) {
 		struct run_entry one = { .id = xstrdup(names[i]),
 			.path = xprintf("%s/%s", here, names[i]) };
+		bool other = false;
 
-		if (names[i][0] != '.' && read_head(&one)) {
-			read_end(&one);
-			read_layout(&one);
-			one.tags = read_small(&one, "tags");
+		if (names[i][0] != '.' && take(&one, &old, kept, &other)) {
 			r->at[r->n++] = one;
+			*changed |= other;
 		} else {
-			release(&one);
+			run_entry_release(&one);
 		}
 		xfree(names[i]);
 	}
+	for (size_t i = 0; i < old.n; i++)
+		if (!kept[i]) {
+			run_entry_release(&old.at[i]);
+			*changed = true;
+		}
+	xfree(old.at);
+	xfree(kept);
 	xfree(names);
 	xfree(here);
 	if (r->n)
 		qsort(r->at, r->n, sizeof *r->at, newest);
 	return st;
+}
+
+enum st runs_load(struct runs *r, const char *dir, struct err *e)
+{
+	bool changed;
+
+	*r = (struct runs){ 0 };
+	return runs_update(r, dir, &changed, e);
 }
 
 /* ---- finding one */
@@ -229,11 +135,42 @@ const struct run_entry *runs_find(const struct runs *r, const char *id, struct e
 	return NULL;
 }
 
+const char *runs_short(const struct runs *r, const struct run_entry *one)
+{
+	const char *end = one->id;
+	int dashes = 0;
+
+	/* "20260101-201403-search-7f3a": what follows the time. */
+	for (const char *s = one->id; *s && dashes < 2; s++)
+		if (*s == '-') {
+			dashes++;
+			end = s + 1;
+		}
+	if (dashes < 2 || runs_find(r, end, NULL) != one)
+		return one->id;
+	return end;
+}
+
+const struct run_entry *runs_scan_of(const struct runs *r, const char *model_sha, const char *text)
+{
+	const struct run_entry *found = NULL;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct run_entry *x = &r->at[i];
+
+		if (!strcmp(x->kind, "scan") && !strcmp(x->status, "ok") &&
+			!strcmp(x->model_sha, model_sha) && !strcmp(x->text, text) &&
+			(!found || x->began > found->began))
+			found = x;
+	}
+	return found;
+}
+
 /* ---- changing one */
 
 char *run_notes(const struct run_entry *r)
 {
-	return read_small(r, "notes.md");
+	return run_read_small(r, "notes.md");
 }
 
 static enum st write_small(
@@ -263,7 +200,7 @@ enum st run_tag(const struct run_entry *r, const char *tag, struct err *e)
 {
 	bool less = tag[0] == '-', had = false;
 	const char *word = tag + less;
-	char *now = read_small(r, "tags"), *next = xstrdup(""), *save, *longer;
+	char *now = run_read_small(r, "tags"), *next = xstrdup(""), *save, *longer;
 	enum st st;
 
 	if (!is_tag(word)) {
@@ -296,7 +233,7 @@ enum st run_trash(const struct run_entry *r, char **to, struct err *e)
 	char *dir = xprintf("%.*s.trash", (int)parent, r->path), *path = NULL;
 	enum st st = ST_OK;
 
-	if (is_written(r))
+	if (run_is_written(r))
 		st = err_set(e, ST_INVALID, "%s is still being written: stop it first", r->id);
 	if (!st)
 		st = fs_mkdirs(dir, e);
@@ -311,5 +248,31 @@ enum st run_trash(const struct run_entry *r, char **to, struct err *e)
 		xfree(path);
 	else
 		*to = path;
+	return st;
+}
+
+enum st run_restore(const char *dir, const char *from, char **id, struct err *e)
+{
+	char *here = dir ? xstrdup(dir) : runs_dir(), *path, *to, *name, *dot;
+	enum st st = ST_OK;
+
+	path = strchr(from, '/') ? xstrdup(from) : xprintf("%s/.trash/%s", here, from);
+	name = xstrdup(strrchr(path, '/') + 1);
+	dot = strchr(name, '.'); /* of one that was thrown away twice */
+	if (dot)
+		*dot = '\0';
+	to = xprintf("%s/%s", here, name);
+	if (!*name || !fs_is_dir(path))
+		st = err_set(e, ST_INVALID, "there is no %s in the trash (%s/.trash)", from, here);
+	else if (fs_is_dir(to))
+		st = err_set(e, ST_INVALID, "%s is there already", to);
+	else
+		st = fs_rename(path, to, e);
+	if (!st)
+		*id = xstrdup(name);
+	xfree(name);
+	xfree(to);
+	xfree(path);
+	xfree(here);
 	return st;
 }

@@ -18,6 +18,7 @@ static const struct text_field {
 } texts[] = {
 	{ "kind", offsetof(struct run_entry, kind), true },
 	{ "status", offsetof(struct run_entry, status), true },
+	{ "state", offsetof(struct run_entry, state), true },
 	{ "model", offsetof(struct run_entry, model), false },
 	{ "text", offsetof(struct run_entry, text), false },
 	{ "tag", offsetof(struct run_entry, tags), false },
@@ -172,27 +173,48 @@ static enum st parse(struct test *t, const char *word, struct err *e)
 	return t->text ? ST_OK : bad_word(word, e);
 }
 
-enum st runs_filter(struct runs *r, const char *filter, struct err *e)
+struct tests {
+	struct test *at;
+	size_t n;
+};
+
+/* xfree(t->at) in any case. */
+static enum st parse_all(struct tests *t, const char *filter, struct err *e)
 {
 	char *words = xstrdup(filter ? filter : ""), *save;
 	enum st st = ST_OK;
 
-	for (char *w = strtok_r(words, " ", &save); w && !st; w = strtok_r(NULL, " ", &save)) {
-		struct runs left = { xarray(r->n + 1, sizeof *r->at), 0 }, out = left;
-		struct test t;
-
-		out.at = xarray(r->n + 1, sizeof *r->at);
-		st = parse(&t, w, e);
-		for (size_t i = 0; i < r->n; i++) {
-			struct runs *to = st || holds(&t, &r->at[i]) ? &left : &out;
-
-			to->at[to->n++] = r->at[i];
-		}
-		xfree(r->at);
-		*r = left;
-		runs_release(&out);
-	}
+	*t = (struct tests){ xarray(strlen(words) / 2 + 1, sizeof *t->at), 0 };
+	for (char *w = strtok_r(words, " ", &save); w && !st; w = strtok_r(NULL, " ", &save))
+		st = parse(&t->at[t->n++], w, e);
 	xfree(words);
+	return st;
+}
+
+static bool all_hold(const struct tests *t, const struct run_entry *r)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (!holds(&t->at[i], r))
+			return false;
+	return true;
+}
+
+enum st runs_filter(struct runs *r, const char *filter, struct err *e)
+{
+	struct runs left = { xarray(r->n + 1, sizeof *r->at), 0 }, out = left;
+	struct tests t;
+	enum st st = parse_all(&t, filter, e);
+
+	out.at = xarray(r->n + 1, sizeof *r->at);
+	for (size_t i = 0; i < r->n; i++) {
+		struct runs *to = st || all_hold(&t, &r->at[i]) ? &left : &out;
+
+		to->at[to->n++] = r->at[i];
+	}
+	xfree(r->at);
+	*r = left;
+	runs_release(&out);
+	xfree(t.at);
 	return st;
 }
 
@@ -202,6 +224,7 @@ static _Thread_local struct {
 	const struct text_field *text;
 	const struct number_field *number;
 	bool reverse;
+	const struct runs *of; /* compare_at's */
 } order;
 
 static int compare(const void *a, const void *b)
@@ -218,14 +241,14 @@ static int compare(const void *a, const void *b)
 			return isnan(v) ? 1 : -1;
 		by = (v > w) - (v < w);
 	} else {
-		by = (x->began < y->began) - (x->began > y->began);
+		by = (x->began_at < y->began_at) - (x->began_at > y->began_at);
 	}
 	if (order.reverse)
 		by = -by;
 	return by ? by : strcmp(y->id, x->id);
 }
 
-enum st runs_sort(struct runs *r, const char *by, struct err *e)
+static enum st set_order(const char *by, struct err *e)
 {
 	const char *name = by + (by[0] == '-');
 
@@ -242,7 +265,38 @@ enum st runs_sort(struct runs *r, const char *by, struct err *e)
 		return err_set(e, ST_INVALID,
 			"sort by %s: expected began, kind, status, model, seconds, bpw or kl",
 			name);
-	if (r->n)
-		qsort(r->at, r->n, sizeof *r->at, compare);
 	return ST_OK;
+}
+
+enum st runs_sort(struct runs *r, const char *by, struct err *e)
+{
+	enum st st = set_order(by, e);
+
+	if (!st && r->n)
+		qsort(r->at, r->n, sizeof *r->at, compare);
+	return st;
+}
+
+static int compare_at(const void *a, const void *b)
+{
+	return compare(&order.of->at[*(const size_t *)a], &order.of->at[*(const size_t *)b]);
+}
+
+enum st runs_pick(const struct runs *r, const char *filter, const char *by, size_t *at, size_t *n,
+	struct err *e)
+{
+	struct tests t;
+	enum st st = parse_all(&t, filter, e);
+
+	*n = 0;
+	for (size_t i = 0; i < r->n && !st; i++)
+		if (all_hold(&t, &r->at[i]))
+			at[(*n)++] = i;
+	xfree(t.at);
+	if (!st)
+		st = set_order(by, e);
+	order.of = r;
+	if (!st && *n)
+		qsort(at, *n, sizeof *at, compare_at);
+	return st;
 }

@@ -118,6 +118,11 @@ static enum st need_model(const struct session *s, const char *verb, struct err 
 		verb);
 }
 
+enum st session_need_model(const struct session *s, const char *verb, struct err *e)
+{
+	return need_model(s, verb, e);
+}
+
 /* ---- opening */
 
 enum st session_open(struct session *s, const char *path, struct err *e)
@@ -383,13 +388,6 @@ double session_tick(struct session *s)
 	d->flag = true;
 	s->measure_job = deed_submit(s, &job_measure, d);
 	return -1;
-}
-
-enum st session_keep(struct session *s, const char *name, struct err *e)
-{
-	if (s->read_only)
-		return err_set(e, ST_INVALID, "keep: the program was started with --read-only");
-	return start(s, "keep", &job_keep, NULL, name, e);
 }
 
 enum st session_layout_write(struct session *s, const char *path, struct err *e)

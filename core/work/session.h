@@ -103,6 +103,9 @@ BD_MUST_USE enum st session_better(struct session *s, struct err *e);
  * something happens. */
 double session_tick(struct session *s);
 BD_MUST_USE enum st session_keep(struct session *s, const char *name, struct err *e); /* as run, whose id its end says */
+/* ... that says which script asked for it (where it is, the SHA-256 of its text). */
+BD_MUST_USE enum st session_keep_for(struct session *s, const char *name, const char *script,
+	const char *script_sha, struct err *e);
 /* x and Ctrl-C: the topmost running job, or the one with this id (0: topmost);
  * false: nothing runs. */
 bool session_stop(struct session *s, uint32_t job);

@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
-#include "core/base/clock.h"
 #include "core/base/fs.h"
 #include "core/base/log.h"
 #include "core/quant/bundle.h"
 #include "core/work/desk_private.h"
+#include "core/work/run_desk.h"
 #include "core/work/session_private.h"
 
 struct deed *deed_new(struct session *s, const char *path, const char *text)
@@ -25,6 +25,7 @@ static void deed_free(struct deed *d)
 {
 	xfree(d->path);
 	xfree(d->text);
+	xfree(d->script);
 	xfree((char *)d->options.formats);
 	sources_release(&d->sources);
 	xfree((char *)d->options.template);
@@ -77,17 +78,11 @@ static void on_changed(void *arg, enum desk_change what)
 static void on_measured(void *arg, const struct scan_cell *c, const char *stage)
 {
 	struct session *s = arg;
-	char line[200], name[32], fmt[FORMAT_NAME];
 	struct err e;
 
 	if (!s->scan_run)
 		return;
-	linear_name(c->linear, name);
-	snprintf(line, sizeof line, "%zu\t%s\t%s\t%.9g\t%.9g\t%s\t%.3f", (size_t)c->linear / 7,
-		strrchr(name, '.') + 1, format_name(s->desk->set.format[c->format], fmt), c->kl,
-		c->se, stage, clock_now());
-	if (run_line(s->scan_run, "scan.tsv", "# layer\tkind\tformat\tdamage\tse\tstage\tclock_s",
-		    line, &e)) {
+	if (run_cell(s->scan_run, s->desk, c, stage, &e)) {
 		notice(s, LOG_WARN, "%s; the scan goes on in memory", e.msg);
 		run_end(s->scan_run, ST_IO, e.msg);
 		s->scan_run = NULL;
@@ -282,37 +277,93 @@ static enum st work_export(struct job *j, struct err *e)
 
 const struct job_class job_export = { "export", "linears", LANE_MEASURE, work_export, deed_done };
 
+/* The scan that the layout was searched on: the one that runs, or the newest there is. */
+static char *keep_parent(const struct session *s)
+{
+	return s->scan_run ? xstrdup(run_id(s->scan_run)) : run_parent(s->desk);
+}
+
+static enum st write_keep(
+	struct job *j, const struct layout *l, const struct run_info *info, struct err *e)
+{
+	const struct deed *d = j->arg;
+	struct run *run;
+	enum st st = run_new(&run, info, e);
+
+	if (st)
+		return st;
+	st = run_layout(run, l, e);
+	if (!st) {
+		notice(d->s, LOG_INFO, "kept as %s", run_id(run));
+		job_say(j, run_id(run));
+	}
+	run_number(run, "stored_bpw", layout_stored_bpw(l));
+	run_number(run, "bytes", (double)l->bytes);
+	run_number(run, "predicted_kl", l->predicted_kl);
+	run_number(run, "predicted_se", l->predicted_se);
+	run_end(run, st, d->text);
+	return st;
+}
+
 static enum st work_keep(struct job *j, struct err *e)
 {
 	struct deed *d = j->arg;
 	struct session *s = d->s;
 	struct layout l = { 0 };
-	struct run *run;
-	enum st st = with_layout(s, &l, e);
+	struct run_args again = { .n = 0 };
 	struct run_info info;
+	double bpw;
+	char *parent;
+	enum st st = with_layout(s, &l, e);
 
 	if (st)
 		return st;
-	info = (struct run_info){ .kind = "search",
-		.model = s->desk->m->ck->name,
-		.model_path = s->desk->m->ck->path,
-		.model_sha = s->desk->m->ck->header_sha256,
-		.text = s->desk->text_name,
-		.options = d->text ? d->text : "" };
-	st = run_new(&run, &info, e);
-	if (!st) {
-		st = run_layout(run, &l, e);
-		if (!st) {
-			notice(s, LOG_INFO, "kept as %s", run_id(run));
-			job_say(j, run_id(run));
-		}
-		run_end(run, st, d->text);
-	}
+	parent = keep_parent(s);
+	info = run_info_of(s->desk, "search");
+	info.options = d->text;
+	info.parents = parent;
+	info.script = d->script;
+	info.script_sha = d->script_sha;
+	if (dial_solved(s->dial, &bpw))
+		again = run_args_of(s->desk, "search", bpw);
+	else
+		info.again_not = "its layout is not the dial's own answer at a budget: pins, "
+				 "floors, ties, a guard or a file made it";
+	info.again = (const char *const *)again.at;
+	info.n_again = again.n;
+	st = write_keep(j, &l, &info, e);
+	run_args_release(&again);
+	xfree(parent);
 	layout_release(&l);
 	return st;
 }
 
 const struct job_class job_keep = { "keep", NULL, LANE_INTERACTIVE, work_keep, deed_done };
+
+enum st session_keep_for(struct session *s, const char *name, const char *script,
+	const char *script_sha, struct err *e)
+{
+	struct deed *d;
+	enum st st = s->read_only
+			     ? err_set(e, ST_INVALID, "keep: the program was started with --read-only")
+			     : session_need_model(s, "keep", e);
+
+	if (!st && jobs_active(s->jobs, &job_keep))
+		st = err_set(e, ST_INVALID, "keep: one is running already (x stops it)");
+	if (st)
+		return st;
+	s->quiet = false;
+	d = deed_new(s, NULL, name);
+	d->script = script ? xstrdup(script) : NULL;
+	snprintf(d->script_sha, sizeof d->script_sha, "%s", script_sha ? script_sha : "");
+	deed_submit(s, &job_keep, d);
+	return ST_OK;
+}
+
+enum st session_keep(struct session *s, const char *name, struct err *e)
+{
+	return session_keep_for(s, name, NULL, NULL, e);
+}
 
 static enum st work_layout_read(struct job *j, struct err *e)
 {

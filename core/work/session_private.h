@@ -71,6 +71,7 @@ struct session {
 struct deed {
 	struct session *s;
 	char *path, *text;
+	char *script, script_sha[65]; /* job_keep: that asked for it; NULL: none did */
 	size_t tokens;
 	struct desk_place place; /* job_seek */
 	bool mix;    /* job_change of formats: with channel-mixes */
@@ -100,6 +101,9 @@ void deed_done(struct job *j);
 void deed_done_resume(struct job *j);
 /* Another text (of s->sources) or other formats, as a job; the dial's stages go on after it. */
 void session_change(struct session *s, const char *formats, size_t tokens, bool text);
+/* UI thread: refused while no model is open. */
+BD_MUST_USE enum st session_need_model(
+	const struct session *s, const char *verb, struct err *e);
 uint32_t deed_submit(struct session *s, const struct job_class *c, struct deed *d);
 /* The index of a format of the dial by name, or by its bits alone ("4"). */
 BD_MUST_USE enum st session_format_of(struct session *s, const char *name, int *fmt, struct err *e);

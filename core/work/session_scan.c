@@ -5,6 +5,7 @@
 #include "core/base/log.h"
 #include "core/search/boot.h"
 #include "core/work/desk_private.h"
+#include "core/work/run_desk.h"
 #include "core/work/session_private.h"
 
 static const uint64_t cache_limit = (uint64_t)4 << 30;
@@ -12,21 +13,35 @@ static const uint64_t cache_limit = (uint64_t)4 << 30;
 static void open_scan_run(struct session *s)
 {
 	const struct desk *d = s->desk;
-	struct run_info info = { .kind = "scan",
-		.model = d->m->ck->name,
-		.model_path = d->m->ck->path,
-		.model_sha = d->m->ck->header_sha256,
-		.text = d->text_name,
-		.options = d->formats ? d->formats : desk_formats_default,
-		.seed = SEED_SCAN };
+	struct run_info info = run_info_of(d, "scan");
+	struct run_args again;
 	struct err e;
 
 	if (s->read_only || s->no_runs || s->scan_run)
 		return;
+	again = run_args_of(d, "scan", (double)NAN);
+	info.options = d->formats ? d->formats : desk_formats_default;
+	info.seed = SEED_SCAN;
+	info.again = (const char *const *)again.at;
+	info.n_again = again.n;
 	if (run_new(&s->scan_run, &info, &e)) {
 		s->scan_run = NULL;
 		notice(s, LOG_WARN, "%s; the scan goes on without a run folder", e.msg);
 	}
+	run_args_release(&again);
+}
+
+static void end_scan_run(struct session *s, enum st st)
+{
+	const struct desk *d = s->desk;
+	size_t measured = 0;
+
+	for (size_t i = 0; i < d->set.n * d->set.k; i++)
+		measured += d->cell[i].state == CELL_SCANNED;
+	run_number(s->scan_run, "cells", (double)measured);
+	run_number(s->scan_run, "tokens", (double)(d->scan_text.n_seq * d->scan_text.len));
+	run_end(s->scan_run, st, st ? "" : "every cell measured");
+	s->scan_run = NULL;
 }
 
 static bool anything_to_measure(const struct desk *d)
@@ -181,8 +196,7 @@ static enum st work_prepare(struct job *j, struct err *e)
 		if (!st)
 			st = mix_settle(j, e);
 	}
-	run_end(s->scan_run, st, st ? "" : "every cell measured");
-	s->scan_run = NULL;
+	end_scan_run(s, st);
 	if (!st) {
 		atomic_store(&s->scan_asked, false);
 		st = verify(j, e);

@@ -41,6 +41,8 @@ _bitdial_options() {
 			--no-config' ;;
 	watch)
 		echo '--runs' ;;
+	rerun)
+		echo '--anyway --runs' ;;
 	runs)
 		echo '--sort --json --runs' ;;
 	doctor)
@@ -105,10 +107,10 @@ _bitdial_value() {
 
 _bitdial() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs='open scan search eval tokens logits chat layout export runs watch batch doctor help'
+	local verbs='open scan search eval tokens logits chat layout export runs watch rerun batch doctor help'
 	local formats='int2g64 int3g64 int4g64 int4g128 int8g128 keep'
 	local flags='--events --fresh --json --demo --once --plain --ascii --no-mouse --no-sync --read-only'
-	flags="$flags --sandbox --sandbox-weak --clear-cache --colors --stats --tour --show-cursor --refine --no-config --default-config --roff --help --version"
+	flags="$flags --sandbox --sandbox-weak --clear-cache --colors --stats --tour --show-cursor --refine --no-config --default-config --roff --anyway --help --version"
 	local verb= word i
 	COMPREPLY=()
 
@@ -138,8 +140,8 @@ _bitdial() {
 	case $verb in
 	'') _bitdial_words "$verbs"; _bitdial_files '*.gguf' '*.safetensors' '*.bin' ;;
 	help) _bitdial_words "$verbs" ;;
-	doctor | watch) ;;
-	runs) _bitdial_words 'show diff tag note trash' ;;
+	doctor | watch | rerun) ;;
+	runs) _bitdial_words 'show diff tag note trash restore' ;;
 	batch) _bitdial_files '*.lua' ;;
 	layout)
 		if [ "$prev" = layout ]; then
