@@ -176,7 +176,7 @@ Test(plot, another_ending_and_an_empty_plot_are_refused)
 	struct err e = { 0 };
 
 	cr_assert_eq(plot_write(&p, tmp_path("a.txt"), NULL, &e), ST_INVALID);
-	cr_assert(strstr(e.msg, ".png, .svg or .pdf"), "%s", e.msg);
+	cr_assert(strstr(e.msg, ".png, .svg, .pdf or .gp"), "%s", e.msg);
 	cr_assert_eq(plot_write(&none, tmp_path("a.png"), NULL, &e), ST_INVALID);
 	cr_assert(strstr(e.msg, "nothing to draw"), "%s", e.msg);
 }

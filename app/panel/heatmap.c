@@ -476,6 +476,16 @@ static char *copy(const void *self)
 		format_name(h->model->format[of.answer->choice[h->cursor]], fmt));
 }
 
+/* The view that is seen: under "bits" the colours are the damage, which is what a picture is for. */
+static struct figure *figure(const void *self)
+{
+	const struct heatmap *h = self;
+	struct map_of of = what(h);
+
+	return figure_map(of.model, of.map, of.answer,
+		view_name[h->view == MAP_BITS && of.map ? MAP_DAMAGE : h->view], NULL, NULL);
+}
+
 const struct panel_class panel_heatmap = {
 	.name = "heatmap",
 	.title = "Sensitivity",
@@ -490,6 +500,7 @@ const struct panel_class panel_heatmap = {
 	.on_mouse = on_mouse,
 	.cursor = cursor,
 	.copy = copy,
+	.figure = figure,
 	.draw = draw,
 	.note = note,
 };

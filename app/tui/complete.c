@@ -195,6 +195,11 @@ static void argument(
 		else
 			option_values(t, w, before);
 		break;
+	case COMPLETE_PLOT:
+		for (size_t i = 0; nth == 1 && i < t->n_panels; i++)
+			if (panel_on_screen(t, i) && t->class[i] -> figure)
+				add(t, w, t->class[i] -> name, t -> class[i] -> title);
+		break;
 	case COMPLETE_TOPIC:
 		commands(t, w);
 		break;

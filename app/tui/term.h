@@ -50,6 +50,11 @@ void term_set_mouse(struct term *t, bool on);
 void term_set_sync(struct term *t, bool on);
 void term_clipboard(struct term *t, const char *text); /* OSC 52 */
 void term_bell(struct term *t);
+/* Asks what the terminal is: INPUT_DEVICE, if it answers. */
+void term_ask_device(struct term *t);
+void term_pixels(const struct term *t, int *w, int *h); /* of the screen; 0: it does not say */
+/* Sixels over the whole screen, and a line below them, in one piece.  term_redraw goes back. */
+void term_picture(struct term *t, const char *sixel, size_t n, const char *line);
 void term_suspend(struct term *t); /* stops the process; returns when it goes on */
 void term_resume(struct term *t);  /* after a stop that was not ours */
 

@@ -154,6 +154,7 @@ void tui_free(struct tui *t)
 	snap_unref((struct snap *)t->front);
 	snap_unref((struct snap *)t->map);
 	list_close(t);
+	picture_release(t);
 	history_release(&t->history);
 	surface_free(t->screen);
 	xfree(t->clipboard);
@@ -325,6 +326,8 @@ void tui_key(struct tui *t, uint32_t key)
 	t->now = clock_now();
 	t->dirty = true;
 	t->hint = false;
+	if (picture_close(t)) /* any key: it says so */
+		return;
 	notices_keyed(t, key);
 	if (t->question) {
 		answer_question(t, key);
@@ -347,6 +350,8 @@ void tui_paste(struct tui *t, const char *s, size_t n)
 	long at = focus_now(t);
 
 	t->dirty = true;
+	if (picture_close(t))
+		return;
 	if (t->prompt.kind) {
 		prompt_insert(&t->prompt, s, n);
 		if (t->prompt.kind == PROMPT_FILTER)
@@ -367,7 +372,7 @@ void tui_mouse(struct tui *t, int x, int y, int button, bool dragged)
 	t->now = clock_now();
 	t->dirty = true;
 	t->hint = false;
-	if (t->question || t->prompt.kind)
+	if (picture_close(t) || t->question || t->prompt.kind)
 		return;
 	if (t->list.open) {
 		list_key(t, button == MOUSE_WHEEL_UP     ? KEY_UP

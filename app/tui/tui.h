@@ -12,6 +12,7 @@
 #include "app/tui/canvas.h"
 #include "app/tui/loop.h"
 #include "app/tui/options.h"
+#include "app/tui/picture.h"
 #include "app/tui/prompt.h"
 #include "app/tui/theme.h"
 #include "app/tui/view.h"
@@ -115,6 +116,7 @@ struct tui {
 	bool want_redraw, want_suspend;
 	char *clipboard; /* to be sent; xfree */
 	bool ring;
+	struct picture picture;
 	struct scripting *scripting; /* NULL in a batch, which has its own */
 	struct tui_stats stats;
 	double *lag; /* of each key, ms, the last LAGS */
@@ -176,6 +178,9 @@ void status_line(struct tui *t, struct canvas *c);
 const struct arrangement *status_tab_at(const struct tui *t, int x);
 void overlay_draw(struct tui *t, struct canvas *c);
 void overlay_prompt(struct tui *t, struct canvas *c); /* the bottom line and what is above */
+
+/* ---- cmd_view.c */
+bool is_open_model(const struct tui *t, const char *path); /* does it name the weights? */
 
 /* ---- lists.c */
 void list_close(struct tui *t);

@@ -30,6 +30,8 @@
 	X(AB,         STATE) /* snap_ab: two answers side by side */ \
 	X(VOTES,      EDGE)  /* snap_votes: what was asked for */ \
 	X(TIMING,     STATE) /* key: job; snap_timing: how fast a product is */ \
+	X(PLOT,       EDGE)  /* key: job; snap_plot: a picture was drawn */ \
+	X(SCORE,      STATE) /* key: job; snap_score: what a text or a task made of a layout */ \
 	X(CURSOR,     STATE) /* n: linear under the crosshair */ \
 	X(JOB_BEGAN,  EDGE)  /* key: job; snap_text: its name */ \
 	X(JOB_PROGRESS, STATE) /* key: job; snap_progress */ \

@@ -147,6 +147,7 @@ static const struct ending {
 	{ ".png", "pngcairo size 1200,800" },
 	{ ".svg", "svg size 1200,800 dynamic" },
 	{ ".pdf", "pdfcairo size 8,5.33" },
+	{ ".gp", NULL }, /* no picture, but what draws one */
 };
 
 static const struct ending *ending_of(const char *path)
@@ -154,7 +155,8 @@ static const struct ending *ending_of(const char *path)
 	size_t n = strlen(path);
 
 	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-		if (n > 4 && !strcmp(path + n - 4, endings[i].ending))
+		if (n > strlen(endings[i].ending) &&
+			!strcmp(path + n - strlen(endings[i].ending), endings[i].ending))
 			return &endings[i];
 	return NULL;
 }
@@ -181,12 +183,13 @@ static enum st write_stream(
 }
 
 /* What draws it again: NAME.tsv and NAME.gp. */
-static enum st write_beside(const struct plot *p, const char *path, struct err *e)
+static enum st write_beside(
+	const struct plot *p, const char *path, const char *ending, struct err *e)
 {
-	size_t n = strlen(path) - 4;
+	size_t n = strlen(path) - strlen(ending);
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	char *tsv = xprintf("%.*s.tsv", (int)n, path), *gp = xprintf("%.*s.gp", (int)n, path);
-	char *quoted = NULL, *label = xprintf("%.*s.tsv", (int)(strlen(name) - 4), name);
+	char *quoted = NULL, *label = xprintf("%.*s.tsv", (int)(strlen(name) - strlen(ending)), name);
 	size_t len = 0;
 	FILE *f = open_memstream(&quoted, &len);
 	enum st st = write_stream(tsv, p, NULL, e);
@@ -226,14 +229,15 @@ enum st plot_write(const struct plot *p, const char *path, const struct sink *s,
 			"plot %s: a name without quotes, please: NAME.gp names it", path);
 	if (!as)
 		return err_set(e, ST_INVALID,
-			"plot %s: expected a name that ends in .png, .svg or .pdf", path);
+			"plot %s: expected a name that ends in .png, .svg, .pdf or .gp", path);
+	st = write_beside(p, path, as->ending, e);
+	if (st || !as->terminal)
+		return st;
 	script = whole_script(p, as->terminal);
 	st = plot_run(script, &out, &n, s, e);
 	free(script);
 	if (!st)
 		st = fs_write_all(path, out, n, e);
-	if (!st)
-		st = write_beside(p, path, e);
 	xfree(out);
 	return st;
 }
