@@ -93,6 +93,7 @@ static void put_map(FILE *f, const struct plot *p, const char *source)
 {
 	fprintf(f, "set yrange [%zu.5:-0.5]\nset xrange [-0.5:%zu.5]\nunset key\n",
 		p->rows ? p->rows - 1 : 0, p->cols ? p->cols - 1 : 0);
+	fprintf(f, "set xtics 0,%zu\nset format cb '%%g'\n", p->cols / 32 + 1);
 	fprintf(f, "set palette defined (0 '#440154', 1 '#3b528b', 2 '#21918c', 3 '#5ec962', 4 "
 		   "'#fde725')\n");
 	if (p->log_y)
