@@ -3,7 +3,7 @@
 
 #include "app/lua/l.h"
 
-extern const struct l_module l_models, l_scan, l_search, l_layout, l_measure, l_chat, l_run, l_plot, l_kernels, l_cmd;
+extern const struct l_module l_models, l_scan, l_search, l_layout, l_measure, l_chat, l_run, l_plot, l_data, l_kernels, l_cmd;
 
 const struct l_module *const l_modules[] = {
 	&l_models,
@@ -14,6 +14,7 @@ const struct l_module *const l_modules[] = {
 	&l_chat,
 	&l_run,
 	&l_plot,
+	&l_data,
 	&l_kernels,
 	&l_cmd,
 	NULL,

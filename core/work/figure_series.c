@@ -84,7 +84,7 @@ static enum st add_file(struct figure *f, const char *path, const char *label,
 	struct rows r = { 0 };
 	enum st st = read_rows(&r, path, s, e);
 	size_t by = r.n / POINTS + 1, n = (r.n + by - 1) / by;
-	char *name = by > 1 ? xprintf("%s (every %zuth)", label, by) : xstrdup(label);
+	char *name = by > 1 ? xprintf("%s (every %zu steps)", label, by) : xstrdup(label);
 	struct plot_series *line = st ? NULL : figure_series(f, name, n, false);
 
 	if (!st && !line)

@@ -30,6 +30,9 @@ static void put_word(FILE *to, const char *s, bool csv)
 	size_t n = strlen(s);
 
 	text_clean(clean, sizeof clean, s, n < 250 ? n : 250, true);
+	for (char *p = clean; *p; p++)
+		if ((unsigned char)*p < ' ')
+			*p = ' ';
 	if (!csv || !strpbrk(clean, ",\"")) {
 		fputs(clean, to);
 		return;
