@@ -160,6 +160,7 @@ install: all  ## into $(DESTDIR)$(PREFIX)
 	install -m644 share/completions/bitdial.bash '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bitdial'
 	install -m644 share/completions/_bitdial '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bitdial'
 	cp -R layouts/. '$(DESTDIR)$(PREFIX)/share/bitdial/layouts/'
+	cp -R share/tasks '$(DESTDIR)$(PREFIX)/share/bitdial/'
 
 uninstall: ## take it out again; says what of yours stays
 	rm -rf '$(DESTDIR)$(PREFIX)/bin/bitdial' '$(DESTDIR)$(PREFIX)/share/bitdial' \

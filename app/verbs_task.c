@@ -32,7 +32,8 @@ static void print_task(
 	const struct args *a, const struct task *t, const struct task_result *r, double bpw)
 {
 	double acc = task_share(r->right, r->items), norm = task_share(r->right_norm, r->items);
-	double se = task_share_se(r->right, r->items), se_norm = task_share_se(r->right_norm, r->items);
+	double se = task_share_se(r->right, r->items),
+	       se_norm = task_share_se(r->right_norm, r->items);
 	struct json_out o;
 
 	if (a->json) {
@@ -56,8 +57,7 @@ static void print_task(
 		printf("stored      %.4f bpw\n", bpw);
 }
 
-static enum st run_task(
-	struct desk *d, const struct args *a, const struct task *t, struct err *e)
+static enum st run_task(struct desk *d, const struct args *a, const struct task *t, struct err *e)
 {
 	const struct mat **view = xarray(d->m->n_linears + 1, sizeof *view);
 	struct layout l = { 0 };
@@ -67,7 +67,8 @@ static enum st run_task(
 
 	desk_start(d, start);
 	if (!st)
-		st = task_run(&r, t, d->m, a->layout ? view : NULL, d->tok, start[0], verb_sink(), e);
+		st = task_run(
+			&r, t, d->m, a->layout ? view : NULL, d->tok, start[0], verb_sink(), e);
 	if (!st)
 		print_task(a, t, &r, a->layout ? layout_stored_bpw(&l) : (double)NAN);
 	task_result_release(&r);

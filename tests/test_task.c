@@ -39,17 +39,21 @@ static const struct {
 } forms[] = {
 	{ "bitdial", "{\"prompt\":\"The sky is\",\"options\":[\"blue\",\"green\"],\"answer\":1}",
 		"The sky is", "green", 2, 1 },
-	{ "bitdial", "{\"prompt\":\"\",\"options\":[\"a\",\"b\",\"c\"],\"answer\":\"C\"}", "", "c", 3, 2 },
+	{ "bitdial", "{\"prompt\":\"\",\"options\":[\"a\",\"b\",\"c\"],\"answer\":\"C\"}", "", "c",
+		3, 2 },
 	{ "arc",
-		"{\"id\":\"x\",\"question\":{\"stem\":\"Why?\",\"choices\":[{\"text\":\"so\",\"label\":\"1\"},"
+		"{\"id\":\"x\",\"question\":{\"stem\":\"Why?\",\"choices\":[{\"text\":\"so\","
+		"\"label\":\"1\"},"
 		"{\"text\":\"no\",\"label\":\"2\"}]},\"answerKey\":\"2\"}",
 		"Question: Why?\nAnswer:", "no", 2, 1 },
 	{ "openbookqa",
-		"{\"id\":\"x\",\"question_stem\":\"Gas\",\"choices\":{\"text\":[\"a\",\"b\"],\"label\":[\"A\","
+		"{\"id\":\"x\",\"question_stem\":\"Gas\",\"choices\":{\"text\":[\"a\",\"b\"],"
+		"\"label\":[\"A\","
 		"\"B\"]},\"answerKey\":\"A\"}",
 		"Gas", "a", 2, 0 },
 	{ "hellaswag",
-		"{\"activity_label\":\"Vault\",\"ctx_a\":\"A  [step] man\",\"ctx_b\":\"a few\",\"endings\":"
+		"{\"activity_label\":\"Vault\",\"ctx_a\":\"A  [step] man\",\"ctx_b\":\"a "
+		"few\",\"endings\":"
 		"[\"go [title] up\",\"down\"],\"label\":0}",
 		"Vault: A man A few", "go. up", 2, 0 },
 	{ "winogrande",
@@ -58,15 +62,16 @@ static const struct {
 		"Ann met Bo so Bo", "won it.", 2, 1 },
 	{ "boolq", "{\"question\":\"is it\",\"passage\":\"It is.\",\"idx\":1,\"label\":\"true\"}",
 		"It is.\nQuestion: is it?\nAnswer:", "yes", 2, 1 },
-	{ "wic",
-		"{\"word\":\"w\",\"sentence1\":\"a w\",\"sentence2\":\"b w\",\"label\":\"false\"}",
-		"Sentence 1: a w\nSentence 2: b w\nQuestion: Is the word 'w' used in the same way in the "
+	{ "wic", "{\"word\":\"w\",\"sentence1\":\"a w\",\"sentence2\":\"b w\",\"label\":\"false\"}",
+		"Sentence 1: a w\nSentence 2: b w\nQuestion: Is the word 'w' used in the same way "
+		"in the "
 		"two sentences above?\nAnswer:",
 		"no", 2, 0 },
 	{ "anli", "{\"context\":\"P.\",\"hypothesis\":\"H.\",\"label\":\"c\"}",
 		"P.\nQuestion: H. True, False, or Neither?\nAnswer:", "False", 3, 2 },
 	{ "race",
-		"{\"answers\":[\"B\"],\"options\":[[\"x\",\"y\",\"z\"]],\"questions\":[\"Q?\"],\"article\":"
+		"{\"answers\":[\"B\"],\"options\":[[\"x\",\"y\",\"z\"]],\"questions\":[\"Q?\"],"
+		"\"article\":"
 		"\"Text.\"}",
 		"Article: Text.\n\nQuestion: Q?\nAnswer:", "y", 3, 1 },
 };
@@ -83,6 +88,13 @@ Test(task, each_published_form_is_read_as_it_is)
 		cr_assert_str_eq(t.item[0].option[forms[i].answer], forms[i].option);
 		task_release(&t);
 	}
+}
+
+Test(task, a_byte_order_mark_is_passed_over)
+{
+	cr_assert_eq(reads("\xef\xbb\xbf{\"prompt\":\"x\",\"options\":[\"a\",\"b\"],\"answer\":0}"),
+		ST_OK, "%s", e.msg);
+	task_release(&t);
 }
 
 Test(task, the_labels_of_piqa_lie_beside)
@@ -112,13 +124,17 @@ Test(task, what_is_wrong_is_named_with_its_line)
 		{ "[1]\n", "line 1: expected an object" },
 		{ "{\"prompt\":\"x\",\"options\":[\"a\",\"b\"],\"answer\":0}\n{\"prompt\":\"x\"\n",
 			"line 2" },
-		{ "{\"prompt\":\"x\",\"options\":[\"a\",\"b\"],\"answer\":2}", "an answer among the" },
-		{ "{\"prompt\":\"x\",\"options\":[\"a\",\"b\"],\"answer\":0.5}", "an answer among the" },
+		{ "{\"prompt\":\"x\",\"options\":[\"a\",\"b\"],\"answer\":2}",
+			"an answer among the" },
+		{ "{\"prompt\":\"x\",\"options\":[\"a\",\"b\"],\"answer\":0.5}",
+			"an answer among the" },
 		{ "{\"prompt\":\"x\",\"options\":[\"a\"],\"answer\":0}", "two options" },
 		{ "{\"prompt\":\"x\",\"options\":[\"a\",\"\"],\"answer\":0}", "option 2 is empty" },
-		{ "{\"prompt\":\"x\",\"options\":[\"a\",3],\"answer\":0}", "options that are strings" },
+		{ "{\"prompt\":\"x\",\"options\":[\"a\",3],\"answer\":0}",
+			"options that are strings" },
 		{ "{\"prompt\":\"x\",\"options\":\"ab\",\"answer\":0}", "a list of options" },
-		{ "{\"prompt\":\"x\",\"options\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"],"
+		{ "{\"prompt\":\"x\",\"options\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\","
+		  "\"9\"],"
 		  "\"answer\":0}",
 			"more than 8" },
 		{ "{\"question\":3,\"answerKey\":\"A\"}", "a stem and choices" },
@@ -205,8 +221,10 @@ static void demo_task(size_t items)
 
 	for (size_t i = 0; i < items; i++)
 		fprintf(f,
-			"{\"prompt\":\"%.*s\",\"options\":[\"one\",\"two or so\",\"%zu\"],\"answer\":%zu}\n",
-			(int)(i * 7 % 40), "a row of words that is cut at some place, anywhere", i, i % 3);
+			"{\"prompt\":\"%.*s\",\"options\":[\"one\",\"two or "
+			"so\",\"%zu\"],\"answer\":%zu}\n",
+			(int)(i * 7 % 40), "a row of words that is cut at some place, anywhere", i,
+			i % 3);
 	fclose(f);
 	cr_assert_eq(reads(text), ST_OK, "%s", e.msg);
 	free(text);
@@ -270,7 +288,8 @@ Test(task, length_counts_characters_and_not_bytes)
 	struct task_result r;
 
 	cr_assert_eq(tokenizer_new(&tok, m->ck->vocab, &e), ST_OK);
-	cr_assert_eq(reads("{\"prompt\":\"x\",\"options\":[\"\u00e9\u00e9\",\"ee\"],\"answer\":0}"), ST_OK);
+	cr_assert_eq(reads("{\"prompt\":\"x\",\"options\":[\"\u00e9\u00e9\",\"ee\"],\"answer\":0}"),
+		ST_OK);
 	cr_assert_eq(task_run(&r, &t, m, NULL, tok, 0, NULL, &e), ST_OK);
 	cr_assert_eq(r.pick[0], r.pick_norm[0], "of equal length: the larger sum");
 	task_result_release(&r);

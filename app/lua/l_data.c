@@ -109,7 +109,8 @@ static char *next_line(lua_State *L, struct rows *r, size_t *len)
 			r->at = 0;
 		}
 		if (r->n > ROW_MAX)
-			luaL_error(L, "%s: line %d is longer than 64 MiB", r->path, (int)r->line + 1);
+			luaL_error(
+				L, "%s: line %d is longer than 64 MiB", r->path, (int)r->line + 1);
 		if (r->cap - r->n < PIECE + 1) {
 			r->cap = 2 * r->cap + PIECE + 1;
 			r->buf = xrealloc(r->buf, r->cap);
@@ -131,7 +132,8 @@ static char *next_line(lua_State *L, struct rows *r, size_t *len)
 static int rows_next(lua_State *L);
 
 static const struct l_fn rows_methods[] = {
-	{ "next", "() -> row | nil", "the next one; raises \"FILE: line N: why\"", rows_next, NULL },
+	{ "next", "() -> row | nil", "the next one; raises \"FILE: line N: why\"", rows_next,
+		NULL },
 	{ NULL, NULL, NULL, NULL, NULL },
 };
 static const struct l_opt rows_fields[] = {
@@ -326,7 +328,9 @@ static const struct l_fn fns[] = {
 		jsonl, NULL },
 	{ "tasks", "() -> {{name=, path=}, ...}", "tasks of multiple choice that are here", tasks,
 		NULL },
-	{ "task", "(name or path) -> {{prompt=, options=, answer=}, ..., name=, form=} | nil, message",
+	{ "task",
+		"(name or path) -> {{prompt=, options=, answer=}, ..., name=, form=} | nil, "
+		"message",
 		"its questions; answer counts from 1", task, NULL },
 	{ NULL, NULL, NULL, NULL, NULL },
 };

@@ -24,7 +24,7 @@ static bool is_picture(const char *s)
 /* The panel's own, or where it has none the first of the screen that has; NULL: there is none. */
 static struct figure *figure_of(struct tui *t, long at, bool others, struct err *e)
 {
-	const char *name = at >= 0 ? t->class[at] -> name : "this screen";
+	const char *name = at >= 0 ? t->class[at]->name : "this screen";
 	struct figure *f = NULL;
 
 	if (at >= 0 && t->class[at] -> figure)
@@ -58,8 +58,10 @@ enum st cmd_plot(struct tui *t, int argc, char **argv, const char *rest, struct 
 		}
 	}
 	if (ask.n && named)
-		return err_set(e, ST_INVALID, "plot: a panel, or runs: %s is no file of a picture "
-			"(.png, .svg, .pdf, .gp)", word[0]);
+		return err_set(e, ST_INVALID,
+			"plot: a panel, or runs: %s is no file of a picture "
+			"(.png, .svg, .pdf, .gp)",
+			word[0]);
 	if (ask.n)
 		ask.word = word;
 	else if (!(ask.figure = figure_of(t, at, !named, e)))
@@ -112,7 +114,8 @@ enum st cmd_export(struct tui *t, int argc, char **argv, const char *rest, struc
 	long named = argc == 3 ? panel_find(t, argv[1]) : -1;
 
 	if (argc < 2)
-		return err_set(e, ST_INVALID, "export: name a folder for the model, FILE.json for "
+		return err_set(e, ST_INVALID,
+			"export: name a folder for the model, FILE.json for "
 			"the layout, or FILE.csv .tsv .gp .txt for what the panel shows");
 	if (named >= 0 && (figure_writes(argv[2]) || ends(argv[2], ".txt")))
 		return export_panel(t, named, argv[2], e);

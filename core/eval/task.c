@@ -6,7 +6,8 @@
 
 #include "core/base/alloc.h"
 
-/* Options go through the blocks together, up to this many tokens; their logits a few rows at once. */
+/* Options go through the blocks together, up to this many tokens; their logits a few rows at once.
+ */
 enum { BATCH_ROWS = 512, BATCH_OPTIONS = 64, CHUNK_ROWS = 32 };
 
 struct piece { /* an option with its context */
@@ -81,7 +82,8 @@ static enum st judge_one(struct judge *g, const struct piece *p, struct err *e)
 			break;
 		g->m->be->row_stats(lse, top, g->logits, n, vocab);
 		for (size_t i = 0; i < n; i++) {
-			g->m->be->get(&z, g->logits + i * vocab + (size_t)g->next[at + i], sizeof z);
+			g->m->be->get(
+				&z, g->logits + i * vocab + (size_t)g->next[at + i], sizeof z);
 			sum += (double)z - lse[i];
 		}
 		at += n;
@@ -101,8 +103,7 @@ static enum st run_batch(struct judge *g, struct err *e)
 		span[i] = (struct span){ NULL, g->piece[i].rows };
 	st = fwd_embed(g->f, g->ids, g->rows, g->h, e);
 	if (!st)
-		st = fwd_blocks(
-			g->f, g->view, 0, g->m->hp.layers, g->h, span, g->n, NULL, g->s, e);
+		st = fwd_blocks(g->f, g->view, 0, g->m->hp.layers, g->h, span, g->n, NULL, g->s, e);
 	for (size_t i = 0; !st && i < g->n; i++)
 		st = judge_one(g, &g->piece[i], e);
 	g->n = g->rows = 0;
@@ -252,8 +253,9 @@ enum st task_run(struct task_result *r, const struct task *t, const struct model
 	const struct mat *const *view, const struct tokenizer *tok, int32_t start,
 	const struct sink *s, struct err *e)
 {
-	struct judge g = { .m = m, .view = view ? view : m->ref, .tok = tok, .start = start, .s = s,
-		.r = r };
+	struct judge g = {
+		.m = m, .view = view ? view : m->ref, .tok = tok, .start = start, .s = s, .r = r
+	};
 	enum st st;
 
 	*r = (struct task_result){ .items = t->n };

@@ -1,13 +1,13 @@
 /* task.h - tasks of multiple choice, by the likelihood of each option.
  *
- * A file is JSON, an object a line, in one of the forms of task_form_table: our own (prompt, options,
- * answer) or as published sets have it.  An item's score of an option is the sum of log p of the
- * option's tokens behind its context; `right` takes the largest sum, `right_norm` the largest sum
- * divided by the characters of the option, so that long options are not punished (acc and acc_norm of
- * EleutherAI's lm-evaluation-harness; as there a context is encoded together with its option, blanks
- * at its end belong to the option, and what exceeds the model's context is cut from the left).  A
- * BOS stands first where the tokenizer itself adds one.  Contexts are worded as the harness has
- * them, but for race (each question alone).
+ * A file is JSON, an object a line, in one of the forms of task_form_table: our own (prompt,
+ * options, answer) or as published sets have it.  An item's score of an option is the sum of log p
+ * of the option's tokens behind its context; `right` takes the largest sum, `right_norm` the
+ * largest sum divided by the characters of the option, so that long options are not punished (acc
+ * and acc_norm of EleutherAI's lm-evaluation-harness; as there a context is encoded together with
+ * its option, blanks at its end belong to the option, and what exceeds the model's context is cut
+ * from the left).  A BOS stands first where the tokenizer itself adds one.  Contexts are worded as
+ * the harness has them, but for race (each question alone).
  *
  * Reading: any thread, errors name the line.  Scoring: engine thread, polls the sink.
  */
@@ -47,8 +47,8 @@ struct task_form {
 extern const struct task_form task_form_table[]; /* name NULL ends it */
 
 /* limit: items at most; 0: all. */
-BD_MUST_USE enum st task_read(struct task *t, const char *path, size_t limit, const struct sink *s,
-	struct err *e);
+BD_MUST_USE enum st task_read(
+	struct task *t, const char *path, size_t limit, const struct sink *s, struct err *e);
 void task_release(struct task *t);
 /* For the forms: an item to be filled. */
 struct task_item *task_add(struct task *t);
@@ -56,7 +56,7 @@ const char *task_text(struct task *t, const char *fmt, ...) BD_PRINTF(2, 3);
 
 struct task_result {
 	size_t items, right, right_norm;
-	float *score; /* [items][TASK_OPTIONS] sums of log p; big_free */
+	float *score;              /* [items][TASK_OPTIONS] sums of log p; big_free */
 	uint8_t *pick, *pick_norm; /* [items] */
 };
 void task_result_release(struct task_result *r);

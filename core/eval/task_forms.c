@@ -27,8 +27,8 @@ static bool texts_of(const cJSON *o, size_t n, const char *const *key, const cha
 	return true;
 }
 
-static enum st add_option(
-	struct task *t, struct task_item *it, const char *context, const char *option, struct err *e)
+static enum st add_option(struct task *t, struct task_item *it, const char *context,
+	const char *option, struct err *e)
 {
 	if (it->n == TASK_OPTIONS)
 		return err_set(e, ST_FORMAT, "more than %d options", TASK_OPTIONS);
@@ -51,8 +51,8 @@ static enum st two(struct task *t, const char *context, const char *a, const cha
 	return st;
 }
 
-static enum st strings(struct task *t, struct task_item *it, const char *context, const cJSON *list,
-	struct err *e)
+static enum st strings(
+	struct task *t, struct task_item *it, const char *context, const cJSON *list, struct err *e)
 {
 	const cJSON *v;
 	enum st st = ST_OK;
@@ -168,7 +168,8 @@ static enum st piqa(struct task *t, const struct task_form *f, const cJSON *o, s
 	return two(t, task_text(t, "Question: %s\nAnswer:", s[0]), s[1], s[2], 0, e);
 }
 
-/* As the harness cleans these captions: "[header]" and the like are marks of where they were found. */
+/* As the harness cleans these captions: "[header]" and the like are marks of where they were found.
+ */
 static const char *caption(struct task *t, const char *s)
 {
 	char *out = (char *)(uintptr_t)task_text(t, "%s ", s), *to = out;

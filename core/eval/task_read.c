@@ -81,8 +81,9 @@ static enum st one_line(
 static enum st labels(struct task *t, const char *path, struct err *e)
 {
 	const char *dot = strrchr(path, '.');
-	char *other = xprintf("%.*s%s", dot ? (int)(dot - path) : (int)strlen(path), path,
-		t->form->beside), *text = NULL, *at;
+	char *other = xprintf(
+		     "%.*s%s", dot ? (int)(dot - path) : (int)strlen(path), path, t->form->beside),
+	     *text = NULL, *at;
 	size_t n;
 	enum st st = fs_read(other, FILE_MAX, &text, &n, e);
 
@@ -107,8 +108,8 @@ static void name_of(struct task *t, const char *path)
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	const char *end = strstr(name, ".jsonl");
 
-	snprintf(t->name, sizeof t->name, "%.*s", end ? (int)(end - name) : (int)strlen(name),
-		name);
+	snprintf(
+		t->name, sizeof t->name, "%.*s", end ? (int)(end - name) : (int)strlen(name), name);
 }
 
 enum st task_read(
@@ -122,7 +123,9 @@ enum st task_read(
 	arena_init(&t->memory, 0);
 	name_of(t, path);
 	st = fs_read(path, FILE_MAX, &text, &n, e);
-	for (size_t at = 0; !st && at < n && (!limit || t->n < limit);) {
+	/* a byte order mark is no part of the first line */
+	for (size_t at = !st && n >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
+		!st && at < n && (!limit || t->n < limit);) {
 		size_t len = strcspn(text + at, "\n");
 
 		if (++line % 64 == 0 && sink_poll(s))

@@ -57,7 +57,7 @@ void figure_point(struct plot_series *s, size_t i, double x, double y, double er
 
 double *figure_map_cells(struct figure *f, size_t rows, size_t cols)
 {
-	double *v = ARENA_NEW(&f->memory, double, rows * cols + 1);
+	double *v = ARENA_NEW(&f->memory, double, rows *cols + 1);
 
 	for (size_t i = 0; i < rows * cols; i++)
 		v[i] = (double)NAN;

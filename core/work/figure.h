@@ -30,7 +30,7 @@ struct figure {
 };
 
 struct figure *figure_new(const char *name, const char *title, const char *x, const char *y);
-void figure_free(struct figure *f); /* NULL is fine */
+void figure_free(struct figure *f);                       /* NULL is fine */
 const char *figure_text(struct figure *f, const char *s); /* a copy that lives as long */
 /* One curve more with room for n points, to be filled; NULL: there are PLOT_SERIES. */
 struct plot_series *figure_series(struct figure *f, const char *label, size_t n, bool error);

@@ -26,8 +26,8 @@ static double bpw_of(const struct snap_front *f, uint64_t bytes)
 	return f->least ? (double)bytes * f->least_bpw / (double)f->least : f->least_bpw;
 }
 
-static void front_row(struct figure *f, double bpw, uint64_t bytes, double kl, double se,
-	const char *source)
+static void front_row(
+	struct figure *f, double bpw, uint64_t bytes, double kl, double se, const char *source)
 {
 	struct figure_value v[] = { num((double)bytes), num(bpw), num(kl), num(se), word(source) };
 
@@ -86,10 +86,10 @@ struct figure *figure_front(
 	line = figure_series(f, s->in_nats ? "predicted" : "first scores", s->n, false);
 	for (size_t i = 0; i < s->n; i++) {
 		/* a logarithmic axis has no zero: there the line ends */
-		figure_point(line, i, bpw_of(s, s->bytes[i]),
-			s->kl[i] > 0 ? s->kl[i] : (double)NAN, 0);
-		front_row(f, bpw_of(s, s->bytes[i]), s->bytes[i], s->kl[i], (double)NAN,
-			"predicted");
+		figure_point(
+			line, i, bpw_of(s, s->bytes[i]), s->kl[i] > 0 ? s->kl[i] : (double)NAN, 0);
+		front_row(
+			f, bpw_of(s, s->bytes[i]), s->bytes[i], s->kl[i], (double)NAN, "predicted");
 	}
 	for (size_t i = 0; s->in_nats && i < s->n_points; i++) {
 		bool told = false;
@@ -143,7 +143,8 @@ static void every_cell(struct figure *f, const struct snap_model *m, const struc
 				num(has ? (double)c->value : (double)NAN),
 				num(has && in_nats(c) ? (double)c->se : (double)NAN),
 				num(c ? (double)c->tokens : 0),
-				word(c && c->state <= CELL_FAILED ? state_name[c->state] : "unknown"),
+				word(c && c->state <= CELL_FAILED ? state_name[c->state]
+								  : "unknown"),
 				num(a ? a->choice[i] == k : (double)NAN) };
 
 			figure_row(f, v);
@@ -170,8 +171,7 @@ static bool fill_damage(
 	return nats;
 }
 
-static enum st probe_of(
-	const struct snap_model *m, const char *format, size_t *fmt, struct err *e)
+static enum st probe_of(const struct snap_model *m, const char *format, size_t *fmt, struct err *e)
 {
 	char name[FORMAT_NAME];
 
@@ -197,8 +197,7 @@ static struct figure *new_map(const struct snap_model *m, const char *what, cons
 	return f;
 }
 
-static struct figure *damage_map(
-	const struct snap_model *m, const struct snap_map *map, size_t fmt)
+static struct figure *damage_map(const struct snap_model *m, const struct snap_map *map, size_t fmt)
 {
 	char what[96], name[FORMAT_NAME];
 	struct figure *f;
@@ -213,8 +212,7 @@ static struct figure *damage_map(
 }
 
 /* Nominal bits now, or what they are more than at the mark. */
-static struct figure *bits_map(
-	const struct snap_model *m, const struct snap_answer *a, bool change)
+static struct figure *bits_map(const struct snap_model *m, const struct snap_answer *a, bool change)
 {
 	struct figure *f = new_map(m, change ? "bits against the mark A" : "bits of each linear",
 		change ? "bits more than at A" : "nominal bits a weight");
@@ -250,7 +248,8 @@ struct figure *figure_map(const struct snap_model *m, const struct snap_map *map
 	} else if (!strcmp(view, "change") && a && a->has_a) {
 		f = bits_map(m, a, true);
 	} else {
-		bool is = !strcmp(view, "damage") || !strcmp(view, "bits") || !strcmp(view, "change");
+		bool is =
+			!strcmp(view, "damage") || !strcmp(view, "bits") || !strcmp(view, "change");
 
 		(void)err_set(e, ST_INVALID,
 			!is ? "plot: the map shows damage, bits or change, not \"%s\""

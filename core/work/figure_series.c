@@ -78,8 +78,8 @@ static enum st read_rows(struct rows *r, const char *path, const struct sink *s,
 	return st;
 }
 
-static enum st add_file(struct figure *f, const char *path, const char *label,
-	const struct sink *s, struct err *e)
+static enum st add_file(
+	struct figure *f, const char *path, const char *label, const struct sink *s, struct err *e)
 {
 	struct rows r = { 0 };
 	enum st st = read_rows(&r, path, s, e);
@@ -88,8 +88,8 @@ static enum st add_file(struct figure *f, const char *path, const char *label,
 	struct plot_series *line = st ? NULL : figure_series(f, name, n, false);
 
 	if (!st && !line)
-		st = err_set(e, ST_INVALID, "plot: more than %d curves; name fewer runs",
-			PLOT_SERIES);
+		st = err_set(
+			e, ST_INVALID, "plot: more than %d curves; name fewer runs", PLOT_SERIES);
 	for (size_t i = 0; line && i < n; i++)
 		figure_point(line, i, r.x[i * by], r.y[i * by], 0);
 	for (size_t i = 0; line && i < r.n; i++) {
@@ -122,7 +122,8 @@ static enum st add_run(struct figure *f, const struct run_entry *run, const char
 		char *path = xprintf("%s/%s", dir, name[i]);
 
 		if (!st && ends(name[i], ".tsv") && (!only || !strcmp(path, one))) {
-			char *label = xprintf("%s %.*s", run->id, (int)strlen(name[i]) - 4, name[i]);
+			char *label =
+				xprintf("%s %.*s", run->id, (int)strlen(name[i]) - 4, name[i]);
 
 			st = add_file(f, path, label, s, e);
 			drawn += !st;

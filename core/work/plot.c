@@ -78,10 +78,10 @@ static void put_curves(FILE *f, const struct plot *p, const char *source)
 	for (size_t i = 0; i < p->n; i++) {
 		const struct plot_series *s = &p->series[i];
 
-		fprintf(f, "%s %s index %zu using 1:2%s with %s lc %zu pt 7 ps 0.6 title ",
+		fprintf(f, "%s %s index %zu using 1:2%s with %s lc %zu title ",
 			i ? "," : "plot", source, i, s->error ? ":3" : "",
-			s->error    ? "yerrorbars"
-			: s->points ? "points"
+			s->error    ? "yerrorbars pt 7 ps 0.6"
+			: s->points ? "points pt 7 ps 0.6"
 				    : "lines lw 2",
 			i + 1);
 		put_label(f, s->label);

@@ -40,8 +40,8 @@ static enum st place(const struct plot_deed *d, char **path, struct err *e)
 		return err_set(e, ST_INVALID,
 			"plot %s: expected a name that ends in .png, .svg, .pdf or .gp", d->path);
 	dir = slash ? xprintf("%.*s", (int)(slash - d->path), d->path) : xstrdup(".");
-	name = xprintf("%.*s", (int)(dot - (slash ? slash + 1 : d->path)),
-		slash ? slash + 1 : d->path);
+	name = xprintf(
+		"%.*s", (int)(dot - (slash ? slash + 1 : d->path)), slash ? slash + 1 : d->path);
 	*path = figure_free_name(slash && slash == d->path ? "/" : dir, name, dot);
 	xfree(name);
 	xfree(dir);
@@ -74,8 +74,7 @@ static enum st work_plot(struct job *j, struct err *e)
 	enum st st = ST_OK;
 
 	if (!d->figure)
-		st = figure_runs(
-			&d->figure, (const char *const *)d->word, d->n, NULL, &j->sink, e);
+		st = figure_runs(&d->figure, (const char *const *)d->word, d->n, NULL, &j->sink, e);
 	if (!st)
 		st = place(d, &path, e);
 	if (!st)
@@ -90,7 +89,8 @@ static enum st work_plot(struct job *j, struct err *e)
 		struct snap_plot *p = snap_plot_new(path, sixel, n);
 
 		tell(d, path);
-		bus_publish(d->s->bus, (struct event){ .kind = EV_PLOT, .key = j->id, .snap = &p->snap });
+		bus_publish(d->s->bus,
+			(struct event){ .kind = EV_PLOT, .key = j->id, .snap = &p->snap });
 	}
 	xfree(path);
 	return st;

@@ -99,8 +99,7 @@ static enum st score_text(struct score_deed *d, struct snap_score *out,
 		st = desk_measure_text(k, d->limit ? d->limit : DESK_MEASURE_TOKENS, &t,
 			desk_silent(&j->sink, &quiet), e);
 		if (!st)
-			st = eval_run(
-				&r, k->m, view, t.id, t.n_seq * t.len, t.len, &j->sink, e);
+			st = eval_run(&r, k->m, view, t.id, t.n_seq * t.len, t.len, &j->sink, e);
 	}
 	if (!st && (d->of != SCORE_COUNT || !d->text))
 		take(out, &r);

@@ -43,7 +43,8 @@ char *task_path(const char *name, struct err *e)
 		xfree(path);
 	}
 	(void)err_set(e, ST_INVALID,
-		"%s: there is no such file, and no task of that name (in tasks/ of the data folder)",
+		"%s: there is no such file, and no task of that name (in tasks/ of the data "
+		"folder)",
 		name);
 	return NULL;
 }
