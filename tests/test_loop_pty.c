@@ -288,7 +288,8 @@ Test(pty, a_turn_that_takes_long_is_for_the_log_and_the_statistics_alone, .init 
 	cr_assert_fail("the log does not tell");
 }
 
-/* ---- pictures over the screen: what goes out is looked at itself, since libvterm shows no sixels */
+/* ---- pictures over the screen: what goes out is looked at itself, since libvterm shows no sixels
+ */
 
 static char seen[1 << 20];
 static size_t n_seen;
@@ -335,7 +336,8 @@ Test(pty, a_terminal_that_says_so_is_shown_the_picture_until_a_key, .init = begi
 	cr_assert(writes("front.png - any key goes back", 2000));
 	/* one piece, between the marks of a whole frame, and nothing behind it but by a key */
 	{
-		char *at = memmem(seen, n_seen, "\033Pq", 3), *from = memrchr(seen, 'h', (size_t)(at - seen));
+		char *at = memmem(seen, n_seen, "\033Pq", 3),
+		     *from = memrchr(seen, 'h', (size_t)(at - seen));
 
 		cr_assert(from && !strncmp(from - 7, "\033[?2026h", 8));
 		cr_assert(writes("any key goes back\033[?2026l", 2000));

@@ -146,7 +146,8 @@ Test(plot, labels_from_outside_run_nothing)
 /* The real one under strace, which writes down what is executed; NULL: there is none. */
 static char *traced(void)
 {
-	char *log = xstrdup(tmp_path("trace")), *dir = xprintf("%s/bin", tmp_dir()), *path, *text, *with;
+	char *log = xstrdup(tmp_path("trace")), *dir = xprintf("%s/bin", tmp_dir()), *path, *text,
+	     *with;
 	struct err e = { 0 };
 
 	if (system("strace -o /dev/null true 2>/dev/null")) {
@@ -157,8 +158,10 @@ static char *traced(void)
 	}
 	cr_assert_eq(fs_mkdirs(dir, &e), ST_OK);
 	path = xprintf("%s/gnuplot", dir);
-	text = xprintf("#!/bin/sh\nexec strace -f -A -e trace=execve,execveat,unlink,rename,openat -o %s "
-		       "/usr/bin/gnuplot \"$@\"\n", log);
+	text = xprintf(
+		"#!/bin/sh\nexec strace -f -A -e trace=execve,execveat,unlink,rename,openat -o %s "
+		"/usr/bin/gnuplot \"$@\"\n",
+		log);
 	tmp_write(path, text, strlen(text));
 	cr_assert_eq(chmod(path, 0755), 0);
 	with = xprintf("%s:/usr/bin:/bin", dir);
@@ -187,10 +190,12 @@ static size_t lines_with(const char *log, const char *a, const char *b, const ch
 /* 20 beginnings and 20 endings about one command: 400 labels, each in every place there is. */
 Test(plot, four_hundred_hostile_labels_execute_nothing_and_write_nowhere, .timeout = 300)
 {
-	static const char *const before[] = { "", "'", "''", "\"", "`", "$(", "';", "\n", "\r\n", "EOD\n",
-		"'\nset output '|", "@", "{/Bold ", "\\", "\\'", "| ", "< ", "!", "\xff\xfe'", "\u2019'" };
-	static const char *const behind[] = { "", "'", "''", "\"", "`", ")", ";'", "\n", "\r\n", "\nEOD\n",
-		"'\nset print '|cat'\n", "@", "}", "\\", "\\'", " |", " >", "#", "\xc3", "$" };
+	static const char *const before[] = { "", "'", "''", "\"", "`", "$(", "';", "\n", "\r\n",
+		"EOD\n", "'\nset output '|", "@", "{/Bold ", "\\", "\\'", "| ", "< ", "!",
+		"\xff\xfe'", "\u2019'" };
+	static const char *const behind[] = { "", "'", "''", "\"", "`", ")", ";'", "\n", "\r\n",
+		"\nEOD\n", "'\nset print '|cat'\n", "@", "}", "\\", "\\'", " |", " >", "#", "\xc3",
+		"$" };
 	char *mark = xstrdup(tmp_path("ran")), *log, *name[20];
 	double v[20] = { 1, 2, 3 };
 	size_t runs = 0, entries;
@@ -207,18 +212,21 @@ Test(plot, four_hundred_hostile_labels_execute_nothing_and_write_nowhere, .timeo
 		size_t n;
 
 		for (size_t i = 0; i < 20; i++)
-			name[i] = xprintf(i % 3 ? "%ssystem('touch %s')%s" : "%stouch %s%s", before[b], mark,
-				behind[i]);
+			name[i] = xprintf(i % 3 ? "%ssystem('touch %s')%s" : "%stouch %s%s",
+				before[b], mark, behind[i]);
 		for (size_t i = 0; i < PLOT_SERIES; i++)
-			p.series[i] = (struct plot_series){ .label = name[i], .x = xs, .y = ys, .n = 4 };
+			p.series[i] =
+				(struct plot_series){ .label = name[i], .x = xs, .y = ys, .n = 4 };
 		p.title = name[16];
 		p.x_label = name[17];
 		p.y_label = name[18];
 		map.title = map.x_label = map.y_label = name[19];
 		map.row_name = (const char *const *)name;
-		cr_assert_eq(plot_sixel(&p, 200, 150, &out, &n, NULL, &e), ST_OK, "%zu: %s", b, e.msg);
+		cr_assert_eq(
+			plot_sixel(&p, 200, 150, &out, &n, NULL, &e), ST_OK, "%zu: %s", b, e.msg);
 		xfree(out);
-		cr_assert_eq(plot_sixel(&map, 200, 150, &out, &n, NULL, &e), ST_OK, "%zu: %s", b, e.msg);
+		cr_assert_eq(
+			plot_sixel(&map, 200, 150, &out, &n, NULL, &e), ST_OK, "%zu: %s", b, e.msg);
 		xfree(out);
 		runs += 2;
 		for (size_t i = 0; i < 20; i++)
@@ -227,7 +235,8 @@ Test(plot, four_hundred_hostile_labels_execute_nothing_and_write_nowhere, .timeo
 	}
 	cr_assert_eq(tmp_entries(), entries);
 	if (log) {
-		cr_assert_eq(lines_with(log, "execve", "(", NULL), runs, "one each: gnuplot itself");
+		cr_assert_eq(
+			lines_with(log, "execve", "(", NULL), runs, "one each: gnuplot itself");
 		cr_assert_eq(lines_with(log, "execve", "/usr/bin/gnuplot", NULL), runs);
 		cr_assert_eq(lines_with(log, "openat", "O_CREAT", "/tmp/"), 0);
 		cr_assert_eq(lines_with(log, "rename", "", NULL), 0);

@@ -1,4 +1,5 @@
-/* l_measure.c - bitdial.measure: KL of a layout on text that no scan has seen; perplexity, tasks. */
+/* l_measure.c - bitdial.measure: KL of a layout on text that no scan has seen; perplexity, tasks.
+ */
 #include "app/lua/l.h"
 #include "core/eval/task.h"
 

@@ -245,7 +245,8 @@ static int runs(lua_State *L)
 	title = l_string(L, 1, "title", NULL);
 	log_y = l_flag(L, 1, "log_y", false);
 	lua_getfield(L, 1, "runs");
-	luaL_argcheck(L, lua_istable(L, -1), 1, "runs is missing: {\"20260101-...\", \"loss.tsv\"}");
+	luaL_argcheck(
+		L, lua_istable(L, -1), 1, "runs is missing: {\"20260101-...\", \"loss.tsv\"}");
 	n = luaL_len(L, -1);
 	luaL_argcheck(L, n >= 1 && n <= PLOT_SERIES, 1, "runs: expected 1 to 16");
 	luaL_checkstack(L, PLOT_SERIES, "runs");

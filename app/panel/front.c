@@ -228,13 +228,6 @@ static void y_tick(struct canvas *c, const struct axes *p, double v, const char 
 	*last = y;
 }
 
-static double step_of(double span, int n)
-{
-	double raw = span / (n > 1 ? n : 1), unit = pow(10, floor(log10(raw))), m = raw / unit;
-
-	return unit * (m <= 1 ? 1 : m <= 2 ? 2 : m <= 5 ? 5 : 10);
-}
-
 /* How many ticks a row of decades would give, with threes between them or without. */
 static int ticks_in(const struct axes *p, bool threes)
 {
@@ -272,7 +265,7 @@ static void log_ticks(struct canvas *c, const struct axes *p)
 
 static void draw_y_axis(struct canvas *c, const struct axes *p)
 {
-	double by = step_of(p->hi, p->h < 4 ? p->h : p->h / 2);
+	double by = panel_step(p->hi, p->h < 4 ? p->h : p->h / 2);
 	int last = -1;
 
 	if (p->log) {
@@ -285,7 +278,7 @@ static void draw_y_axis(struct canvas *c, const struct axes *p)
 
 static void draw_axes(struct canvas *c, const struct axes *p)
 {
-	double step = step_of(p->hi_x - p->lo_x, p->w / 12), v;
+	double step = panel_step(p->hi_x - p->lo_x, p->w / 12), v;
 	int used = 0;
 	char label[24];
 
@@ -324,14 +317,7 @@ static void draw_curve(const struct front_panel *fp, struct canvas *c, const str
 		dots_set(&d, x, y);
 		last = y;
 	}
-	for (int y = 0; y < p->h; y++)
-		for (int x = 0; x < p->w; x++) {
-			uint32_t ch =
-				fp->view & VIEW_ASCII ? dots_ascii(&d, x, y) : dots_char(&d, x, y);
-
-			if (ch)
-				canvas_char(c, p->x0 + x, y, ROLE_ACCENT, ch);
-		}
+	dots_draw(&d, c, p->x0, ROLE_ACCENT, fp->view & VIEW_ASCII);
 	xfree(d.bits);
 }
 

@@ -267,7 +267,8 @@ static bool turn(struct loop *l, bool *more)
 	if (tick >= 0 && t->now >= asked + tick)
 		t->dirty = true; /* a notice is over */
 	/* The first key after a pause is shown at once. */
-	if (t->dirty && !t->picture.shown && term_flush(l->term) && ((first && l->key_at) || due(l) <= 0))
+	if (t->dirty && !t->picture.shown && term_flush(l->term) &&
+		((first && l->key_at) || due(l) <= 0))
 		draw(l);
 	took = (clock_now() - l->turn_began) * 1000;
 	if (took > t->stats.worst_turn_ms)

@@ -78,8 +78,8 @@ static void put_curves(FILE *f, const struct plot *p, const char *source)
 	for (size_t i = 0; i < p->n; i++) {
 		const struct plot_series *s = &p->series[i];
 
-		fprintf(f, "%s %s index %zu using 1:2%s with %s lc %zu title ",
-			i ? "," : "plot", source, i, s->error ? ":3" : "",
+		fprintf(f, "%s %s index %zu using 1:2%s with %s lc %zu title ", i ? "," : "plot",
+			source, i, s->error ? ":3" : "",
 			s->error    ? "yerrorbars pt 7 ps 0.6"
 			: s->points ? "points pt 7 ps 0.6"
 				    : "lines lw 2",
@@ -145,10 +145,8 @@ static char *whole_script(const struct plot *p, const char *terminal)
 static const struct ending {
 	const char *ending, *terminal;
 } endings[] = {
-	{ ".png", "pngcairo size 1200,800" },
-	{ ".svg", "svg size 1200,800 dynamic" },
-	{ ".pdf", "pdfcairo size 8,5.33" },
-	{ ".gp", NULL }, /* no picture, but what draws one */
+	{ ".png", "pngcairo size 1200,800" }, { ".svg", "svg size 1200,800 dynamic" },
+	{ ".pdf", "pdfcairo size 8,5.33" }, { ".gp", NULL }, /* no picture, but what draws one */
 };
 
 static const struct ending *ending_of(const char *path)
@@ -190,7 +188,8 @@ static enum st write_beside(
 	size_t n = strlen(path) - strlen(ending);
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	char *tsv = xprintf("%.*s.tsv", (int)n, path), *gp = xprintf("%.*s.gp", (int)n, path);
-	char *quoted = NULL, *label = xprintf("%.*s.tsv", (int)(strlen(name) - strlen(ending)), name);
+	char *quoted = NULL,
+	     *label = xprintf("%.*s.tsv", (int)(strlen(name) - strlen(ending)), name);
 	size_t len = 0;
 	FILE *f = open_memstream(&quoted, &len);
 	enum st st = write_stream(tsv, p, NULL, e);
