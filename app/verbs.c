@@ -12,8 +12,9 @@ const struct verb verb_table[] = {
 		"text tokens formats mix quantizer json events fresh" COMMON, 1, verb_scan },
 	{ "search", "MODEL --bpw X", "the best layout at a budget",
 		"bpw formats mix text tokens guard refine o json events fresh" COMMON, 1, verb_search },
-	{ "eval", "MODEL --text FILE", "perplexity, and with a layout its KL from the reference",
-		"text layout limit window quantizer formats mix tokens json events" COMMON, 1, verb_eval },
+	{ "eval", "MODEL --text FILE", "perplexity, and with a layout its KL from the reference; "
+		"--task FILE: questions",
+		"text task layout limit window quantizer formats mix tokens json events" COMMON, 1, verb_eval },
 	{ "tokens", "MODEL --text FILE", "the ids of a text", "text limit json" COMMON, 1, verb_tokens },
 	{ "logits", "MODEL --prompt S", "the largest next-token logits after a raw text",
 		"prompt top layout quantizer formats json" COMMON, 1, verb_logits },

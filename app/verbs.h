@@ -21,7 +21,7 @@ struct args {
 	const char *word[8]; /* positional, after the verb */
 	size_t n_words;
 	const char *text, *layout, *prompt, *formats, *out, *template, *keys, *dump, *quantizer,
-		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard, *mix, *kv, *head, *precision, *sort;
+		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard, *task, *mix, *kv, *head, *precision, *sort;
 	const char *texts[SOURCES_MAX]; /* each --text; text is the last */
 	size_t n_texts;
 	const char *script; /* --batch FILE */
@@ -124,6 +124,7 @@ int verb_open(const struct args *a);
 int verb_tokens(const struct args *a);
 int verb_logits(const struct args *a);
 int verb_eval(const struct args *a);
+int verb_eval_task(const struct args *a); /* eval --task */
 int verb_scan(const struct args *a);
 int verb_search(const struct args *a);
 int verb_layout(const struct args *a);

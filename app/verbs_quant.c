@@ -70,8 +70,11 @@ int verb_eval(const struct args *a)
 	struct err e = { 0 };
 	enum st st;
 
-	if (!a->text)
-		st = err_set(&e, ST_INVALID, "usage: bitdial eval MODEL --text FILE [--layout L]");
+	if (a->task && !a->text)
+		return verb_eval_task(a);
+	if (!a->text || a->task)
+		st = err_set(&e, ST_INVALID, "usage: bitdial eval MODEL --text FILE [--layout L], or "
+			"--task FILE in the place of --text");
 	else
 		st = verb_desk(&d, a, &e);
 	if (!st)

@@ -243,6 +243,17 @@ fails 1 'demo' eval --demo --text short --layout other.json
 sed 's/int4g128/int4g129x/' layout.json > broken.json
 fails 1 'broken.json' eval --demo --text short --layout broken.json
 
+# ---- tasks
+printf '%s\n' '{"prompt":"a b","options":["c","d e"],"answer":1}' '{"prompt":"f","options":["g","h"],"answer":0}' > two.jsonl
+works eval --demo --task two.jsonl
+holds "how many were asked" has '^questions   2 (bitdial)'
+works eval --demo --task two.jsonl --layout int4g128 --json
+holds json object task form items acc acc_se acc_norm acc_norm_se stored_bpw questions
+fails 1 'no task of that name' eval --demo --task nosuch
+fails 2 'usage: bitdial eval' eval --demo --task two.jsonl --text two.jsonl
+printf '{"prompt":"a"}\n' > bad.jsonl
+fails 1 'bad.jsonl: line 1' eval --demo --task bad.jsonl
+
 # ---- export
 fails 2 'usage: bitdial export' export --demo
 fails 1 'folder exists already' export --demo --layout int4g128 -o folder

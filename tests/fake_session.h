@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/base/alloc.h"
+#include "core/work/figure.h"
 #include "core/work/session.h"
 
 struct session {
@@ -20,6 +22,9 @@ struct session {
 	struct dial_price price;
 	struct dial_acted acted; /* acts: one more at each turn of the dial where `apart` */
 	bool apart;
+	struct bus *bus;   /* a plot is told here, */
+	const char *sixel; /* with that where sixels are asked for */
+	int pixels;        /* w * 10000 + h of the last one */
 };
 
 static struct session fake __attribute__((unused));
@@ -223,6 +228,26 @@ bool session_busy(const struct session *s)
 enum st session_layout_write(struct session *s, const char *path, struct err *e)
 {
 	return verb(s, e, "layout_write %s", path, 0);
+}
+enum st session_plot(struct session *s, const struct plot_ask *a, struct err *e)
+{
+	struct snap_plot *p = snap_plot_new("/x/plots/front.png", NULL, 0);
+
+	if (a->w > 0 && s->sixel) {
+		p->n = strlen(s->sixel);
+		p->sixel = xstrdup(s->sixel);
+	}
+	s->pixels = a->w * 10000 + a->h;
+	if (s->bus)
+		bus_publish(s->bus, (struct event){ .kind = EV_PLOT, .snap = &p->snap });
+	else
+		snap_unref(&p->snap);
+	figure_free(a->figure);
+	return verb(s, e, "plot %s %.0f", a->figure ? a->path : a->word[0], (double)a->n);
+}
+enum st session_score(struct session *s, const struct score_ask *a, struct err *e)
+{
+	return verb(s, e, "score %s %.0f", a->task ? a->task : a->text, (double)a->of);
 }
 enum st session_layout_read(struct session *s, const char *path, struct err *e)
 {

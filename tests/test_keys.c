@@ -388,6 +388,33 @@ Test(input, mouse_comes_as_sgr_and_as_x10)
 	input_release(&in);
 }
 
+Test(input, a_terminal_says_whether_it_shows_sixels)
+{
+	static const struct {
+		const char *bytes;
+		bool sixel;
+	} answers[] = { { "\033[?62;4;22c", true }, { "\033[?62;1;6;9;15;22;4c", true },
+		{ "\033[?1;2c", false }, { "\033[?64;14;44;40c", false }, { "\033[?4c", false },
+		{ "\033[?6c", false } };
+
+	for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+		struct input in = { 0 };
+		struct input_event ev;
+		size_t n = strlen(answers[i].bytes);
+
+		input_feed(&in, answers[i].bytes, n - 2);
+		cr_assert_not(input_next(&in, &ev, false), "it is not whole yet");
+		input_feed(&in, answers[i].bytes + n - 2, 2);
+		input_feed(&in, "z", 1);
+		cr_assert(input_next(&in, &ev, false));
+		cr_assert_eq(ev.kind, INPUT_DEVICE, "%s", answers[i].bytes);
+		cr_assert_eq(ev.sixel, answers[i].sixel, "%s", answers[i].bytes);
+		cr_assert(input_next(&in, &ev, false));
+		cr_assert_eq(ev.key, 'z');
+		input_release(&in);
+	}
+}
+
 Test(input, any_bytes_end_and_never_hang)
 {
 	struct input in = { 0 };
@@ -402,7 +429,7 @@ Test(input, any_bytes_end_and_never_hang)
 			r = r * 1664525 + 1013904223;
 			b[i] = (unsigned char)(r >> 24);
 			if ((r >> 20 & 3) == 0)
-				b[i] = "\033[<;0~MO"[r >> 10 & 7];
+				b[i] = "\033[<;0~?c"[r >> 10 & 7];
 		}
 		n = input_feed(&in, b, sizeof b);
 		while (input_next(&in, &ev, round & 1))

@@ -15,6 +15,7 @@
 
 static int master = -1;
 static long fake_tick_ms; /* of the child */
+static bool fake_sixel;
 static pid_t pid;
 static VTerm *vt;
 static VTermScreen *screen;
@@ -59,6 +60,8 @@ static void begin(void)
 
 	fixture_open();
 	fake.tick_ms = fake_tick_ms;
+	fake.sixel = fake_sixel ? "\033Pq#0;2;0;0;0~~@@vv@@~~-\033\\" : NULL;
+	fake.bus = fake_sixel ? bus : NULL;
 	write_text("state.json", "{\"v\":1,\"hint_seen\":true}");
 	vt = vterm_new(24, 80);
 	vterm_set_utf8(vt, 1);
@@ -283,6 +286,101 @@ Test(pty, a_turn_that_takes_long_is_for_the_log_and_the_statistics_alone, .init 
 		}
 	}
 	cr_assert_fail("the log does not tell");
+}
+
+/* ---- pictures over the screen: what goes out is looked at itself, since libvterm shows no sixels
+ */
+
+static char seen[1 << 20];
+static size_t n_seen;
+
+/* Waits for a piece of what the program writes; ms later at most: false. */
+static bool writes(const char *text, double ms)
+{
+	double until = clock_now() + ms / 1000;
+
+	while (!memmem(seen, n_seen, text, strlen(text))) {
+		struct pollfd p = { .fd = master, .events = POLLIN };
+		ssize_t n;
+
+		if (clock_now() > until)
+			return false;
+		if (poll(&p, 1, 20) <= 0)
+			continue;
+		n = read(master, seen + n_seen, sizeof seen - n_seen);
+		if (n <= 0)
+			return false;
+		vterm_input_write(vt, seen + n_seen, (size_t)n);
+		n_seen += (size_t)n;
+	}
+	return true;
+}
+
+static void begin_with_pictures(void)
+{
+	fake_sixel = true;
+	begin();
+}
+
+#define SIXELS "\033Pq#0;2;0;0;0~~@@vv@@~~-\033\\"
+
+Test(pty, a_terminal_that_says_so_is_shown_the_picture_until_a_key, .init = begin_with_pictures)
+{
+	wait_for(0, " bitdial tiny");
+	n_seen = 0;
+	type(":plot run\r");
+	cr_assert(writes("\033[c", 5000), "it is not asked");
+	cr_assert_not(writes("\033Pq", 200), "nothing before the answer");
+	type("\033[?62;4;22c");
+	cr_assert(writes(SIXELS, 5000), "no picture");
+	cr_assert(writes("front.png - any key goes back", 2000));
+	/* one piece, between the marks of a whole frame, and nothing behind it but by a key */
+	{
+		char *at = memmem(seen, n_seen, "\033Pq", 3),
+		     *from = memrchr(seen, 'h', (size_t)(at - seen));
+
+		cr_assert(from && !strncmp(from - 7, "\033[?2026h", 8));
+		cr_assert(writes("any key goes back\033[?2026l", 2000));
+	}
+	n_seen = 0;
+	cr_assert_not(writes("\033[", 400), "a frame over the picture");
+	type("?"); /* taken by the picture: no help opens */
+	wait_for(0, " bitdial tiny");
+	for (int i = 0; i < 10; i++)
+		feed(20);
+	cr_assert(strstr(line(1), "Sensitivity"), "%s", line(1));
+	cr_assert_null(strstr(line(3), "help"), "%s", line(3));
+	type(":set ascii on\r");
+	wait_for(-2, "ascii = on");
+	/* the second time it is known */
+	n_seen = 0;
+	type(":plot run\r");
+	cr_assert(writes(SIXELS, 5000), "no second picture");
+	cr_assert_null(memmem(seen, n_seen, "\033[c", 3), "asked twice");
+	set_size(100, 30);
+	kill(pid, SIGWINCH);
+	wait_for(28, " SEARCH ");
+	type("q");
+	cr_assert_eq(exit_status(), 0);
+}
+
+Test(pty, a_terminal_that_does_not_answer_or_says_no_gets_no_sixels, .init = begin_with_pictures)
+{
+	wait_for(0, " bitdial tiny");
+	n_seen = 0;
+	type(":plot run\r");
+	cr_assert(writes("\033[c", 5000));
+	cr_assert_not(writes("\033Pq", 1500));
+	type("\033[?1;2c");
+	type(":plot run\r");
+	cr_assert_not(writes("\033Pq", 500));
+	type(":set sixel off\r:plot run\r");
+	cr_assert_not(writes("\033Pq", 300));
+	type(":set sixel on\r:plot run\r"); /* the person's word */
+	cr_assert(writes("\033Pq", 3000));
+	type("x");
+	type("q");
+	cr_assert_eq(exit_status(), 0);
 }
 
 Test(pty, the_mouse_focuses_a_panel)

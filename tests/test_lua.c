@@ -240,8 +240,82 @@ Test(lua, the_scripts_that_ship_do_what_they_say)
 		run_file("scripts/front.lua", tmp_path("f.svg"), 0, said), SCRIPT_OK, "%s", said);
 	cr_assert(
 		strstr(now.printed, "uniform") && strstr(now.printed, "f.svg"), "%s", now.printed);
+	cr_assert_eq(run_file("scripts/table1.lua", "3", 0, said), SCRIPT_OK, "%s", said);
+	cr_assert(strstr(now.printed, "bpw\tbytes\tperplexity\tKL\tbasics\n") &&
+			  strstr(now.printed, "reference\t-\t") && strstr(now.printed, "\n3.00\t"),
+		"%s", now.printed);
 	cr_assert_eq(run_file("scripts/sweep.lua", "1e-9", 0, said), SCRIPT_MISSED, "%s", said);
 	cr_assert(strstr(now.noticed, "no budget up to 4.50 bpw"), "%s", now.noticed);
+}
+
+Test(lua, texts_rows_and_tasks_are_read_as_the_program_reads_them)
+{
+	const char *rows = tmp_path("rows.jsonl"),
+		   *text = "\xef\xbb\xbf{\"text\":\"one\",\"n\":[1,2.5,null,true]}\n\n{\"text\":"
+			   "\"two\"}\n{bad\n";
+	static const char *const wanted[] = { "one\t2.5\ttrue\ntwo\tnil\tnil\nfalse\t",
+		"rows.jsonl: line 4: ", "nil\tcannot open /no/such", "60\tTokyo\n",
+		"line 1: no known form of a task", "true\ttrue\ttrue\n" };
+	char said[512], *script;
+
+	tmp_write(rows, text, strlen(text));
+	script = xprintf("assert(bitdial.open(arg[1])) local p = '%s'\n"
+			 "print(pcall(function() for r in bitdial.data.jsonl(p) do\n"
+			 "print(r.text, r.n and r.n[2], r.n and r.n[4]) end end))\n"
+			 "print(bitdial.data.jsonl('/no/such'))\n"
+			 "local q = assert(bitdial.data.task('basics'))\n"
+			 "print(#q, q[2].options[q[2].answer])\n"
+			 "print(bitdial.data.task(p))\n"
+			 "local f = io.open(p, 'w') f:write('{\"text\":\"abcdef\"}') f:close()\n"
+			 "local t = assert(bitdial.data.text(p, { window = 2 }))\n"
+			 "print(t.bytes >= 6, t.tokens > 0, t.windows == t.tokens // 2)\n",
+		rows);
+	cr_assert_eq(run_for(script, 0, said), SCRIPT_OK, "%s", said);
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+		cr_assert(strstr(now.printed, wanted[i]), "%s: %s", wanted[i], now.printed);
+	xfree(script);
+}
+
+Test(lua, texts_and_tasks_are_measured_on_a_layout_and_on_the_reference)
+{
+	prints("assert(bitdial.scan():wait())\n"
+	       "local low = assert(bitdial.search(3):wait())\n"
+	       "local t = assert(assert(bitdial.measure.text{ layout = low }):wait())\n"
+	       "local r = assert(assert(bitdial.measure.text{ layout = false }):wait())\n"
+	       "print(t.damage > 0, t.bpw <= 3, t.perplexity ~= r.perplexity, r.damage, r.bpw)\n"
+	       "local q = assert(assert(bitdial.measure.task{ task = 'basics', layout = low, limit "
+	       "= 12 }):wait())\n"
+	       "print(q.items, q.accuracy * 12 % 1 == 0, q.se < 0.2, q.bpw == t.bpw)\n"
+	       "print(pcall(bitdial.measure.task, { limit = 3 }))\n"
+	       "local j = assert(bitdial.measure.task{ task = 'nosuch' })\n"
+	       "print(select(2, j:wait()):match('no task of that name'))\n",
+		"true\ttrue\ttrue\tnil\tnil\n12\ttrue\ttrue\ttrue\n"
+		"false\tbad argument #1 to '?' (task is missing: {task = \"basics\"})\n"
+		"no task of that name\n");
+}
+
+Test(lua, the_front_the_map_and_what_runs_measured_are_drawn)
+{
+	char *script = xprintf(
+		"local d = '%s'\n"
+		"assert(bitdial.scan():wait())\n"
+		"local f = io.open(d .. '/loss.tsv', 'w') f:write('1\\t2\\n2\\t1\\n') f:close()\n"
+		"print(bitdial.plot.front{ path = d .. '/a.gp' } ~= nil)\n"
+		"print(bitdial.plot.heatmap{ path = d .. '/b.gp', view = 'damage' } ~= nil)\n"
+		"print(bitdial.plot.heatmap{ path = d .. '/c.gp', value = {{1, 2}, {3, 4}}, rows = "
+		"{'x', 'y'} } ~= nil)\n"
+		"print(bitdial.plot.runs{ path = d .. '/e.gp', runs = { d .. '/loss.tsv' }, log_y "
+		"= true } ~= nil)\n"
+		"print(bitdial.plot.heatmap{ path = d .. '/b.gp', view = 'colour' })\n"
+		"print(pcall(bitdial.plot.heatmap, { path = 'x.gp', value = {{1, 2}, {3}} }))\n"
+		"for _, n in ipairs{ 'a', 'b', 'c', 'e' } do assert(io.open(d .. '/' .. n .. "
+		"'.tsv')) end\n",
+		tmp_dir());
+
+	prints(script, "true\ntrue\ntrue\ntrue\n"
+		       "nil\tplot: the map shows damage, bits or change, not \"colour\"\n"
+		       "false\tbad argument #1 to '?' (value: rows of one length, please)\n");
+	xfree(script);
 }
 
 Test(lua, a_product_is_timed)

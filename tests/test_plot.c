@@ -143,6 +143,120 @@ Test(plot, labels_from_outside_run_nothing)
 	xfree(mark);
 }
 
+/* The real one under strace, which writes down what is executed; NULL: there is none. */
+static char *traced(void)
+{
+	char *log = xstrdup(tmp_path("trace")), *dir = xprintf("%s/bin", tmp_dir()), *path, *text,
+	     *with;
+	struct err e = { 0 };
+
+	if (system("strace -o /dev/null true 2>/dev/null")) {
+		fprintf(stderr, "not traced: strace does not work here\n");
+		xfree(dir);
+		xfree(log);
+		return NULL;
+	}
+	cr_assert_eq(fs_mkdirs(dir, &e), ST_OK);
+	path = xprintf("%s/gnuplot", dir);
+	text = xprintf(
+		"#!/bin/sh\nexec strace -f -A -e trace=execve,execveat,unlink,rename,openat -o %s "
+		"/usr/bin/gnuplot \"$@\"\n",
+		log);
+	tmp_write(path, text, strlen(text));
+	cr_assert_eq(chmod(path, 0755), 0);
+	with = xprintf("%s:/usr/bin:/bin", dir);
+	setenv("PATH", with, 1);
+	xfree(with);
+	xfree(text);
+	xfree(path);
+	xfree(dir);
+	return log;
+}
+
+/* Lines of the trace with both words, but for `but`. */
+static size_t lines_with(const char *log, const char *a, const char *b, const char *but)
+{
+	char *text, *save = NULL;
+	size_t n, count = 0;
+	struct err e = { 0 };
+
+	cr_assert_eq(fs_read(log, 64 << 20, &text, &n, &e), ST_OK, "%s", e.msg);
+	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+		count += strstr(l, a) && strstr(l, b) && !(but && strstr(l, but));
+	big_free(text);
+	return count;
+}
+
+/* 20 beginnings and 20 endings about one command: 400 labels, each in every place there is. */
+Test(plot, four_hundred_hostile_labels_execute_nothing_and_write_nowhere, .timeout = 300)
+{
+	static const char *const before[] = { "", "'", "''", "\"", "`", "$(", "';", "\n", "\r\n",
+		"EOD\n", "'\nset output '|", "@", "{/Bold ", "\\", "\\'", "| ", "< ", "!",
+		"\xff\xfe'", "\u2019'" };
+	static const char *const behind[] = { "", "'", "''", "\"", "`", ")", ";'", "\n", "\r\n",
+		"\nEOD\n", "'\nset print '|cat'\n", "@", "}", "\\", "\\'", " |", " >", "#", "\xc3",
+		"$" };
+	char *mark = xstrdup(tmp_path("ran")), *log, *name[20];
+	double v[20] = { 1, 2, 3 };
+	size_t runs = 0, entries;
+
+	if (missing())
+		return;
+	log = traced();
+	tmp_write(tmp_path("trace"), "", 0);
+	entries = tmp_entries();
+	for (size_t b = 0; b < 20; b++) {
+		struct plot p = { .n = PLOT_SERIES }, map = { .rows = 20, .cols = 1, .value = v };
+		struct err e = { 0 };
+		char *out;
+		size_t n;
+
+		for (size_t i = 0; i < 20; i++)
+			name[i] = xprintf(i % 3 ? "%ssystem('touch %s')%s" : "%stouch %s%s",
+				before[b], mark, behind[i]);
+		for (size_t i = 0; i < PLOT_SERIES; i++)
+			p.series[i] =
+				(struct plot_series){ .label = name[i], .x = xs, .y = ys, .n = 4 };
+		p.title = name[16];
+		p.x_label = name[17];
+		p.y_label = name[18];
+		map.title = map.x_label = map.y_label = name[19];
+		map.row_name = (const char *const *)name;
+		cr_assert_eq(
+			plot_sixel(&p, 200, 150, &out, &n, NULL, &e), ST_OK, "%zu: %s", b, e.msg);
+		xfree(out);
+		cr_assert_eq(
+			plot_sixel(&map, 200, 150, &out, &n, NULL, &e), ST_OK, "%zu: %s", b, e.msg);
+		xfree(out);
+		runs += 2;
+		for (size_t i = 0; i < 20; i++)
+			xfree(name[i]);
+		cr_assert_not(fs_is_file(mark), "beginning %zu", b);
+	}
+	cr_assert_eq(tmp_entries(), entries);
+	if (log) {
+		cr_assert_eq(
+			lines_with(log, "execve", "(", NULL), runs, "one each: gnuplot itself");
+		cr_assert_eq(lines_with(log, "execve", "/usr/bin/gnuplot", NULL), runs);
+		cr_assert_eq(lines_with(log, "openat", "O_CREAT", "/tmp/"), 0);
+		cr_assert_eq(lines_with(log, "rename", "", NULL), 0);
+	}
+	xfree(log);
+	xfree(mark);
+}
+
+Test(plot, without_gnuplot_what_draws_it_is_there_all_the_same)
+{
+	struct plot p = plain("x");
+	struct err e = { 0 };
+
+	setenv("PATH", "/no/such", 1);
+	cr_assert_eq(plot_write(&p, tmp_path("b.png"), NULL, &e), ST_UNSUPPORTED);
+	cr_assert(fs_is_file(tmp_path("b.gp")) && fs_is_file(tmp_path("b.tsv")));
+	cr_assert_eq(plot_write(&p, tmp_path("c.gp"), NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert(fs_is_file(tmp_path("c.gp")) && fs_is_file(tmp_path("c.tsv")));
+}
+
 Test(plot, numbers_that_are_none_leave_gaps)
 {
 	double x[] = { 1, 2, 3 }, y[] = { 1, NAN, INFINITY };
@@ -176,7 +290,7 @@ Test(plot, another_ending_and_an_empty_plot_are_refused)
 	struct err e = { 0 };
 
 	cr_assert_eq(plot_write(&p, tmp_path("a.txt"), NULL, &e), ST_INVALID);
-	cr_assert(strstr(e.msg, ".png, .svg or .pdf"), "%s", e.msg);
+	cr_assert(strstr(e.msg, ".png, .svg, .pdf or .gp"), "%s", e.msg);
 	cr_assert_eq(plot_write(&none, tmp_path("a.png"), NULL, &e), ST_INVALID);
 	cr_assert(strstr(e.msg, "nothing to draw"), "%s", e.msg);
 }

@@ -206,3 +206,34 @@ uint32_t dots_ascii(const struct dots *d, int x, int y)
 		}
 	return !rows ? 0 : rows > 2 ? '|' : (uint32_t)row_char[last];
 }
+
+void dots_draw(const struct dots *d, struct canvas *c, int x0, enum role r, bool ascii)
+{
+	for (int y = 0; y < d->h; y++)
+		for (int x = 0; x < d->w; x++) {
+			uint32_t ch = ascii ? dots_ascii(d, x, y) : dots_char(d, x, y);
+
+			if (ch)
+				canvas_char(c, x0 + x, y, r, ch);
+		}
+}
+
+double panel_step(double span, int n)
+{
+	double raw = span / (n > 1 ? n : 1), unit = pow(10, floor(log10(raw))), m = raw / unit;
+
+	return unit * (m <= 1 ? 1 : m <= 2 ? 2 : m <= 5 ? 5 : 10);
+}
+
+void panel_unit(struct canvas *c, int x, int y, bool nats)
+{
+	static const char *const unit[2][3] = {
+		{ "relative error, first score", "first score", "score" },
+		{ "nats, log", "nats", "nats" },
+	};
+	int i = 0;
+
+	while (i < 2 && x + (int)strlen(unit[nats][i]) > c->w)
+		i++;
+	canvas_text(c, x, y, ROLE_DIM, unit[nats][i]);
+}

@@ -58,5 +58,13 @@ void dots_set(struct dots *d, int x, int y);            /* dot coordinates, clip
 uint32_t dots_char(const struct dots *d, int x, int y); /* 0: empty */
 /* The same cell in ASCII: where in it the dots are. */
 uint32_t dots_ascii(const struct dots *d, int x, int y);
+/* All of them, the first at column x0. */
+void dots_draw(const struct dots *d, struct canvas *c, int x0, enum role r, bool ascii);
+
+/* Between two ticks of an axis that spans so much, n of them at most: 1, 2 or 5 times a power of
+ * ten. */
+double panel_step(double span, int n);
+/* What the shades of the map are in, behind them, as long as there is room. */
+void panel_unit(struct canvas *c, int x, int y, bool nats);
 
 #endif

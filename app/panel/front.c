@@ -10,6 +10,7 @@
 #include "core/base/alloc.h"
 
 struct front_panel {
+	struct snap_model *model;
 	struct snap_front *front;
 	struct snap_answer *answer;
 	int64_t view; /* enum view_bits */
@@ -41,6 +42,7 @@ static void destroy(void *self)
 {
 	struct front_panel *p = self;
 
+	snap_unref((struct snap *)p->model);
 	snap_unref((struct snap *)p->front);
 	snap_unref((struct snap *)p->answer);
 	xfree(p);
@@ -51,6 +53,9 @@ static bool on_event(void *self, const struct event *ev)
 	struct front_panel *p = self;
 
 	switch (ev->kind) {
+	case EV_MODEL:
+		p->model = panel_hold(p->model, ev);
+		return false;
 	case EV_FRONT:
 		p->front = panel_hold(p->front, ev);
 		break;
@@ -115,13 +120,13 @@ static bool is_missed(const struct front_point *p)
 
 /* ---- axes */
 
-struct plot {
+struct axes {
 	int x0, w, h; /* the cells of the curve begin at 0, 0 of a canvas without the legend */
 	double lo_x, hi_x, lo, hi;
 	bool log;
 };
 
-static void stretch(struct plot *p, double v)
+static void stretch(struct axes *p, double v)
 {
 	if (!isfinite(v))
 		return;
@@ -132,7 +137,7 @@ static void stretch(struct plot *p, double v)
 }
 
 /* Whatever is drawn lies on the axes. */
-static void stretch_to(struct plot *p, double bpw, double kl)
+static void stretch_to(struct axes *p, double bpw, double kl)
 {
 	stretch(p, kl);
 	if (isfinite(kl) && isfinite(bpw)) {
@@ -141,7 +146,7 @@ static void stretch_to(struct plot *p, double bpw, double kl)
 	}
 }
 
-static void stretch_points(const struct front_panel *p, struct plot *out)
+static void stretch_points(const struct front_panel *p, struct axes *out)
 {
 	const struct front_point *q = p->front->point;
 	const struct snap_answer *a = p->answer;
@@ -157,11 +162,11 @@ static void stretch_points(const struct front_panel *p, struct plot *out)
 	}
 }
 
-static bool lay_out(const struct front_panel *p, const struct canvas *c, struct plot *out)
+static bool lay_out(const struct front_panel *p, const struct canvas *c, struct axes *out)
 {
 	const struct snap_front *f = p->front;
 
-	*out = (struct plot){
+	*out = (struct axes){
 		.x0 = 7, .w = c->w - 8, .h = c->h - 1, .lo = INFINITY, .log = p->view & VIEW_LOG
 	};
 	if (c->w < 24 || c->h < 3 || !f || !f->n || !(f->most_bpw > f->least_bpw))
@@ -186,7 +191,7 @@ static bool lay_out(const struct front_panel *p, const struct canvas *c, struct 
 }
 
 /* Row in units of 1 / per of a cell, from the top; below the axis is on it. */
-static int row_of(const struct plot *p, double v, int per)
+static int row_of(const struct axes *p, double v, int per)
 {
 	double at, n = p->h * per - 1;
 
@@ -198,12 +203,12 @@ static int row_of(const struct plot *p, double v, int per)
 }
 
 /* The cell that holds the dot of the curve at this value. */
-static int cell_of(const struct plot *p, double v)
+static int cell_of(const struct axes *p, double v)
 {
 	return row_of(p, v, 4) / 4;
 }
 
-static int column_of(const struct plot *p, double bpw)
+static int column_of(const struct axes *p, double bpw)
 {
 	double at = (bpw - p->lo_x) / (p->hi_x - p->lo_x) * (p->w - 1);
 
@@ -211,7 +216,7 @@ static int column_of(const struct plot *p, double bpw)
 }
 
 /* Not those off the axis or too near the one above. */
-static void y_tick(struct canvas *c, const struct plot *p, double v, const char *fmt, int *last)
+static void y_tick(struct canvas *c, const struct axes *p, double v, const char *fmt, int *last)
 {
 	int y = cell_of(p, v), gap = p->h < 5 ? 1 : 2;
 	char label[24];
@@ -223,15 +228,8 @@ static void y_tick(struct canvas *c, const struct plot *p, double v, const char 
 	*last = y;
 }
 
-static double step_of(double span, int n)
-{
-	double raw = span / (n > 1 ? n : 1), unit = pow(10, floor(log10(raw))), m = raw / unit;
-
-	return unit * (m <= 1 ? 1 : m <= 2 ? 2 : m <= 5 ? 5 : 10);
-}
-
 /* How many ticks a row of decades would give, with threes between them or without. */
-static int ticks_in(const struct plot *p, bool threes)
+static int ticks_in(const struct axes *p, bool threes)
 {
 	int n = 0;
 
@@ -244,7 +242,7 @@ static int ticks_in(const struct plot *p, bool threes)
 
 /* Decades, and threes where each has its place; every second or third decade where not all
  * have.  The ends themselves, where there would be fewer than two. */
-static void log_ticks(struct canvas *c, const struct plot *p)
+static void log_ticks(struct canvas *c, const struct axes *p)
 {
 	double rows = (p->h - 1) / log10(p->hi / p->lo); /* of a decade */
 	int gap = p->h < 5 ? 1 : 2, last = -1, by = 1, top = (int)floor(log10(p->hi));
@@ -265,9 +263,9 @@ static void log_ticks(struct canvas *c, const struct plot *p)
 	}
 }
 
-static void draw_y_axis(struct canvas *c, const struct plot *p)
+static void draw_y_axis(struct canvas *c, const struct axes *p)
 {
-	double by = step_of(p->hi, p->h < 4 ? p->h : p->h / 2);
+	double by = panel_step(p->hi, p->h < 4 ? p->h : p->h / 2);
 	int last = -1;
 
 	if (p->log) {
@@ -278,9 +276,9 @@ static void draw_y_axis(struct canvas *c, const struct plot *p)
 		y_tick(c, p, i * by, "%.3g", &last);
 }
 
-static void draw_axes(struct canvas *c, const struct plot *p)
+static void draw_axes(struct canvas *c, const struct axes *p)
 {
-	double step = step_of(p->hi_x - p->lo_x, p->w / 12), v;
+	double step = panel_step(p->hi_x - p->lo_x, p->w / 12), v;
 	int used = 0;
 	char label[24];
 
@@ -303,7 +301,7 @@ static void draw_axes(struct canvas *c, const struct plot *p)
 
 /* ---- the curve and what is on it */
 
-static void draw_curve(const struct front_panel *fp, struct canvas *c, const struct plot *p)
+static void draw_curve(const struct front_panel *fp, struct canvas *c, const struct axes *p)
 {
 	struct dots d = { p->w, p->h, xalloc((size_t)p->w * (size_t)p->h + 1) };
 	int last = -1;
@@ -319,20 +317,13 @@ static void draw_curve(const struct front_panel *fp, struct canvas *c, const str
 		dots_set(&d, x, y);
 		last = y;
 	}
-	for (int y = 0; y < p->h; y++)
-		for (int x = 0; x < p->w; x++) {
-			uint32_t ch =
-				fp->view & VIEW_ASCII ? dots_ascii(&d, x, y) : dots_char(&d, x, y);
-
-			if (ch)
-				canvas_char(c, p->x0 + x, y, ROLE_ACCENT, ch);
-		}
+	dots_draw(&d, c, p->x0, ROLE_ACCENT, fp->view & VIEW_ASCII);
 	xfree(d.bits);
 }
 
 /* One standard error to both sides, where that is more than the point's own cell. */
 static void draw_bar(
-	struct canvas *c, const struct plot *p, const struct front_point *q, enum role r)
+	struct canvas *c, const struct axes *p, const struct front_point *q, enum role r)
 {
 	int at = cell_of(p, q->kl), x = p->x0 + column_of(p, q->bpw), from, to;
 
@@ -347,7 +338,7 @@ static void draw_bar(
 
 /* Returns the number of its cell. */
 static int put(
-	struct canvas *c, const struct plot *p, double bpw, double kl, enum role r, const char *s)
+	struct canvas *c, const struct axes *p, double bpw, double kl, enum role r, const char *s)
 {
 	int x = column_of(p, bpw), y = cell_of(p, kl);
 
@@ -360,7 +351,7 @@ struct seen {
 	bool mark[MARKS], missed;
 };
 
-static struct seen draw_points(const struct front_panel *fp, struct canvas *c, const struct plot *p)
+static struct seen draw_points(const struct front_panel *fp, struct canvas *c, const struct axes *p)
 {
 	const struct snap_front *f = fp->front;
 	const struct snap_answer *a = fp->answer;
@@ -442,7 +433,7 @@ static void draw(const void *self, struct canvas *c, bool focus)
 {
 	const struct front_panel *p = self;
 	struct canvas in;
-	struct plot plot;
+	struct axes plot;
 	struct seen seen;
 	int legend;
 
@@ -480,16 +471,27 @@ static char *copy(const void *self)
 		       : NULL;
 }
 
+static struct figure *figure(const void *self)
+{
+	const struct front_panel *p = self;
+	struct figure *f = figure_front(p->model, p->front, p->answer);
+
+	if (f)
+		f->plot.log_y = p->view & VIEW_LOG;
+	return f;
+}
+
 const struct panel_class panel_front = {
 	.name = "front",
 	.title = "Front: damage against stored bits",
 	.min_w = 40,
 	.min_h = 5,
-	.events = 1u << EV_FRONT | 1u << EV_ANSWER | 1u << EV_VIEW,
+	.events = 1u << EV_MODEL | 1u << EV_FRONT | 1u << EV_ANSWER | 1u << EV_VIEW,
 	.create = create,
 	.destroy = destroy,
 	.on_event = on_event,
 	.copy = copy,
+	.figure = figure,
 	.draw = draw,
 	.note = note,
 };

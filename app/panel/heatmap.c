@@ -368,19 +368,6 @@ static bool any_match(const struct heatmap *h)
 	return false;
 }
 
-static void draw_unit(struct canvas *c, int x, int y, bool nats)
-{
-	static const char *const unit[2][3] = {
-		{ "relative error, first score", "first score", "score" },
-		{ "nats, log", "nats", "nats" },
-	};
-	int i = 0;
-
-	while (i < 2 && x + (int)strlen(unit[nats][i]) > c->w)
-		i++;
-	canvas_text(c, x, y, ROLE_DIM, unit[nats][i]);
-}
-
 static void draw_legend(
 	const struct heatmap *h, struct canvas *c, const struct grid *g, const struct map_scale *s)
 {
@@ -413,7 +400,7 @@ static void draw_legend(
 		x += canvas_printf(c, x, y, ROLE_DIM, c->w < 50 ? " %s " : " %s  ",
 			panel_kl(map_threshold(s, at[i]), kl));
 	}
-	draw_unit(c, x, y, s->nats);
+	panel_unit(c, x, y, s->nats);
 }
 
 static void draw(const void *self, struct canvas *c, bool focus)
@@ -476,6 +463,17 @@ static char *copy(const void *self)
 		format_name(h->model->format[of.answer->choice[h->cursor]], fmt));
 }
 
+/* The view that is seen: under "bits" the colours are the damage, which is what a picture is for.
+ */
+static struct figure *figure(const void *self)
+{
+	const struct heatmap *h = self;
+	struct map_of of = what(h);
+
+	return figure_map(of.model, of.map, of.answer,
+		view_name[h->view == MAP_BITS && of.map ? MAP_DAMAGE : h->view], NULL, NULL);
+}
+
 const struct panel_class panel_heatmap = {
 	.name = "heatmap",
 	.title = "Sensitivity",
@@ -490,6 +488,7 @@ const struct panel_class panel_heatmap = {
 	.on_mouse = on_mouse,
 	.cursor = cursor,
 	.copy = copy,
+	.figure = figure,
 	.draw = draw,
 	.note = note,
 };

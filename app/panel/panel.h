@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "app/tui/canvas.h"
+#include "core/work/figure.h"
 #include "core/work/bus.h"
 #include "core/work/snap.h"
 
@@ -50,6 +51,8 @@ struct panel_class {
 	/* The focused value as text for `y`; NULL: none.  xfree. */
 	char *(*copy)(const void *self);
 	void (*draw)(const void *self, struct canvas *c, bool focus); /* inside its box */
+	/* What it shows as numbers, for `plot` and `export`: figure_free; NULL: nothing yet. */
+	struct figure *(*figure)(const void *self);
 	/* The right part of the box's top line ("predicted ± .0009"); NULL: none. */
 	const char *(*note)(const void *self);
 };

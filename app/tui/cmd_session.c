@@ -104,19 +104,6 @@ enum st cmd_layout(struct tui *t, int argc, char **argv, const char *rest, struc
 	return session_layout_read(t->s, rest, e);
 }
 
-enum st cmd_export(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
-{
-	size_t n = strlen(rest);
-
-	(void)argv;
-	if (argc < 2)
-		return err_set(
-			e, ST_INVALID, "export: name a folder, or a FILE.json for the layout");
-	if (n > 5 && !strcmp(rest + n - 5, ".json"))
-		return session_layout_write(t->s, rest, e);
-	return session_export(t->s, rest, e);
-}
-
 enum st cmd_stop(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
 {
 	unsigned long id = 0;

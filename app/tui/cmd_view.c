@@ -170,8 +170,7 @@ enum st cmd_copy(struct tui *t, int argc, char **argv, const char *rest, struct 
 	return ST_OK;
 }
 
-/* Does the path name the weights that are open? */
-static bool is_open_model(const struct tui *t, const char *path)
+bool is_open_model(const struct tui *t, const char *path)
 {
 	struct fs_id a, b;
 

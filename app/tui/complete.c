@@ -231,6 +231,11 @@ static void argument(
 			add(t, w, runs_short(&t->runs->all, &t->runs->all.at[i]),
 				t->runs->all.at[i].model);
 		break;
+	case COMPLETE_PLOT:
+		for (size_t i = 0; nth == 1 && i < t->n_panels; i++)
+			if (panel_on_screen(t, i) && t->class[i] -> figure)
+				add(t, w, t->class[i] -> name, t -> class[i] -> title);
+		break;
 	case COMPLETE_TOPIC:
 		commands(t, w);
 		break;

@@ -191,6 +191,10 @@ static void hear(struct tui *t, const struct event *ev)
 		if (ev->snap)
 			list_votes(t, (const struct snap_votes *)ev->snap);
 		break;
+	case EV_PLOT:
+		if (ev->snap)
+			picture_take(t, (const struct snap_plot *)ev->snap);
+		break;
 	case EV_CURSOR:
 		if (ev->n >= 0)
 			t->cursor = (size_t)ev->n;

@@ -158,6 +158,14 @@ static void mouse(struct input_event *ev, int code, int x, int y, bool release)
 		ev->button = 0;
 }
 
+/* CSI ? 62 ; 4 ; 22 c: what the terminal is, then what it has. */
+static void device(struct input_event *ev, const unsigned char *s, size_t n)
+{
+	ev->kind = INPUT_DEVICE;
+	for (size_t i = 3; i + 2 < n; i++)
+		ev->sixel |= s[i] == ';' && s[i + 1] == '4' && (s[i + 2] == ';' || s[i + 2] == 'c');
+}
+
 /* CSI parameters final. */
 static size_t csi(struct input *in, struct input_event *ev)
 {
@@ -186,7 +194,9 @@ static size_t csi(struct input *in, struct input_event *ev)
 	}
 	if (at == in->n)
 		return MORE;
-	if (sgr && (s[at] == 'M' || s[at] == 'm'))
+	if (s[at] == 'c' && s[2] == '?')
+		device(ev, s, at + 1);
+	else if (sgr && (s[at] == 'M' || s[at] == 'm'))
 		mouse(ev, par[0], par[1], par[2], s[at] == 'm');
 	else if (s[at] == '~' && par[0] == 200)
 		in->pasting = true;
@@ -250,6 +260,8 @@ bool input_next(struct input *in, struct input_event *ev, bool late)
 		drop(in, used ? used : in->n);
 		if (!used || in->pasting)
 			continue;
+		if (ev->kind == INPUT_DEVICE)
+			return true;
 		if (ev->kind == INPUT_MOUSE ? ev->button != 0 : ev->key && ev->key != 0xfffd)
 			return true;
 	}

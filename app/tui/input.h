@@ -12,13 +12,14 @@
 #include <stdint.h>
 
 enum { INPUT_BUFFER = 4096, INPUT_PASTE_MAX = 1 << 20, ESC_MS = 25 };
-enum input_kind { INPUT_KEY, INPUT_MOUSE, INPUT_PASTE };
+enum input_kind { INPUT_KEY, INPUT_MOUSE, INPUT_PASTE, INPUT_DEVICE /* the answer to DA1 */ };
 
 struct input_event {
 	enum input_kind kind;
 	uint32_t key;
 	int x, y, button; /* from 0; button of keys.h */
 	bool dragged;
+	bool sixel; /* INPUT_DEVICE: it shows sixels */
 	const char *text; /* of a paste; valid until the next call */
 	size_t n;
 };

@@ -54,6 +54,7 @@ static const struct binding search[] = {
 	{ "c", "ramp next", "next colour ramp" },
 	{ "s", "set source next", "the map on each text alone, on all" },
 	{ "L", "log-axis", "logarithmic axis, or not" },
+	{ "o", "plot", "draw the panel with gnuplot" },
 	{ NULL, NULL, NULL },
 };
 

@@ -78,6 +78,7 @@ static void read_signals(struct loop *l)
 	while (read(l->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
 		switch (info.ssi_signo) {
 		case SIGWINCH:
+			picture_close(t);
 			t->dirty |= term_resized(l->term);
 			break;
 		case SIGINT:
@@ -109,6 +110,9 @@ static void take_input(struct loop *l, bool late)
 	while (!t->quit && term_next(l->term, &ev, late)) {
 		if (ev.kind == INPUT_PASTE) {
 			tui_paste(t, ev.text, ev.n);
+		} else if (ev.kind == INPUT_DEVICE) {
+			picture_heard(t, ev.sixel);
+			continue; /* nobody's key */
 		} else if (ev.kind == INPUT_MOUSE) {
 			if (opt_on(&t->opt, OPT_MOUSE))
 				tui_mouse(t, ev.x, ev.y, ev.button, ev.dragged);
@@ -170,6 +174,7 @@ static void obey(struct loop *l)
 	struct tui *t = l->t;
 
 	if (t->want_suspend) {
+		picture_close(t);
 		t->want_suspend = false;
 		term_suspend(l->term);
 		t->dirty = true;
@@ -186,6 +191,15 @@ static void obey(struct loop *l)
 		term_clipboard(l->term, t->clipboard);
 		xfree(t->clipboard);
 		t->clipboard = NULL;
+	}
+	if (t->picture.ask) {
+		t->picture.ask = false;
+		term_ask_device(l->term);
+	}
+	if (picture_due(t)) {
+		term_picture(l->term, t->picture.bytes, t->picture.n, t->picture.line);
+		t->picture.shown = true;
+		term_flush(l->term);
 	}
 	if (t->ring) {
 		t->ring = false;
@@ -209,6 +223,7 @@ static void draw(struct loop *l)
 
 	t->now = from;
 	term_size(l->term, &w, &h);
+	term_pixels(l->term, &t->picture.pixel_w, &t->picture.pixel_h);
 	tui_resize(t, w, h);
 	compose(t);
 	term_show(l->term, t->screen, &t->theme, opt_on(&t->opt, OPT_ASCII));
@@ -229,6 +244,8 @@ static double due(const struct loop *l)
 	const struct tui *t = l->t;
 	double tick = tui_next_tick(t), ms;
 
+	if (t->picture.shown)
+		return -1;
 	if (!t->dirty)
 		return tick;
 	ms = l->key_at                         ? KEY_FRAME_MS
@@ -248,6 +265,8 @@ static int wait_ms(const struct loop *l, bool more, bool busy_line)
 		return 0;
 	if (l->rest >= 0 && (s < 0 || s > l->rest))
 		s = l->rest;
+	if (picture_wait(l->t) >= 0 && (s < 0 || s > picture_wait(l->t)))
+		s = picture_wait(l->t);
 	if (term_waits(l->term) && (s < 0 || s > ESC_MS / 1000.0))
 		s = ESC_MS / 1000.0;
 	if (tour_due(l->t) >= 0 && (s < 0 || s > tour_due(l->t)))
@@ -297,7 +316,8 @@ static bool turn(struct loop *l, bool *more)
 	if (tick >= 0 && t->now >= asked + tick)
 		t->dirty = true; /* a notice is over */
 	/* The first key after a pause is shown at once. */
-	if (t->dirty && term_flush(l->term) && ((first && l->key_at) || due(l) <= 0))
+	if (t->dirty && !t->picture.shown && term_flush(l->term) &&
+		((first && l->key_at) || due(l) <= 0))
 		draw(l);
 	took = (clock_now() - l->turn_began) * 1000;
 	if (took > t->stats.worst_turn_ms)
@@ -316,6 +336,7 @@ static int with_terminal(struct tui *t, struct term *term, int signal_fd)
 
 	l.mouse = opt_on(&t->opt, OPT_MOUSE);
 	l.sync = opt_on(&t->opt, OPT_SYNC);
+	t->picture.able = SIXEL_NOT_ASKED;
 	draw(&l);
 	while (turn(&l, &more))
 		;

@@ -124,6 +124,36 @@ void term_clipboard(struct term *t, const char *text)
 	xfree(s);
 }
 
+void term_ask_device(struct term *t)
+{
+	outq_str(&t->out, "\033[c");
+}
+
+void term_pixels(const struct term *t, int *w, int *h)
+{
+	struct winsize ws = { 0 };
+
+	if (t->out.fd < 0 || ioctl(t->out.fd, TIOCGWINSZ, &ws))
+		ws = (struct winsize){ 0 };
+	*w = ws.ws_xpixel;
+	*h = ws.ws_ypixel;
+}
+
+void term_picture(struct term *t, const char *sixel, size_t n, const char *line)
+{
+	char below[32];
+
+	if (t->sync)
+		outq_str(&t->out, "\033[?2026h");
+	outq_str(&t->out, "\033[0m\033[H\033[2J");
+	outq_put(&t->out, sixel, n);
+	snprintf(below, sizeof below, "\033[%d;1H\033[K", t->h);
+	outq_str(&t->out, below);
+	outq_put(&t->out, line, strnlen(line, (size_t)t->w));
+	if (t->sync)
+		outq_str(&t->out, "\033[?2026l");
+}
+
 static void go_raw(struct term *t)
 {
 	struct termios now = t->saved;

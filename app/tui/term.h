@@ -51,6 +51,11 @@ void term_set_sync(struct term *t, bool on);
 void term_show_cursor(struct term *t, bool on); /* also where it only marks the focus */
 void term_clipboard(struct term *t, const char *text); /* OSC 52 */
 void term_bell(struct term *t);
+/* Asks what the terminal is: INPUT_DEVICE, if it answers. */
+void term_ask_device(struct term *t);
+void term_pixels(const struct term *t, int *w, int *h); /* of the screen; 0: it does not say */
+/* Sixels over the whole screen, and a line below them, in one piece.  term_redraw goes back. */
+void term_picture(struct term *t, const char *sixel, size_t n, const char *line);
 void term_suspend(struct term *t); /* stops the process; returns when it goes on */
 /* A program on the terminal, until it ends: its exit status, or -1 and e.  It has the standard
  * files and the signals as the shell gave them to us. */

@@ -215,6 +215,7 @@ void tui_free(struct tui *t)
 	snap_unref((struct snap *)t->runs);
 	xfree(t->want_edit);
 	list_close(t);
+	picture_release(t);
 	history_release(&t->history);
 	binds_release(&t->binds);
 	surface_free(t->screen);
@@ -428,6 +429,8 @@ void tui_key(struct tui *t, uint32_t key)
 	t->now = clock_now();
 	t->dirty = true;
 	t->hint = false;
+	if (picture_close(t)) /* any key: it says so */
+		return;
 	notices_keyed(t, key);
 	if (tour_key(t, key))
 		return;
@@ -452,6 +455,8 @@ void tui_paste(struct tui *t, const char *s, size_t n)
 	long at = focus_now(t);
 
 	t->dirty = true;
+	if (picture_close(t))
+		return;
 	if (t->prompt.kind) {
 		prompt_insert(&t->prompt, s, n);
 		if (t->prompt.kind == PROMPT_FILTER)
@@ -472,7 +477,7 @@ void tui_mouse(struct tui *t, int x, int y, int button, bool dragged)
 	t->now = clock_now();
 	t->dirty = true;
 	t->hint = false;
-	if (t->question || t->prompt.kind)
+	if (picture_close(t) || t->question || t->prompt.kind)
 		return;
 	if (t->list.open) {
 		list_key(t, button == MOUSE_WHEEL_UP     ? KEY_UP

@@ -13,6 +13,7 @@
 #include "app/tui/canvas.h"
 #include "app/tui/loop.h"
 #include "app/tui/options.h"
+#include "app/tui/picture.h"
 #include "app/tui/prompt.h"
 #include "app/tui/theme.h"
 #include "app/tui/view.h"
@@ -141,6 +142,7 @@ struct tui {
 	char *want_edit; /* a file for $EDITOR; xfree */
 	char *clipboard; /* to be sent; xfree */
 	bool ring;
+	struct picture picture;
 	struct scripting *scripting; /* NULL in a batch, which has its own */
 	struct acts *acts;           /* the command log; NULL: none is kept */
 	bool by_script;              /* the command that runs is a script's */
@@ -221,6 +223,9 @@ void status_line(struct tui *t, struct canvas *c);
 const struct arrangement *status_tab_at(const struct tui *t, int x);
 void overlay_draw(struct tui *t, struct canvas *c);
 void overlay_prompt(struct tui *t, struct canvas *c); /* the bottom line and what is above */
+
+/* ---- cmd_view.c */
+bool is_open_model(const struct tui *t, const char *path); /* does it name the weights? */
 
 /* ---- lists.c */
 void list_open(struct tui *t, const char *title);

@@ -31,6 +31,8 @@
 	X(VOTES,      EDGE)  /* snap_votes: what was asked for */ \
 	X(TIMING,     STATE) /* key: job; snap_timing: how fast a product is */ \
 	X(RUNS,       STATE) /* snap_runs (runs_io.h): the index of run folders */ \
+	X(PLOT,       EDGE)  /* key: job; snap_plot: a picture was drawn */ \
+	X(SCORE,      STATE) /* key: job; snap_score: what a text or a task made of a layout */ \
 	X(CURSOR,     STATE) /* n: linear under the crosshair */ \
 	X(JOB_BEGAN,  EDGE)  /* key: job; snap_text: its name */ \
 	X(JOB_PROGRESS, STATE) /* key: job; snap_progress */ \

@@ -78,10 +78,10 @@ static void put_curves(FILE *f, const struct plot *p, const char *source)
 	for (size_t i = 0; i < p->n; i++) {
 		const struct plot_series *s = &p->series[i];
 
-		fprintf(f, "%s %s index %zu using 1:2%s with %s lc %zu pt 7 ps 0.6 title ",
-			i ? "," : "plot", source, i, s->error ? ":3" : "",
-			s->error    ? "yerrorbars"
-			: s->points ? "points"
+		fprintf(f, "%s %s index %zu using 1:2%s with %s lc %zu title ", i ? "," : "plot",
+			source, i, s->error ? ":3" : "",
+			s->error    ? "yerrorbars pt 7 ps 0.6"
+			: s->points ? "points pt 7 ps 0.6"
 				    : "lines lw 2",
 			i + 1);
 		put_label(f, s->label);
@@ -93,6 +93,7 @@ static void put_map(FILE *f, const struct plot *p, const char *source)
 {
 	fprintf(f, "set yrange [%zu.5:-0.5]\nset xrange [-0.5:%zu.5]\nunset key\n",
 		p->rows ? p->rows - 1 : 0, p->cols ? p->cols - 1 : 0);
+	fprintf(f, "set xtics 0,%zu\nset format cb '%%g'\n", p->cols / 32 + 1);
 	fprintf(f, "set palette defined (0 '#440154', 1 '#3b528b', 2 '#21918c', 3 '#5ec962', 4 "
 		   "'#fde725')\n");
 	if (p->log_y)
@@ -144,9 +145,8 @@ static char *whole_script(const struct plot *p, const char *terminal)
 static const struct ending {
 	const char *ending, *terminal;
 } endings[] = {
-	{ ".png", "pngcairo size 1200,800" },
-	{ ".svg", "svg size 1200,800 dynamic" },
-	{ ".pdf", "pdfcairo size 8,5.33" },
+	{ ".png", "pngcairo size 1200,800" }, { ".svg", "svg size 1200,800 dynamic" },
+	{ ".pdf", "pdfcairo size 8,5.33" }, { ".gp", NULL }, /* no picture, but what draws one */
 };
 
 static const struct ending *ending_of(const char *path)
@@ -154,7 +154,8 @@ static const struct ending *ending_of(const char *path)
 	size_t n = strlen(path);
 
 	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-		if (n > 4 && !strcmp(path + n - 4, endings[i].ending))
+		if (n > strlen(endings[i].ending) &&
+			!strcmp(path + n - strlen(endings[i].ending), endings[i].ending))
 			return &endings[i];
 	return NULL;
 }
@@ -181,12 +182,14 @@ static enum st write_stream(
 }
 
 /* What draws it again: NAME.tsv and NAME.gp. */
-static enum st write_beside(const struct plot *p, const char *path, struct err *e)
+static enum st write_beside(
+	const struct plot *p, const char *path, const char *ending, struct err *e)
 {
-	size_t n = strlen(path) - 4;
+	size_t n = strlen(path) - strlen(ending);
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	char *tsv = xprintf("%.*s.tsv", (int)n, path), *gp = xprintf("%.*s.gp", (int)n, path);
-	char *quoted = NULL, *label = xprintf("%.*s.tsv", (int)(strlen(name) - 4), name);
+	char *quoted = NULL,
+	     *label = xprintf("%.*s.tsv", (int)(strlen(name) - strlen(ending)), name);
 	size_t len = 0;
 	FILE *f = open_memstream(&quoted, &len);
 	enum st st = write_stream(tsv, p, NULL, e);
@@ -226,14 +229,15 @@ enum st plot_write(const struct plot *p, const char *path, const struct sink *s,
 			"plot %s: a name without quotes, please: NAME.gp names it", path);
 	if (!as)
 		return err_set(e, ST_INVALID,
-			"plot %s: expected a name that ends in .png, .svg or .pdf", path);
+			"plot %s: expected a name that ends in .png, .svg, .pdf or .gp", path);
+	st = write_beside(p, path, as->ending, e);
+	if (st || !as->terminal)
+		return st;
 	script = whole_script(p, as->terminal);
 	st = plot_run(script, &out, &n, s, e);
 	free(script);
 	if (!st)
 		st = fs_write_all(path, out, n, e);
-	if (!st)
-		st = write_beside(p, path, e);
 	xfree(out);
 	return st;
 }

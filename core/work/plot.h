@@ -36,7 +36,9 @@ struct plot {
 	const char *const *row_name;
 };
 
-/* By the ending of path: .png, .svg, .pdf.  An existing file is replaced. */
+/* By the ending of path: .png, .svg, .pdf; .gp: no picture, but what draws one, with its .tsv.
+ * Existing files are replaced.  NAME.gp and NAME.tsv are there also where gnuplot is not, or fails.
+ */
 BD_MUST_USE enum st plot_write(
 	const struct plot *p, const char *path, const struct sink *s, struct err *e);
 /* As sixels, w x h pixels, for a terminal that shows them; xfree. */

@@ -229,7 +229,8 @@ enum st plot_run(const char *script, char **out, size_t *n, const struct sink *s
 
 	if (!exe)
 		st = err_set(e, ST_UNSUPPORTED,
-			"gnuplot is not installed (Debian: gnuplot-nox): no picture was drawn");
+			"gnuplot is not installed (Debian: gnuplot-nox): no picture was drawn, but "
+			"the .gp and the .tsv that draw it are there");
 	else if (!mkdtemp(dir))
 		st = err_set(e, ST_IO, "%s: %s", dir, strerror(errno));
 	else {

@@ -114,6 +114,29 @@ bool session_busy(const struct session *s); /* anything queued or running */
 /* How fast a product is here, as a job; EV_TIMING. */
 BD_MUST_USE enum st session_time(struct session *s, const struct timing_ask *a, struct err *e);
 
+/* A picture, as a job; EV_PLOT when it is there.  Takes figure over, also when it fails; NULL: the
+ * runs and files of word[0..n) (figure_runs).  path NULL: a free name in figure_dir(); else that,
+ * or with a number where it is taken.  w, h: as sixels of so many pixels, too; 0: not. */
+struct figure;
+struct plot_ask {
+	struct figure *figure;
+	const char *const *word;
+	size_t n;
+	const char *path;
+	int w, h;
+};
+BD_MUST_USE enum st session_plot(struct session *s, const struct plot_ask *a, struct err *e);
+
+/* What a layout makes of a text or of a task, as a job; EV_SCORE. */
+enum score_of { SCORE_LAYOUT /* under the dial */, SCORE_REFERENCE, SCORE_COUNT /* tokens alone */ };
+struct score_ask {
+	enum score_of of;
+	const char *text; /* a file; NULL with no task: the measuring text of 2,048 tokens */
+	const char *task; /* a file, or the name of one (eval/task.h) */
+	size_t limit, window; /* tokens or items at most, 0: all; tokens of a window, 0: 512 */
+};
+BD_MUST_USE enum st session_score(struct session *s, const struct score_ask *a, struct err *e);
+
 BD_MUST_USE enum st session_layout_write(struct session *s, const char *path, struct err *e);
 BD_MUST_USE enum st session_layout_read(struct session *s, const char *path, struct err *e);
 BD_MUST_USE enum st session_export(struct session *s, const char *dir, struct err *e); /* job */

@@ -41,6 +41,31 @@ struct snap_timing *snap_timing_new(void)
 	return start(sizeof(struct snap_timing), plain_free);
 }
 
+static void plot_free(struct snap *s)
+{
+	xfree(((struct snap_plot *)s)->path);
+	xfree(((struct snap_plot *)s)->sixel);
+	xfree(s);
+}
+
+struct snap_plot *snap_plot_new(const char *path, char *sixel, size_t n)
+{
+	struct snap_plot *s = start(sizeof *s, plot_free);
+
+	s->path = xstrdup(path);
+	s->sixel = sixel;
+	s->n = n;
+	return s;
+}
+
+struct snap_score *snap_score_new(void)
+{
+	struct snap_score *s = start(sizeof *s, plain_free);
+
+	s->stored_bpw = s->nll = s->ppl = s->kl = s->se = s->top1 = (double)NAN;
+	return s;
+}
+
 struct snap_progress *snap_progress_new(void)
 {
 	return start(sizeof(struct snap_progress), plain_free);

@@ -275,6 +275,23 @@ struct snap_timing {
 	struct timing took;
 };
 
+struct snap_plot {
+	struct snap snap;
+	char *path;  /* of the picture */
+	char *sixel; /* [n] the same for the screen; NULL: none was asked for */
+	size_t n;
+};
+
+struct snap_score {
+	struct snap snap;
+	double stored_bpw;           /* NAN: of the reference */
+	/* of a text */
+	size_t tokens;               /* scored, or counted */
+	double nll, ppl, kl, se, top1; /* NAN: not asked for */
+	/* of a task of multiple choice (eval/task.h) */
+	size_t items, right, right_norm;
+};
+
 /* Shared-by-name helpers: allocate with xalloc, refs 1, the right free. */
 struct snap_text *snap_text_new(const char *text);
 struct snap_progress *snap_progress_new(void);
@@ -293,5 +310,8 @@ struct snap_chat *snap_chat_new(
 struct snap_ab *snap_ab_new(size_t n_kl); /* owns its sides' chats */
 struct snap_votes *snap_votes_new(size_t n);
 struct snap_timing *snap_timing_new(void);
+/* Copies path; takes sixel over (xfree). */
+struct snap_plot *snap_plot_new(const char *path, char *sixel, size_t n);
+struct snap_score *snap_score_new(void);
 
 #endif

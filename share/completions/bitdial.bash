@@ -18,7 +18,7 @@ _bitdial_options() {
 		echo '--events --fresh --bpw --formats --mix --text --tokens --guard --refine -o --json --threads --template
 			--read-only --runs --log-level --demo' ;;
 	eval)
-		echo '--events --text --layout --limit --window --quantizer --formats --mix --tokens --json
+		echo '--events --text --task --layout --limit --window --quantizer --formats --mix --tokens --json
 			--threads --template --read-only --runs --log-level --demo' ;;
 	tokens)
 		echo '--text --limit --json --threads --template --read-only --runs
@@ -83,6 +83,7 @@ _bitdial_value() {
 	--text | --keys | --dump) _bitdial_files ;;
 	-o) _bitdial_files ;;
 	--runs) _bitdial_files '' ;;
+	--task) _bitdial_words 'basics'; _bitdial_files '*.jsonl' ;;
 	--layout) _bitdial_words "$formats"; _bitdial_files '*.json' ;;
 	--formats) _bitdial_formats ;;
 	--mix) _bitdial_words 'layer channel' ;;
