@@ -8,9 +8,9 @@ const struct verb verb_table[] = {
 		"text formats mix tokens layout once size plain headless keys dump color ascii no-mouse "
 		"no-sync arrange screen stats json seed temp" COMMON, 1, verb_open },
 	{ "scan", "MODEL", "measure the damage of every linear in every format",
-		"text tokens formats mix quantizer json" COMMON, 1, verb_scan },
+		"text tokens formats mix quantizer dry-run anyway json" COMMON, 1, verb_scan },
 	{ "search", "MODEL --bpw X", "the best layout at a budget",
-		"bpw formats mix text tokens guard refine o json" COMMON, 1, verb_search },
+		"bpw formats mix text tokens guard refine o dry-run anyway json" COMMON, 1, verb_search },
 	{ "eval", "MODEL --text FILE", "perplexity, and with a layout its KL from the reference",
 		"text layout limit window quantizer formats mix tokens json" COMMON, 1, verb_eval },
 	{ "tokens", "MODEL --text FILE", "the ids of a text", "text limit json" COMMON, 1, verb_tokens },
@@ -21,7 +21,7 @@ const struct verb verb_table[] = {
 		1, verb_chat },
 	{ "layout", "show L", "what a layout file says", "json", 2, verb_layout },
 	{ "export", "MODEL --layout L -o DIR", "write the quantized model as a folder",
-		"layout quantizer formats o json" COMMON, 1, verb_export },
+		"layout quantizer formats o dry-run json" COMMON, 1, verb_export },
 	{ "runs", "[FILTER...]", "what was done: kind:search bpw<4 tag:good since:2d; also show, diff, tag, "
 		"note, trash RUN",
 		"sort json runs", 8, verb_runs },

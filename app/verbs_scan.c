@@ -8,6 +8,8 @@
 #include "core/base/alloc.h"
 #include "core/base/json.h"
 #include "core/work/desk.h"
+#include "core/work/estimate.h"
+#include "core/work/underway.h"
 
 /* KL that the fast pass found, [n][k], from the journal; NAN where there is none. */
 static double *fast_pass(const struct desk *d)
@@ -154,6 +156,9 @@ int verb_scan(const struct args *a)
 	struct desk *d = NULL;
 	struct err e = { 0 };
 	const struct quantizer *by = NULL;
+	struct underway *word = NULL;
+	struct estimate x;
+	bool leave = false;
 	enum st st = verb_desk(&d, a, &e);
 
 	verb_keeps(!a->read_only);
@@ -169,10 +174,23 @@ int verb_scan(const struct args *a)
 		return st ? verb_fail(&e) : 0;
 	}
 
+	if (!st)
+		st = desk_identify(d, verb_sink(), &e);
+	if (!st) {
+		estimate_stages(&x, d, STAGE_ENDS);
+		st = verb_foretell(a, &x, &leave, &e);
+	}
+	if (leave) {
+		desk_close(d);
+		return st ? verb_fail(&e) : 0;
+	}
+	if (!st)
+		word = verb_underway(a, d, "scan");
 	for (int g = 0; g <= STAGE_ENDS && !st; g++) {
 		verb_note("%s", desk_stage_name((enum stage)g));
 		st = desk_stage(d, (enum stage)g, verb_sink(), &e);
 	}
+	underway_end(word, st == ST_CANCELLED);
 	if (!st)
 		scan_table(d, a);
 	desk_close(d);

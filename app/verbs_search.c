@@ -12,6 +12,8 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/work/desk.h"
+#include "core/work/estimate.h"
+#include "core/work/underway.h"
 
 /* On text that neither the search nor the moves were judged by. */
 static void json_refined(struct json_out *o, const struct desk_refined *r)
@@ -214,6 +216,21 @@ static enum st guard(struct desk *d, const struct args *a, struct layout *l, str
 	return st;
 }
 
+static enum st foretell(struct desk *d, const struct args *a, bool *leave, struct err *e)
+{
+	struct estimate x;
+	enum st st = desk_identify(d, verb_sink(), e);
+
+	if (st)
+		return st;
+	if (a->refine)
+		estimate_refine(&x, d);
+	else
+		estimate_stages(&x, d, STAGE_SCORE);
+	x.job = a->refine ? "refine" : "search";
+	return verb_foretell(a, &x, leave, e);
+}
+
 int verb_search(const struct args *a)
 {
 	char budget[32];
@@ -222,6 +239,8 @@ int verb_search(const struct args *a)
 	struct desk *d = NULL;
 	struct desk_refined refined = { 0 };
 	struct err e = { 0 };
+	struct underway *word;
+	bool leave = false;
 	struct fs_id id;
 	enum st st = a->out ? can_write(a->out, &e) : ST_OK, written = ST_OK;
 
@@ -237,6 +256,12 @@ int verb_search(const struct args *a)
 	snprintf(budget, sizeof budget, "%.9g", a->bpw);
 	if (!st && fs_is_file(budget))
 		st = err_set(&e, ST_INVALID, "a file named %s is in the way", budget);
+	if (!st)
+		st = foretell(d, a, &leave, &e);
+	if (leave) {
+		desk_close(d);
+		return st ? verb_fail(&e) : 0;
+	}
 	if (!st && a->guard) {
 		source = "guard";
 		st = guard(d, a, &l, &e);
@@ -244,8 +269,11 @@ int verb_search(const struct args *a)
 		st = desk_layout(d, budget, &l, &source, verb_sink(), &e);
 	}
 	verb_keeps(!a->read_only && !a->refine); /* exchanges begin anew */
-	if (!st && a->refine)
+	if (!st && a->refine) {
+		word = verb_underway(a, d, "refine");
 		st = refine_layout(d, &l, &refined, &e);
+		underway_end(word, st == ST_CANCELLED);
+	}
 	if (!st && a->out)
 		written = layout_write(&l, a->out, &e);
 	if (!st) /* also where the file cannot be written: it took minutes */

@@ -2,7 +2,7 @@
 #include "app/tui/tui.h"
 
 /* Equal to layouts/: the program works with no share folder.  A test compares them. */
-const char *const screen_builtin_name[] = { "search", "chat", NULL };
+const char *const screen_builtin_name[] = { "search", "chat", "jobs", NULL };
 /* clang-format off */
 const char *const screen_builtin[] = {
 	"-- The Search screen.  Rows from the top: h is the height in lines, \"*\" takes what is left;\n"
@@ -29,6 +29,17 @@ const char *const screen_builtin[] = {
 	"  narrow = {\n"
 	"    { h = \"*\", \"chat\" },\n"
 	"    { h = 4,  \"slider\", drop = 1 },\n"
+	"  },\n"
+	"}\n",
+	"-- The Jobs screen: what it is doing, on what, and what went wrong.\n"
+	"return {\n"
+	"  name = \"jobs\", key = \"5\",\n"
+	"  { h = 14, \"jobs:0.66\", \"device\" },\n"
+	"  { h = \"*\", \"log\" },\n"
+	"  narrow = {\n"
+	"    { h = 8, \"jobs\" },\n"
+	"    { h = 4, \"device\", drop = 1 },\n"
+	"    { h = \"*\", \"log\", drop = 2 },\n"
 	"  },\n"
 	"}\n",
 	NULL,

@@ -19,8 +19,8 @@ static const struct binding global[] = {
 	{ "C-c", "stop", "stop what runs; again within 2 s: quit" },
 	{ "C-z C-l", "suspend | redraw", "suspend to the shell, draw anew" },
 	{ "Tab S-Tab", "focus next | focus prev", "next, previous panel" },
-	{ "1 3", "screen 1 | screen 3", "Search, Chat" },
-	{ "M-1 M-3", "screen 1 | screen 3", "the same from a text input" },
+	{ "1 3 5", "screen 1 | screen 3 | screen 5", "Search, Chat, Jobs" },
+	{ "M-1 M-3 M-5", "screen 1 | screen 3 | screen 5", "the same from a text input" },
 	{ "z", "zoom", "the focused panel alone, and back" },
 	{ "h j k l", "move left | move down | move up | move right", "move" },
 	{ "Left Down Up Right", "move left | move down | move up | move right", "move" },
@@ -50,6 +50,7 @@ static const struct binding search[] = {
 	{ "c", "ramp next", "next colour ramp" },
 	{ "s", "set source next", "the map on each text alone, on all" },
 	{ "L", "log-axis", "logarithmic axis, or not" },
+	{ "r", "resume", "go on with what was cut short" },
 	{ NULL, NULL, NULL },
 };
 
@@ -66,10 +67,19 @@ static const struct binding chat[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct binding jobs[] = {
+	{ "x", "stop here", "stop the job under the cursor and those it asked for" },
+	{ "P", "priority here", "a job that waits goes before the others of its lane" },
+	{ "F", "follow", "the log follows its newest line, or holds" },
+	{ "r", "resume", "go on with what was cut short" },
+	{ NULL, NULL, NULL },
+};
+
 const struct key_context key_contexts[] = {
 	{ "global", global },
 	{ "search", search },
 	{ "chat", chat },
+	{ "jobs", jobs },
 	{ NULL, NULL },
 };
 
