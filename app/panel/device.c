@@ -41,7 +41,7 @@ static int draw_bar(struct canvas *c, int x, int y, double share)
 	enum { BAR = 10 };
 	int full = (int)(share * BAR + 0.5);
 
-	if (!isfinite(share) || c->w < x + BAR + 10)
+	if (!isfinite(share) || c->w < 60)
 		return x;
 	canvas_fill(c, x, y, BAR, 1, ROLE_DIM, 0x2500);
 	canvas_fill(c, x, y, full < BAR ? full : BAR, 1, share > 0.9 ? ROLE_WARN : ROLE_ACCENT,

@@ -98,16 +98,17 @@ static int size_of(uint64_t weights)
 
 static void save(void)
 {
-	char *text = xalloc(n_rates * (WORD + WAY + 32) + 1);
+	char *dir = fs_place(FS_CACHE), *text = xalloc(n_rates * (WORD + WAY + 32) + 1);
 	size_t n = 0;
 
 	for (size_t i = 0; i < n_rates; i++)
 		n += (size_t)snprintf(text + n, WORD + WAY + 32, "%s\t%s\t%d\t%.6g\n", rate[i].kind,
 			rate[i].way, rate[i].size, rate[i].each);
-	if (fs_note(read_from, text, n, NULL)) {
+	if (fs_mkdirs(dir, NULL) || fs_note(read_from, text, n, NULL)) {
 		/* it is measured again */
 	}
 	xfree(text);
+	xfree(dir);
 }
 
 bool rates_get(const char *kind, uint64_t weights, double *seconds_a_unit)
