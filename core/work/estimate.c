@@ -13,16 +13,16 @@
 #include "core/work/rates.h"
 #include "kernels/backend.h"
 
-/* Seconds a unit where nothing was measured: SmolLM2-135M-Instruct on two cores of an AMD EPYC
- * (Zen 5, AVX-512 with BF16), where a product of 64 rows with 1024 x 1024 int8 weights in float
- * did our_gops. */
+/* Seconds a unit where nothing was measured: SmolLM2-135M-Instruct on two cores of a Xeon with AMX
+ * in a quiet hour, most of them from the stages' times in README.md ("Times"); a product of 64
+ * rows with 1024 x 1024 int8 weights in float does about our_gops there. */
 static const double our_gops = 180;
 static const struct {
 	const char *kind;
 	double each;
-} ours[] = { { "minmax", 3e-9 }, { "text", 6e-12 }, { "score", 4e-12 }, { "clip", 2e-8 },
-	{ "fast", 4e-12 }, { "moments", 6e-12 }, { "gptq", 6e-11 }, { "scan", 4e-12 },
-	{ "ends", 5e-12 }, { "more", 6e-12 }, { "measure", 5e-12 }, { "refine", 5e-12 },
+} ours[] = { { "minmax", 4.7e-9 }, { "text", 2.7e-11 }, { "score", 5.5e-12 }, { "clip", 1.8e-8 },
+	{ "fast", 4e-12 }, { "moments", 1.5e-11 }, { "gptq", 6e-11 }, { "scan", 3e-12 },
+	{ "ends", 6e-12 }, { "more", 1.5e-11 }, { "measure", 6e-12 }, { "refine", 4e-12 },
 	{ "export", 5e-9 } };
 
 static const char *const stage_kind[STAGES] = { [STAGE_MINMAX] = "minmax",
@@ -469,7 +469,7 @@ void estimate_export(
 		gptq > 0 ? (uint64_t)(4 * sites_sum(d, 2)) + quantizing_bytes(d) : 0);
 	add_bytes(x->disk, "linears", l->bytes);
 	add_bytes(x->disk, "embeddings, norms and the rest of the file", bytes - l->bytes);
-	add_bytes(x->disk, "tokenizer and config", d->m->ck->vocab ? 5 << 20 : 64 << 10);
+	add_bytes(x->disk, "tokenizer and config", 16384 + 120 * d->m->hp.vocab);
 	finish(x, parent);
 	xfree(parent);
 }
