@@ -109,7 +109,8 @@ Test(estimate, a_scan_that_address_space_does_not_allow_is_refused)
 	cr_assert_eq(setrlimit(RLIMIT_AS, &r), 0);
 	cr_assert_leq(device_address_room(), 1u << 20);
 	x.memory_room = device_address_room();
-	cr_assert_eq(estimate_fits(&x, NULL, &why), ST_NOMEM, "%llu", (unsigned long long)x.memory_sum);
+	cr_assert_eq(
+		estimate_fits(&x, NULL, &why), ST_NOMEM, "%llu", (unsigned long long)x.memory_sum);
 	r.rlim_cur = RLIM_INFINITY;
 	cr_assert_eq(setrlimit(RLIMIT_AS, &r), 0);
 	desk_close(d);

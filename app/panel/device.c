@@ -44,8 +44,8 @@ static int draw_bar(struct canvas *c, int x, int y, double share)
 	if (!isfinite(share) || c->w < 60)
 		return x;
 	canvas_fill(c, x, y, BAR, 1, ROLE_DIM, 0x2500);
-	canvas_fill(c, x, y, full < BAR ? full : BAR, 1, share > 0.9 ? ROLE_WARN : ROLE_ACCENT,
-		0x2501);
+	canvas_fill(
+		c, x, y, full < BAR ? full : BAR, 1, share > 0.9 ? ROLE_WARN : ROLE_ACCENT, 0x2501);
 	return x + BAR + 2;
 }
 
@@ -88,7 +88,8 @@ static void draw_other(const struct device_now *o, struct canvas *c, int y)
 	if (isfinite(o->load))
 		panel_part(&p, ROLE_TEXT, "%.0f %%", 100 * o->load);
 	if (o->total)
-		panel_part(&p, ROLE_TEXT, "%s of %s", panel_mib(o->used, a), panel_mib(o->total, b));
+		panel_part(
+			&p, ROLE_TEXT, "%s of %s", panel_mib(o->used, a), panel_mib(o->total, b));
 }
 
 static void draw(const void *self, struct canvas *c, bool focus)

@@ -21,8 +21,8 @@ struct job_seen {
 	double began, ran;              /* clock, seconds */
 	enum st st;                     /* how it ended, with the sentence (NULL: none) */
 	char *sentence;
-	unsigned times;       /* so many like it ended one after another */
-	unsigned long ended;  /* which end of all it was */
+	unsigned times;      /* so many like it ended one after another */
+	unsigned long ended; /* which end of all it was */
 };
 
 struct jobs_panel {

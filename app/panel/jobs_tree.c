@@ -9,7 +9,6 @@
 #include "app/tui/keys.h"
 #include "core/base/alloc.h"
 
-
 enum { DEEPEST = 4, ROW_MAX = 512, LANES_SHOWN = 5 };
 
 struct tree_row {
@@ -17,7 +16,8 @@ struct tree_row {
 	int depth;
 };
 
-static const char *const lane_name[LANES_SHOWN] = { "interactive", "chat", "measure", "train", "scan" };
+static const char *const lane_name[LANES_SHOWN] = { "interactive", "chat", "measure", "train",
+	"scan" };
 
 /* ---- rows */
 
@@ -29,7 +29,8 @@ static int rank(const struct job_seen *j)
 
 static int before(const void *a, const void *b)
 {
-	const struct job_seen *x = *(const struct job_seen *const *)a, *y = *(const struct job_seen *const *)b;
+	const struct job_seen *x = *(const struct job_seen *const *)a,
+			      *y = *(const struct job_seen *const *)b;
 
 	if (rank(x) != rank(y))
 		return rank(x) - rank(y);
@@ -50,8 +51,8 @@ static const struct job_seen *by_id(const struct jobs_panel *p, uint32_t id)
 	return NULL;
 }
 
-static void put_rows(const struct jobs_panel *p, const struct job_seen **all, uint32_t parent, int depth,
-	struct tree_row *out, size_t *n)
+static void put_rows(const struct jobs_panel *p, const struct job_seen **all, uint32_t parent,
+	int depth, struct tree_row *out, size_t *n)
 {
 	for (size_t i = 0; i < p->n && *n < ROW_MAX; i++) {
 		const struct job_seen *j = all[i];

@@ -20,11 +20,11 @@ static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 /* under mu */
 static struct entry entry[LINES];
 static char bytes[BYTES];
-static uint64_t end;      /* bytes ever put */
+static uint64_t end;       /* bytes ever put */
 static atomic_ullong head; /* lines ever put */
 
-void log_ring_put(double at, enum log_level l, const char *thread, const char *module,
-	const char *text)
+void log_ring_put(
+	double at, enum log_level l, const char *thread, const char *module, const char *text)
 {
 	size_t len = strlen(text);
 	struct entry *x;

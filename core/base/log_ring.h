@@ -21,8 +21,8 @@ struct log_line {
 	char text[LOG_TEXT];
 };
 
-void log_ring_put(double at, enum log_level l, const char *thread, const char *module,
-	const char *text);
+void log_ring_put(
+	double at, enum log_level l, const char *thread, const char *module, const char *text);
 uint64_t log_ring_head(void); /* lines put so far */
 /* The line *next, or the oldest kept one behind it, and *next is the one after it; false: there
  * is none yet. */

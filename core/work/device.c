@@ -122,8 +122,7 @@ struct snap_device *device_sample(struct device_sampler *s)
 	d->at[0].load = d->process = (double)NAN;
 	if (s->at > 0 && all > s->all) {
 		d->at[0].load = (double)(busy - s->busy) / (double)(all - s->all);
-		d->process =
-			(double)(ours - s->ours) / (double)sysconf(_SC_CLK_TCK) / took;
+		d->process = (double)(ours - s->ours) / (double)sysconf(_SC_CLK_TCK) / took;
 	}
 	*s = (struct device_sampler){ .at = now, .busy = busy, .all = all, .ours = ours };
 	table("/proc/self/statm", text);

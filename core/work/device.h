@@ -13,9 +13,9 @@
 #include "core/work/snap.h"
 
 struct device_sampler {
-	double at;           /* clock of the last sample; 0: none */
-	uint64_t busy, all;  /* ticks of all cores, as of /proc/stat */
-	uint64_t ours;       /* ticks of this process */
+	double at;          /* clock of the last sample; 0: none */
+	uint64_t busy, all; /* ticks of all cores, as of /proc/stat */
+	uint64_t ours;      /* ticks of this process */
 };
 
 struct snap_device *device_sample(struct device_sampler *s);

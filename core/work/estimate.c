@@ -71,7 +71,8 @@ static double seconds_each(const struct desk *d, const char *kind, bool *measure
 	return each;
 }
 
-static void add_part(struct estimate *x, const struct desk *d, const char *what, const char *kind, double units)
+static void add_part(
+	struct estimate *x, const struct desk *d, const char *what, const char *kind, double units)
 {
 	struct estimate_part *p = &x->part[x->n];
 
@@ -248,10 +249,8 @@ static double moments_units(const struct desk *d)
 
 	if (!any_to_calibrate(d) || d->moments.h)
 		return 0;
-	write = d->calib_text.n_seq ? 0
-				    : to_write(d, SEED_CALIB, DESK_CALIB_SEQS, DESK_CALIB_LEN);
-	return tokens * (block_ops(d) + 2 * sites_sum(d, 2)) +
-	       write * (block_ops(d) + head_ops(d));
+	write = d->calib_text.n_seq ? 0 : to_write(d, SEED_CALIB, DESK_CALIB_SEQS, DESK_CALIB_LEN);
+	return tokens * (block_ops(d) + 2 * sites_sum(d, 2)) + write * (block_ops(d) + head_ops(d));
 }
 
 static double gptq_units(const struct desk *d)
@@ -315,7 +314,8 @@ double estimate_stage_units(const struct desk *d, enum stage g)
 /* ---- bytes */
 
 /* Packed variants that are neither in memory nor mapped from the cache. */
-static uint64_t variants_bytes(const struct desk *d, bool (*wanted)(const struct desk *, size_t, size_t))
+static uint64_t variants_bytes(
+	const struct desk *d, bool (*wanted)(const struct desk *, size_t, size_t))
 {
 	uint64_t sum = 0;
 
@@ -442,7 +442,8 @@ void estimate_export(
 	struct estimate *x, const struct desk *d, const struct layout *l, const char *dir)
 {
 	const char *slash = strrchr(dir, '/');
-	char *parent = slash > dir ? xstrndup(dir, (size_t)(slash - dir)) : xstrdup(slash ? "/" : ".");
+	char *parent =
+		slash > dir ? xstrndup(dir, (size_t)(slash - dir)) : xstrdup(slash ? "/" : ".");
 	double weights = 0, gptq = 0;
 	uint64_t packed = 0, bytes = layout_file_bytes(l, d->m);
 

@@ -11,16 +11,14 @@
  *   score          128 tokens * B * (formats + 1)
  *   fast, scan     tokens * sum over cells (B (L - l) / L + H): only the blocks from the changed
  *                  one (l) on are run, and the head (search/scan.h); once for each source
- *   moments        4096 tokens * B + 2 tokens * sum over sites of cols^2 (search-and-quantizers.md B)
- *   gptq           rows * cols^2 a linear and format, cols^3 a site: the updates of the weights not
- *                  yet rounded, and the Cholesky factor they share (Frantar et al. 2023, section 3)
- *   measure, ends  tokens * 2 (B + H): the reference and the layout
- *   refine         three rounds of 128 moves on the scan's text, half of the blocks each, and of
- *                  four layouts on 2048 tokens (refine.c)
- *   export         bytes written
- * Peak memory: packed variants to be made, and the larger of the scan's states and logits
- * (scan_need) and of what calibration takes: moments of all sites (4 cols^2 bytes), a linear as
- * floats, codes and result (13 bytes a weight), and its factors (16 cols^2).
+ *   moments        4096 tokens * B + 2 tokens * sum over sites of cols^2 (search-and-quantizers.md
+ * B) gptq           rows * cols^2 a linear and format, cols^3 a site: the updates of the weights
+ * not yet rounded, and the Cholesky factor they share (Frantar et al. 2023, section 3) measure,
+ * ends  tokens * 2 (B + H): the reference and the layout refine         three rounds of 128 moves
+ * on the scan's text, half of the blocks each, and of four layouts on 2048 tokens (refine.c) export
+ * bytes written Peak memory: packed variants to be made, and the larger of the scan's states and
+ * logits (scan_need) and of what calibration takes: moments of all sites (4 cols^2 bytes), a linear
+ * as floats, codes and result (13 bytes a weight), and its factors (16 cols^2).
  *
  * Thread: the desk's.
  */
@@ -32,9 +30,9 @@
 enum { ESTIMATE_PARTS = 16, ESTIMATE_WORDS = 4 };
 
 struct estimate_part {
-	const char *what;  /* "scan" */
+	const char *what; /* "scan" */
 	double units, seconds;
-	bool measured;     /* the rate is of this machine */
+	bool measured; /* the rate is of this machine */
 };
 struct estimate_bytes {
 	const char *what; /* "packed variants" */
@@ -70,10 +68,10 @@ enum { ESTIMATE_LINE = 240 };
 /* "about 4 min, 310 MiB of memory, 120 MiB of disk (estimated, rates measured here)". */
 const char *estimate_line(const struct estimate *x, char out[ESTIMATE_LINE]);
 /* All of the arithmetic, a line each, through put. */
-void estimate_tell(
-	const struct estimate *x, void (*put)(void *arg, const char *line), void *arg);
+void estimate_tell(const struct estimate *x, void (*put)(void *arg, const char *line), void *arg);
 
-/* How far a scan is: " at 417 of 630 cells", " in the fast pass, at ...", " before its first cell". */
+/* How far a scan is: " at 417 of 630 cells", " in the fast pass, at ...", " before its first cell".
+ */
 enum { ESTIMATE_STOOD = 64 };
 void estimate_stood(const struct desk *d, char out[ESTIMATE_STOOD]);
 

@@ -1,4 +1,5 @@
-/* estimate_text.c - an estimate in words: one line, the whole arithmetic, and why it does not fit. */
+/* estimate_text.c - an estimate in words: one line, the whole arithmetic, and why it does not fit.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -39,7 +39,8 @@ static bool live_class(const struct job *j, const void *c)
 static bool live_child(const struct job *j, const void *id)
 {
 	return j->parent == *(const uint32_t *)id && j->class->lane != LANE_INTERACTIVE &&
-	       !jobs_stopped(j); /* those are over in a moment, and another asker may wait for them */
+	       !jobs_stopped(
+		       j); /* those are over in a moment, and another asker may wait for them */
 }
 
 /* Caller holds q->mu, here and below. */
@@ -103,9 +104,9 @@ static enum st raise_waiting(struct jobs *q, struct job *j, struct err *e)
 	for (int i = 0; !at && i < LANES; i++)
 		at = q->running[i];
 	if (first == j)
-		return err_set(e, ST_INVALID,
-			"job %u (%s) is the next of its lane already%s%s", j->id, j->class->name,
-			at ? "; it begins after " : "", at ? at->class->name : "");
+		return err_set(e, ST_INVALID, "job %u (%s) is the next of its lane already%s%s",
+			j->id, j->class->name, at ? "; it begins after " : "",
+			at ? at->class->name : "");
 	for (before = first; before->next != j; before = before->next)
 		;
 	unlink_job(q, before, j);

@@ -21,7 +21,7 @@ static struct rate {
 	double each;
 } rate[RATES];
 static size_t n_rates;
-static char *read_from; /* the file that rate[] is of */
+static char *read_from;                                /* the file that rate[] is of */
 static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER; /* of all above; a leaf */
 
 /* "cpu,avx512_(of_avx2,_avx512),2": one word. */
@@ -49,8 +49,8 @@ static void parse(const char *text)
 	for (const char *s = text; *s && n_rates < RATES; s += *s == '\n') {
 		struct rate r;
 
-		if (sscanf(s, "%23s %71s %d %lf", r.kind, r.way, &r.size, &r.each) == 4 && isfinite(r.each) &&
-			r.each > 0)
+		if (sscanf(s, "%23s %71s %d %lf", r.kind, r.way, &r.size, &r.each) == 4 &&
+			isfinite(r.each) && r.each > 0)
 			rate[n_rates++] = r;
 		s += strcspn(s, "\n");
 	}

@@ -1,9 +1,9 @@
 /* rates.h - how fast each kind of long work was on this machine, kept in the cache folder.
  *
- * A line a kind, size of the model and way of computing (backend, instruction set, threads) in rates.tsv, seconds a
- * unit; a new measurement moves the old one half of the way, so that an hour in which the machine
- * was busy is forgotten.  Deleting the file is always safe.  What a stage does in the unit is
- * estimate.h's.  Engine thread, or a verb's main thread.
+ * A line a kind, size of the model and way of computing (backend, instruction set, threads) in
+ * rates.tsv, seconds a unit; a new measurement moves the old one half of the way, so that an hour
+ * in which the machine was busy is forgotten.  Deleting the file is always safe.  What a stage does
+ * in the unit is estimate.h's.  Engine thread, or a verb's main thread.
  */
 #ifndef BD_WORK_RATES_H
 #define BD_WORK_RATES_H

@@ -58,8 +58,8 @@ static void tell_scan(struct session *s, const struct cut_short *c, bool goes_on
 	char when[24], at[64];
 
 	estimate_stood(s->desk, at);
-	notice(s, LOG_WARN, "the scan of %s was cut short%s: %s", cut_short_when(c->began, when), at,
-		goes_on ? "it goes on" : "r or :resume goes on, Esc leaves it");
+	notice(s, LOG_WARN, "the scan of %s was cut short%s: %s", cut_short_when(c->began, when),
+		at, goes_on ? "it goes on" : "r or :resume goes on, Esc leaves it");
 }
 
 static void tell_other(struct session *s, const struct cut_short *c)
@@ -68,7 +68,8 @@ static void tell_other(struct session *s, const struct cut_short *c)
 
 	if (isfinite(c->bpw))
 		snprintf(bpw, sizeof bpw, " at %.2f bpw", c->bpw);
-	notice(s, LOG_WARN, "the %s of %s%s was cut short: r or :resume begins it again, Esc leaves it",
+	notice(s, LOG_WARN,
+		"the %s of %s%s was cut short: r or :resume begins it again, Esc leaves it",
 		!strcmp(c->kind, "refine") ? "refining" : "measurement",
 		cut_short_when(c->began, when), bpw);
 }
@@ -152,7 +153,8 @@ enum st session_resume(struct session *s, struct err *e)
 	bool scan;
 
 	if (!atomic_load(&s->ready) || !atomic_load(&s->offered))
-		return err_set(e, ST_INVALID, "resume: nothing was cut short, or it goes on already");
+		return err_set(
+			e, ST_INVALID, "resume: nothing was cut short, or it goes on already");
 	scan = !strcmp(s->cut.kind, "scan");
 	if (!scan && s->cut.layout) {
 		s->quiet = false;
