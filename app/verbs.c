@@ -9,9 +9,9 @@ const struct verb verb_table[] = {
 		"no-sync arrange screen stats json seed temp sandbox sandbox-seconds sandbox-memory "
 		"sandbox-weak no-config default-config" COMMON, 1, verb_open },
 	{ "scan", "MODEL", "measure the damage of every linear in every format",
-		"text tokens formats mix quantizer json events fresh" COMMON, 1, verb_scan },
+		"text tokens formats mix quantizer dry-run anyway json events fresh" COMMON, 1, verb_scan },
 	{ "search", "MODEL --bpw X", "the best layout at a budget",
-		"bpw formats mix text tokens guard refine o json events fresh" COMMON, 1, verb_search },
+		"bpw formats mix text tokens guard refine o dry-run anyway json events fresh" COMMON, 1, verb_search },
 	{ "eval", "MODEL --text FILE", "perplexity, and with a layout its KL from the reference; "
 		"--task FILE: questions",
 		"text task layout limit window quantizer formats mix tokens json events" COMMON, 1, verb_eval },
@@ -23,7 +23,7 @@ const struct verb verb_table[] = {
 		1, verb_chat },
 	{ "layout", "show L", "what a layout file says", "json", 2, verb_layout },
 	{ "export", "MODEL --layout L -o DIR", "write the quantized model as a folder",
-		"layout quantizer formats o json events" COMMON, 1, verb_export },
+		"layout quantizer formats o dry-run json events" COMMON, 1, verb_export },
 	{ "runs", "[FILTER...]", "what was done: kind:search bpw<4 tag:good since:2d; also show, diff, tag, "
 		"note, trash, restore RUN",
 		"sort json runs", 8, verb_runs },

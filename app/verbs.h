@@ -34,7 +34,7 @@ struct args {
 	uint64_t tokens, limit, window, top, max_tokens, threads;
 	int64_t seed;       /* -1: not given */
 	bool events, fresh, json, demo, once, plain, ascii, no_mouse, no_sync, read_only, clear_cache, colors, stats,
-		refine, anyway, tour, show_cursor, no_config, default_config, roff;
+		refine, dry_run, anyway, tour, show_cursor, no_config, default_config, roff;
 };
 
 struct verb {
@@ -90,6 +90,14 @@ struct sources;
 BD_MUST_USE enum st verb_sources(struct sources *out, const struct args *a, struct err *e);
 /* Opens args' model (or the default, or the demo). */
 BD_MUST_USE enum st verb_desk(struct desk **out, const struct args *a, struct err *e);
+/* verbs_estimate.c: says with --dry-run what the work takes (*leave: then that was all), and
+ * refuses what does not fit unless told --anyway. */
+struct estimate;
+BD_MUST_USE enum st verb_foretell(
+	const struct args *a, const struct estimate *x, bool *leave, struct err *e);
+/* What of this kind was cut short on the model, one line on stderr; then word that it runs again
+ * (NULL with --read-only), for underway_end. */
+struct underway *verb_underway(const struct args *a, struct desk *d, const char *kind);
 char *verb_default_model(void); /* path; xfree; NULL: not there */
 /* Writes the tiny one into the cache, or to a temporary file that goes at the end; xfree. */
 char *verb_demo_model(bool read_only, struct err *e);

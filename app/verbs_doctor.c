@@ -10,6 +10,7 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/work/cache.h"
+#include "core/work/device.h"
 #include "core/work/run.h"
 #include "kernels/backend.h"
 #include "kernels/pool.h"
@@ -36,24 +37,6 @@ static void count(struct json_out *o, bool json, const char *key, uint64_t n, bo
 	}
 	snprintf(text, sizeof text, "%llu", (unsigned long long)n);
 	fact(o, json, key, is_bytes ? text_bytes(n, text) : text);
-}
-
-static char *cpu_name(void)
-{
-	FILE *f = fopen("/proc/cpuinfo", "r"); /* its size says 0, so it is read as a stream */
-	char *text = xalloc(65536), *at, *end, *out = NULL;
-
-	if (f) {
-		text[fread(text, 1, 65535, f)] = 0;
-		fclose(f);
-	}
-	at = strstr(text, "model name");
-	at = at ? strchr(at, ':') : NULL;
-	end = at ? strchr(at, '\n') : NULL;
-	if (end)
-		out = xstrndup(at + 2, (size_t)(end - at - 2));
-	xfree(text);
-	return out ? out : xstrdup("unknown");
 }
 
 static void kernels(struct json_out *o, bool json)
@@ -137,7 +120,7 @@ int verb_doctor(const struct args *a)
 		json_open(&o, NULL, '{');
 	}
 	pool_start((int)a->threads);
-	cpu = cpu_name();
+	cpu = device_cpu_name();
 	model = verb_default_model();
 	fact(&o, a->json, "bitdial", BD_VERSION);
 	fact(&o, a->json, "cpu", cpu);

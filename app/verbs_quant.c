@@ -7,12 +7,15 @@
 
 #include "app/verbs.h"
 #include "core/base/alloc.h"
+#include "core/base/clock.h"
 #include "core/base/fs.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/eval/eval.h"
 #include "core/quant/bundle.h"
 #include "core/work/desk.h"
+#include "core/work/estimate.h"
+#include "core/work/rates.h"
 #include "core/work/run.h"
 
 /* ---- eval */
@@ -173,6 +176,21 @@ int verb_layout(const struct args *a)
 
 /* ---- export */
 
+/* The layout is found first: what it takes hangs on it. */
+static enum st foretell(struct desk *d, const struct args *a, bool *leave, struct err *e)
+{
+	struct layout l = { 0 };
+	struct estimate x;
+	const char *source;
+	enum st st = desk_layout(d, a->layout, &l, &source, verb_sink(), e);
+
+	if (st)
+		return st;
+	estimate_export(&x, d, &l, a->out);
+	layout_release(&l);
+	return verb_foretell(a, &x, leave, e);
+}
+
 int verb_export(const struct args *a)
 {
 	struct layout l = { 0 };
@@ -181,6 +199,8 @@ int verb_export(const struct args *a)
 	struct run *run = NULL;
 	struct err e = { 0 };
 	char bytes[16];
+	bool leave = false;
+	double began;
 	enum st st;
 
 	if (!a->layout || !a->out)
@@ -189,6 +209,12 @@ int verb_export(const struct args *a)
 		st = err_set(&e, ST_INVALID, "%s exists already; choose a new folder", a->out);
 	else
 		st = verb_desk(&d, a, &e);
+	if (!st)
+		st = foretell(d, a, &leave, &e);
+	if (leave) {
+		desk_close(d);
+		return st ? verb_fail(&e) : 0;
+	}
 	if (!st) {
 		run = verb_run_begin(a, d, "export");
 		view = xarray(d->m->n_linears + 1, sizeof *view);
@@ -196,8 +222,11 @@ int verb_export(const struct args *a)
 	}
 	for (size_t i = 0; !st && i < l.n; i++) /* the file names what was written */
 		l.by[i] = l.choice[i] == d->keep ? NULL : variant_at(&d->set, i, l.choice[i])->by;
+	began = clock_now();
 	if (!st)
 		st = bundle_write(a->out, d->m, &l, view, verb_sink(), &e);
+	if (!st && !a->read_only)
+		rates_learn("export", d->m->weights, (double)layout_file_bytes(&l, d->m), clock_now() - began);
 	if (!st)
 		verb_run_layout(run, &l);
 	verb_run_end(run, st, &e, a->out);

@@ -9,6 +9,8 @@
 #include "core/base/json.h"
 #include "core/work/desk.h"
 #include "core/work/run_desk.h"
+#include "core/work/estimate.h"
+#include "core/work/underway.h"
 
 /* KL that the fast pass found, [n][k], from the journal; NAN where there is none. */
 static double *fast_pass(const struct desk *d)
@@ -172,6 +174,7 @@ static void record_cell(void *arg, const struct scan_cell *c, const char *stage)
 static enum st scan_stages(struct desk *d, const struct args *a, struct err *e)
 {
 	struct recorded rec = { d, verb_run_begin(a, d, "scan") };
+	struct underway *word = verb_underway(a, d, "scan");
 	size_t measured = 0;
 	enum st st = ST_OK;
 
@@ -181,6 +184,7 @@ static enum st scan_stages(struct desk *d, const struct args *a, struct err *e)
 		verb_note("%s", desk_stage_name((enum stage)g));
 		st = desk_stage(d, (enum stage)g, verb_sink(), e);
 	}
+	underway_end(word, st == ST_CANCELLED);
 	d->measured = NULL;
 	for (size_t i = 0; i < d->set.n * d->set.k; i++)
 		measured += d->cell[i].state == CELL_SCANNED;
@@ -195,6 +199,8 @@ int verb_scan(const struct args *a)
 	struct desk *d = NULL;
 	struct err e = { 0 };
 	const struct quantizer *by = NULL;
+	struct estimate x;
+	bool leave = false;
 	enum st st = verb_desk(&d, a, &e);
 
 	verb_keeps(!a->read_only);
@@ -210,6 +216,16 @@ int verb_scan(const struct args *a)
 		return st ? verb_fail(&e) : 0;
 	}
 
+	if (!st)
+		st = desk_identify(d, verb_sink(), &e);
+	if (!st) {
+		estimate_stages(&x, d, STAGE_ENDS);
+		st = verb_foretell(a, &x, &leave, &e);
+	}
+	if (leave) {
+		desk_close(d);
+		return st ? verb_fail(&e) : 0;
+	}
 	if (!st)
 		st = scan_stages(d, a, &e);
 	if (!st)

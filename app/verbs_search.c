@@ -13,6 +13,8 @@
 #include "core/base/text.h"
 #include "core/work/desk.h"
 #include "core/work/run.h"
+#include "core/work/estimate.h"
+#include "core/work/underway.h"
 
 /* On text that neither the search nor the moves were judged by. */
 static void json_refined(struct json_out *o, const struct desk_refined *r)
@@ -230,6 +232,21 @@ static void record(struct run *run, const struct args *a, const struct layout *l
 	}
 }
 
+static enum st foretell(struct desk *d, const struct args *a, bool *leave, struct err *e)
+{
+	struct estimate x;
+	enum st st = desk_identify(d, verb_sink(), e);
+
+	if (st)
+		return st;
+	if (a->refine)
+		estimate_refine(&x, d);
+	else
+		estimate_stages(&x, d, STAGE_SCORE);
+	x.job = a->refine ? "refine" : "search";
+	return verb_foretell(a, &x, leave, e);
+}
+
 int verb_search(const struct args *a)
 {
 	char budget[32];
@@ -239,6 +256,8 @@ int verb_search(const struct args *a)
 	struct desk_refined refined = { 0 };
 	struct run *run = NULL;
 	struct err e = { 0 };
+	struct underway *word;
+	bool leave = false;
 	struct fs_id id;
 	enum st st = a->out ? can_write(a->out, &e) : ST_OK, written = ST_OK;
 
@@ -256,6 +275,12 @@ int verb_search(const struct args *a)
 		st = err_set(&e, ST_INVALID, "a file named %s is in the way", budget);
 	if (!st)
 		run = verb_run_begin(a, d, "search");
+	if (!st)
+		st = foretell(d, a, &leave, &e);
+	if (leave) {
+		desk_close(d);
+		return st ? verb_fail(&e) : 0;
+	}
 	if (!st && a->guard) {
 		source = "guard";
 		st = guard(d, a, &l, &e);
@@ -263,8 +288,11 @@ int verb_search(const struct args *a)
 		st = desk_layout(d, budget, &l, &source, verb_sink(), &e);
 	}
 	verb_keeps(!a->read_only && !a->refine); /* exchanges begin anew */
-	if (!st && a->refine)
+	if (!st && a->refine) {
+		word = verb_underway(a, d, "refine");
 		st = refine_layout(d, &l, &refined, &e);
+		underway_end(word, st == ST_CANCELLED);
+	}
 	if (!st && a->out)
 		written = layout_write(&l, a->out, &e);
 	if (!st)

@@ -1,6 +1,7 @@
 /* verbs_util.c - what the one-shot verbs share: signals, progress, messages, the desk. */
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -203,6 +204,13 @@ int verb_fail(const struct err *e)
 	return is_usage(e) ? 2 : 1;
 }
 
+static bool nobody_reads(void)
+{
+	struct pollfd p = { .fd = 1 };
+
+	return poll(&p, 1, 0) > 0 && p.revents & POLLERR;
+}
+
 /* A reader that has enough (head) is no failure. */
 int verb_flush(int rc)
 {
@@ -210,7 +218,7 @@ int verb_flush(int rc)
 
 	errno = 0;
 	if ((fflush(stdout) || before) && !out_errno)
-		out_errno = errno ? errno : EIO; /* an earlier failure's errno is gone */
+		out_errno = errno ? errno : nobody_reads() ? EPIPE : EIO; /* an earlier one's is gone */
 	if (!out_errno || out_errno == EPIPE || rc)
 		return rc;
 	if (got_signal) { /* a write that nobody took was interrupted */

@@ -221,6 +221,23 @@ bool session_stop(struct session *s, uint32_t job)
 	verb(s, NULL, "stop%.0s %.0f", "", job);
 	return s->busy;
 }
+enum st session_raise(struct session *s, uint32_t job, struct err *e)
+{
+	return verb(s, e, "raise%.0s %.0f", "", job);
+}
+enum st session_resume(struct session *s, struct err *e)
+{
+	return verb(s, e, "resume", "", 0);
+}
+bool session_leave(struct session *s)
+{
+	(void)s;
+	return false;
+}
+enum st session_scan_anyway(struct session *s, struct err *e)
+{
+	return verb(s, e, "scan_anyway", "", 0);
+}
 bool session_busy(const struct session *s)
 {
 	return s->busy;

@@ -196,7 +196,7 @@ Test(desk, help_is_filtered_by_typing)
 
 Test(desk, help_is_what_it_was)
 {
-	char *f = play(100, 110, "l\n?\n"), *golden;
+	char *f = play(100, 130, "l\n?\n"), *golden;
 	struct err e;
 	size_t n;
 
@@ -281,7 +281,7 @@ Test(desk, the_mouse_chooses_screens_panels_and_cells)
 	cr_assert(strstr(shown(t, 2), "focus cursor at 10 5 1"), "%s", shown(t, 2));
 	tui_mouse(t, 11, 7, MOUSE_WHEEL_UP, false);
 	cr_assert(strstr(shown(t, 2), "focus cursor at 10 5 4"));
-	tui_mouse(t, 106, 0, MOUSE_LEFT, false);
+	tui_mouse(t, 98, 0, MOUSE_LEFT, false);
 	cr_assert(strstr(shown(t, 0), "[3]Chat"), "%s", shown(t, 0));
 	tui_mouse(t, 0, 35, MOUSE_LEFT, false);
 	tui_mouse(t, 500, 500, MOUSE_LEFT, false);

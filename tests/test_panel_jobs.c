@@ -1,9 +1,11 @@
 /* test_panel_jobs.c - what runs, and what became of it. */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/panel/jobs.h"
 #include "core/base/alloc.h"
 #include "tests/lib_panel.h"
 
@@ -114,4 +116,100 @@ Test(jobs, progress_of_a_job_that_is_not_there_is_no_news)
 	cr_assert_not(alone_hear(&p, EV_JOB_PROGRESS, 9, 0, &made_progress("x", 1, 2)->snap));
 	ended(9, ST_OK, "");
 	cr_assert_str_eq(row(78, 1, 0), " nothing runs");
+}
+
+/* ---- the tree */
+
+static void queued(uint32_t id, const char *name, uint32_t parent, int lane, int64_t order)
+{
+	struct snap_job *j = snap_job_new(name);
+
+	j->parent = parent;
+	j->lane = lane;
+	j->order = order;
+	alone_hear(&p, EV_JOB_QUEUED, id, 0, &j->snap);
+}
+
+static void go(const char *where)
+{
+	cr_assert(p.class->on_command(p.self, "move", where));
+}
+
+Test(jobs, on_more_lines_it_is_a_tree_with_what_waits_and_what_has_ended)
+{
+	p = alone_open(&panel_jobs);
+	shows(60, 6, " nothing runs, and nothing has run yet\n\n\n\n\n\n");
+	began(1, "script sweep.lua");
+	queued(2, "scan", 1, 4, 2);
+	began(2, "scan");
+	queued(3, "export", 0, 2, 3);
+	queued(4, "measure", 0, 2, 1);
+	queued(5, "open", 0, 4, 5);
+	began(5, "open");
+	ended(5, ST_IO, "no such file");
+	shows(60, 6,
+		">● script sweep.lua  begins  job 1\n"
+		"   ● scan  begins  scan lane  job 2\n"
+		" ○ measure  waits  measure lane  job 4\n"
+		" ○ export  waits  measure lane  job 3\n"
+		" ! open  failed  no such file\n"
+		"\n");
+	queued(3, "export", 0, 2, 0); /* it was raised */
+	cr_assert_str_eq(row(60, 6, 2), " ○ export  waits  measure lane  job 3");
+}
+
+Test(jobs, the_cursor_is_on_a_job_not_on_a_row)
+{
+	p = alone_open(&panel_jobs);
+	cr_assert_eq(jobs_panel_at(p.self), 0);
+	began(1, "scan");
+	queued(2, "export", 0, 2, 2);
+	cr_assert_eq(jobs_panel_at(p.self), 1);
+	go("down");
+	cr_assert_eq(jobs_panel_at(p.self), 2);
+	began(3, "chat");
+	cr_assert_eq(jobs_panel_at(p.self), 2);
+	alone_hear(&p, EV_JOB_STOPPING, 2, 0, NULL);
+	row(60, 6, 0);
+	cr_assert(strstr(shown, ">● export  stopping…"), "%s", shown);
+	ended(2, ST_CANCELLED, "export stopped");
+	cr_assert_eq(jobs_panel_at(p.self), 0, "it has ended");
+	row(60, 6, 0);
+	cr_assert(strstr(shown, ">· export  stopped"), "%s", shown);
+	go("first");
+	cr_assert_eq(jobs_panel_at(p.self), 3);
+}
+
+Test(jobs, ends_in_a_moment_are_counted_and_the_list_is_bounded)
+{
+	char name[16];
+
+	p = alone_open(&panel_jobs);
+	for (uint32_t i = 1; i <= 5; i++) {
+		began(i, "solve");
+		ended(i, ST_OK, "");
+	}
+	cr_assert_str_eq(row(60, 6, 0), ">· solve  done  5 times");
+	for (uint32_t i = 10; i < 60; i++) {
+		snprintf(name, sizeof name, "job%u", i);
+		began(i, name);
+		ended(i, ST_OK, "");
+	}
+	row(60, 40, 0);
+	cr_assert(strstr(shown, "job59  done") && !strstr(shown, "job40  done"), "%s", shown);
+}
+
+Test(jobs, a_whole_estimate_and_the_time_so_far_stand_beside_the_stage)
+{
+	struct snap_progress *g = made_progress("fast pass", 10, 630);
+
+	p = alone_open(&panel_jobs);
+	queued(7, "scan", 0, 4, 7);
+	began(7, "scan");
+	g->ran_s = 33;
+	g->whole_s = 200;
+	alone_hear(&p, EV_JOB_PROGRESS, 7, 0, &g->snap);
+	row(160, 6, 0);
+	cr_assert(strstr(shown, "● scan: fast pass  1 %"), "%s", shown);
+	cr_assert(strstr(shown, "about 3 min 20 s in all") && strstr(shown, "runs 33 s"), "%s", shown);
 }

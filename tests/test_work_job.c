@@ -70,6 +70,7 @@ static const struct job_class scan = { "scan", "cells", LANE_SCAN, work_wait, do
 static const struct job_class chat = { "chat", NULL, LANE_CHAT, work_quick, done };
 static const struct job_class key = { "key", NULL, LANE_INTERACTIVE, work_quick, done };
 static const struct job_class measure = { "measure", NULL, LANE_MEASURE, work_wait, done };
+static const struct job_class low = { "low", NULL, LANE_SCAN, work_quick, done };
 static const struct job_class fail = { "fail", NULL, LANE_CHAT, work_fail, done };
 
 static void drain_all(struct jobs *q)
@@ -338,4 +339,53 @@ Test(work_job, what_was_done_before_counts_for_no_rate)
 	snap_unref(ev.snap);
 	jobs_free(q);
 	bus_free(b);
+}
+
+/* ---- who asked for what, and what goes first */
+
+Test(work_job, stopping_a_job_stops_what_was_asked_for_it_and_nothing_else)
+{
+	struct jobs *q = jobs_new(NULL);
+	uint32_t guest = jobs_guest(q, "script"), child, other, was;
+
+	jobs_submit(q, &scan, NULL, NULL);
+	wait_entered();
+	was = jobs_for(guest);
+	child = jobs_submit(q, &scan, NULL, NULL);
+	cr_assert_eq(jobs_for(was), guest);
+	other = jobs_submit(q, &scan, NULL, NULL);
+	jobs_stop(q, guest);
+	jobs_guest_ended(q, guest, ST_CANCELLED, "");
+	atomic_store(&go, true);
+	drain_all(q);
+	cr_assert_eq(done_st[child], ST_CANCELLED);
+	cr_assert_eq(done_st[other], ST_OK);
+	jobs_free(q);
+}
+
+Test(work_job, a_job_that_waits_goes_before_the_others_of_its_lane)
+{
+	struct jobs *q = jobs_new(NULL);
+	struct err e;
+	uint32_t first, second, third;
+
+	first = jobs_submit(q, &scan, NULL, NULL);
+	wait_entered();
+	second = jobs_submit(q, &scan, NULL, NULL);
+	third = jobs_submit(q, &fail, NULL, NULL);
+	while (jobs_active(q, &fail))
+		nap();
+	cr_assert_eq(jobs_raise(q, third, &e), ST_INVALID);
+	cr_assert(strstr(e.msg, "no job 3 waits"), "%s", e.msg);
+	cr_assert_eq(jobs_raise(q, first, &e), ST_INVALID);
+	cr_assert(strstr(e.msg, "job 1 (scan) runs already"), "%s", e.msg);
+	cr_assert_eq(jobs_raise(q, second, &e), ST_INVALID);
+	cr_assert_str_eq(e.msg, "job 2 (scan) is the next of its lane already; it begins after scan");
+	third = jobs_submit(q, &low, NULL, NULL);
+	trace[0] = 0;
+	cr_assert_eq(jobs_raise(q, third, &e), ST_OK, "%s", e.msg);
+	atomic_store(&go, true);
+	drain_all(q);
+	cr_assert_str_eq(trace, "SlsS", "the late one before the second scan: %s", trace);
+	jobs_free(q);
 }

@@ -1,7 +1,8 @@
 /* table.c - the panels there are. */
 #include "app/panel/panel.h"
 
-#define PANELS(X) X(heatmap) X(cell) X(slider) X(front) X(search) X(jobs) X(chat) X(runs) X(console)
+#define PANELS(X) X(heatmap) X(cell) X(slider) X(front) X(search) X(jobs) X(chat) X(runs) X(log) \
+	X(device) X(console)
 
 #define X(name) extern const struct panel_class panel_##name;
 PANELS(X)

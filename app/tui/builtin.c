@@ -2,7 +2,7 @@
 #include "app/tui/tui.h"
 
 /* Equal to layouts/: the program works with no share folder.  A test compares them. */
-const char *const screen_builtin_name[] = { "search", "console", "chat", "runs", NULL };
+const char *const screen_builtin_name[] = { "search", "console", "chat", "runs", "jobs", NULL };
 /* clang-format off */
 const char *const screen_builtin[] = {
 	"-- The Search screen.  Rows from the top: h is the height in lines, \"*\" takes what is left;\n"
@@ -51,6 +51,17 @@ const char *const screen_builtin[] = {
 	"  { h = 3,  \"jobs\", drop = 1 },\n"
 	"  narrow = {\n"
 	"    { h = \"*\", \"runs\" },\n"
+	"  },\n"
+	"}\n",
+	"-- The Jobs screen: what it is doing, on what, and what went wrong.\n"
+	"return {\n"
+	"  name = \"jobs\", key = \"5\",\n"
+	"  { h = 14, \"jobs:0.66\", \"device\" },\n"
+	"  { h = \"*\", \"log\" },\n"
+	"  narrow = {\n"
+	"    { h = 8, \"jobs\" },\n"
+	"    { h = 4, \"device\", drop = 1 },\n"
+	"    { h = \"*\", \"log\", drop = 2 },\n"
 	"  },\n"
 	"}\n",
 	NULL,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/tui/acts.h"
+#include "app/panel/jobs.h"
 #include "app/tui/scripting.h"
 #include "app/tui/tui.h"
 #include "core/base/fs.h"
@@ -104,13 +105,66 @@ enum st cmd_layout(struct tui *t, int argc, char **argv, const char *rest, struc
 	return session_layout_read(t->s, rest, e);
 }
 
+/* The job under the cursor of the Jobs screen. */
+static enum st job_here(struct tui *t, uint32_t *id, struct err *e)
+{
+	long at = panel_find(t, "jobs");
+
+	*id = at >= 0 ? jobs_panel_at(t->panel[at]) : 0;
+	return *id ? ST_OK
+		   : err_set(e, ST_INVALID, "the job under the cursor has ended; move to another");
+}
+
+enum st cmd_priority(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	unsigned long n = 0;
+	uint32_t id = 0;
+	char *end;
+	enum st st = ST_OK;
+
+	(void)rest;
+	if (argc < 2 || !strcmp(argv[1], "here")) {
+		st = job_here(t, &id, e);
+	} else {
+		n = strtoul(argv[1], &end, 10);
+		if (*end || !n || n > UINT32_MAX)
+			st = err_set(e, ST_INVALID,
+				"priority: expected a job's number, got \"%s\"", argv[1]);
+		id = (uint32_t)n;
+	}
+	if (!st)
+		st = session_raise(t->s, id, e);
+	if (!st)
+		tui_notice(t, LOG_INFO, "job %u is the next of its lane", id);
+	return st;
+}
+
+enum st cmd_resume(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	(void)argc, (void)argv, (void)rest;
+	return session_resume(t->s, e);
+}
+
+enum st cmd_scan_anyway(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	(void)argc, (void)argv, (void)rest;
+	return session_scan_anyway(t->s, e);
+}
+
 enum st cmd_stop(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
 {
 	unsigned long id = 0;
+	uint32_t here;
 	char *end;
+	enum st st;
 
 	(void)rest;
-	if (argc > 1) {
+	if (argc > 1 && !strcmp(argv[1], "here")) {
+		st = job_here(t, &here, e);
+		if (st)
+			return st;
+		id = here;
+	} else if (argc > 1) {
 		id = strtoul(argv[1], &end, 10);
 		if (*end || !id || id > UINT32_MAX)
 			return err_set(e, ST_INVALID, "stop: expected a job's number, got \"%s\"",
@@ -123,6 +177,8 @@ enum st cmd_stop(struct tui *t, int argc, char **argv, const char *rest, struct 
 		session_stop(t->s, 0);
 		return ST_OK;
 	}
+	if (t->scripting && id && id == scripting_job(t->scripting))
+		scripting_stop(t->scripting); /* and below what it asked for */
 	if (!session_stop(t->s, (uint32_t)id)) {
 		tui_notice(t, LOG_INFO, id ? "no job of that number runs" : "nothing runs");
 		return ST_OK;

@@ -85,6 +85,14 @@ enum st cmd_prev(struct tui *t, int argc, char **argv, const char *rest, struct 
 	return ST_OK;
 }
 
+enum st cmd_follow(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	(void)argc, (void)argv;
+	if (!panels_command(t, "follow", rest))
+		return err_set(e, ST_INVALID, "follow: there is no log on this screen (5 has one)");
+	return ST_OK;
+}
+
 enum st cmd_move(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
 {
 	static const char *const words[] = { "move", "cursor", "scroll" };
@@ -376,7 +384,7 @@ enum st cmd_back(struct tui *t, int argc, char **argv, const char *rest, struct 
 		t->zoom = false;
 	} else if (t->bare) {
 		t->bare = false;
-	} else if (!(t->streaming && session_chat_stop(t->s))) {
+	} else if (!(t->streaming && session_chat_stop(t->s)) && !session_leave(t->s)) {
 		panels_command(t, "back", "");
 	}
 	return ST_OK;

@@ -10,8 +10,9 @@
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
+#include "core/base/log_ring.h"
 
-static const double info_shown = 4.0, trouble_shown = 10.0; /* seconds */
+static const double info_shown = 4.0, trouble_shown = 10.0, sample_s = 1.0; /* seconds */
 
 /* ---- notices */
 
@@ -78,15 +79,30 @@ size_t tui_unread(const struct tui *t)
 	return count;
 }
 
+/* Is a panel on the last frame that looks at these kinds? */
+static bool looks(const struct tui *t, uint64_t kinds)
+{
+	for (size_t i = 0; i < t->n_shown; i++)
+		if (t->class[t->shown[i].panel] -> events & kinds)
+			return true;
+	return false;
+}
+
 double tui_next_tick(const struct tui *t)
 {
 	const struct notice *n = tui_notice_now(t);
-	double left;
+	double left = -1, sample;
 
-	if (!n || n->strength == LOG_WARN)
-		return -1;
-	left = shown_until(n) - t->now;
-	return left > 0 ? left : 0;
+	if (n && n->strength != LOG_WARN) {
+		left = shown_until(n) - t->now;
+		left = left > 0 ? left : 0;
+	}
+	if (looks(t, 1ull << EV_DEVICE | 1ull << EV_LOG)) {
+		sample = t->sampled_at + sample_s - t->now;
+		sample = sample > 0 ? sample : 0;
+		left = left < 0 || sample < left ? sample : left;
+	}
+	return left;
 }
 
 /* ---- jobs */
@@ -219,6 +235,36 @@ static void hear(struct tui *t, const struct event *ev)
 	t->dirty = true;
 }
 
+static void hand_out(struct tui *t, const struct event *ev)
+{
+	for (size_t i = 0; i < t->n_panels; i++)
+		if (t->class[i] -> events >> ev->kind & 1 && t->class[i] -> on_event && t->class[i]
+			-> on_event(t->panel[i], ev))
+			t->dirty = true;
+}
+
+/* What no thread tells of: new lines of the log, and once a second, while somebody looks, the
+ * state of the machine. */
+static void look_around(struct tui *t)
+{
+	uint64_t lines = log_ring_head();
+	double now = clock_now();
+	struct snap_device *d;
+
+	if (lines != t->log_lines) {
+		t->log_lines = lines;
+		hand_out(t, &(struct event){ .kind = EV_LOG, .n = (int64_t)lines });
+	}
+	if (now - t->sampled_at < sample_s || !looks(t, 1ull << EV_DEVICE | 1ull << EV_LOG))
+		return;
+	t->sampled_at = now;
+	if (!looks(t, 1ull << EV_DEVICE))
+		return;
+	d = device_sample(&t->sampler_of);
+	hand_out(t, &(struct event){ .kind = EV_DEVICE, .snap = &d->snap });
+	snap_unref(&d->snap);
+}
+
 bool tui_deliver(struct tui *t, double ms)
 {
 	double until = clock_now() + ms / 1000;
@@ -227,12 +273,10 @@ bool tui_deliver(struct tui *t, double ms)
 	runs_wanted(t);
 	if (session_jobs(t->s) && jobs_drain(session_jobs(t->s)))
 		t->dirty = true;
+	look_around(t);
 	while (sub_next(t->sub, &ev)) {
 		hear(t, &ev);
-		for (size_t i = 0; i < t->n_panels; i++)
-			if (t->class[i] -> events >> ev.kind & 1 && t->class[i] -> on_event && t
-				-> class[i] -> on_event(t->panel[i], &ev))
-				t->dirty = true;
+		hand_out(t, &ev);
 		if (t->tell)
 			t->tell(t->tell_arg, &ev);
 		snap_unref(ev.snap);

@@ -12,6 +12,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
+#include "core/base/log_capture.h"
 
 static struct {
 	volatile sig_atomic_t armed;
@@ -50,6 +51,17 @@ static void restore(void)
 		tcsetattr(guard.fd, TCSANOW, &guard.saved);
 }
 
+/* What a library said of it last lies in a pipe that nobody reads any more. */
+static void pass_on(void)
+{
+	char buf[512];
+	int fd = log_capture_fd();
+	ssize_t n;
+
+	while (fd >= 0 && (n = read(fd, buf, sizeof buf)) > 0)
+		write_all(guard.err, buf, (size_t)n);
+}
+
 static void on_fatal(int sig, siginfo_t *info, void *context)
 {
 	bool ours = guard.armed;
@@ -60,6 +72,8 @@ static void on_fatal(int sig, siginfo_t *info, void *context)
 		write_all(guard.err, lost, sizeof lost - 1);
 		_exit(1);
 	}
+	if (ours)
+		pass_on();
 	if (ours)
 		write_all(guard.err, guard.note, guard.note_n);
 	signal(sig, SIG_DFL);

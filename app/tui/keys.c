@@ -20,8 +20,8 @@ static const struct binding global[] = {
 	{ "C-c", "stop", "stop what runs; again within 2 s: quit" },
 	{ "C-z C-l", "suspend | redraw", "suspend to the shell, draw anew" },
 	{ "Tab S-Tab", "focus next | focus prev", "next, previous panel" },
-	{ "1 3 4", "screen 1 | screen 3 | screen 4", "Search, Chat, Runs" },
-	{ "M-1 M-3 M-4", "screen 1 | screen 3 | screen 4", "the same from a text input" },
+	{ "1 3 5 4", "screen 1 | screen 3 | screen 5 | screen 4", "Search, Chat, Jobs, Runs" },
+	{ "M-1 M-3 M-5 M-4", "screen 1 | screen 3 | screen 5 | screen 4", "the same from a text input" },
 	{ "[ ]", "arrange prev | arrange next", "another arrangement of this screen" },
 	{ "F2", "console", "the Lua console, beside the panels it drives" },
 	{ "z", "zoom", "the focused panel alone, and back" },
@@ -55,6 +55,7 @@ static const struct binding search[] = {
 	{ "s", "set source next", "the map on each text alone, on all" },
 	{ "L", "log-axis", "logarithmic axis, or not" },
 	{ "o", "plot", "draw the panel with gnuplot" },
+	{ "r", "resume", "go on with what was cut short" },
 	{ NULL, NULL, NULL },
 };
 
@@ -71,10 +72,19 @@ static const struct binding chat[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct binding jobs[] = {
+	{ "x", "stop here", "stop the job under the cursor and those it asked for" },
+	{ "P", "priority here", "a job that waits goes before the others of its lane" },
+	{ "F", "follow", "the log follows its newest line, or holds" },
+	{ "r", "resume", "go on with what was cut short" },
+	{ NULL, NULL, NULL },
+};
+
 const struct key_context key_contexts[] = {
 	{ "global", global },
 	{ "search", search },
 	{ "chat", chat },
+	{ "jobs", jobs },
 	{ NULL, NULL },
 };
 

@@ -38,6 +38,7 @@ struct scripting {
 	bool stuck_told;
 	struct prints prints;
 	char state[160]; /* as the console was told */
+	uint32_t job; /* of the script that runs; 0: none, or jobs have no numbers here */
 };
 
 static enum st command(void *arg, const char *line, struct err *e)
@@ -255,13 +256,45 @@ void scripting_free(struct scripting *s)
 	xfree(s);
 }
 
+/* Jobs that it asks for are its children on the Jobs screen. */
+static void begin_job(struct scripting *s, const char *path)
+{
+	const char *name = strrchr(path, '/');
+	char *text;
+
+	if (!session_jobs(s->t->s))
+		return;
+	text = xprintf("script %s", name ? name + 1 : path);
+	s->job = jobs_guest(session_jobs(s->t->s), text);
+	xfree(text);
+}
+
+static void end_job(struct scripting *s, int status, const char *sentence)
+{
+	enum st st = status == SCRIPT_STOPPED ? ST_CANCELLED : *sentence ? ST_INVALID : ST_OK;
+	char *line = xstrndup(sentence, strcspn(sentence, "\n"));
+
+	if (s->job)
+		jobs_guest_ended(session_jobs(s->t->s), s->job, st, line);
+	s->job = 0;
+	xfree(line);
+}
+
+uint32_t scripting_job(const struct scripting *s)
+{
+	return s->job;
+}
+
 enum st scripting_start(struct scripting *s, const struct script_options *o, struct err *e)
 {
 	if (s->script)
 		return err_set(e, ST_INVALID, "script: one is running already (x stops it)");
 	s->stopped_at = 0;
 	s->stuck_told = false;
-	return script_start(&s->script, s->host, o, e);
+	if (script_start(&s->script, s->host, o, e))
+		return e->st;
+	begin_job(s, o->path);
+	return ST_OK;
 }
 
 bool scripting_runs(const struct scripting *s)
@@ -296,14 +329,18 @@ void scripting_fds(const struct scripting *s, struct pollfd fd[SCRIPTING_FDS])
 bool scripting_turn(struct scripting *s, int *status, const char **sentence)
 {
 	struct pollfd p = { .fd = s->script ? script_fd(s->script) : -1, .events = POLLIN };
+	uint32_t was;
 
+	was = jobs_for(s->job);
 	host_serve(s->host);
+	jobs_for(was);
 	if (!s->script || poll(&p, 1, 0) <= 0)
 		return false;
 	*status = script_join(s->script, sentence);
 	xfree(s->said);
 	s->said = xstrdup(*sentence);
 	*sentence = s->said;
+	end_job(s, *status, s->said);
 	if (s->script != s->console)
 		script_free(s->script);
 	s->script = NULL;
@@ -340,6 +377,7 @@ enum st scripting_eval(struct scripting *s, const char *text, struct err *e)
 		s->script = s->console;
 		note_input(s, text);
 		tell_state(s);
+		begin_job(s, "console");
 	}
 	return st;
 }
@@ -351,7 +389,7 @@ static void tell_end(struct scripting *s, int status, const char *sentence)
 
 	t->dirty = true;
 	if (*sentence)
-		log_at(LOG_INFO, "script", "%s", sentence);
+		log_text(LOG_ERROR, "script", sentence);
 	if (status == SCRIPT_STOPPED) {
 		tell_console(s, CONSOLE_NOTE, "stopped", 0);
 		if (!shown)

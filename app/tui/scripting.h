@@ -27,6 +27,8 @@ void scripting_free(struct scripting *s); /* after scripting_end; NULL is fine *
 /* Refused while one runs. */
 BD_MUST_USE enum st scripting_start(
 	struct scripting *s, const struct script_options *o, struct err *e);
+/* The number of the script among the jobs; 0: none runs. */
+uint32_t scripting_job(const struct scripting *s);
 bool scripting_runs(const struct scripting *s);
 void scripting_stop(struct scripting *s);
 /* The C function that a script which was told to stop is still inside of; false: none. */

@@ -21,6 +21,7 @@
 #include "app/tui/osc52.h"
 #include "app/tui/outq.h"
 #include "core/base/alloc.h"
+#include "core/base/log_capture.h"
 
 struct term {
 	int in;
@@ -33,6 +34,7 @@ struct term {
 	bool mouse, sync, fixed_size, show_cursor;
 	struct termios saved;
 	int saved_err; /* fd 2 as it was; -1: not redirected */
+	bool captured; /* ... to a pipe that the log reads */
 	struct input input;
 };
 
@@ -211,7 +213,16 @@ static void redirect_stderr(struct term *t, const char *path)
 	int fd;
 
 	t->saved_err = -1;
-	/* A library's warning must not land on the screen, with or without a log. */
+	/* A library's warning must not land on the screen, with or without a log.  A sanitizer's
+	 * report leaves the process before anyone would read it from a pipe. */
+#ifndef __SANITIZE_ADDRESS__
+	if (path) {
+		t->saved_err = log_capture();
+		t->captured = t->saved_err >= 0;
+		if (t->captured)
+			return;
+	}
+#endif
 	fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
 	if (fd < 0)
 		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -266,7 +277,9 @@ static enum st start_curses(struct term *t, const char *name, bool *unknown, str
 
 static void free_term(struct term *t)
 {
-	if (t->saved_err >= 0) {
+	if (t->captured) {
+		log_capture_end(t->saved_err);
+	} else if (t->saved_err >= 0) {
 		dup2(t->saved_err, STDERR_FILENO);
 		close(t->saved_err);
 	}

@@ -19,6 +19,7 @@
 #include "app/tui/view.h"
 #include "core/base/log.h"
 #include "core/work/runs_io.h"
+#include "core/work/device.h"
 #include "core/work/session.h"
 
 enum { PANELS = 32, SCREENS = 9, NOTICES = 64, JOBS = 16, CHOICES = 48 };
@@ -136,6 +137,9 @@ struct tui {
 	struct chat_stats chat; /* of the last conversation event */
 	size_t cursor; /* linear under the crosshair */
 	int64_t view;  /* enum view_bits */
+	uint64_t log_lines; /* that the panels were told of */
+	double sampled_at;
+	struct device_sampler sampler_of;
 
 	/* for who owns the terminal */
 	bool want_redraw, want_suspend;

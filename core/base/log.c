@@ -18,6 +18,7 @@
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/base/fs_sys.h"
+#include "core/base/log_ring.h"
 #include "core/base/text.h"
 
 enum {
@@ -115,6 +116,7 @@ static void put_line(double now, enum log_level l, const char *module, const cha
 	int n = snprintf(line, sizeof line, "%.3f %s %s %s: %s\n", now - start, level_names[l],
 		this_thread(), module, text);
 
+	log_ring_put(now - start, l, this_thread(), module, text);
 	if (n >= (int)sizeof line) {
 		n = sizeof line - 1;
 		line[n - 1] = '\n';
@@ -300,6 +302,36 @@ void log_write(enum log_level l, const char *module, const char *fmt, ...)
 	pthread_mutex_unlock(&mu);
 	if (admitted && watch && l <= LOG_WARN)
 		watch(l, text);
+}
+
+/* Counted as one message, by where it comes from: a traceback is not cut at ten lines. */
+void log_text(enum log_level l, const char *module, const char *s)
+{
+	char part[TEXT / 4], text[TEXT];
+	double now = clock_now();
+
+	if (!log_wanted(l, module))
+		return;
+	pthread_once(&start_once, set_start);
+	pthread_mutex_lock(&mu);
+	if (admit(module, l, module, now))
+		for (int first = 1; *s || first; first = 0) {
+			size_t n = strcspn(s, "\n");
+
+			/* Tabs of a traceback are blanks of the lines under the first. */
+			while (!first && n && *s == '\t')
+				s++, n--;
+			snprintf(part, sizeof part, "%s%.*s", first ? "" : "  ", (int)n, s);
+			one_line(text, part);
+			put_line(now, l, module, text);
+			s += n + (s[n] == '\n');
+		}
+	pthread_mutex_unlock(&mu);
+}
+
+const char *log_level_name(enum log_level l)
+{
+	return level_names[l];
 }
 
 unsigned long log_lines(void)

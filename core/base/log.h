@@ -22,6 +22,9 @@ void log_thread(const char *name); /* names the calling thread in its lines */
 void log_watch(void (*fn)(enum log_level l, const char *text));
 
 void log_write(enum log_level l, const char *module, const char *fmt, ...) BD_PRINTF(3, 4);
+/* A text of several lines, such as a traceback: a line each, and a notice of none. */
+void log_text(enum log_level l, const char *module, const char *text);
+const char *log_level_name(enum log_level l);
 bool log_wanted(enum log_level l, const char *module);
 unsigned long log_lines(void);
 

@@ -34,11 +34,15 @@
 	X(PLOT,       EDGE)  /* key: job; snap_plot: a picture was drawn */ \
 	X(SCORE,      STATE) /* key: job; snap_score: what a text or a task made of a layout */ \
 	X(CURSOR,     STATE) /* n: linear under the crosshair */ \
+	X(JOB_QUEUED, EDGE)  /* key: job; snap_job: it waits, or has another place */ \
+	X(JOB_STOPPING, EDGE) /* key: job; asked to stop, not yet at its end */ \
 	X(JOB_BEGAN,  EDGE)  /* key: job; snap_text: its name */ \
 	X(JOB_PROGRESS, STATE) /* key: job; snap_progress */ \
 	X(JOB_ENDED,  EDGE)  /* key: job; n: enum st; snap_text: the sentence */ \
 	X(NOTICE,     EDGE)  /* n: enum log_level; snap_text */ \
 	X(CONSOLE,    EDGE)  /* key: enum console_say (app/panel/console.h); snap_text */ \
+	X(LOG,        STATE) /* n: lines logged so far (log_read) */ \
+	X(DEVICE,     STATE) /* snap_device: load and memory, once a second while shown */ \
 	X(VIEW,       STATE) /* n: enum view_bits: what the panels show (ramp, view, log axis) */
 /* clang-format on */
 

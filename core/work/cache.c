@@ -258,6 +258,11 @@ bool cache_was_quick(const struct cache *c)
 {
 	return c && c->quick;
 }
+bool cache_keeps(const struct cache *c)
+{
+	return c && !c->dead && !c->read_only;
+}
+
 const char *cache_sha(const struct cache *c)
 {
 	return c ? c->sha : "";

@@ -8,6 +8,8 @@
 #include "core/base/log.h"
 #include "core/base/sha256.h"
 #include "core/work/desk_private.h"
+#include "core/work/estimate.h"
+#include "core/work/rates.h"
 
 enum { POINTS_MAX = 256 };
 
@@ -185,12 +187,16 @@ enum st desk_measure(struct desk *d, const uint8_t *choice, size_t tokens, const
 	const struct mat **view = xarray(d->set.n + 1, sizeof *view);
 	struct cached_point p = { .n = d->set.n };
 	struct sink quiet;
+	double began;
 	enum st st = desk_mix_make(d, choice, desk_silent(s, &quiet), e);
 
 	if (!st)
 		st = desk_view(d, choice, view, s, e);
+	began = clock_now();
 	if (!st)
 		st = desk_measure_view(d, view, tokens, r, s, e);
+	if (!st && cache_keeps(d->cache))
+		rates_learn("measure", d->m->weights, estimate_measure_units(d, tokens), clock_now() - began);
 	if (!st) {
 		desk_points_load(d);
 		p.choice = xarray(d->set.n + 1, 1);

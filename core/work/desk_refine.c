@@ -3,7 +3,10 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/clock.h"
 #include "core/work/desk_private.h"
+#include "core/work/estimate.h"
+#include "core/work/rates.h"
 
 /* What moves are measured on, and text that nothing was scanned on, by which the layouts they
  * lead to are judged; of a source that is too short for that, its scan's once more.  more
@@ -79,6 +82,7 @@ static enum st exchange(struct desk *d, uint8_t *choice, uint64_t budget,
 	struct front_input in;
 	struct refine_input ri;
 	const char *source;
+	double units, began;
 	enum st st = desk_prepare(d, STAGE_GPTQ, s, e);
 
 	memcpy(to, choice, n);
@@ -102,6 +106,8 @@ static enum st exchange(struct desk *d, uint8_t *choice, uint64_t budget,
 		.budget = budget,
 		.moves = &moves,
 		.judge = &judge };
+	units = estimate_refine_units(d) - 2 * estimate_measure_units(d, DESK_MEASURE_TOKENS);
+	began = clock_now();
 	if (!st)
 		st = refine(&out->r, to, &ri, s, e);
 	if (!st)
@@ -112,6 +118,8 @@ static enum st exchange(struct desk *d, uint8_t *choice, uint64_t budget,
 		memcpy(choice, to, n);
 	else if (!st) /* what the judge's text showed, a third one does not */
 		out->r.moves = 0;
+	if (!st && cache_keeps(d->cache))
+		rates_learn("refine", d->m->weights, units, clock_now() - began);
 	for (size_t i = 0; i < SOURCES_MAX; i++)
 		token_text_release(&more[i]);
 	xfree(bytes);

@@ -1,6 +1,9 @@
 /* desk_stage.c - the dial's stages in their order. */
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/work/desk_private.h"
+#include "core/work/estimate.h"
+#include "core/work/rates.h"
 
 static const struct {
 	const char *name, *unit; /* what its progress counts; "": nothing a person counts */
@@ -85,10 +88,20 @@ static enum st run_stage(struct desk *d, enum stage g, const struct sink *s, str
 enum st desk_stage(struct desk *d, enum stage g, const struct sink *s, struct err *e)
 {
 	enum st st = desk_identify(d, s, e);
+	double units, began;
 
-	if (!st && d->began)
+	if (st)
+		return st;
+	if (d->began)
 		d->began(d->arg, g);
-	return st ? st : run_stage(d, g, s, e);
+	units = estimate_stage_units(d, g);
+	began = clock_now();
+	st = run_stage(d, g, s, e);
+	/* Also of what was stopped: as far as it came. */
+	if (units > 0 && cache_keeps(d->cache))
+		rates_learn(estimate_stage_kind(g), d->m->weights, units - estimate_stage_units(d, g),
+			clock_now() - began);
+	return st;
 }
 
 enum st desk_prepare(struct desk *d, enum stage last, const struct sink *s, struct err *e)

@@ -20,32 +20,10 @@
 #include "core/base/log.h"
 #include "core/base/sig.h"
 #include "core/work/bus.h"
+#include "core/work/job_private.h"
 #include "core/work/snap.h"
 
-enum { MAX_CLASSES = 32 };
-
-struct jobs {
-	struct bus *bus;
-	pthread_mutex_t mu;
-	pthread_cond_t wake;
-	pthread_t thread;
-	int fd;
-	bool quit;
-	uint32_t last_id;
-	struct token all; /* parent of tokens without one: stopped when the program ends */
-
-	struct job *head[LANES], *tail[LANES]; /* waiting */
-	struct job *running[LANES];            /* by lane; the highest is on top of the stack */
-	struct job *ended, *ended_tail;
-	size_t active;            /* submitted, not yet done */
-	atomic_int waiting_above; /* highest waiting lane, LANES: none; a hint */
-
-	double last_poll; /* engine thread */
-	struct {
-		const char *name;
-		double gap;
-	} worst[MAX_CLASSES]; /* written by the engine, under mu */
-};
+static _Thread_local uint32_t parent_now;
 
 static void signal_fd(struct jobs *q)
 {
@@ -74,7 +52,7 @@ static void update_hint(struct jobs *q)
 	atomic_store_explicit(&q->waiting_above, l, memory_order_relaxed);
 }
 
-static void publish(struct jobs *q, enum ev_kind kind, uint32_t id, int64_t n, struct snap *s)
+void jobs_publish(struct jobs *q, enum ev_kind kind, uint32_t id, int64_t n, struct snap *s)
 {
 	if (q->bus)
 		bus_publish(q->bus, (struct event){ .kind = kind, .key = id, .n = n, .snap = s });
@@ -105,7 +83,7 @@ static void note_gap(struct jobs *q, const struct job *j, double now)
 }
 
 /* Its own token, one above it, or the end of the program (a parent need not know). */
-static bool stopped(const struct job *j)
+bool jobs_stopped(const struct job *j)
 {
 	return token_stopped(&j->token) || token_stopped(&j->queue->all);
 }
@@ -113,11 +91,13 @@ static bool stopped(const struct job *j)
 static void run_job(struct jobs *q, struct job *j)
 {
 	struct snap *sentence;
+	uint32_t was;
 
-	j->stage_began = q->last_poll = clock_now();
+	was = jobs_for(j->id);
+	j->began = j->stage_began = q->last_poll = clock_now();
 	j->stage_base = -1;
-	publish(q, EV_JOB_BEGAN, j->id, 0, &snap_text_new(j->class->name)->snap);
-	if (stopped(j)) {
+	jobs_publish(q, EV_JOB_BEGAN, j->id, 0, &snap_text_new(j->class->name)->snap);
+	if (jobs_stopped(j)) {
 		j->st = ST_CANCELLED;
 	} else {
 		j->st = j->class->work(j, &j->err);
@@ -127,10 +107,11 @@ static void run_job(struct jobs *q, struct job *j)
 		snprintf(j->err.msg, sizeof j->err.msg, "%s", j->said);
 	else if (j->st == ST_CANCELLED && !j->err.msg[0])
 		err_set(&j->err, ST_CANCELLED, "%s stopped", j->class->name);
+	jobs_for(was);
 	sentence = &snap_text_new(j->err.msg)->snap;
 	pthread_mutex_lock(&q->mu);
 	q->running[j->class->lane] = NULL;
-	publish(q, EV_JOB_ENDED, j->id, j->st, sentence);
+	jobs_publish(q, EV_JOB_ENDED, j->id, j->st, sentence);
 	end_job(q, j);
 	pthread_mutex_unlock(&q->mu);
 	q->last_poll = clock_now();
@@ -164,14 +145,14 @@ bool job_poll(struct job *j)
 	struct job *above;
 
 	note_gap(q, j, now);
-	if (stopped(j)) /* it ends first: others may take long, and run when it is gone */
+	if (jobs_stopped(j)) /* it ends first: others may take long, and run when it is gone */
 		return true;
 	while (atomic_load_explicit(&q->waiting_above, memory_order_relaxed) <
 			(int)j->class->lane &&
 		(above = take(q, (int)j->class->lane)))
 		run_job(q, above);
 	q->last_poll = clock_now();
-	return stopped(j);
+	return jobs_stopped(j);
 }
 
 static bool sink_job_poll(const struct sink *s)
@@ -192,12 +173,14 @@ static void tell_progress(struct job *j, double now)
 	p->done = j->progress;
 	p->total = j->total;
 	p->seconds = now - j->stage_began;
+	p->ran_s = now - j->began;
+	p->whole_s = j->whole_s;
 	p->rate = p->left_s = (double)NAN;
 	if (p->seconds > 0.5 && done > 0) { /* before that a rate is noise */
 		p->rate = done / p->seconds;
 		p->left_s = (j->total - j->progress) / p->rate;
 	}
-	publish(j->queue, EV_JOB_PROGRESS, j->id, 0, &p->snap);
+	jobs_publish(j->queue, EV_JOB_PROGRESS, j->id, 0, &p->snap);
 }
 
 /* At most ten a second: progress is for eyes.  What was there at the first report was
@@ -230,6 +213,16 @@ void job_stage(struct job *j, const char *name, const char *unit)
 void job_say(struct job *j, const char *text)
 {
 	snprintf(j->said, sizeof j->said, "%s", text);
+}
+
+void job_estimate(struct job *j, double seconds)
+{
+	j->whole_s = seconds;
+}
+
+bool job_program_ends(const struct job *j)
+{
+	return token_stopped(&j->queue->all);
 }
 
 static void *engine(void *arg)
@@ -280,6 +273,8 @@ struct jobs *jobs_new(struct bus *b)
 
 void jobs_free(struct jobs *q)
 {
+	struct guest *g;
+
 	if (!q)
 		return;
 	token_stop(&q->all);
@@ -291,6 +286,10 @@ void jobs_free(struct jobs *q)
 	jobs_drain(q);
 	pthread_cond_destroy(&q->wake);
 	pthread_mutex_destroy(&q->mu);
+	while ((g = q->guests)) {
+		q->guests = g->next;
+		xfree(g);
+	}
 	close(q->fd);
 	xfree(q);
 }
@@ -298,6 +297,56 @@ void jobs_free(struct jobs *q)
 int jobs_fd(const struct jobs *q)
 {
 	return q->fd;
+}
+
+uint32_t jobs_for(uint32_t parent)
+{
+	uint32_t was = parent_now;
+
+	parent_now = parent;
+	return was;
+}
+
+/* Caller holds q->mu, so that nobody hears that it began before this. */
+void jobs_tell_queued(struct jobs *q, const struct job *j)
+{
+	struct snap_job *s;
+
+	if (!q->bus)
+		return;
+	s = snap_job_new(j->class->name);
+	s->parent = j->parent;
+	s->lane = (int)j->class->lane;
+	s->order = j->order;
+	jobs_publish(q, EV_JOB_QUEUED, j->id, 0, &s->snap);
+}
+
+uint32_t jobs_guest(struct jobs *q, const char *name)
+{
+	struct guest *g = xalloc(sizeof *g);
+
+	pthread_mutex_lock(&q->mu);
+	g->id = ++q->last_id;
+	g->next = q->guests;
+	q->guests = g;
+	jobs_publish(q, EV_JOB_BEGAN, g->id, 0, &snap_text_new(name)->snap);
+	pthread_mutex_unlock(&q->mu);
+	return g->id;
+}
+
+void jobs_guest_ended(struct jobs *q, uint32_t id, enum st st, const char *sentence)
+{
+	struct guest **at, *g;
+
+	pthread_mutex_lock(&q->mu);
+	for (at = &q->guests; *at && (*at)->id != id; at = &(*at)->next)
+		;
+	if ((g = *at)) {
+		*at = g->next;
+		jobs_publish(q, EV_JOB_ENDED, id, st, &snap_text_new(sentence)->snap);
+	}
+	pthread_mutex_unlock(&q->mu);
+	xfree(g);
 }
 
 uint32_t jobs_submit(struct jobs *q, const struct job_class *c, void *arg, struct token *parent)
@@ -308,15 +357,19 @@ uint32_t jobs_submit(struct jobs *q, const struct job_class *c, void *arg, struc
 	j->class = c;
 	j->arg = arg;
 	j->queue = q;
+	j->parent = parent_now;
+	j->whole_s = (double)NAN;
 	token_init(&j->token, parent ? parent : &q->all);
 	j->sink = (struct sink){ .poll = sink_job_poll, .progress = sink_job_progress, .self = j };
 	pthread_mutex_lock(&q->mu);
 	id = j->id = ++q->last_id;
+	j->order = id;
 	q->active++;
 	if (q->quit) { /* by a done() that jobs_free calls: it ends, too */
 		j->st = err_set(&j->err, ST_CANCELLED, "%s stopped", c->name);
 		end_job(q, j);
 	} else {
+		jobs_tell_queued(q, j);
 		push(&q->head[c->lane], &q->tail[c->lane], j);
 		update_hint(q);
 		pthread_cond_signal(&q->wake);
@@ -325,122 +378,11 @@ uint32_t jobs_submit(struct jobs *q, const struct job_class *c, void *arg, struc
 	return id;
 }
 
-/* Caller holds q->mu.  The first job that runs or waits, highest lane first, that fn is
- * true of. */
-static struct job *find(
-	struct jobs *q, bool (*fn)(const struct job *, const void *), const void *arg)
-{
-	for (int l = 0; l < LANES; l++) {
-		if (q->running[l] && fn(q->running[l], arg))
-			return q->running[l];
-		for (struct job *j = q->head[l]; j; j = j->next)
-			if (fn(j, arg))
-				return j;
-	}
-	return NULL;
-}
-
-static bool has_id(const struct job *j, const void *id)
-{
-	return j->id == *(const uint32_t *)id;
-}
-static bool has_class(const struct job *j, const void *c)
-{
-	return j->class == c;
-}
-static bool live_but(const struct job *j, const void *c)
-{
-	return j->class != c && !stopped(j);
-}
-static bool live_class(const struct job *j, const void *c)
-{
-	return j->class == c && !stopped(j);
-}
-
-uint32_t jobs_last(struct jobs *q)
-{
-	uint32_t id;
-
-	pthread_mutex_lock(&q->mu);
-	id = q->last_id;
-	pthread_mutex_unlock(&q->mu);
-	return id;
-}
-
-void jobs_stop(struct jobs *q, uint32_t id)
-{
-	struct job *j;
-
-	pthread_mutex_lock(&q->mu);
-	j = find(q, has_id, &id);
-	if (j)
-		token_stop(&j->token);
-	pthread_mutex_unlock(&q->mu);
-}
-
-void jobs_stop_class(struct jobs *q, const struct job_class *c)
-{
-	struct job *j;
-
-	pthread_mutex_lock(&q->mu);
-	while ((j = find(q, live_class, c)))
-		token_stop(&j->token);
-	pthread_mutex_unlock(&q->mu);
-}
-
-bool jobs_active(struct jobs *q, const struct job_class *c)
-{
-	bool is;
-
-	pthread_mutex_lock(&q->mu);
-	is = find(q, has_class, c) != NULL;
-	pthread_mutex_unlock(&q->mu);
-	return is;
-}
-
-static bool live_of(const struct job *j, const void *class)
-{
-	return j->class == class && !token_stopped(&j->token);
-}
-
-uint32_t jobs_of(struct jobs *q, const struct job_class *c)
-{
-	const struct job *j;
-	uint32_t id;
-
-	pthread_mutex_lock(&q->mu);
-	j = find(q, live_of, c);
-	id = j ? j->id : 0;
-	pthread_mutex_unlock(&q->mu);
-	return id;
-}
-
-uint32_t jobs_top(struct jobs *q, const struct job_class *but)
-{
-	const struct job *j;
-	uint32_t id;
-
-	pthread_mutex_lock(&q->mu);
-	j = find(q, live_but, but);
-	id = j ? j->id : 0;
-	pthread_mutex_unlock(&q->mu);
-	return id;
-}
-
-size_t jobs_count(struct jobs *q)
-{
-	size_t n;
-
-	pthread_mutex_lock(&q->mu);
-	n = q->active;
-	pthread_mutex_unlock(&q->mu);
-	return n;
-}
-
 int jobs_drain(struct jobs *q)
 {
 	uint64_t count;
 	struct job *j;
+	uint32_t was;
 	int n = 0;
 
 	if (read(q->fd, &count, sizeof count) < 0) {
@@ -454,26 +396,14 @@ int jobs_drain(struct jobs *q)
 		pthread_mutex_unlock(&q->mu);
 		if (!j)
 			return n;
+		was = jobs_for(j->parent);
 		if (j->class->done)
 			j->class->done(j);
+		jobs_for(was);
 		xfree(j);
 		n++;
 		pthread_mutex_lock(&q->mu);
 		q->active--; /* after what done() may have submitted */
 		pthread_mutex_unlock(&q->mu);
 	}
-}
-
-double jobs_worst_gap(struct jobs *q, const char *class)
-{
-	double w = 0;
-
-	if (!q)
-		return 0;
-	pthread_mutex_lock(&q->mu);
-	for (size_t i = 0; i < MAX_CLASSES && q->worst[i].name; i++)
-		if ((!class || !strcmp(class, q->worst[i].name)) && q->worst[i].gap > w)
-			w = q->worst[i].gap;
-	pthread_mutex_unlock(&q->mu);
-	return w;
 }

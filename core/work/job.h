@@ -36,6 +36,8 @@ struct job {
 	const struct job_class *class;
 	void *arg; /* the submitter's until done */
 	uint32_t id;
+	uint32_t parent;    /* the job that asked for it; 0: none */
+	int64_t order;      /* among those that wait in its lane */
 	struct token token; /* child of the submitter's */
 	struct sink sink;   /* for engine rooms: polls, progress to the bus */
 
@@ -46,7 +48,8 @@ struct job {
 	struct err err;
 	char said[64]; /* of a job that ended well; job_say */
 	char name[48], unit[16]; /* of the present stage; name "": the class's */
-	double last_progress, stage_began;
+	double last_progress, stage_began, began;
+	double whole_s; /* estimated; NAN: it was not */
 	double stage_base; /* done when the stage began; below 0: its first report says */
 	double progress, total;
 };
@@ -59,7 +62,17 @@ int jobs_fd(const struct jobs *q); /* readable when something ended */
 /* Takes a job by class and argument; returns its id.  parent: may be NULL. */
 uint32_t jobs_submit(struct jobs *q, const struct job_class *c, void *arg, struct token *parent);
 uint32_t jobs_last(struct jobs *q); /* id of the last one taken; 0: none yet */
-void jobs_stop(struct jobs *q, uint32_t id);
+/* Whom jobs that this thread submits from now on belong to (0: nobody); returns whom they did.
+ * What a running job submits belongs to it, and what a done() submits to the parent of its job,
+ * without being told. */
+uint32_t jobs_for(uint32_t parent);
+/* A script, or whatever else asks for jobs without being one: has an id, begins and ends. */
+uint32_t jobs_guest(struct jobs *q, const char *name);
+void jobs_guest_ended(struct jobs *q, uint32_t id, enum st st, const char *sentence);
+/* Puts a job that waits before the others of its lane.  Fails, and says what is so, where it
+ * is first already, runs, or is not there. */
+BD_MUST_USE enum st jobs_raise(struct jobs *q, uint32_t id, struct err *e);
+void jobs_stop(struct jobs *q, uint32_t id); /* and those it asked for */
 void jobs_stop_class(struct jobs *q, const struct job_class *c);
 bool jobs_active(struct jobs *q, const struct job_class *c); /* queued or running */
 /* The one of this class that is queued or running and not asked to stop; 0: none. */
@@ -71,6 +84,10 @@ int jobs_drain(struct jobs *q);    /* calls done(); returns how many */
 /* Longest time between two polls of a job of this class so far (NULL: of any), seconds. */
 double jobs_worst_gap(struct jobs *q, const char *class);
 
+/* Estimated seconds of the whole job; its progress carries them. */
+void job_estimate(struct job *j, double seconds);
+/* Is it asked to stop because the program ends, not by a person? */
+bool job_program_ends(const struct job *j);
 bool job_poll(struct job *j); /* engine thread: stop? runs waiting higher lanes first */
 /* What came of it, where it ends well: the sentence of EV_JOB_ENDED.  Engine thread. */
 void job_say(struct job *j, const char *text);

@@ -57,6 +57,8 @@ struct session *session_new(const struct session_options *o, struct bus *b)
 	s->max_tokens = 512;
 	atomic_init(&s->ready, false);
 	atomic_init(&s->slow, false);
+	atomic_init(&s->offered, false);
+	atomic_init(&s->scan_anyway, false);
 	atomic_init(&s->quiet, false);
 	atomic_init(&s->exact_again, false);
 	atomic_init(&s->ab_on, false);
@@ -88,6 +90,7 @@ void session_free(struct session *s)
 	desk_close(s->desk);
 	dial_free(s->dial);
 	pool_stop();
+	cut_short_release(&s->cut);
 	xfree(s->view_choice);
 	xfree(s->path);
 	xfree(s->formats);
@@ -137,6 +140,7 @@ enum st session_open(struct session *s, const char *path, struct err *e)
 	jobs_stop_class(s->jobs, &job_chat);
 	jobs_stop_class(s->jobs, &job_compare);
 	atomic_store(&s->scan_asked, false);
+	session_leave(s);
 	set_str(&s->path, path);
 	s->quiet = false;
 	d = deed_new(s, path, s->layout);

@@ -109,6 +109,14 @@ BD_MUST_USE enum st session_keep_for(struct session *s, const char *name, const 
 /* x and Ctrl-C: the topmost running job, or the one with this id (0: topmost);
  * false: nothing runs. */
 bool session_stop(struct session *s, uint32_t job);
+/* As jobs_raise. */
+BD_MUST_USE enum st session_raise(struct session *s, uint32_t job, struct err *e);
+/* What was cut short when the program last ended, as the notice at opening offered: goes on with
+ * it, or (false: nothing was offered) leaves it. */
+BD_MUST_USE enum st session_resume(struct session *s, struct err *e);
+bool session_leave(struct session *s);
+/* A scan although memory or disk are estimated not to do. */
+BD_MUST_USE enum st session_scan_anyway(struct session *s, struct err *e);
 bool session_busy(const struct session *s); /* anything queued or running */
 
 /* How fast a product is here, as a job; EV_TIMING. */

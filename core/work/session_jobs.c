@@ -4,11 +4,14 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/clock.h"
 #include "core/base/fs.h"
 #include "core/base/log.h"
 #include "core/quant/bundle.h"
 #include "core/work/desk_private.h"
 #include "core/work/run_desk.h"
+#include "core/work/estimate.h"
+#include "core/work/rates.h"
 #include "core/work/session_private.h"
 
 struct deed *deed_new(struct session *s, const char *path, const char *text)
@@ -108,15 +111,7 @@ static void close_model(struct session *s)
 	s->view_choice = NULL;
 }
 
-static void tell_crashed(void *arg, const char *id, const char *kind)
-{
-	struct session *s = arg;
-
-	notice(s, LOG_WARN, "%s was cut short; %zu cells it measured are kept", id,
-		!strcmp(kind, "scan") ? s->desk->cells_kept : 0);
-}
-
-static enum st read_layout(
+enum st session_read_layout(
 	struct session *s, const char *path, const struct sink *sink, struct err *e)
 {
 	struct layout l = { 0 };
@@ -157,13 +152,12 @@ static enum st work_open(struct job *j, struct err *e)
 	st = desk_identify(s->desk, &j->sink, e); /* others have their turn meanwhile */
 	if (st)
 		return st;
-	if (!s->read_only)
-		runs_crashed(s->desk->m->ck->header_sha256, tell_crashed, s);
 	if (s->desk->cells_kept)
 		notice(s, LOG_INFO, "%zu cells from before are in the cache", s->desk->cells_kept);
 	if (!s->desk->tok)
 		notice(s, LOG_WARN, "%s", s->desk->tok_err.msg);
-	if (d->text && read_layout(s, d->text, &j->sink, &soft))
+	resume_look(s, d->resume && !s->quiet);
+	if (d->text && session_read_layout(s, d->text, &j->sink, &soft))
 		notice(s, LOG_ERROR, "%s", soft.msg);
 	return ST_OK;
 }
@@ -256,18 +250,30 @@ static enum st work_export(struct job *j, struct err *e)
 	struct session *s = d->s;
 	const struct mat **view;
 	struct layout l = { 0 };
+	struct estimate x;
+	double began;
 	enum st st = with_layout(s, &l, e);
 
 	if (st)
 		return st;
+	estimate_export(&x, s->desk, &l, d->path);
+	st = foretell(j, &x, false, NULL, e);
+	if (st) {
+		layout_release(&l);
+		return st;
+	}
 	view = xarray(s->desk->set.n + 1, sizeof *view);
 	st = desk_view(s->desk, l.choice, view, &j->sink, e);
 	for (size_t i = 0; !st && i < l.n; i++) /* the file names what was written */
 		l.by[i] = l.choice[i] == s->desk->keep
 				  ? NULL
 				  : variant_at(&s->desk->set, i, l.choice[i])->by;
+	began = clock_now();
 	if (!st)
 		st = bundle_write(d->path, s->desk->m, &l, view, &j->sink, e);
+	if (!st && cache_keeps(s->desk->cache))
+		rates_learn("export", s->desk->m->weights, (double)layout_file_bytes(&l, s->desk->m),
+			clock_now() - began);
 	if (!st)
 		notice(s, LOG_INFO, "exported %.2f bpw to %s", layout_stored_bpw(&l), d->path);
 	layout_release(&l);
@@ -371,7 +377,7 @@ static enum st work_layout_read(struct job *j, struct err *e)
 
 	if (!d->s->desk)
 		return err_set(e, ST_INVALID, "no model is open");
-	return read_layout(d->s, d->path, &j->sink, e);
+	return session_read_layout(d->s, d->path, &j->sink, e);
 }
 
 /* In the lowest lane, since a file may bring formats that variants must be made room for. */

@@ -6,6 +6,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/work/desk_private.h"
+#include "core/work/estimate.h"
 #include "core/work/session_private.h"
 
 enum { GLANCE_TOKENS = 1024 /* asked for by nobody */ };
@@ -42,7 +43,9 @@ static enum st work_measure(struct job *j, struct err *e)
 {
 	struct deed *d = j->arg;
 	struct session *s = d->s;
+	struct underway *word = NULL;
 	struct eval_result r;
+	struct estimate x;
 	double kl, se, began;
 	uint64_t bytes = 0;
 	uint8_t *choice;
@@ -54,12 +57,19 @@ static enum st work_measure(struct job *j, struct err *e)
 		st = mix_settle(j, e);
 	if (st)
 		return st;
-	began = clock_now();
 	choice = s->desk ? session_choice(s, &bytes, &kl, &se) : NULL;
 	if (!choice)
 		return err_set(e, ST_INVALID, "measure: there is no layout under the dial yet");
-	st = desk_measure(s->desk, choice, d->flag ? GLANCE_TOKENS : DESK_MEASURE_TOKENS,
+	if (!d->flag) {
+		estimate_measure(&x, s->desk, DESK_MEASURE_TOKENS);
+		st = foretell(j, &x, false, NULL, e);
+		word = st ? NULL : underway_of(s, "measure", choice);
+	}
+	began = clock_now();
+	if (!st)
+		st = desk_measure(s->desk, choice, d->flag ? GLANCE_TOKENS : DESK_MEASURE_TOKENS,
 		"measured", &r, &j->sink, e);
+	underway_end(word, st == ST_CANCELLED && job_program_ends(j));
 	if (!st && !d->flag) /* the front shows it, and whether it is off the line */
 		tell_measured(s, &r, bytes, kl);
 	if (!st && d->flag && clock_now() - began > glance_s)
@@ -129,7 +139,9 @@ static enum st work_refine(struct job *j, struct err *e)
 	uint16_t *tie = xarray(n + 1, sizeof *tie);
 	struct front_input rules = { .pin = pin, .floor = floor, .tie = tie };
 	uint8_t *choice = n ? session_choice(s, &bytes, &kl, &se) : NULL;
+	struct underway *word;
 	struct desk_refined r;
+	struct estimate x;
 	bool same;
 	enum st st = ST_OK;
 
@@ -137,8 +149,15 @@ static enum st work_refine(struct job *j, struct err *e)
 		st = err_set(e, ST_INVALID, "refine: there is no layout under the dial yet");
 	if (!st && !dial_rules(s->dial, pin, floor, tie, n))
 		st = err_set(e, ST_INVALID, "refine: another model is being opened");
-	if (!st)
+	if (!st) {
+		estimate_refine(&x, s->desk);
+		st = foretell(j, &x, false, NULL, e);
+	}
+	if (!st) {
+		word = underway_of(s, "refine", choice);
 		st = desk_refine(s->desk, choice, bytes, &rules, &r, &j->sink, e);
+		underway_end(word, st == ST_CANCELLED && job_program_ends(j));
+	}
 	if (!st) {
 		same = dial_generation(s->dial) == generation;
 		if (same && r.r.moves)

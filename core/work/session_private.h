@@ -15,6 +15,7 @@
 #include "core/work/dial.h"
 #include "core/work/run.h"
 #include "core/work/session.h"
+#include "core/work/underway.h"
 
 struct session {
 	struct bus *bus;
@@ -43,11 +44,14 @@ struct session {
 	atomic_bool ready;
 	atomic_bool exact_again; /* the front moved while the exact programme ran */
 	atomic_bool can_measure; /* text to measure on is cached */
+	atomic_bool offered;     /* cut, to be gone on with; then the UI thread's */
+	struct cut_short cut;
 	atomic_bool slow;        /* ... but it takes long: only when asked, until another model */
 
 	/* set by the UI, read by the engine */
 	atomic_bool ab_on, ab_blind;
 	atomic_bool scan_asked;  /* by :scan, and not at its end yet */
+	atomic_bool scan_anyway; /* by :scan!, although it is estimated not to fit */
 	atomic_bool rates_shown; /* somebody looks at how fast answers read memory */
 
 	/* UI thread */
@@ -112,6 +116,17 @@ BD_MUST_USE enum st session_format_of(struct session *s, const char *name, int *
 enum st session_turned(struct session *s, enum st st);
 /* Any thread: the exact programme for the front as it is, unless it is there. */
 void session_want_exact(struct session *s);
+
+/* Engine thread: word that the job runs, for the next start (underway.h); of a layout where
+ * choice is given.  Its end: cut short where the program ends in it. */
+struct underway *underway_of(struct session *s, const char *kind, const uint8_t *choice);
+void resume_look(struct session *s, bool goes_on);
+BD_MUST_USE enum st session_read_layout(
+	struct session *s, const char *path, const struct sink *sink, struct err *e);
+/* Says what the job is estimated at, and whether it fits (anyway: it begins all the same). */
+struct estimate;
+BD_MUST_USE enum st foretell(struct job *j, const struct estimate *x, bool anyway,
+	const char *way, struct err *e);
 
 /* Engine thread: the mixes in the layout under the dial are made and measured, and it is solved
  * again, a few times at most (session_mix.c). */

@@ -6,6 +6,7 @@
 #include "core/search/boot.h"
 #include "core/work/desk_private.h"
 #include "core/work/run_desk.h"
+#include "core/work/estimate.h"
 #include "core/work/session_private.h"
 
 static const uint64_t cache_limit = (uint64_t)4 << 30;
@@ -167,16 +168,42 @@ enum st scan_settle(struct job *j, bool go_on, bool tell, struct err *e)
 	return st;
 }
 
+enum st foretell(struct job *j, const struct estimate *x, bool anyway, const char *way, struct err *e)
+{
+	static const double worth_telling = 5; /* seconds */
+	struct session *s = ((struct deed *)j->arg)->s;
+	char line[ESTIMATE_LINE];
+	enum st st = anyway ? ST_OK : estimate_fits(x, way, e);
+
+	if (st)
+		return st;
+	if (x->seconds >= worth_telling) {
+		job_estimate(j, x->seconds);
+		notice(s, LOG_INFO, "%s: %s", x->job, estimate_line(x, line));
+	}
+	return ST_OK;
+}
+
 static enum st work_prepare(struct job *j, struct err *e)
 {
 	struct session *s = ((struct deed *)j->arg)->s;
 	struct desk *d = s->desk;
+	struct underway *word = NULL;
+	struct estimate x;
 	enum st st = ST_OK;
-	bool measuring;
+	bool measuring, anyway;
 
 	if (!d)
 		return err_set(e, ST_INVALID, "no model is open");
 	measuring = anything_to_measure(d);
+	anyway = atomic_exchange(&s->scan_anyway, false);
+	if (measuring) {
+		estimate_scan(&x, d);
+		st = foretell(j, &x, anyway, ":scan!", e);
+		if (st)
+			return st;
+		word = underway_of(s, "scan", NULL);
+	}
 	if (measuring)
 		open_scan_run(s);
 	for (int g = 0; g < STAGES && !st; g++) {
@@ -196,6 +223,7 @@ static enum st work_prepare(struct job *j, struct err *e)
 		if (!st)
 			st = mix_settle(j, e);
 	}
+	underway_end(word, st == ST_CANCELLED && job_program_ends(j));
 	end_scan_run(s, st);
 	if (!st) {
 		atomic_store(&s->scan_asked, false);
@@ -203,6 +231,16 @@ static enum st work_prepare(struct job *j, struct err *e)
 		if (d->cache)
 			cache_trim(d->cache, cache_limit);
 	}
+	return st;
+}
+
+enum st session_scan_anyway(struct session *s, struct err *e)
+{
+	bool was = atomic_exchange(&s->scan_anyway, true);
+	enum st st = session_scan(s, e);
+
+	if (st)
+		atomic_store(&s->scan_anyway, was);
 	return st;
 }
 

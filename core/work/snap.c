@@ -68,7 +68,23 @@ struct snap_score *snap_score_new(void)
 
 struct snap_progress *snap_progress_new(void)
 {
-	return start(sizeof(struct snap_progress), plain_free);
+	struct snap_progress *s = start(sizeof *s, plain_free);
+
+	s->ran_s = s->whole_s = (double)NAN;
+	return s;
+}
+
+struct snap_job *snap_job_new(const char *name)
+{
+	struct snap_job *s = start(sizeof *s, plain_free);
+
+	snprintf(s->name, sizeof s->name, "%s", name);
+	return s;
+}
+
+struct snap_device *snap_device_new(void)
+{
+	return start(sizeof(struct snap_device), plain_free);
 }
 
 static void model_free_snap(struct snap *s)

@@ -29,6 +29,35 @@ struct snap_progress {
 	char unit[16];       /* "cells", "tokens", "linears" */
 	double seconds;      /* since it began */
 	double rate, left_s; /* units a second; seconds left (NAN: not known) */
+	double ran_s;        /* since the job began, with all its stages */
+	double whole_s;      /* what the job was estimated at before it began; NAN: nothing */
+};
+
+/* A job that waits. */
+struct snap_job {
+	struct snap snap;
+	char name[48];
+	uint32_t parent; /* the job (or script) that asked for it; 0: none */
+	int lane;        /* enum lane */
+	int64_t order;   /* among those that wait in its lane: the lowest is next */
+};
+
+/* What computes, as it is now; the first is the one in use. */
+enum { DEVICES = 4 };
+struct snap_device {
+	struct snap snap;
+	size_t n;
+	struct device_now {
+		char name[80];   /* "AMD EPYC 9654" */
+		char kernels[64]; /* "avx512 (of avx2, avx512)" */
+		int threads, cores;
+		double load;     /* share of all its cores that is at work, 0 ... 1; NAN: not known */
+		uint64_t used, total; /* its memory; total 0: not known */
+	} at[DEVICES];
+	uint64_t resident; /* of this process */
+	double load_1min;  /* of the machine; NAN: not known */
+	double process;    /* cores this process keeps busy; NAN: not known yet */
+	uint64_t available; /* what a job may still take: mem_available */
 };
 
 struct snap_model {
@@ -295,6 +324,8 @@ struct snap_score {
 /* Shared-by-name helpers: allocate with xalloc, refs 1, the right free. */
 struct snap_text *snap_text_new(const char *text);
 struct snap_progress *snap_progress_new(void);
+struct snap_job *snap_job_new(const char *name);
+struct snap_device *snap_device_new(void);
 struct snap_model *snap_model_new(size_t n, size_t k);
 struct snap_map *snap_map_new(size_t n, size_t k);
 void snap_map_parts(struct snap_map *m, size_t sources); /* makes room for `part` */

@@ -12,10 +12,10 @@ _bitdial_options() {
 			--sandbox-weak --no-config --default-config --threads --template --read-only --runs
 			--log-level --demo' ;;
 	scan)
-		echo '--events --fresh --text --tokens --formats --mix --quantizer --json --threads --template --read-only
+		echo '--events --fresh --text --tokens --formats --mix --quantizer --dry-run --anyway --json --threads --template --read-only
 			--runs --log-level --demo' ;;
 	search)
-		echo '--events --fresh --bpw --formats --mix --text --tokens --guard --refine -o --json --threads --template
+		echo '--events --fresh --bpw --formats --mix --text --tokens --guard --refine -o --dry-run --anyway --json --threads --template
 			--read-only --runs --log-level --demo' ;;
 	eval)
 		echo '--events --text --task --layout --limit --window --quantizer --formats --mix --tokens --json
@@ -33,7 +33,7 @@ _bitdial_options() {
 	layout)
 		echo '--json' ;;
 	export)
-		echo '--events --layout --quantizer --formats -o --json --threads --template
+		echo '--events --layout --quantizer --formats -o --dry-run --json --threads --template
 			--read-only --runs --log-level --demo' ;;
 	batch)
 		echo '--fresh --formats --mix --tokens --template --json --read-only --runs --log-level --threads
@@ -95,8 +95,8 @@ _bitdial_value() {
 	--template) _bitdial_words 'chatml llama2 llama3 mistral phi3 zephyr' ;;
 	--color) _bitdial_words 'auto always never' ;;
 	--size | --headless) _bitdial_words '120x36 80x24' ;;
-	--screen) _bitdial_words '1 3 search chat' ;;
-	--arrange) _bitdial_words 'search console chat'; _bitdial_files '*.lua' ;;
+	--screen) _bitdial_words '1 3 5 search chat jobs' ;;
+	--arrange) _bitdial_words 'search console chat jobs'; _bitdial_files '*.lua' ;;
 	--sort) _bitdial_words 'began kind status model seconds bpw kl' ;;
 	--log-level) _bitdial_words 'error warn info debug trace' ;;
 	--bpw | --prompt | --system | --top | --tokens | --limit | --window) ;;
@@ -111,7 +111,7 @@ _bitdial() {
 	local verbs='open scan search eval tokens logits chat layout export runs watch rerun batch doctor help'
 	local formats='int2g64 int3g64 int4g64 int4g128 int8g128 keep'
 	local flags='--events --fresh --json --demo --once --plain --ascii --no-mouse --no-sync --read-only'
-	flags="$flags --sandbox --sandbox-weak --clear-cache --colors --stats --tour --show-cursor --refine --no-config --default-config --roff --anyway --help --version"
+	flags="$flags --sandbox --sandbox-weak --clear-cache --colors --stats --tour --show-cursor --refine --no-config --default-config --roff --dry-run --anyway --help --version"
 	local verb= word i
 	COMPREPLY=()
 

@@ -1,0 +1,168 @@
+/* session_resume.c - what was cut short when the program last ended: said once in a line, and
+ * gone on with by one key; and the order of jobs that wait. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/base/alloc.h"
+#include "core/base/fs.h"
+#include "core/base/log.h"
+#include "core/work/desk_private.h"
+#include "core/work/estimate.h"
+#include "core/work/session_private.h"
+#include "core/work/underway.h"
+
+enum st session_raise(struct session *s, uint32_t job, struct err *e)
+{
+	return jobs_raise(s->jobs, job, e);
+}
+
+/* ---- leaving word */
+
+struct underway *underway_of(struct session *s, const char *kind, const uint8_t *choice)
+{
+	struct underway *u;
+	struct layout l = { 0 };
+
+	if (s->read_only || s->no_runs)
+		return NULL;
+	if (choice)
+		desk_layout_of(s->desk, choice, (double)NAN, (double)NAN, &l);
+	u = underway_begin(kind, s->desk->m->ck->header_sha256, choice ? &l : NULL);
+	layout_release(&l);
+	return u;
+}
+
+/* ---- the next start */
+
+static void remember_crashed(void *arg, const char *id, const char *kind)
+{
+	struct cut_short *c = arg;
+	struct tm tm = { .tm_isdst = -1 };
+
+	log_at(LOG_INFO, "run", "%s has no end: it was cut short", id);
+	if (strcmp(kind, "scan") != 0)
+		return;
+	snprintf(c->kind, sizeof c->kind, "scan");
+	if (sscanf(id, "%4d%2d%2d-%2d%2d%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
+		    &tm.tm_min, &tm.tm_sec) == 6) {
+		tm.tm_year -= 1900;
+		tm.tm_mon -= 1;
+		c->began = (int64_t)mktime(&tm);
+	}
+}
+
+static void tell_scan(struct session *s, const struct cut_short *c, bool goes_on)
+{
+	char when[24], at[64];
+
+	estimate_stood(s->desk, at);
+	notice(s, LOG_WARN, "the scan of %s was cut short%s: %s", cut_short_when(c->began, when),
+		at, goes_on ? "it goes on" : "r or :resume goes on, Esc leaves it");
+}
+
+static void tell_other(struct session *s, const struct cut_short *c)
+{
+	char when[24], bpw[24] = "";
+
+	if (isfinite(c->bpw))
+		snprintf(bpw, sizeof bpw, " at %.2f bpw", c->bpw);
+	notice(s, LOG_WARN,
+		"the %s of %s%s was cut short: r or :resume begins it again, Esc leaves it",
+		!strcmp(c->kind, "refine") ? "refining" : "measurement",
+		cut_short_when(c->began, when), bpw);
+}
+
+static bool known_kind(const struct cut_short *c)
+{
+	return !strcmp(c->kind, "scan") ||
+	       (c->layout && (!strcmp(c->kind, "refine") || !strcmp(c->kind, "measure")));
+}
+
+/* Engine thread, when the model's cells are known.  goes_on: the dial's stages follow. */
+void resume_look(struct session *s, bool goes_on)
+{
+	const char *model = s->desk->m->ck->header_sha256;
+	struct cut_short crashed = { .bpw = (double)NAN }, found;
+
+	if (s->read_only)
+		return;
+	runs_crashed(model, remember_crashed, &crashed);
+	if (!underway_take(model, NULL, &found))
+		found = crashed;
+	if (!known_kind(&found)) {
+		cut_short_release(&found);
+		return;
+	}
+	if (!strcmp(found.kind, "scan"))
+		tell_scan(s, &found, goes_on);
+	else
+		tell_other(s, &found);
+	if (!strcmp(found.kind, "scan") && goes_on) {
+		cut_short_release(&found);
+		return;
+	}
+	s->cut = found; /* before it can be asked for: nothing is offered while one is opened */
+	atomic_store(&s->offered, true);
+}
+
+/* ---- and the answer */
+
+bool session_leave(struct session *s)
+{
+	if (!atomic_exchange(&s->offered, false))
+		return false;
+	cut_short_release(&s->cut);
+	return true;
+}
+
+/* The layout it was about, under the dial again; path: the kind, text: the layout's. */
+static enum st work_resume(struct job *j, struct err *e)
+{
+	struct deed *d = j->arg;
+	char *dir = fs_place(FS_CACHE), *path = xprintf("%s/resume-%u.json", dir, j->id);
+	enum st st = d->s->desk ? ST_OK : err_set(e, ST_INVALID, "no model is open");
+
+	if (!st)
+		st = fs_note(path, d->text, strlen(d->text), e);
+	if (!st)
+		st = session_read_layout(d->s, path, &j->sink, e);
+	remove(path);
+	xfree(path);
+	xfree(dir);
+	return st;
+}
+
+static void done_resume(struct job *j)
+{
+	struct deed *d = j->arg;
+
+	if (!j->st && atomic_load(&d->s->ready))
+		deed_submit(d->s, !strcmp(d->path, "refine") ? &job_refine : &job_measure,
+			deed_new(d->s, NULL, NULL));
+	deed_done_resume(j); /* a scan goes on when that is done */
+}
+
+/* In the lowest lane, as every layout from a file. */
+static const struct job_class job_resume = { "resume", NULL, LANE_SCAN, work_resume, done_resume };
+
+enum st session_resume(struct session *s, struct err *e)
+{
+	struct deed *d;
+	bool scan;
+
+	if (!atomic_load(&s->ready) || !atomic_load(&s->offered))
+		return err_set(
+			e, ST_INVALID, "resume: nothing was cut short, or it goes on already");
+	scan = !strcmp(s->cut.kind, "scan");
+	if (!scan && s->cut.layout) {
+		s->quiet = false;
+		d = deed_new(s, s->cut.kind, s->cut.layout);
+		d->resume = jobs_active(s->jobs, &job_prepare);
+		jobs_stop_class(s->jobs, &job_prepare);
+		deed_submit(s, &job_resume, d);
+	}
+	session_leave(s);
+	return scan ? session_scan(s, e) : ST_OK;
+}
