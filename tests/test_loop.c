@@ -20,8 +20,8 @@ Test(loop, the_first_frame_has_header_panels_status_and_line)
 	f = play(120, 36, "x\nwait 0\n"); /* any key dismisses the first steps */
 	cr_assert_eq(rows(f), 36);
 	cr_assert_str_eq(row(f, 0), " bitdial tiny  135 M  ref Q4_1 file, dequantized  cpu, 2 "
-				    "threads  text self-sampled, "
-				    "seed 1   [1]Search  3 Chat  4 Runs  5 Jobs");
+				    "threads                      [1]Search  3 Chat  4 Runs  "
+				    "5 Jobs");
 	cr_assert(strstr(row(f, 1), "┏━ Sensitivity ━"), "%s", row(f, 1));
 	cr_assert(strstr(row(f, 1), " 32 layers ━┓┌─ Cell ─"));
 	cr_assert(strstr(row(f, 2), "┃focus "));

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/tui/acts.h"
 #include "app/tui/commands.h"
 #include "app/tui/tui.h"
 #include "tests/chat_fixture.h"
@@ -44,6 +45,18 @@ char *compose_panel(struct tui *t, size_t panel)
 bool panels_command(struct tui *t, const char *word, const char *arg)
 {
 	return t && word && arg && false;
+}
+void acts_before(struct tui *t, struct acts_before *b)
+{
+	(void)t, (void)b;
+}
+void acts_after(struct tui *t, const struct acts_before *b, const char *line)
+{
+	(void)t, (void)b, (void)line;
+}
+void tour_heard(struct tui *t, const char *word)
+{
+	(void)t, (void)word;
 }
 
 static void type(const char *s)
