@@ -12,6 +12,7 @@
 
 #include "app/verbs.h"
 #include "core/base/alloc.h"
+#include "core/base/fs.h"
 #include "core/io/checkpoint.h"
 #include "core/work/cache.h"
 #include "core/work/runs.h"
@@ -43,6 +44,16 @@ static bool is_verb_of(const struct args *a, const char *verb)
 	return !strcmp(a->verb, verb);
 }
 
+/* A script found in a run folder is never run by the program. */
+static bool has_acts(const struct run_entry *r)
+{
+	char *path = xprintf("%s/acts.lua", r->path);
+	bool has = fs_is_file(path);
+
+	xfree(path);
+	return has;
+}
+
 /* 0, or the exit code after it was said why there is nothing to run. */
 static int choose(struct again *g, struct err *e)
 {
@@ -64,6 +75,11 @@ static int choose(struct again *g, struct err *e)
 		take_words(g, &r->again, "bitdial");
 		return args_parse(&g->a, g->argc, g->argv);
 	}
+	if (is_verb_of(&g->a, "open") && has_acts(r))
+		return err_set(e, ST_UNSUPPORTED,
+			"%s was made in the workbench: its acts are in its folder, and you run "
+			"them yourself: bitdial --batch %s/acts.lua",
+			r->id, r->path);
 	if (is_verb_of(&g->a, "open"))
 		return err_set(e, ST_UNSUPPORTED,
 			"%s was made in the workbench and no verb makes it%s%s; bitdial %s "

@@ -405,7 +405,7 @@ works rerun "$id"
 holds "the equivalent verb" has "^again: bitdial search $demo --bpw 3.2$" err
 works runs kind:search pinned --json
 id=$(sed -n 's/.*"id":"\([^"]*\)".*/\1/p' out)
-fails 1 "made in the workbench and no verb makes it: .*--layout $id opens it there" rerun "$id"
+fails 1 "made in the workbench: its acts are in its folder, and you run them yourself" rerun "$id"
 # thrown away and back
 works runs trash "$id"
 works runs restore "$id"
@@ -498,10 +498,14 @@ wait 200
 wait 100
 :measure
 wait idle
+:keep with a pin
+wait idle
 :free layers.1.v
 wait idle
 :set temperature 0
 :say hello
+wait idle
+:keep by hand
 wait idle
 :budget kl<=0.05
 wait idle
@@ -514,6 +518,13 @@ END
 XDG_CACHE_HOME="$dir/other" works --demo --headless 120x36 --keys acts.keys --dump acts.frame
 holds "the acts" [ "$(grep -c '^act(' acts.lua)" -ge 9 ]
 holds "what came of them" has '^act([0-9]*, [0-9]*, "free layers.1.v", { layout = "[0-9a-f]*", ' acts.lua
+works runs --sort began 'with a pin' --json
+id=$(sed 's/.*"id":"\([^"]*\)".*/\1/' out)
+holds "a kept run has its acts" has '"keep with a pin")$' "runs/$id/acts.lua"
+holds "and no later ones" lacks 'by hand' "runs/$id/acts.lua"
+fails 1 "you run them yourself: bitdial --batch .*/$id/acts.lua" rerun "$id"
+XDG_CACHE_HOME="$dir/other" works --batch "runs/$id/acts.lua"
+holds "the same again" [ ! -s err ]
 XDG_CACHE_HOME="$dir/other" works --batch acts.lua
 holds "the same numbers" [ ! -s err ]
 holds "what Lua made of it" has '^42$'

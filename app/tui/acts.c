@@ -10,6 +10,7 @@
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/work/dial.h"
+#include "core/work/run.h"
 #include "core/work/votes.h"
 
 enum { ACTS_MOST = 10000 }; /* the first are forgotten, and the log says so */
@@ -219,8 +220,22 @@ void acts_answer(struct tui *t, const struct snap_answer *s)
 	to->answered = true;
 }
 
+static void write_beside(struct tui *t, const char *run)
+{
+	char *layout = run_layout_path(run), *path;
+	struct err e = { 0 };
+
+	if (!layout)
+		return;
+	path = xprintf("%.*s/acts.lua", (int)(strrchr(layout, '/') - layout), layout);
+	if (acts_write(t, path, &e))
+		tui_notice(t, LOG_WARN, "%s is kept without its acts: %s", run, e.msg);
+	xfree(path);
+	xfree(layout);
+}
+
 /* Jobs of one act come one after the other: the last one's number stands for them. */
-void acts_job_ended(struct tui *t, uint32_t job, enum st st)
+void acts_job_ended(struct tui *t, uint32_t job, enum st st, const char *said)
 {
 	struct acts *a = t->acts;
 
@@ -233,6 +248,8 @@ void acts_job_ended(struct tui *t, uint32_t job, enum st st)
 		to->ended = st;
 		if (!st && is_word(to->line, "measure") && t->answer)
 			to->measured = t->answer->measured_kl;
+		if (!st && is_word(to->line, "keep") && said && *said)
+			write_beside(t, said);
 		return;
 	}
 }

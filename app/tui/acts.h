@@ -38,7 +38,9 @@ void acts_say(struct tui *t, const char *fmt, ...) BD_PRINTF(2, 3);
 
 /* What comes of the last acts. */
 void acts_answer(struct tui *t, const struct snap_answer *s);
-void acts_job_ended(struct tui *t, uint32_t job, enum st st);
+/* said: what the job said at its end, "" or NULL: nothing.  A kept run gets the log so far, as its
+ * acts.lua: what made the layout, where no verb does. */
+void acts_job_ended(struct tui *t, uint32_t job, enum st st, const char *said);
 
 /* One of them, for who shows them: 0 is the first. */
 struct act {

@@ -223,7 +223,7 @@ static void hear(struct tui *t, const struct event *ev)
 		break;
 	case EV_JOB_ENDED:
 		job_ended(t, ev);
-		acts_job_ended(t, ev->key, (enum st)ev->n);
+		acts_job_ended(t, ev->key, (enum st)ev->n, text ? text->text : NULL);
 		break;
 	case EV_NOTICE:
 		if (text)
