@@ -1,12 +1,13 @@
 /* console - Lua beside the panels it drives: what was typed, what came of it, and the next line.
  *
- * What is typed goes out as a command and comes back as an event, as input that runs, as one that
- * is not complete, or as one that must wait. */
+ * What is typed, once it is a whole chunk, goes out as a command and comes back as an event: as input
+ * that runs, or as one that must wait. */
 #include "app/panel/console.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "app/lua/complete.h"
 #include "app/panel/common.h"
 #include "app/panel/editor.h"
 #include "app/panel/entry.h"
@@ -78,12 +79,11 @@ static void close_names(struct console_panel *p)
 /* ---- events */
 
 /* Before what was typed meanwhile. */
-static void put_before(struct console_panel *p, const char *text, const char *between)
+static void put_before(struct console_panel *p, const char *text)
 {
 	char *later = xstrdup(p->edit.n ? p->edit.text : "");
 
 	editor_set(&p->edit, text);
-	editor_insert(&p->edit, between, strlen(between));
 	editor_insert(&p->edit, later, strlen(later));
 	xfree(later);
 }
@@ -189,11 +189,8 @@ static bool on_event(void *self, const struct event *ev)
 		xfree(p->state);
 		p->state = *text ? xstrdup(text) : NULL;
 		break;
-	case CONSOLE_MORE:
-		put_before(p, text, "\n");
-		break;
 	case CONSOLE_BACK:
-		put_before(p, text, "");
+		put_before(p, text);
 		p->refused = true;
 		break;
 	case CONSOLE_NAMES:
@@ -217,6 +214,11 @@ static const char *run(struct console_panel *p)
 
 	if (editor_blank(&p->edit))
 		return "";
+	if (lua_incomplete(p->edit.text)) { /* asked here: what is typed next belongs to it */
+		p->edit.at = strlen(p->edit.text);
+		editor_insert(&p->edit, "\n", 1);
+		return "";
+	}
 	command = editor_command("lua", p->edit.text);
 	editor_set(&p->edit, "");
 	lines_last(p->said);

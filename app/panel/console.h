@@ -11,7 +11,6 @@ enum console_say {
 	CONSOLE_ERROR,    /* why it failed: a sentence, a traceback behind it */
 	CONSOLE_NOTE,     /* what else there is to say: stopped, a goal missed */
 	CONSOLE_STATE,    /* what runs, and what it waits for; "": nothing runs */
-	CONSOLE_MORE,     /* a chunk that is not complete: it goes on in the input */
 	CONSOLE_BACK,     /* a chunk that cannot run now: back into the input; n: 0 */
 	CONSOLE_NAMES     /* candidates, "NAME\tHELP\n"; n: bytes of the word they are for */
 };

@@ -365,10 +365,6 @@ enum st scripting_eval(struct scripting *s, const char *text, struct err *e)
 			tell_console(s, CONSOLE_BACK, text, 0);
 		return err_set(e, ST_INVALID, "lua: a script is running already (x stops it)");
 	}
-	if (shown && lua_incomplete(text)) {
-		tell_console(s, CONSOLE_MORE, text, 0);
-		return ST_OK;
-	}
 	s->stopped_at = 0;
 	s->stuck_told = false;
 	st = s->console ? script_again(s->console, text, e)
