@@ -92,19 +92,23 @@ static const char *parent_of(const struct runs_list *p, const struct run_entry *
 	return *id ? parent_name(p, id) : "-";
 }
 
+enum { COLUMNS = 9, PARENT_W = 11, MODEL_W = 24 };
+
 /* Columns: x where each begins, -1 where there is no room for it. */
 struct form {
-	int run_w, kind, state, bpw, size, kl, when, parent;
+	int run_w, kind, state, bpw, size, kl, when, parent, model, tags;
 };
 
 static struct form form_of(const struct runs_list *p, size_t top, size_t rows, int w)
 {
-	struct form f = { 11, -1, -1, -1, -1, -1, -1, -1 };
-	int x, want[] = { 7, 5, 6, 5, 10, 6, 9 }; /* state bpw KL size when kind parent */
-	int *at[] = { &f.state, &f.bpw, &f.kl, &f.size, &f.when, &f.kind, &f.parent };
-	bool has[7] = { false };
+	struct form f = { 11, -1, -1, -1, -1, -1, -1, -1, -1, -1 };
+	/* state bpw KL size when kind parent model tags */
+	int x, want[COLUMNS] = { 7, 5, 6, 5, 10, 6, PARENT_W, MODEL_W, 8 };
+	int *at[COLUMNS] = { &f.state, &f.bpw, &f.kl, &f.size, &f.when, &f.kind, &f.parent,
+		&f.model, &f.tags };
+	bool has[COLUMNS] = { false };
 	/* In which order they stand; state and KL matter most where there is little room. */
-	static const int stands[] = { 5, 0, 1, 3, 2, 4, 6 };
+	static const int stands[COLUMNS] = { 5, 0, 1, 3, 2, 4, 6, 7, 8 };
 
 	for (size_t i = top; i < top + rows && i < p->n; i++) {
 		int n = columns(runs_short(&p->snap->all, runs_list_at(p, i)));
@@ -117,14 +121,14 @@ static struct form form_of(const struct runs_list *p, size_t top, size_t rows, i
 	if (f.run_w > w - RUN_X)
 		f.run_w = w > RUN_X ? w - RUN_X : 0;
 	x = RUN_X + f.run_w;
-	for (int i = 0; i < 7; i++) {
+	for (int i = 0; i < COLUMNS; i++) {
 		has[i] = x + 2 + want[i] <= w;
 		if (!has[i])
 			break;
 		x += 2 + want[i];
 	}
 	x = RUN_X + f.run_w;
-	for (int i = 0; i < 7; i++) {
+	for (int i = 0; i < COLUMNS; i++) {
 		int k = stands[i];
 
 		if (!has[k])
@@ -156,7 +160,9 @@ static void draw_head(const struct form *f, struct canvas *c)
 	put_right(c, f->size, 0, 5, ROLE_DIM, "size");
 	put_right(c, f->kl, 0, 6, ROLE_DIM, "KL");
 	put(c, f->when, 0, 10, ROLE_DIM, "when");
-	put(c, f->parent, 0, 9, ROLE_DIM, "parent");
+	put(c, f->parent, 0, PARENT_W, ROLE_DIM, "parent");
+	put(c, f->model, 0, MODEL_W, ROLE_DIM, "model");
+	put(c, f->tags, 0, 8, ROLE_DIM, "tags");
 }
 
 static void draw_row(const struct runs_list *p, const struct form *f, struct canvas *c, int y,
@@ -189,7 +195,9 @@ static void draw_row(const struct runs_list *p, const struct form *f, struct can
 	put_right(c, f->size, y, 5, role, text);
 	put_right(c, f->kl, y, 6, role, panel_kl(r->kl, text));
 	put(c, f->when, y, 10, role, when(r, now, text));
-	put(c, f->parent, y, c->w - f->parent, ROLE_DIM, parent_of(p, r, id));
+	put(c, f->parent, y, PARENT_W, ROLE_DIM, parent_of(p, r, id));
+	put(c, f->model, y, MODEL_W, ROLE_DIM, r->model);
+	put(c, f->tags, y, c->w - f->tags, ROLE_ACCENT, r->tags);
 }
 
 /* ---- the lower part */
