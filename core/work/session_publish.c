@@ -29,6 +29,7 @@ static void facts(struct snap_model *m, const struct checkpoint *ck)
 {
 	const struct tensor *t = checkpoint_find(ck, "layers.0.down");
 	const char *type = t ? dtype_name(t->dtype) : "integer";
+	const char *path;
 	bool exact = t && (t->dtype == DT_F32 || t->dtype == DT_F16 || t->dtype == DT_BF16);
 
 	snprintf(m->name, sizeof m->name, "%s", ck->name);
@@ -37,7 +38,8 @@ static void facts(struct snap_model *m, const struct checkpoint *ck)
 	snprintf(m->arch, sizeof m->arch, "%s", ck->hp.arch);
 	snprintf(m->reference, sizeof m->reference, exact ? "%s weights" : "%s file, dequantized",
 		type);
-	snprintf(m->device, sizeof m->device, "%s, %d threads", backend_best()->path(),
+	path = backend_best()->path(); /* "amx (of ref, ..., amx)": the one in use */
+	snprintf(m->device, sizeof m->device, "cpu %.*s, %d threads", (int)strcspn(path, " "), path,
 		pool_threads());
 	m->layers = ck->hp.layers;
 	m->ctx = ck->hp.ctx;
