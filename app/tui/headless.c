@@ -72,10 +72,12 @@ static bool pump(struct play *s, double ms, bool until_idle)
 		struct pollfd fds[3 + SCRIPTING_FDS] = { { .fd = s->signal_fd, .events = POLLIN },
 			{ .fd = sub_fd(t->sub), .events = POLLIN },
 			{ .fd = -1, .events = POLLIN } };
-		bool more = tui_deliver(t, 2);
-		double now = t->now = clock_now();
+		bool more;
+		double now;
 
-		scripting_tell(t);
+		scripting_tell(t); /* first: idle is when what it told has arrived, too */
+		more = tui_deliver(t, 2);
+		now = t->now = clock_now();
 		if (t->dirty && now - s->last_frame >= FRAME_MS / 1000.0)
 			frame(s);
 		if (s->killed || t->quit || (until_idle && !more && tui_idle(t)))
