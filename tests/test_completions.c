@@ -17,59 +17,9 @@
 #include "core/work/runs.h"
 #include "tests/lib_base.h"
 #include "tests/lib_docs.h"
-
-static const char bash_path[] = "share/completions/bitdial.bash";
-static const char zsh_path[] = "share/completions/_bitdial";
+#include "tests/lib_shell.h"
 
 enum { OFFERS = 4000, LINES = 128 };
-
-/* The program lies beside the folder of the suites; the Makefile builds it before this one. */
-static const char *program_dir(void)
-{
-	static char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 32);
-
-	cr_assert_gt(n, 0);
-	path[n] = 0;
-	*strrchr(path, '/') = 0;
-	*strrchr(path, '/') = 0;
-	return path;
-}
-
-static bool has(const char *name)
-{
-	char cmd[64];
-
-	snprintf(cmd, sizeof cmd, "command -v %s >/dev/null 2>&1", name);
-	return !system(cmd);
-}
-
-static void need(const char *shell)
-{
-	if (!has(shell))
-		cr_skip_test("%s is not installed", shell);
-}
-
-/* What a script of a shell prints, with the program on its PATH and runs of its own. */
-static char *said(const char *shell, const char *script)
-{
-	char *path = xprintf("%s/script", tmp_dir()), *cmd, *out = xalloc(1 << 18);
-	size_t n;
-	FILE *p;
-
-	tmp_write(path, script, strlen(script));
-	cmd = xprintf("PATH='%s':\"$PATH\" BD_RUNS='%s/runs' XDG_DATA_HOME='%s/data' ROOT=\"$PWD\" "
-		      "%s '%s' 2>&1",
-		program_dir(), tmp_dir(), tmp_dir(), shell, path);
-	p = popen(cmd, "r");
-	cr_assert(p);
-	n = fread(out, 1, (1 << 18) - 1, p);
-	out[n] = 0;
-	cr_assert_eq(pclose(p), 0, "%s: %s", script, out);
-	xfree(cmd);
-	xfree(path);
-	return out;
-}
 
 /* ---- bash: many lines at once, since each asks the program */
 
@@ -96,7 +46,7 @@ static struct offers bash_offers(const char *const *lines, size_t n)
 		cr_assert_lt((size_t)(s - script) + strlen(lines[i]) + 8, (size_t)1 << 16);
 		s += sprintf(s, "c %s\n", lines[i]);
 	}
-	o.text = said("bash", script);
+	o.text = shell_says("bash", script);
 	s = o.text;
 	for (size_t i = 0; i < n; i++) {
 		o.at[i] = s;
@@ -127,7 +77,7 @@ Test(completions, bash_offers_every_option_of_every_verb_and_no_other, .timeout 
 	struct offers o;
 	size_t n = 0;
 
-	need("bash");
+	shell_need("bash");
 	for (const struct verb *v = verb_table; v->name; v++, n++) {
 		snprintf(text[n], sizeof text[n], "bitdial %s -", v->name);
 		lines[n] = text[n];
@@ -146,7 +96,7 @@ Test(completions, bash_offers_every_verb, .timeout = 60)
 	const char *const lines[] = { "bitdial ''", "bitdial help ''" };
 	struct offers o;
 
-	need("bash");
+	shell_need("bash");
 	o = bash_offers(lines, 2);
 	for (const struct verb *v = verb_table; v->name; v++) {
 		cr_expect(has_word(o.at[0], v->name), "%s", v->name);
@@ -163,7 +113,7 @@ Test(completions, bash_knows_which_options_take_a_value, .timeout = 60)
 	struct offers o;
 	size_t n = 0;
 
-	need("bash");
+	shell_need("bash");
 	for (; args_option_name(n); n++) {
 		cr_assert_lt(n, (size_t)LINES);
 		dashed(args_option_name(n), name, sizeof name);
@@ -210,7 +160,7 @@ Test(completions, bash_offers_the_words_that_the_program_accepts, .timeout = 60)
 	char w[DOCS_WORD];
 	struct offers o;
 
-	need("bash");
+	shell_need("bash");
 	o = bash_offers(lines, sizeof lines / sizeof *lines);
 	for (size_t i = 0; quantizer_table[i]; i++)
 		cr_expect(has_word(o.at[0], quantizer_table[i]->name), "%s", o.at[0]);
@@ -301,7 +251,7 @@ Test(completions, bash_offers_files_folders_and_runs_by_kind, .timeout = 60)
 	const char *lines[N];
 	struct offers o;
 
-	need("bash");
+	shell_need("bash");
 	some_files();
 	for (size_t i = 0; i < N; i++)
 		lines[i] = place[i].line;
@@ -344,7 +294,7 @@ Test(completions, bash_offers_what_fits_the_place, .timeout = 60)
 	const char *lines[N];
 	struct offers o;
 
-	need("bash");
+	shell_need("bash");
 	for (size_t i = 0; i < N; i++)
 		lines[i] = place[i].words;
 	o = bash_offers(lines, N);
@@ -360,10 +310,10 @@ Test(completions, bash_asks_the_program_that_is_typed, .timeout = 60)
 	const char *const lines[] = { "'./my\\ dir/bitdial' ev", "'\"my dir/bitdial\"' ev",
 		"'~/my\\ dir/bitdial' ev", "/no/such/bitdial ev" };
 	char *link = xprintf("%s/my dir/bitdial", tmp_dir());
-	char *target = xprintf("%s/bitdial", program_dir()), *out;
+	char *target = xprintf("%s/bitdial", shell_program_dir()), *out;
 	struct offers o;
 
-	need("bash");
+	shell_need("bash");
 	folder("my dir");
 	cr_assert_eq(symlink(target, link), 0);
 	setenv("HOME", tmp_dir(), 1);
@@ -372,7 +322,7 @@ Test(completions, bash_asks_the_program_that_is_typed, .timeout = 60)
 		cr_expect(has_word(o.at[i], "eval"), "%s: %s", lines[i], o.at[i]);
 	xfree(o.text);
 	/* Without one, and with one that says something else, nothing and no noise. */
-	out = said("bash",
+	out = shell_says("bash",
 		"source \"$ROOT/share/completions/bitdial.bash\"; complete -p bitdial\n"
 		"COMP_WORDS=(bitdial --l); COMP_CWORD=1\n"
 		"bash=$BASH; PATH=/no/such; _bitdial bitdial; echo \"none: ${#COMPREPLY[@]}\"\n"
@@ -381,105 +331,6 @@ Test(completions, bash_asks_the_program_that_is_typed, .timeout = 60)
 	xfree(out);
 	xfree(link);
 	xfree(target);
-}
-
-/* ---- the lines themselves, and that the scripts hold no names */
-
-/* Field i of the line at *s (tabs between), then the next line. */
-static bool next_line(const char **s, char field[5][OFFERS])
-{
-	if (!**s)
-		return false;
-	for (size_t i = 0; i < 5; i++) {
-		size_t n = strcspn(*s, "\t\n");
-
-		snprintf(field[i], OFFERS, "%.*s", (int)n, *s);
-		*s += n + ((*s)[n] == '\t');
-	}
-	cr_assert_eq(**s, '\n', "more fields than five");
-	++*s;
-	return true;
-}
-
-static void both_offer(const char *lines, const char *complete, const char *whose)
-{
-	char *list = xstrdup(complete), *bash = slurp(bash_path), *zsh = slurp(zsh_path);
-
-	for (char *w = strtok(list, " |"); w; w = strtok(NULL, " |")) {
-		char kind[64], said_kind[80];
-
-		if (strlen(w) > 3 && !strcmp(w + strlen(w) - 3, "..."))
-			w[strlen(w) - 3] = 0;
-		snprintf(said_kind, sizeof said_kind, "\nkind\t%s\t", w);
-		snprintf(kind, sizeof kind, "%s", w);
-		if (*w != '@' || strstr(lines, said_kind))
-			continue;
-		cr_expect(strstr(bash, kind), "%s: bash knows no %s", whose, kind);
-		cr_expect(strstr(zsh, kind), "%s: zsh knows no %s", whose, kind);
-	}
-	xfree(list);
-	big_free(bash);
-	big_free(zsh);
-}
-
-Test(completions, every_value_and_every_place_is_of_a_kind_that_is_known)
-{
-	static const char numbers[] = "X N T TEXT MIB"; /* and texts: nothing to offer */
-	static char field[5][OFFERS];
-	char *lines = said("sh", "bitdial help --options");
-	size_t verbs = 0, options = 0;
-
-	for (const char *s = lines; next_line(&s, field);) {
-		if (!strcmp(field[0], "verb")) {
-			both_offer(lines, field[2], field[1]);
-			cr_expect_str_eq(field[4], verb_table[verbs++].summary);
-		} else if (!strcmp(field[0], "option")) {
-			bool free_text = !*field[2] || has_word(numbers, field[2]);
-
-			options++;
-			cr_expect_eq(free_text, !*field[3],
-				"%s %s: neither a word of shell.c, nor words with bars", field[1],
-				field[2]);
-			both_offer(lines, field[3], field[1]);
-			cr_expect(*field[4], "%s", field[1]);
-		} else {
-			cr_expect_str_eq(field[0], "kind");
-			cr_expect(*field[2] || !strcmp(field[1], "@run"), "%s", field[1]);
-		}
-	}
-	cr_expect_null(verb_table[verbs].name);
-	cr_expect_null(args_option_name(options - 2)); /* --help and --version are every verb's */
-	xfree(lines);
-}
-
-Test(completions, the_lines_of_one_verb_are_its_own)
-{
-	static char field[5][OFFERS];
-	char *lines = said("sh", "bitdial help --options watch; bitdial help --options wacth || :");
-	char got[3 * 64] = "";
-	const char *s = lines;
-
-	while (next_line(&s, field) && strcmp(field[1], "@run") != 0)
-		if (!strcmp(field[0], "option"))
-			snprintf(got + strlen(got), sizeof got - strlen(got), "%.60s ", field[1]);
-	same_words("--runs --help --version", got, "watch");
-	cr_expect_str_eq(s, "bitdial: help: there is no verb wacth; did you mean watch?\n");
-	xfree(lines);
-}
-
-Test(completions, the_scripts_hold_no_options_of_their_own)
-{
-	char *bash = slurp(bash_path), *zsh = slurp(zsh_path), name[80];
-
-	for (size_t i = 0; args_option_name(i); i++) {
-		snprintf(name, sizeof name, "--%s", args_option_name(i));
-		if (strlen(name) == 3 || !strcmp(name, "--options"))
-			continue;
-		cr_expect_null(strstr(bash, name), "bash: %s", name);
-		cr_expect_null(strstr(zsh, name), "zsh: %s", name);
-	}
-	big_free(bash);
-	big_free(zsh);
 }
 
 /* ---- zsh */
@@ -496,8 +347,8 @@ Test(completions, zsh_is_told_every_option_of_every_verb, .timeout = 60)
 		"done; print =\n";
 	char *out, want[200];
 
-	need("zsh");
-	out = said("zsh -f", script);
+	shell_need("zsh");
+	out = shell_says("zsh -f", script);
 	for (const struct verb *v = verb_table; v->name; v++) {
 		char *from, *end, *list;
 
