@@ -216,6 +216,7 @@ void shell_options(const struct verb *only)
 	for (size_t i = 0; args_option_name(i); i++)
 		if (!only || args_takes(only, args_option_name(i)))
 			put_option(i);
-	printf("option\t--help\t\t\tthe options of a verb, or all verbs\noption\t--version\t\t\tthe version\n");
+	printf("option\t--help\t\t\tthe options of a verb, or all "
+	       "verbs\noption\t--version\t\t\tthe version\n");
 	put_kinds();
 }

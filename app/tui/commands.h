@@ -61,7 +61,8 @@ bool command_has(const char *line, unsigned flags);
 
 /* Runs a line; what goes wrong ends it, and becomes a notice. */
 void command_run(struct tui *t, const char *line);
-BD_MUST_USE enum st command_try(struct tui *t, const char *line, struct err *e); /* ... or is told */
+BD_MUST_USE enum st command_try(
+	struct tui *t, const char *line, struct err *e); /* ... or is told */
 
 /* Is each command of the line in the table?  Runs nothing. */
 BD_MUST_USE enum st command_check(const char *line, struct err *e);

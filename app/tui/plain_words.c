@@ -79,8 +79,7 @@ static void help(struct plain *p, const char *word)
 			"commands, one a line; help WORD finds those about it; an empty line says "
 			"what is so");
 	for (const struct command *c = command_table; c->name; c++) {
-		if (instead_of(c) ||
-			(*word && !strstr(c->name, word) && !strstr(c->help, word)))
+		if (instead_of(c) || (*word && !strstr(c->name, word) && !strstr(c->help, word)))
 			continue;
 		say_command(p, c);
 		said++;
@@ -144,8 +143,8 @@ static bool own_word(struct plain *p, const char *word, const char *rest)
 
 bool plain_knows(const char *command)
 {
-	return instead_of(command_find(command)) || !strcmp(command, "help") || !strcmp(command, "chat") ||
-	       !strcmp(command, "jobs") || !strcmp(command, "runs");
+	return instead_of(command_find(command)) || !strcmp(command, "help") ||
+	       !strcmp(command, "chat") || !strcmp(command, "jobs") || !strcmp(command, "runs");
 }
 
 /* ---- a command, and what it left open on a screen that is not there */
