@@ -71,7 +71,7 @@ $B/%.c.o: %.c Makefile
 $B/tests/%: $B/tests/%.c.o $(call obj,$(HELP)) $B/libbitdial.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion -lvterm
 
-$B/tests/test_sandbox: | $B/bitdial  # starts the program
+$B/tests/test_sandbox $B/tests/test_completions $B/tests/test_help_options: | $B/bitdial  # start the program
 
 deps:      ## install the Debian packages that are missing (as root or by sudo)
 	@share/install-debs $(DEBS)

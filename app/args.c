@@ -11,6 +11,7 @@
 
 enum kind { FLAG, STRING, TEXTS, NUMBER, COUNT, SIGNED };
 
+/* value: what it wants, and by that what completes it: a word of shell.c, or words with bars. */
 static const struct option {
 	const char *name, *value;
 	enum kind kind;
@@ -24,11 +25,11 @@ static const struct option {
 	{ "bpw", "X", NUMBER, offsetof(struct args, bpw), "budget in stored bits a weight" },
 	{ "formats", "LIST", STRING, offsetof(struct args, formats),
 		"formats of the dial, such as int2g64,int4g128,keep" },
-	{ "mix", "WHAT", STRING, offsetof(struct args, mix),
+	{ "mix", "layer|channel", STRING, offsetof(struct args, mix),
 		"layer: one format a linear; channel: mixes within linears join the formats" },
-	{ "quantizer", "NAME", STRING, offsetof(struct args, quantizer),
+	{ "quantizer", "METHOD", STRING, offsetof(struct args, quantizer),
 		"minmax, clip, hqq or gptq for the whole layout; else the best of each linear" },
-	{ "guard", "NAME", STRING, offsetof(struct args, guard),
+	{ "guard", "GUARD", STRING, offsetof(struct args, guard),
 		"instead of the search: uniform, ends or random:SEED" },
 	{ "refine", NULL, FLAG, offsetof(struct args, refine),
 		"exchange bits between linears afterwards, judged by measured KL (minutes)" },
@@ -40,7 +41,7 @@ static const struct option {
 	{ "system", "TEXT", STRING, offsetof(struct args, system), "system message of a chat" },
 	{ "top", "N", COUNT, offsetof(struct args, top), "how many of the largest logits (20)" },
 	{ "tokens", "N", COUNT, offsetof(struct args, tokens), "tokens to scan on (512)" },
-	{ "task", "FILE", STRING, offsetof(struct args, task),
+	{ "task", "TASK", STRING, offsetof(struct args, task),
 		"questions of multiple choice: a file, or the name of one that is there (basics)" },
 	{ "limit", "N", COUNT, offsetof(struct args, limit),
 		"tokens read from the text, questions of the task" },
@@ -50,13 +51,13 @@ static const struct option {
 	{ "seed", "N", SIGNED, offsetof(struct args, seed), "of the sampler" },
 	{ "head", "FORMAT", STRING, offsetof(struct args, head),
 		"the head in another format while it answers, such as int8g128; else as in the file" },
-	{ "precision", "WHAT", STRING, offsetof(struct args, precision),
+	{ "precision", "fast|exact", STRING, offsetof(struct args, precision),
 		"fast: activations rounded to int8 or bfloat16 while it answers; exact: in float" },
-	{ "kv", "WHAT", STRING, offsetof(struct args, kv),
+	{ "kv", "float|int8", STRING, offsetof(struct args, kv),
 		"keys and values kept as they are (float), or int8 in a quarter of the memory" },
 	{ "stats", NULL, FLAG, offsetof(struct args, stats),
 		"speed of the answer, and where its time went, on stderr" },
-	{ "template", "NAME", STRING, offsetof(struct args, template),
+	{ "template", "TEMPLATE", STRING, offsetof(struct args, template),
 		"chat template: chatml llama2 llama3 mistral phi3 zephyr" },
 	{ "o", "PATH", STRING, offsetof(struct args, out), "where to write" },
 	{ "sort", "BY", STRING, offsetof(struct args, sort),
@@ -82,12 +83,14 @@ static const struct option {
 	{ "ascii", NULL, FLAG, offsetof(struct args, ascii), "draw with ASCII characters only" },
 	{ "no-mouse", NULL, FLAG, offsetof(struct args, no_mouse), "leave the mouse to the terminal" },
 	{ "no-sync", NULL, FLAG, offsetof(struct args, no_sync), "no synchronised output" },
-	{ "arrange", "NAME", STRING, offsetof(struct args, arrange), "start with this arrangement" },
-	{ "screen", "N", STRING, offsetof(struct args, screen), "start on this screen" },
+	{ "arrange", "ARRANGEMENT", STRING, offsetof(struct args, arrange), "start with this arrangement" },
+	{ "screen", "SCREEN", STRING, offsetof(struct args, screen), "start on this screen" },
 	{ "no-config", NULL, FLAG, offsetof(struct args, no_config), "leave init.lua alone" },
 	{ "default-config", NULL, FLAG, offsetof(struct args, default_config),
 		"print an init.lua with every option, to begin one's own with" },
 	{ "roff", NULL, FLAG, offsetof(struct args, roff), "help lua as a manual page" },
+	{ "options", NULL, FLAG, offsetof(struct args, options),
+		"help as lines for completions of shells: verbs, options, values" },
 	{ "clear-cache", NULL, FLAG, offsetof(struct args, clear_cache), "empty the cache" },
 	{ "colors", NULL, FLAG, offsetof(struct args, colors), "show every theme, role and ramp, with contrasts" },
 	{ "sandbox", NULL, FLAG, offsetof(struct args, sandbox),
@@ -104,6 +107,8 @@ enum { N_OPTIONS = sizeof options / sizeof *options };
 
 const char *args_option_name(size_t i) { return i < N_OPTIONS ? options[i].name : NULL; }
 const char *args_option_value(size_t i) { return i < N_OPTIONS ? options[i].value : NULL; }
+const char *args_option_help(size_t i) { return i < N_OPTIONS ? options[i].help : NULL; }
+bool args_option_again(size_t i) { return i < N_OPTIONS && options[i].kind == TEXTS; }
 
 static const struct verb *find_verb(const char *name)
 {
@@ -125,6 +130,8 @@ static bool listed(const char *list, const char *name)
 			return true;
 	return false;
 }
+
+bool args_takes(const struct verb *v, const char *option) { return listed(v->options, option); }
 
 static const struct option *find_option(const char *name, size_t n)
 {
@@ -332,7 +339,7 @@ static void verb_help_text(FILE *to, const struct verb *v)
 		snprintf(left, sizeof left, "%s%s%s%s", strlen(options[i].name) > 1 ? "--" : "-",
 			options[i].name, options[i].value ? " " : "",
 			options[i].value ? options[i].value : "");
-		fprintf(to, "  %-20s %s\n", left, options[i].help);
+		fprintf(to, "  %-22s %s\n", left, options[i].help);
 	}
 }
 
@@ -351,6 +358,16 @@ int args_help_lua(const char *module, bool roff)
 	lua_manual_topics(names, 64);
 	return usage("help lua: there is no module %s%s (bitdial help lua)", module, "",
 		text_suggest(module, names));
+}
+
+int args_help_options(const char *topic)
+{
+	const struct verb *v = topic ? find_verb(topic) : NULL;
+
+	if (topic && !v)
+		return args_help(topic, true); /* says that there is none, and a near one */
+	shell_options(v);
+	return 0;
 }
 
 int args_help(const char *topic, bool to_stdout)

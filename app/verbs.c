@@ -36,6 +36,6 @@ const struct verb verb_table[] = {
 	{ "doctor", "", "what was found: machine, kernels, paths, cache",
 		"json colors clear-cache threads", 0, verb_doctor },
 	{ "help", "[VERB]", "this list, or the options of a verb; help lua [MODULE]: what scripts can do",
-		"roff", 2, verb_help },
+		"roff options", 2, verb_help },
 	{ 0 },
 };

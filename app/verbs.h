@@ -34,7 +34,7 @@ struct args {
 	uint64_t tokens, limit, window, top, max_tokens, threads;
 	int64_t seed;       /* -1: not given */
 	bool events, fresh, json, demo, once, plain, ascii, no_mouse, no_sync, read_only, clear_cache, colors, stats,
-		refine, dry_run, anyway, tour, show_cursor, no_config, default_config, roff;
+		refine, dry_run, anyway, tour, show_cursor, no_config, default_config, roff, options;
 };
 
 struct verb {
@@ -50,11 +50,18 @@ int args_parse(struct args *a, int argc, char **argv);
 int args_help(const char *topic, bool to_stdout);
 /* help lua [MODULE]; roff: the manual page. */
 int args_help_lua(const char *module, bool roff);
+/* help --options [VERB]. */
+int args_help_options(const char *topic);
 /* The i-th option of all there are, without its dashes (NULL: no more), and what it
  * wants ("FILE"; NULL: nothing). */
 const char *args_option_name(size_t i);
 bool args_is_verb(const char *word);
 const char *args_option_value(size_t i);
+const char *args_option_help(size_t i);
+bool args_option_again(size_t i); /* may it come several times? */
+bool args_takes(const struct verb *v, const char *option);
+/* shell.c: what there is to complete, as lines; of all verbs (NULL), or one. */
+void shell_options(const struct verb *only);
 
 /* verbs_util.c: what the verbs share */
 const struct sink *verb_sink(void);   /* stops at SIGINT and SIGTERM, progress to a terminal */

@@ -5,6 +5,7 @@
 
 #include "app/tui/acts.h"
 #include "app/tui/commands.h"
+#include "app/tui/tour.h"
 #include "app/tui/tui.h"
 #include "tests/chat_fixture.h"
 
@@ -15,7 +16,7 @@ TestSuite(chat_input, .init = begin, .fini = end);
 static char heard[200 * 1024];
 static size_t says;
 
-#define C(id, name, args, complete, help)                                                       \
+#define C(id, name, flags, args, complete, help)                                                \
 	enum st cmd_##id(struct tui *t, int argc, char **argv, const char *rest, struct err *e) \
 	{                                                                                       \
 		(void)t, (void)argv, (void)e;                                                   \

@@ -146,7 +146,7 @@ Test(panel, ascii_drawings_hold_ascii_only)
 static bool is_command(const char *word)
 {
 	static const char *const names[] = {
-#define C(id, name, args, complete, help) name,
+#define C(id, name, flags, args, complete, help) name,
 #include "app/tui/commands.def"
 #undef C
 	};

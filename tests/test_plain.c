@@ -119,6 +119,25 @@ Test(plain, help_is_lines_without_columns_and_without_keys)
 	big_free(text);
 }
 
+/* A column of commands.def says which commands make no sense here, and each has its sentence. */
+Test(plain, every_command_of_a_screen_says_what_to_use_instead_and_no_other_does)
+{
+	for (const struct command *c = command_table; c->name; c++) {
+		const char *instead = plain_instead(c->name);
+
+		cr_expect_eq((c->flags & COMMAND_SCREEN) != 0, instead != NULL, "%s", c->name);
+		if (instead) {
+			char line[64], want[300], *text;
+
+			snprintf(line, sizeof line, "%s next\n", c->name);
+			snprintf(want, sizeof want, "%s: %s\n", c->name, instead);
+			text = say(line, 0);
+			cr_expect(strstr(text, want), "%s", text);
+			big_free(text);
+		}
+	}
+}
+
 Test(plain, chat_makes_lines_messages_until_an_empty_one)
 {
 	big_free(say("chat\nHow are you; well?\n:measure\nsecond\n\nmeasure\n", 0));

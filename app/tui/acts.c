@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/tui/commands.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/work/dial.h"
@@ -114,17 +115,9 @@ static bool turns_dial(const char *line)
 
 static bool is_act(const char *line)
 {
-	static const char *const words[] = { "open", "text", "scan", "measure", "refine", "better",
-		"pin", "free", "floor", "tie", "mark", "goto", "keep", "layout", "undo", "redo",
-		"export", "say", "again", "ab", "blind", "vote", "clear", "system", "temperature",
-		"script", "lua" };
-
-	if (is_word(line, "set"))
-		return sets_something(line);
-	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-		if (is_word(line, words[i]))
-			return true;
-	return turns_dial(line);
+	if (is_word(line, "set") && !sets_something(line))
+		return false;
+	return command_has(line, COMMAND_ACT);
 }
 
 /* ---- writing down */

@@ -10,11 +10,14 @@
 #include "core/base/fs.h"
 #include "core/base/text.h"
 
+enum { ACT = COMMAND_ACT, SAFE = COMMAND_SAFE, REST = COMMAND_REST, SCREEN = COMMAND_SCREEN };
+
 const struct command command_table[] = {
-#define C(id, name, args, complete, help) { name, args, COMPLETE_##complete, help, cmd_##id },
+#define C(id, name, flags, args, complete, help) \
+	{ name, args, flags, COMPLETE_##complete, help, cmd_##id },
 #include "app/tui/commands.def"
 #undef C
-	{ NULL, NULL, COMPLETE_NONE, NULL, NULL },
+	{ NULL, NULL, 0, COMPLETE_NONE, NULL, NULL },
 };
 
 const struct command *command_find(const char *name)
@@ -25,18 +28,22 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
+bool command_has(const char *line, unsigned flags)
+{
+	size_t n = strcspn(line, " ");
+
+	for (const struct command *c = command_table; c->name; c++)
+		if (!strncmp(c->name, line, n) && !c->name[n])
+			return (c->flags & flags) != 0;
+	return false;
+}
+
 /* What a person says is theirs: a `;` in it ends nothing, unless the text is quoted. */
 static bool takes_the_line(const char *s)
 {
-	static const char *const words[] = { "say", "system", "lua", "complete", "bind" };
+	const char *text = s + strcspn(s, " ");
 
-	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-		size_t n = strlen(words[i]);
-
-		if (!strncmp(s, words[i], n) && s[n] == ' ')
-			return s[n + strspn(s + n, " ")] != '"';
-	}
-	return false;
+	return command_has(s, COMMAND_REST) && *text && text[strspn(text, " ")] != '"';
 }
 
 const char *command_end(const char *line)

@@ -82,6 +82,8 @@ void plain_run_line(struct plain *p, const char *line); /* of the input */
 void plain_tour(struct plain *p);                       /* says a station that is new */
 /* Has the command a word of its own without a screen (an answer, or what to use instead)? */
 bool plain_knows(const char *command);
+/* The sentence about a command flagged SCREEN: what to use in its place.  NULL: there is none. */
+const char *plain_instead(const char *command);
 /* "(x stops it)" without keys: "(stop ends it)"; in place, for cap bytes. */
 void plain_no_keys(char *s, size_t cap);
 

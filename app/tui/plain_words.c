@@ -1,4 +1,5 @@
-/* plain_words - lines of the input: commands, messages, and what a screen is needed for. */
+/* plain_words - lines of the input: commands, messages, and what a screen is needed for (those
+ * commands are flagged SCREEN in commands.def). */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@
 #include "app/tui/tour.h"
 #include "core/base/alloc.h"
 
-/* ---- words that only make sense on a screen, and what there is instead */
+/* ---- what there is instead of commands that only make sense on a screen */
 
 static const struct {
 	const char *command, *instead;
@@ -41,7 +42,7 @@ static const struct {
 	{ NULL, NULL },
 };
 
-static const char *instead_of(const char *command)
+const char *plain_instead(const char *command)
 {
 	for (size_t i = 0; on_a_screen[i].command; i++)
 		if (!strcmp(on_a_screen[i].command, command))
@@ -49,11 +50,16 @@ static const char *instead_of(const char *command)
 	return NULL;
 }
 
+static const char *instead_of(const struct command *c)
+{
+	return c && (c->flags & COMMAND_SCREEN) ? plain_instead(c->name) : NULL;
+}
+
 /* ---- help */
 
 static void say_command(struct plain *p, const struct command *c)
 {
-	const char *instead = instead_of(c->name);
+	const char *instead = instead_of(c);
 
 	plain_line(p, ROLE_TEXT, "%s%s%s: %s", c->name, *c->args ? " " : "", c->args,
 		instead ? instead : c->help);
@@ -73,8 +79,7 @@ static void help(struct plain *p, const char *word)
 			"commands, one a line; help WORD finds those about it; an empty line says "
 			"what is so");
 	for (const struct command *c = command_table; c->name; c++) {
-		if (instead_of(c->name) ||
-			(*word && !strstr(c->name, word) && !strstr(c->help, word)))
+		if (instead_of(c) || (*word && !strstr(c->name, word) && !strstr(c->help, word)))
 			continue;
 		say_command(p, c);
 		said++;
@@ -138,8 +143,8 @@ static bool own_word(struct plain *p, const char *word, const char *rest)
 
 bool plain_knows(const char *command)
 {
-	return instead_of(command) || !strcmp(command, "help") || !strcmp(command, "chat") ||
-	       !strcmp(command, "jobs") || !strcmp(command, "runs");
+	return instead_of(command_find(command)) || !strcmp(command, "help") ||
+	       !strcmp(command, "chat") || !strcmp(command, "jobs") || !strcmp(command, "runs");
 }
 
 /* ---- a command, and what it left open on a screen that is not there */
@@ -173,7 +178,7 @@ static void carry_out(struct plain *p, const char *line)
 	unsigned long before = p->lines;
 	size_t place = t->at;
 	char word[48];
-	const char *rest;
+	const char *rest, *instead;
 	struct err e = { 0 };
 	enum st st;
 
@@ -181,8 +186,9 @@ static void carry_out(struct plain *p, const char *line)
 	snprintf(word, sizeof word, "%.*s", (int)strcspn(line, " "), line);
 	rest = line + strcspn(line, " ");
 	rest += strspn(rest, " ");
-	if (instead_of(word)) {
-		plain_line(p, ROLE_TEXT, "%s: %s", word, instead_of(word));
+	instead = instead_of(command_find(word));
+	if (instead) {
+		plain_line(p, ROLE_TEXT, "%s: %s", word, instead);
 		return;
 	}
 	if (!own_word(p, word, rest)) {

@@ -1,121 +1,87 @@
-# bitdial.bash - completion of bitdial's command line for bash.
-# The tables are those of app/verbs.c and app/args.c; tests/test_completions.c compares them.
-# Nothing is run and nothing is fetched.
+# bitdial.bash - completion of bitdial's command line for bash, 4.0 or later.
+# Verbs, options and words come from the program that is being typed, by `bitdial help --options`
+# (app/shell.c says what its lines are); here is only how a shell offers what is of a kind.
+# Nothing is fetched.
 
-# The options of a verb.
-_bitdial_options() {
-	case $1 in
-	open)
-		echo '--text --formats --mix --tokens --layout --once --size --plain --headless
-			--keys --dump --color --ascii --no-mouse --no-sync --arrange --screen
-			--stats --json --tour --show-cursor --seed --temp --sandbox --sandbox-seconds --sandbox-memory
-			--sandbox-weak --no-config --default-config --threads --template --read-only --runs
-			--log-level --demo' ;;
-	scan)
-		echo '--events --fresh --text --tokens --formats --mix --quantizer --dry-run --anyway --json --threads --template --read-only
-			--runs --log-level --demo' ;;
-	search)
-		echo '--events --fresh --bpw --formats --mix --text --tokens --guard --refine -o --dry-run --anyway --json --threads --template
-			--read-only --runs --log-level --demo' ;;
-	eval)
-		echo '--events --text --task --layout --limit --window --quantizer --formats --mix --tokens --json
-			--threads --template --read-only --runs --log-level --demo' ;;
-	tokens)
-		echo '--text --limit --json --threads --template --read-only --runs
-			--log-level --demo' ;;
-	logits)
-		echo '--prompt --top --layout --quantizer --formats --json --threads
-			--template --read-only --runs --log-level --demo' ;;
-	chat)
-		echo '--prompt --system --layout --quantizer --formats --seed --temp
-			--max-tokens --head --kv --precision --stats --json --threads --template --read-only --runs
-			--log-level --demo' ;;
-	layout)
-		echo '--json' ;;
-	export)
-		echo '--events --layout --quantizer --formats -o --dry-run --json --threads --template
-			--read-only --runs --log-level --demo' ;;
-	batch)
-		echo '--fresh --formats --mix --tokens --template --json --read-only --runs --log-level --threads
-			--sandbox --sandbox-seconds --sandbox-memory --sandbox-weak
-			--no-config' ;;
-	watch)
-		echo '--runs' ;;
-	rerun)
-		echo '--anyway --runs' ;;
-	runs)
-		echo '--sort --json --runs' ;;
-	doctor)
-		echo '--json --colors --clear-cache --threads' ;;
-	help)
-		echo '--roff' ;;
-	esac
+# The program as it was typed, by a path or a name; else the one on the PATH.
+_bitdial_ask() {
+	local program=${1//[\\\"\']/}
+	case $program in "~/"*) program=$HOME/${program#"~/"} ;; esac
+	type -P -- "$program" >/dev/null || program=bitdial
+	command "$program" help --options 2>/dev/null </dev/null
 }
 
 _bitdial_files() { # [GLOB...]: folders, and files that match; without a glob all files
-	local IFS=$'\n' g
+	local g
 	compopt -o filenames 2>/dev/null
 	if [ $# = 0 ]; then
-		COMPREPLY+=($(compgen -f -- "$cur"))
+		mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$cur")
 		return
 	fi
-	COMPREPLY+=($(compgen -d -- "$cur"))
+	mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -d -- "$cur")
 	for g; do
-		COMPREPLY+=($(compgen -f -X "!$g" -- "$cur"))
+		[ -z "$g" ] ||
+			mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -X "!$g" -- "$cur")
 	done
 }
 
-_bitdial_words() { COMPREPLY+=($(compgen -W "$1" -- "$cur")); }
+# Not by compgen -W, which would expand what is in them.
+_bitdial_words() {
+	local w
+	for w; do
+		case $w in "$cur"*) COMPREPLY+=("$w") ;; esac
+	done
+}
 
 # int2g64,int4g128,... : the last of a list
-_bitdial_formats() {
-	local before= word=$cur f
+_bitdial_list() {
+	local before= word=$cur w
 	case $cur in *,*) before=${cur%,*}, word=${cur##*,} ;; esac
-	for f in default $formats; do
-		case $f in "$word"*) COMPREPLY+=("$before$f") ;; esac
+	for w; do
+		case $w in "$word"*) COMPREPLY+=("$before$w") ;; esac
 	done
 	compopt -o nospace 2>/dev/null
 }
 
-# The value of an option; false: it takes none.
-_bitdial_value() {
-	case $1 in
-	--text | --keys | --dump) _bitdial_files ;;
-	-o) _bitdial_files ;;
-	--runs) _bitdial_files '' ;;
-	--task) _bitdial_words 'basics'; _bitdial_files '*.jsonl' ;;
-	--layout) _bitdial_words "$formats"; _bitdial_files '*.json' ;;
-	--formats) _bitdial_formats ;;
-	--mix) _bitdial_words 'layer channel' ;;
-	--quantizer) _bitdial_words 'minmax clip hqq gptq' ;;
-	--guard) _bitdial_words 'uniform ends random:1' ;;
-	--head) _bitdial_words 'keep int8g128 int4g128' ;;
-	--kv) _bitdial_words 'float int8' ;;
-	--precision) _bitdial_words 'fast exact' ;;
-	--template) _bitdial_words 'chatml llama2 llama3 mistral phi3 zephyr' ;;
-	--color) _bitdial_words 'auto always never' ;;
-	--size | --headless) _bitdial_words '120x36 80x24' ;;
-	--screen) _bitdial_words '1 3 5 search chat jobs' ;;
-	--arrange) _bitdial_words 'search console chat jobs'; _bitdial_files '*.lua' ;;
-	--sort) _bitdial_words 'began kind status model seconds bpw kl' ;;
-	--log-level) _bitdial_words 'error warn info debug trace' ;;
-	--bpw | --prompt | --system | --top | --tokens | --limit | --window) ;;
-	--max-tokens | --temp | --seed | --threads | --sandbox-seconds | --sandbox-memory) ;;
-	*) return 1 ;;
-	esac
-	return 0
+# Words and kinds with bars between them.
+_bitdial_offer() {
+	local w
+	for w in ${1//|/ }; do
+		case $w in
+		@file) _bitdial_files ;;
+		@dir) _bitdial_files '' ;;
+		@model) _bitdial_files '*.gguf' '*.safetensors' '*.bin' ;;
+		@json | @jsonl | @lua) _bitdial_files "*.${w#@}" ;;
+		@formats) _bitdial_list ${kind[$w]} ;;
+		@*) _bitdial_words ${kind[$w]} ;;
+		*) _bitdial_words "$w" ;;
+		esac
+	done
 }
 
 _bitdial() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs='open scan search eval tokens logits chat layout export runs watch rerun batch doctor help'
-	local formats='int2g64 int3g64 int4g64 int4g128 int8g128 keep'
-	local flags='--events --fresh --json --demo --once --plain --ascii --no-mouse --no-sync --read-only'
-	flags="$flags --sandbox --sandbox-weak --clear-cache --colors --stats --tour --show-cursor --refine --no-config --default-config --roff --dry-run --anyway --help --version"
-	local verb= word i
+	local tab=$'\t' IFS=$' \t\n' verb= word line what name rest lines
+	local -i i nth=0
+	# By name; of options with one dash, as they may be typed: what they want, what completes it.
+	local -A places=() options=() value=() complete=() kind=()
 	COMPREPLY=()
 
-	# --text=FILE arrives as three words
+	mapfile -t lines < <(_bitdial_ask "$1")
+	for line in "${lines[@]}"; do
+		what=${line%%"$tab"*} rest=${line#*"$tab"}
+		name=${rest%%"$tab"*} rest=${rest#*"$tab"}
+		line=${rest#*"$tab"}
+		case $what in
+		verb) places[$name]=${rest%%"$tab"*} options[$name]=${line%%"$tab"*} ;;
+		option)
+			name=${name#-} name=-${name#-}
+			value[$name]=${rest%%"$tab"*} complete[$name]=${line%%"$tab"*} ;;
+		kind) kind[$name]=$rest ;;
+		esac
+	done
+
+	# An option with = and its value arrive as three words.
 	if [ "$cur" = = ]; then
 		cur=
 	elif [ "$prev" = = ]; then
@@ -124,34 +90,39 @@ _bitdial() {
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
-		-*)
-			case " "$flags" " in
-			*" $word "*) ;;
-			*) [ "${COMP_WORDS[i + 1]}" = = ] && i=$((i + 2)) || i=$((i + 1)) ;;
-			esac ;;
+		--batch) verb=batch ;;
+		-?*)
+			word=${word#-} word=-${word#-}
+			[ -z "${value[$word]}" ] && continue
+			[ "${COMP_WORDS[i + 1]}" = = ] && i+=2 || i+=1 ;;
 		*)
-			case " $verbs " in *" $word "*) verb=$word ;; *) verb=open ;; esac
-			break ;;
+			if [ -n "$verb" ]; then
+				nth+=1
+			elif [ -n "${places[$word]+is}" ]; then
+				verb=$word
+			else
+				verb=open nth=1
+			fi ;;
 		esac
 	done
-	_bitdial_value "$prev" && return
-	case $cur in
-	-*) _bitdial_words "$(_bitdial_options "${verb:-open}") --help --version"; return ;;
-	esac
-	case $verb in
-	'') _bitdial_words "$verbs"; _bitdial_files '*.gguf' '*.safetensors' '*.bin' ;;
-	help) _bitdial_words "$verbs" ;;
-	doctor | watch | rerun) ;;
-	runs) _bitdial_words 'show diff tag note trash restore' ;;
-	batch) _bitdial_files '*.lua' ;;
-	layout)
-		if [ "$prev" = layout ]; then
-			_bitdial_words show
-		else
-			_bitdial_files '*.json'
+	case $prev in
+	-?*)
+		prev=${prev#-} prev=-${prev#-}
+		if [ -n "${value[$prev]}" ]; then
+			_bitdial_offer "${complete[$prev]}"
+			return
 		fi ;;
-	*) _bitdial_files '*.gguf' '*.safetensors' '*.bin' ;;
 	esac
+	case $cur in
+	-*) _bitdial_words ${options[${verb:-open}]}; return ;;
+	esac
+	if [ -z "$verb" ]; then
+		_bitdial_offer "@verb|${places[open]}"
+		return
+	fi
+	set -- ${places[$verb]}
+	[ $nth -ge $# ] && case ${!#} in *...) nth=$#-1 ;; esac
+	shift $nth 2>/dev/null && _bitdial_offer "${1%...}"
 }
 
 complete -F _bitdial bitdial
