@@ -170,18 +170,24 @@ struct tui *tui_new(
 	struct session *s, struct bus *b, const struct tui_options *o, int colors, bool utf8);
 void tui_free(struct tui *t); /* saves state and history */
 void tui_resize(struct tui *t, int w, int h);
+void tui_apply_theme(struct tui *t);
+/* Finds the theme of that name; where it is none the present one stays. */
+BD_MUST_USE enum st tui_theme(struct tui *t, const char *name, struct err *e);
+void tui_publish_view(struct tui *t);
+void tui_key_shown(struct tui *t, double ms); /* counts into stats */
+void tui_complain(const struct err *e); /* "bitdial: ..." on stderr, sanitised: no screen yet */
+
+/* ---- tui_input.c */
 void tui_key(struct tui *t, uint32_t key);
 void tui_paste(struct tui *t, const char *s, size_t n);
 /* dragged: with the button held. */
 void tui_mouse(struct tui *t, int x, int y, int button, bool dragged);
-void tui_apply_theme(struct tui *t);
-/* Finds the theme of that name; where it is none the present one stays. */
-BD_MUST_USE enum st tui_theme(struct tui *t, const char *name, struct err *e);
 /* The user's keys that hold now, in the order they are asked. */
 void tui_binds(const struct tui *t, struct binding out[BINDS_MAX + 1]);
-void tui_publish_view(struct tui *t);
-void tui_key_shown(struct tui *t, double ms); /* counts into stats */
-void tui_complain(const struct err *e); /* "bitdial: ..." on stderr, sanitised: no screen yet */
+
+/* ---- loop.c: on a terminal */
+struct term;
+int loop_run(struct tui *t, struct term *term, int signal_fd); /* until the end; exit status */
 
 /* ---- events.c */
 /* At most `ms` of events; true: more wait. */
