@@ -21,7 +21,8 @@ struct args {
 	const char *word[8]; /* positional, after the verb */
 	size_t n_words;
 	const char *text, *layout, *prompt, *formats, *out, *template, *keys, *dump, *quantizer,
-		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard, *task, *mix, *kv, *head, *precision, *sort;
+		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard,
+		*task, *mix, *kv, *head, *precision, *sort;
 	const char *texts[SOURCES_MAX]; /* each --text; text is the last */
 	size_t n_texts;
 	const char *script; /* --batch FILE */
@@ -33,8 +34,9 @@ struct args {
 	double bpw, temp;   /* NAN: not given */
 	uint64_t tokens, limit, window, top, max_tokens, threads;
 	int64_t seed;       /* -1: not given */
-	bool events, fresh, json, demo, once, plain, ascii, no_mouse, no_sync, read_only, clear_cache, colors, stats,
-		refine, dry_run, anyway, tour, show_cursor, no_config, default_config, roff;
+	bool events, fresh, json, demo, once, plain, ascii, no_mouse, no_sync, read_only,
+		clear_cache, colors, stats, refine, dry_run, anyway, tour, show_cursor, no_config,
+		default_config, roff;
 };
 
 struct verb {

@@ -148,7 +148,8 @@ int verb_help(const struct args *a)
 	if (a->n_words && !strcmp(a->word[0], "lua"))
 		return args_help_lua(a->word[1], a->roff);
 	if (a->roff || a->n_words > 1) {
-		verb_note("bitdial: usage: bitdial help [VERB], or bitdial help lua [MODULE | --roff]");
+		verb_note(
+			"bitdial: usage: bitdial help [VERB], or bitdial help lua [MODULE | --roff]");
 		return 2;
 	}
 	return args_help(a->n_words ? a->word[0] : NULL, true);

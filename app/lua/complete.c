@@ -326,7 +326,8 @@ static void offer_fields(lua_State *L, struct found *f, bool functions)
 							   ? lua_tolstring(L, -2, &n)
 							   : NULL;
 
-				if (name && is_name(name, n) && (!functions || lua_isfunction(L, -1)))
+				if (name && is_name(name, n) &&
+					(!functions || lua_isfunction(L, -1)))
 					offer_value(L, f, name);
 			}
 		if (!step_up(L))

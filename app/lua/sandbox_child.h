@@ -34,8 +34,8 @@ struct child {
 	uint32_t dropped[SANDBOX_HANDLES];
 	size_t n_dropped, n_told; /* told: are in the message that is written */
 	struct state_memory memory;
-	double cpu_end;           /* of the process's clock */
-	bool late;                /* it has been reached: raised for ever */
+	double cpu_end; /* of the process's clock */
+	bool late;      /* it has been reached: raised for ever */
 };
 
 struct child *child_of(lua_State *L);

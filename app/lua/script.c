@@ -342,8 +342,8 @@ enum st script_start(
 	st = read_text(s, o, e);
 	if (!st) {
 		/* Not what scripts print themselves: one that never waits would never read it. */
-		s->ctx.sub = bus_subscribe_late(host_bus(h),
-			~((uint64_t)1 << EV_CONSOLE | (uint64_t)1 << EV_NOTICE));
+		s->ctx.sub = bus_subscribe_late(
+			host_bus(h), ~((uint64_t)1 << EV_CONSOLE | (uint64_t)1 << EV_NOTICE));
 		atomic_store(&s->seen, (uint64_t)(clock_now() * 1e6));
 		if (pthread_create(&s->thread, NULL, main_of, s))
 			st = err_set(e, ST_NOMEM, "no thread for the script %s", o->path);

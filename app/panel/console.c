@@ -24,20 +24,21 @@ struct name {
 struct console_panel {
 	struct lines *said;
 	struct editor edit;
-	bool away;     /* from the input line: letters are commands */
-	char *state;   /* what runs; NULL: nothing */
-	bool refused;  /* the last chunk came back */
-	bool asked;    /* candidates may come */
-	size_t word;   /* bytes before the cursor that a candidate replaces */
+	bool away;         /* from the input line: letters are commands */
+	char *state;       /* what runs; NULL: nothing */
+	bool refused;      /* the last chunk came back */
+	bool asked;        /* candidates may come */
+	size_t word;       /* bytes before the cursor that a candidate replaces */
 	struct name *name; /* [n_names] */
 	size_t n_names;
-	int chosen; /* -1: none */
+	int chosen;    /* -1: none */
 	char *command; /* lent out by on_text */
 };
 
 static const struct binding keys[] = {
-	{ "Enter", "open", "run the chunk, or a new line where it is not complete; in the "
-			   "transcript: back to the input line" },
+	{ "Enter", "open",
+		"run the chunk, or a new line where it is not complete; in the "
+		"transcript: back to the input line" },
 	{ "M-Enter C-j", "newline", "a new line in the chunk" },
 	{ "i", "write", "to the input line, where Tab completes and Up recalls" },
 	{ "t", "traceback", "errors with their tracebacks, or without" },
@@ -153,12 +154,12 @@ static void hear_names(struct console_panel *p, const char *text, size_t word)
 		close_names(p);
 }
 
-static void said(struct console_panel *p, const char *text, const char *before, enum role role,
-	bool fold)
+static void said(
+	struct console_panel *p, const char *text, const char *before, enum role role, bool fold)
 {
 	lines_add(p->said, text,
-		(struct line_look){ .first = before, .rest = *before ? "  " : "", .role = role,
-			.fold = fold });
+		(struct line_look){
+			.first = before, .rest = *before ? "  " : "", .role = role, .fold = fold });
 }
 
 static bool on_event(void *self, const struct event *ev)

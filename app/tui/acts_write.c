@@ -131,10 +131,11 @@ static void head(struct buf *o, const struct tui *t)
 
 	localtime_r(&now, &tm);
 	strftime(when, sizeof when, "%Y-%m-%d %H:%M", &tm);
-	line = xprintf("-- What was done with %s until %s, by bitdial " BD_VERSION ".\n"
-		       "-- bitdial --batch FILE.lua does it again on what was known then: the numbers\n"
-		       "-- before each act are the cells and layouts that had been measured.  With\n"
-		       "-- bitdial --fresh --batch FILE.lua they are measured anew as it goes.\n",
+	line = xprintf(
+		"-- What was done with %s until %s, by bitdial " BD_VERSION ".\n"
+		"-- bitdial --batch FILE.lua does it again on what was known then: the numbers\n"
+		"-- before each act are the cells and layouts that had been measured.  With\n"
+		"-- bitdial --fresh --batch FILE.lua they are measured anew as it goes.\n",
 		t->model ? t->model->name : "no model", when);
 	buf_str(o, line);
 	xfree(line);
@@ -151,16 +152,17 @@ static void helpers(struct buf *o, const struct acts *a)
 	}
 	if (script)
 		buf_str(o, "local function run(file, ...)\n"
-		       "\targ = { [0] = file, ... }\n"
-		       "\tassert(loadfile(file, \"t\"))(...)\n"
-		       "end\n");
+			   "\targ = { [0] = file, ... }\n"
+			   "\tassert(loadfile(file, \"t\"))(...)\n"
+			   "end\n");
 	if (lua)
-		buf_str(o, "local function eval(text)\n"
-		       "\tlocal f = load(\"return \" .. text, \"=act\", \"t\") or assert(load(text, "
-		       "\"=act\", \"t\"))\n"
-		       "\tlocal v = f()\n"
-		       "\tif v ~= nil then print(v) end\n"
-		       "end\n");
+		buf_str(o,
+			"local function eval(text)\n"
+			"\tlocal f = load(\"return \" .. text, \"=act\", \"t\") or assert(load(text, "
+			"\"=act\", \"t\"))\n"
+			"\tlocal v = f()\n"
+			"\tif v ~= nil then print(v) end\n"
+			"end\n");
 	buf_str(o, "\n");
 }
 
@@ -172,8 +174,8 @@ enum st acts_write(struct tui *t, const char *path, struct err *e)
 	if (!acts_count(t->acts))
 		return err_set(e, ST_INVALID, "history: nothing was done yet");
 	if (fs_is_file(path) || fs_is_dir(path))
-		return err_set(
-			e, ST_INVALID, "history write %s: it exists already; choose a new name", path);
+		return err_set(e, ST_INVALID,
+			"history write %s: it exists already; choose a new name", path);
 	head(&o, t);
 	helpers(&o, t->acts);
 	for (size_t i = 0; i < acts_count(t->acts); i++)

@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 
 #include "app/tui/commands.h"
-#include "app/tui/themes.h"
 #include "app/tui/show.h"
+#include "app/tui/themes.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/base/fs.h"

@@ -110,8 +110,8 @@ static void drop_signals(int fd)
 /* $VISUAL, $EDITOR or vi on a file; the shell, since the name may hold options. */
 static void edit(struct loop *l)
 {
-	static char sh[] = "sh", c[] = "-c",
-		    how[] = "exec ${VISUAL:-${EDITOR:-vi}} \"$1\"", self[] = "bitdial";
+	static char sh[] = "sh", c[] = "-c", how[] = "exec ${VISUAL:-${EDITOR:-vi}} \"$1\"",
+		    self[] = "bitdial";
 	struct tui *t = l->t;
 	char *argv[] = { sh, c, how, self, t->want_edit, NULL };
 	struct err e = { 0 };
@@ -211,11 +211,11 @@ static double due(const struct loop *l)
 		return -1;
 	if (!t->dirty)
 		return tick;
-	ms = l->key_at                         ? KEY_FRAME_MS
-	     : t->streaming                    ? STREAM_FRAME_MS
-	     : opt_on(&t->opt, OPT_MOTION)     ? EVENT_FRAME_MS
-	     : t->tour && t->tour->plays       ? EVENT_FRAME_MS
-						       : STILL_FRAME_MS;
+	ms = l->key_at                     ? KEY_FRAME_MS
+	     : t->streaming                ? STREAM_FRAME_MS
+	     : opt_on(&t->opt, OPT_MOTION) ? EVENT_FRAME_MS
+	     : t->tour && t->tour->plays   ? EVENT_FRAME_MS
+					   : STILL_FRAME_MS;
 	ms = l->last_frame + ms / 1000 - clock_now();
 	return ms > 0 ? ms : 0;
 }

@@ -52,8 +52,8 @@ struct list_line {
 };
 struct list { /* an overlay of lines, with a filter typed into it */
 	bool open;
-	/* Instead of the filter: one of the lines is chosen, and keys are about that one; false: not
-	 * used.  NULL: none is. */
+	/* Instead of the filter: one of the lines is chosen, and keys are about that one; false:
+	 * not used.  NULL: none is. */
 	bool (*on_key)(struct tui *t, size_t line, uint32_t key);
 	size_t at;
 	char title[48];
@@ -101,7 +101,7 @@ struct tui {
 	struct choice choice[CHOICES]; /* in the order of [ and ] */
 	size_t n_choices;
 	char screen_name[SCREENS + 1][ARR_NAME]; /* by key: what its keys and its tab go by */
-	char arranged[SCREENS + 1][ARR_NAME];    /* by key: the arrangement used last; "": the first */
+	char arranged[SCREENS + 1][ARR_NAME]; /* by key: the arrangement used last; "": the first */
 	struct shown shown[ARR_RECTS];
 	size_t n_shown;
 	bool zoom, bare, hud, hint;
@@ -208,7 +208,7 @@ extern const char *const screen_builtin[]; /* texts equal to layouts/, in order;
 extern const char *const screen_builtin_name[];
 const char *screen_name(const struct tui *t, size_t place);
 const char *screen_title(const char *name, char out[ARR_NAME]); /* with a capital */
-bool screen_go(struct tui *t, const char *which); /* key, screen or arrangement */
+bool screen_go(struct tui *t, const char *which);               /* key, screen or arrangement */
 bool screen_choose(struct tui *t, const char *name); /* an arrangement there is, on its screen */
 /* NAME, FILE (with a / or a .), reload, next, prev, save NAME. */
 enum st screen_arrange(struct tui *t, const char *what, struct err *e);

@@ -114,8 +114,8 @@ static void bound_key(struct tui *t, uint32_t key)
 	tui_binds(t, own);
 	if (keys_find(own, key, command, sizeof command) ||
 		(at >= 0 && keys_find(t->class[at] -> keys, key, command, sizeof command)) ||
-		(t->n_places && keys_find(keys_of(screen_name(t, t->at)), key, command,
-					sizeof command)) ||
+		(t->n_places &&
+			keys_find(keys_of(screen_name(t, t->at)), key, command, sizeof command)) ||
 		keys_find(keys_of("global"), key, command, sizeof command))
 		command_run(t, command);
 }
