@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "app/events.h"
-#include "app/tui/loop.h"
 #include "app/lua/sandbox.h"
+#include "app/tui/loop.h"
 #include "app/verbs.h"
 #include "core/base/log.h"
 #include "core/work/run.h"

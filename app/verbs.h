@@ -21,7 +21,8 @@ struct args {
 	const char *word[8]; /* positional, after the verb */
 	size_t n_words;
 	const char *text, *layout, *prompt, *formats, *out, *template, *keys, *dump, *quantizer,
-		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard, *task, *mix, *kv, *head, *precision, *sort;
+		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard,
+		*task, *mix, *kv, *head, *precision, *sort;
 	const char *texts[SOURCES_MAX]; /* each --text; text is the last */
 	size_t n_texts;
 	const char *script; /* --batch FILE */

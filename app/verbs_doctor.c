@@ -150,7 +150,8 @@ int verb_help(const struct args *a)
 	if (a->options && !a->roff && a->n_words < 2)
 		return args_help_options(a->n_words ? a->word[0] : NULL);
 	if (a->roff || a->n_words > 1) {
-		verb_note("bitdial: usage: bitdial help [VERB], or bitdial help lua [MODULE | --roff]");
+		verb_note(
+			"bitdial: usage: bitdial help [VERB], or bitdial help lua [MODULE | --roff]");
 		return 2;
 	}
 	return args_help(a->n_words ? a->word[0] : NULL, true);

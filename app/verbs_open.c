@@ -114,9 +114,9 @@ static void began_lines(const struct args *a, const char *path, char *line[BEGAN
 	line[n] = NULL;
 }
 
-int verb_open(const struct args *a)
+static struct tui_options screen_options(const struct args *a)
 {
-	struct tui_options o = { .color = a->color,
+	return (struct tui_options){ .color = a->color,
 		.arrange = a->arrange,
 		.screen = a->screen,
 		.ascii = a->ascii,
@@ -132,7 +132,11 @@ int verb_open(const struct args *a)
 		.keys = a->keys,
 		.dump = a->dump,
 		.stats = a->stats };
-	struct session_options so = { .formats = a->formats,
+}
+
+static struct session_options sitting_options(const struct args *a)
+{
+	return (struct session_options){ .formats = a->formats,
 		.mix = a->mix && !strcmp(a->mix, "channel"),
 		.scan_tokens = (size_t)a->tokens,
 		.template = a->template,
@@ -140,6 +144,12 @@ int verb_open(const struct args *a)
 		.read_only = a->read_only,
 		.no_runs = a->once || a->tour,
 		.threads = (int)a->threads };
+}
+
+int verb_open(const struct args *a)
+{
+	struct tui_options o = screen_options(a);
+	struct session_options so = sitting_options(a);
 	struct sampler_options sampler = sampler_default;
 	struct sandbox_options sandbox;
 	struct sources sources;
@@ -185,11 +195,7 @@ int verb_open(const struct args *a)
 	began_lines(a, path, began);
 	o.began = (const char *const *)began;
 	o.sub = tui_subscribe(b); /* before anything is published */
-	if (session_open(s, path, &e)) {
-		rc = verb_fail(&e);
-	} else {
-		rc = tui_run(s, b, &o);
-	}
+	rc = session_open(s, path, &e) ? verb_fail(&e) : tui_run(s, b, &o);
 	session_free(s);
 	bus_free(b);
 	config_release(&config);

@@ -76,7 +76,8 @@ int verb_eval(const struct args *a)
 	if (a->task && !a->text)
 		return verb_eval_task(a);
 	if (!a->text || a->task)
-		st = err_set(&e, ST_INVALID, "usage: bitdial eval MODEL --text FILE [--layout L], or "
+		st = err_set(&e, ST_INVALID,
+			"usage: bitdial eval MODEL --text FILE [--layout L], or "
 			"--task FILE in the place of --text");
 	else
 		st = verb_desk(&d, a, &e);
@@ -226,7 +227,8 @@ int verb_export(const struct args *a)
 	if (!st)
 		st = bundle_write(a->out, d->m, &l, view, verb_sink(), &e);
 	if (!st && !a->read_only)
-		rates_learn("export", d->m->weights, (double)layout_file_bytes(&l, d->m), clock_now() - began);
+		rates_learn("export", d->m->weights, (double)layout_file_bytes(&l, d->m),
+			clock_now() - began);
 	if (!st)
 		verb_run_layout(run, &l);
 	verb_run_end(run, st, &e, a->out);

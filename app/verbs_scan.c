@@ -8,8 +8,8 @@
 #include "core/base/alloc.h"
 #include "core/base/json.h"
 #include "core/work/desk.h"
-#include "core/work/run_desk.h"
 #include "core/work/estimate.h"
+#include "core/work/run_desk.h"
 #include "core/work/underway.h"
 
 /* KL that the fast pass found, [n][k], from the journal; NAN where there is none. */

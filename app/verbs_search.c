@@ -12,8 +12,8 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/work/desk.h"
-#include "core/work/run.h"
 #include "core/work/estimate.h"
+#include "core/work/run.h"
 #include "core/work/underway.h"
 
 /* On text that neither the search nor the moves were judged by. */
@@ -217,8 +217,8 @@ static enum st guard(struct desk *d, const struct args *a, struct layout *l, str
 	return st;
 }
 
-static void record(struct run *run, const struct args *a, const struct layout *l,
-	const struct desk_refined *r)
+static void record(
+	struct run *run, const struct args *a, const struct layout *l, const struct desk_refined *r)
 {
 	if (!run)
 		return;

@@ -3,8 +3,10 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/base/alloc.h"
 #include "core/base/fs.h"
 
 char *slurp(const char *path)
@@ -46,4 +48,19 @@ void same_words(const char *a, const char *b, const char *where)
 		cr_assert(has_word(b, w), "%s lacks %s", where, w);
 	for (const char *s = b; next_word(&s, w);)
 		cr_assert(has_word(a, w), "%s has %s, which the program does not", where, w);
+}
+
+void mandoc_warns_of_nothing(const char *path)
+{
+	char line[256], *cmd;
+	FILE *p;
+
+	if (system("command -v mandoc >/dev/null 2>&1"))
+		cr_skip_test("mandoc is not installed");
+	cmd = xprintf("mandoc -T lint -W warning '%s' 2>&1", path);
+	p = popen(cmd, "r");
+	cr_assert(p);
+	cr_expect_not(fgets(line, sizeof line, p), "%s", line);
+	pclose(p);
+	xfree(cmd);
 }

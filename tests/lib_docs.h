@@ -14,4 +14,7 @@ bool has_word(const char *list, const char *word);
 /* Every word of a is in b and the other way round; where: for the message. */
 void same_words(const char *a, const char *b, const char *where);
 
+/* Of a manual page; the test is skipped where there is no mandoc. */
+void mandoc_warns_of_nothing(const char *path);
+
 #endif

@@ -27,7 +27,8 @@ void put_run(const char *id, const char *kind, const char *status, long began, d
 {
 	char *text = xprintf("{\"v\":1,\"kind\":\"%s\",\"model\":\"demo\",\"model_path\":\"/m\","
 			     "\"model_sha256\":\"abc\",\"text\":\"a text\",\"options\":\"\","
-			     "\"seed\":1,\"began\":%ld,\"bitdial\":\"x\",\"parents\":\"%s\"}",
+			     "\"seed\":1,\"began\":%ld,\"bitdial\":\"x\",\"more\":[1],"
+			     "\"parents\":\"%s\"}",
 		kind, began, parents);
 
 	put_in_run(id, "run.json", text);
@@ -43,6 +44,14 @@ void put_run(const char *id, const char *kind, const char *status, long began, d
 		bpw, kl);
 	put_in_run(id, "layout.json", text);
 	xfree(text);
+}
+
+void put_four_runs(void)
+{
+	put_run("20260101-000001-scan-aaaa", "scan", "ok", 1000, 0, -1, "");
+	put_run("20260101-000002-search-bbbb", "search", "ok", 2000, 3.5, 0.3, "");
+	put_run("20260101-000003-search-cccc", "search", "cancelled", 3000, 4.5, 0.05, "");
+	put_run("20260101-000004-search-dddd", "search", "ok", 4000, 2.5, 0.9, "");
 }
 
 static void free_snap(struct snap *s)

@@ -7,6 +7,8 @@
 /* A folder of runs_dir() with a run in it, made by hand; kl below 0: it has no layout. */
 void put_run(const char *id, const char *kind, const char *status, long began, double bpw,
 	double kl, const char *parents);
+/* A scan, then searches of 3.5, 4.5 (stopped) and 2.5 bits; their ids end in a, b, c, d. */
+void put_four_runs(void);
 /* A file of a run's folder. */
 void put_in_run(const char *id, const char *file, const char *text);
 

@@ -211,3 +211,14 @@ struct sources work_sources(const char *const *word, size_t n)
 	cr_assert_eq(sources_parse(&s, word, n, "text", &e), ST_OK, "%s", e.msg);
 	return s;
 }
+
+void work_opened(struct session *s, struct bus *b)
+{
+	struct work_seen w = { 0 };
+	struct err e = { 0 };
+
+	work_watch(&w, b);
+	cr_assert_eq(session_open(s, work_demo(1), &e), ST_OK, "%s", e.msg);
+	cr_assert(work_settle(s, &w));
+	work_unwatch(&w);
+}

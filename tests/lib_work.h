@@ -48,4 +48,7 @@ bool work_settle(struct session *s, struct work_seen *w);
 /* ... until fn is true of what was seen. */
 bool work_until(struct session *s, struct work_seen *w, bool (*fn)(const struct work_seen *w));
 
+/* Opens the demo model of seed 1 and waits until nothing is queued or running. */
+void work_opened(struct session *s, struct bus *b);
+
 #endif

@@ -224,7 +224,8 @@ static const struct {
 		"x.lua: narrow: expected a table, got a number" },
 	{ "os.exit(1)", "x.lua:1: attempt to index a nil value (global 'os')" },
 	{ "while true do end", "x.lua:1: an arrangement is data: this one computes too long" },
-	{ "local s = 'x' while true do s = s .. s end", "x.lua:1: it takes more than the 1024 KiB of memory that it may" },
+	{ "local s = 'x' while true do s = s .. s end",
+		"x.lua:1: it takes more than the 1024 KiB of memory that it may" },
 	{ "\033Lua", "x.lua: attempt to load a binary chunk (mode is 't')" },
 };
 

@@ -36,7 +36,8 @@ Test(console, a_chunk_turns_the_dial_and_moves_the_panels_beside_it)
 
 	fake.log[0] = 0;
 	publish_model();
-	f = played("F2\ntype bitdial.cmd \"budget 3.5\" bitdial.cmd \"view next\"\nEnter\nwait idle\n");
+	f = played(
+		"F2\ntype bitdial.cmd \"budget 3.5\" bitdial.cmd \"view next\"\nEnter\nwait idle\n");
 	cr_assert(strstr(fake.log, "budget 3.50"), "%s", fake.log);
 	cr_assert(strstr(row(f, 2), "view next"), "%s", f);
 	cr_assert(strstr(f, "> bitdial.cmd \"budget 3.5\""), "%s", f);
@@ -82,7 +83,8 @@ Test(console, prints_and_writes_of_a_script_come_to_it_made_harmless)
 {
 	char *keys;
 
-	write_text("s.lua", "io.write('one\\27[2J', 1, '\\n') io.stdout:write('two') print('three')");
+	write_text(
+		"s.lua", "io.write('one\\27[2J', 1, '\\n') io.stdout:write('two') print('three')");
 	keys = xprintf("F2\n:script %s\nwait idle\n", path_of("s.lua"));
 	says(keys, "┃one[2J1 ");
 	says(keys, "┃two ");

@@ -147,7 +147,8 @@ Test(keys, those_of_the_design_do_what_it_says)
 		{ "search", "S", "keep" }, { "search", "p", "pin" }, { "search", "f", "free" },
 		{ "search", "v", "view next" }, { "search", "c", "ramp next" },
 		{ "search", "L", "log-axis" }, { "chat", "r", "again" },
-		{ "global", "@", "history" }, { "chat", "s", "prompt system" }, { "chat", "t", "prompt temperature" } };
+		{ "global", "@", "history" }, { "chat", "s", "prompt system" },
+		{ "chat", "t", "prompt temperature" } };
 	char out[64];
 
 	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {

@@ -170,7 +170,8 @@ Test(files, one_steps_through_the_arrangements_of_a_screen_and_the_last_is_remem
 	cr_assert(strstr(row(f, 34), "arrangement console, 2 of 3"), "%s", row(f, 34));
 	big_free(f);
 	f = play(120, 36, ":arrange mien\n");
-	cr_assert(strstr(row(f, 34), "no arrangement \"mien\"; did you mean mine"), "%s", row(f, 34));
+	cr_assert(
+		strstr(row(f, 34), "no arrangement \"mien\"; did you mean mine"), "%s", row(f, 34));
 	big_free(f);
 	f = play(120, 36, "3\nEsc\n[\n");
 	cr_assert(strstr(row(f, 34), "this screen has one arrangement"), "%s", row(f, 34));

@@ -176,8 +176,9 @@ Test(console, control_c_takes_what_is_typed_but_leaves_what_runs_to_others)
 
 Test(console, escape_sequences_of_scripts_do_not_reach_the_screen)
 {
-	hear(CONSOLE_OUT, "a\x1b[31mred\x1b]0;title\a\rb\xff\x9b"
-			  "2J\n",
+	hear(CONSOLE_OUT,
+		"a\x1b[31mred\x1b]0;title\a\rb\xff\x9b"
+		"2J\n",
 		0);
 	hear(CONSOLE_NAMES, "x\x1b[2Jy\tz\n", 0);
 	drawn(60, 8);

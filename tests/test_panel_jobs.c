@@ -211,5 +211,6 @@ Test(jobs, a_whole_estimate_and_the_time_so_far_stand_beside_the_stage)
 	alone_hear(&p, EV_JOB_PROGRESS, 7, 0, &g->snap);
 	row(160, 6, 0);
 	cr_assert(strstr(shown, "● scan: fast pass  1 %"), "%s", shown);
-	cr_assert(strstr(shown, "about 3 min 20 s in all") && strstr(shown, "runs 33 s"), "%s", shown);
+	cr_assert(strstr(shown, "about 3 min 20 s in all") && strstr(shown, "runs 33 s"), "%s",
+		shown);
 }

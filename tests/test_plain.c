@@ -220,18 +220,40 @@ static void publish_kl(double kl)
 	publish(EV_ANSWER, &a->snap);
 }
 
+/* What p says of the events goes to a file; the workbench that hears them. */
+static struct tui *listen(struct plain *p, int *was)
+{
+	static struct tui_options o;
+	struct tui *t;
+
+	o = (struct tui_options){ .plain = true, .panels = spies, .state_dir = dir };
+	t = tui_new(&fake, bus, &o, 0, true);
+	p->t = t;
+	t->tell = plain_event;
+	t->tell_arg = p;
+	*was = dup(1);
+	cr_assert(freopen(path_of("stdout"), "w", stdout));
+	return t;
+}
+
+/* What was said; big_free.  The workbench is gone. */
+static char *heard(struct tui *t, int was)
+{
+	fflush(stdout);
+	dup2(was, 1);
+	close(was);
+	t->tell = NULL;
+	tui_free(t);
+	return read_text("stdout");
+}
+
 Test(plain, a_prediction_is_said_when_it_rests_and_not_for_each_cell)
 {
 	struct plain p = { .lock = PTHREAD_MUTEX_INITIALIZER };
-	struct tui_options o = { .plain = true, .panels = spies, .state_dir = dir };
-	struct tui *t = tui_new(&fake, bus, &o, 0, true);
+	int was;
+	struct tui *t = listen(&p, &was);
 	char *text;
-	int was = dup(1);
 
-	p.t = t;
-	t->tell = plain_event;
-	t->tell_arg = &p;
-	cr_assert(freopen(path_of("stdout"), "w", stdout));
 	fake.busy = true; /* the scan goes on */
 	for (int i = 0; i < 50; i++) {
 		publish_kl(0.02 - i * 1e-4);
@@ -242,31 +264,23 @@ Test(plain, a_prediction_is_said_when_it_rests_and_not_for_each_cell)
 	cr_expect_gt(plain_rest_due(&p), 0.1);
 	plain_rest(&p, true);
 	plain_rest(&p, true);
-	fflush(stdout);
-	dup2(was, 1);
-	close(was);
-	text = read_text("stdout");
+	text = heard(t, was);
 	cr_expect_str_eq(text, "search: 4.25 bpw, damage .0151, 59.0 MiB, predicted\n");
 	big_free(text);
-	t->tell = NULL;
-	tui_free(t);
 }
 
 Test(plain, progress_is_said_every_ten_percent_or_ten_seconds)
 {
 	struct plain p = { .lock = PTHREAD_MUTEX_INITIALIZER };
-	struct tui_options o = { .plain = true, .panels = spies, .state_dir = dir };
-	struct tui *t = tui_new(&fake, bus, &o, 0, true);
+	int was;
+	struct tui *t = listen(&p, &was);
 	static const struct {
 		double done, seconds; /* later */
 	} step[] = { { 5, 0 }, { 12, 2 }, { 15, 0.2 }, { 30, 0.2 }, { 31, 2 }, { 35, 2 },
 		{ 36, 9 } };
 	struct snap_progress *g;
 	char *text;
-	int was = dup(1);
 
-	p.t = t;
-	cr_assert(freopen(path_of("stdout"), "w", stdout));
 	plain_event(
 		&p, &(struct event){
 			    .kind = EV_JOB_BEGAN, .key = 3, .snap = &snap_text_new("scan")->snap });
@@ -282,16 +296,12 @@ Test(plain, progress_is_said_every_ten_percent_or_ten_seconds)
 			&p, &(struct event){ .kind = EV_JOB_PROGRESS, .key = 3, .snap = &g->snap });
 		snap_unref(&g->snap);
 	}
-	fflush(stdout);
-	dup2(was, 1);
-	close(was);
-	text = read_text("stdout");
+	text = heard(t, was);
 	cr_expect_str_eq(text, "job 3: scan begins\n"
 			       "job 3: scan, 12 percent, 12 of 100 cells, 7 s left\n"
 			       "job 3: scan, 31 percent, 31 of 100 cells, 7 s left\n"
 			       "job 3: scan, 36 percent, 36 of 100 cells, 7 s left\n");
 	big_free(text);
-	tui_free(t);
 }
 
 static void publish_answer_text(const char *text, bool streaming)
@@ -316,16 +326,11 @@ static void publish_answer_text(const char *text, bool streaming)
 Test(plain, an_answer_is_said_by_sentence_and_none_twice)
 {
 	struct plain p = { .lock = PTHREAD_MUTEX_INITIALIZER };
-	struct tui_options o = { .plain = true, .panels = spies, .state_dir = dir };
-	struct tui *t = tui_new(&fake, bus, &o, 0, true);
+	int was;
+	struct tui *t = listen(&p, &was);
 	static const char whole[] = "A dial turns. It has an end!\nAnd one more\033[31m";
 	char *text;
-	int was = dup(1);
 
-	p.t = t;
-	t->tell = plain_event;
-	t->tell_arg = &p;
-	cr_assert(freopen(path_of("stdout"), "w", stdout));
 	for (size_t n = 0; n <= strlen(whole); n += 4) {
 		char part[80];
 
@@ -339,16 +344,11 @@ Test(plain, an_answer_is_said_by_sentence_and_none_twice)
 		while (tui_deliver(t, 2))
 			;
 	}
-	fflush(stdout);
-	dup2(was, 1);
-	close(was);
-	text = read_text("stdout");
+	text = heard(t, was);
 	cr_expect_str_eq(text, "A dial turns.\nIt has an end!\nAnd one more\\x1b[31m\n"
 			       "answer: 9 tokens, 20 tokens a second, the first after 30 ms, "
 			       "4.25 bpw, end of turn\n");
 	big_free(text);
-	t->tell = NULL;
-	tui_free(t);
 }
 
 Test(plain, strangers_text_is_made_harmless_and_colours_are_asked_for)

@@ -149,18 +149,13 @@ static struct run run_text(const char *text)
 static void begin(void)
 {
 	struct session_options o = { .threads = 1, .scan_tokens = 64, .no_runs = true };
-	struct work_seen seen = { 0 };
-	struct err e = { 0 };
 
 	work_home();
 	options = (struct sandbox_options){ .program = program() };
 	cr_assert_eq(access(options.program, X_OK), 0, "%s is not built", options.program);
 	bus = bus_new();
 	session = session_new(&o, bus);
-	work_watch(&seen, bus);
-	cr_assert_eq(session_open(session, work_demo(1), &e), ST_OK, "%s", e.msg);
-	cr_assert(work_settle(session, &seen));
-	work_unwatch(&seen);
+	work_opened(session, bus);
 }
 
 static void end(void)

@@ -35,17 +35,12 @@ static void begin(void)
 	struct session_options o = { .threads = 1, .scan_tokens = 64, .no_runs = true };
 	struct host_face face = { .print = print, .notice = print };
 	static char *files[] = { NULL };
-	struct work_seen seen = { 0 };
-	struct err e = { 0 };
 	lua_State *L = luaL_newstate();
 
 	work_home();
 	bus = bus_new();
 	session = session_new(&o, bus);
-	work_watch(&seen, bus);
-	cr_assert_eq(session_open(session, work_demo(1), &e), ST_OK, "%s", e.msg);
-	cr_assert(work_settle(session, &seen));
-	work_unwatch(&seen);
+	work_opened(session, bus);
 	host = host_new(session, bus, &face);
 	host_close(host); /* calls of the session fail at once */
 	token_init(&stop, NULL);

@@ -380,7 +380,8 @@ Test(work_job, a_job_that_waits_goes_before_the_others_of_its_lane)
 	cr_assert_eq(jobs_raise(q, first, &e), ST_INVALID);
 	cr_assert(strstr(e.msg, "job 1 (scan) runs already"), "%s", e.msg);
 	cr_assert_eq(jobs_raise(q, second, &e), ST_INVALID);
-	cr_assert_str_eq(e.msg, "job 2 (scan) is the next of its lane already; it begins after scan");
+	cr_assert_str_eq(
+		e.msg, "job 2 (scan) is the next of its lane already; it begins after scan");
 	third = jobs_submit(q, &low, NULL, NULL);
 	trace[0] = 0;
 	cr_assert_eq(jobs_raise(q, third, &e), ST_OK, "%s", e.msg);

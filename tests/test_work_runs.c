@@ -1,74 +1,16 @@
 /* test_work_runs.c - the table of run folders: found, filtered, sorted, tagged, thrown away. */
 #include <criterion/criterion.h>
 #include <math.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
 #include "core/work/run.h"
 #include "core/work/runs.h"
-#include "core/base/clock.h"
-#include "core/work/bus.h"
-#include "core/work/runs_io.h"
-#include "core/work/snap.h"
 #include "tests/lib_base.h"
 #include "tests/lib_runs.h"
 #include "tests/lib_work.h"
-
-static char *folder(const char *id)
-{
-	char *dir = runs_dir(), *path = xprintf("%s/%s", dir, id);
-	struct err e = { 0 };
-
-	cr_assert_eq(fs_mkdirs(path, &e), ST_OK, "%s", e.msg);
-	xfree(dir);
-	return path;
-}
-
-static void put(const char *dir, const char *file, const char *text)
-{
-	char *path = xprintf("%s/%s", dir, file);
-
-	tmp_write(path, text, strlen(text));
-	xfree(path);
-}
-
-/* A run as a folder; kl below 0: it has no layout. */
-static void run_folder(
-	const char *id, const char *kind, const char *status, long began, double bpw, double kl)
-{
-	char *dir = folder(id), *text;
-
-	text = xprintf("{\"v\":1,\"kind\":\"%s\",\"model\":\"demo\",\"model_path\":\"/m\","
-		       "\"model_sha256\":\"abc\",\"text\":\"a text\",\"options\":\"\",\"seed\":1,"
-		       "\"began\":%ld,\"bitdial\":\"x\",\"more\":[1]}",
-		kind, began);
-	put(dir, "run.json", text);
-	xfree(text);
-	text = xprintf(
-		"{\"v\":1,\"status\":\"%s\",\"seconds\":%g,\"summary\":\"\"}", status, bpw * 10);
-	put(dir, "end.json", text);
-	xfree(text);
-	if (kl >= 0) {
-		text = xprintf("{\"v\":1,\"stored_bpw\":%g,\"bytes\":1000,"
-			       "\"predicted\":{\"kl\":%g,\"se\":0.01}}",
-			bpw, kl);
-		put(dir, "layout.json", text);
-		xfree(text);
-	}
-	xfree(dir);
-}
-
-static void four(void)
-{
-	run_folder("20260101-000001-scan-aaaa", "scan", "ok", 1000, 0, -1);
-	run_folder("20260101-000002-search-bbbb", "search", "ok", 2000, 3.5, 0.3);
-	run_folder("20260101-000003-search-cccc", "search", "cancelled", 3000, 4.5, 0.05);
-	run_folder("20260101-000004-search-dddd", "search", "ok", 4000, 2.5, 0.9);
-}
 
 static struct runs loaded(const char *filter, const char *sort)
 {
@@ -104,9 +46,14 @@ Test(work_runs, a_place_without_runs_has_none)
 
 Test(work_runs, the_newest_come_first_and_what_is_no_run_is_passed_over)
 {
-	four();
-	xfree(folder("20260101-000009-empty"));
-	put(folder("20260101-000010-bad"), "run.json", "{\"v\":1,");
+	char *dir = runs_dir(), *empty = xprintf("%s/20260101-000009-empty", dir);
+	struct err e = { 0 };
+
+	put_four_runs();
+	cr_assert_not(fs_mkdirs(empty, &e), "%s", e.msg);
+	put_in_run("20260101-000010-bad", "run.json", "{\"v\":1,");
+	xfree(dir);
+	xfree(empty);
 	are(NULL, NULL, "dcba");
 }
 
@@ -114,13 +61,13 @@ Test(work_runs, an_entry_says_what_its_files_say)
 {
 	struct runs r;
 
-	four();
+	put_four_runs();
 	r = loaded("kind:search", "bpw");
 	cr_assert_eq(r.n, 3);
 	cr_assert_float_eq(r.at[0].bpw, 2.5, 1e-12);
 	cr_assert_float_eq(r.at[0].kl, 0.9, 1e-12);
 	cr_assert_float_eq(r.at[0].seconds, 25, 1e-12);
-	cr_assert_eq(r.at[0].bytes, 1000);
+	cr_assert_eq(r.at[0].bytes, 4200000);
 	cr_assert_str_eq(r.at[0].status, "ok");
 	cr_assert_str_eq(r.at[0].model, "demo");
 	runs_release(&r);
@@ -128,7 +75,7 @@ Test(work_runs, an_entry_says_what_its_files_say)
 
 Test(work_runs, a_filter_takes_words_that_must_all_hold)
 {
-	four();
+	put_four_runs();
 	are("kind:search bpw<4", NULL, "db");
 	are("kl<=0.3", NULL, "cb");
 	are("kl>0.3", NULL, "d");
@@ -156,7 +103,7 @@ Test(work_runs, a_filter_that_is_not_understood_says_what_it_expected)
 
 Test(work_runs, they_are_sorted_by_a_field_either_way_and_what_lacks_it_is_last)
 {
-	four();
+	put_four_runs();
 	are(NULL, "kl", "cbda");
 	are(NULL, "-kl", "dbca");
 	are(NULL, "kind", "adcb");
@@ -168,7 +115,7 @@ Test(work_runs, a_run_is_found_by_an_end_of_its_id_that_is_its_own)
 	struct runs r;
 	struct err e = { 0 };
 
-	four();
+	put_four_runs();
 	r = loaded(NULL, NULL);
 	cr_assert_str_eq(runs_find(&r, "cccc", &e)->id, "20260101-000003-search-cccc");
 	cr_assert_str_eq(runs_find(&r, "20260101-000002", &e)->kind, "search");
@@ -186,7 +133,7 @@ Test(work_runs, tags_are_words_that_come_and_go_and_can_be_asked_for)
 	struct err e = { 0 };
 	const struct run_entry *b;
 
-	four();
+	put_four_runs();
 	r = loaded(NULL, NULL);
 	b = runs_find(&r, "bbbb", &e);
 	cr_assert_eq(run_tag(b, "good", &e), ST_OK);
@@ -208,7 +155,7 @@ Test(work_runs, notes_are_kept_beside_the_run)
 	struct err e = { 0 };
 	char *s;
 
-	four();
+	put_four_runs();
 	r = loaded(NULL, NULL);
 	s = run_notes(&r.at[0]);
 	cr_assert_str_eq(s, "");
@@ -226,7 +173,7 @@ Test(work_runs, a_run_in_the_trash_is_gone_and_can_be_put_back_by_hand)
 	struct err e = { 0 };
 	char *to;
 
-	four();
+	put_four_runs();
 	r = loaded(NULL, NULL);
 	cr_assert_eq(run_trash(runs_find(&r, "bbbb", &e), &to, &e), ST_OK, "%s", e.msg);
 	are(NULL, NULL, "dca");
@@ -310,7 +257,7 @@ Test(work_runs, a_folder_of_an_older_bitdial_lacks_what_it_did_not_say)
 {
 	struct runs r;
 
-	four();
+	put_four_runs();
 	r = loaded(NULL, NULL);
 	cr_assert_eq(r.at[0].argv.n, 0);
 	cr_assert_str_eq(r.at[0].script, "");
@@ -325,7 +272,7 @@ Test(work_runs, the_newest_good_scan_of_a_model_and_text_is_a_parent)
 {
 	struct runs r;
 
-	four();
+	put_four_runs();
 	put_run("20260101-000005-scan-eeee", "scan", "ok", 5000, 0, -1, "");
 	put_run("20260101-000006-scan-ffff", "scan", "cancelled", 6000, 0, -1, "");
 	r = loaded(NULL, NULL);
@@ -349,7 +296,7 @@ Test(work_runs, an_index_made_again_reads_what_changed_and_nothing_else)
 	struct err e;
 	char *kept;
 
-	four();
+	put_four_runs();
 	cr_assert_eq(runs_update(&r, NULL, &changed, &e), ST_OK);
 	cr_assert(changed && r.n == 4);
 	kept = r.at[0].model;
@@ -375,7 +322,7 @@ Test(work_runs, a_pick_is_a_filter_and_an_order_over_an_index_that_stays)
 	struct err e = { 0 };
 	size_t order[4], n;
 
-	four();
+	put_four_runs();
 	r = loaded(NULL, NULL);
 	cr_assert_eq(runs_pick(&r, "kind:search", "kl", order, &n, &e), ST_OK);
 	cr_assert_eq(n, 3);
@@ -394,7 +341,7 @@ Test(work_runs, one_comes_back_from_the_trash_unless_its_place_is_taken)
 	struct err e = { 0 };
 	char *to, *id = NULL;
 
-	four();
+	put_four_runs();
 	r = loaded(NULL, NULL);
 	cr_assert_eq(run_trash(runs_find(&r, "bbbb", &e), &to, &e), ST_OK, "%s", e.msg);
 	cr_assert_eq(run_restore(NULL, to, &id, &e), ST_OK, "%s", e.msg);
@@ -427,94 +374,4 @@ Test(work_runs, a_thousand_folders_that_are_no_runs_or_broken_ones_are_passed_ov
 	for (size_t i = 0; i < r.n; i++)
 		cr_assert(*r.at[i].state);
 	runs_release(&r);
-}
-
-/* ---- the thread */
-
-static struct bus *bus;
-static struct sub *sub;
-
-/* The next index, or NULL after ten seconds. */
-static struct snap_runs *heard(char notice[256])
-{
-	double until = clock_now() + 10;
-	struct event ev;
-
-	*notice = '\0';
-	while (clock_now() < until) {
-		struct pollfd fd = { .fd = sub_fd(sub), .events = POLLIN };
-
-		poll(&fd, 1, 100);
-		while (sub_next(sub, &ev)) {
-			if (ev.kind == EV_RUNS)
-				return (struct snap_runs *)ev.snap;
-			snprintf(notice, 256, "%s", ((struct snap_text *)ev.snap)->text);
-			snap_unref(ev.snap);
-		}
-	}
-	return NULL;
-}
-
-/* Waits until an index has so many runs. */
-static struct snap_runs *of_size(size_t n, char notice[256])
-{
-	struct snap_runs *s = heard(notice);
-
-	while (s && s->all.n != n) {
-		snap_unref(&s->snap);
-		s = heard(notice);
-	}
-	cr_assert(s, "no index of %zu runs; %s", n, notice);
-	return s;
-}
-
-Test(work_runs, the_thread_tells_what_appears_changes_and_goes_by_itself)
-{
-	struct run_info info = {
-		.kind = "scan", .model = "demo", .model_path = "/m", .model_sha = "abc"
-	};
-	struct runs_io *io;
-	struct snap_runs *s;
-	struct run *run;
-	struct err e = { 0 };
-	char said[256];
-
-	bus = bus_new();
-	sub = bus_subscribe(bus, 1u << EV_RUNS | 1u << EV_NOTICE);
-	four();
-	io = runs_io_new(bus);
-	s = of_size(4, said);
-	snap_unref(&s->snap);
-	while (runs_io_busy(io)) /* it has told and is about to say so */
-		poll(NULL, 0, 1);
-	cr_assert_eq(run_new(&run, &info, &e), ST_OK, "%s", e.msg);
-	s = of_size(5, said);
-	cr_assert_str_eq(s->all.at[0].state, "running");
-	snap_unref(&s->snap);
-	run_end(run, ST_OK, "done");
-	s = of_size(5, said);
-	while (!strcmp(s->all.at[0].state, "running")) {
-		snap_unref(&s->snap);
-		s = of_size(5, said);
-	}
-	cr_assert_str_eq(s->all.at[0].state, "done");
-	snap_unref(&s->snap);
-	runs_io_do(io, RUNS_TAG, "bbbb", "good no-bad");
-	runs_io_do(io, RUNS_NOTE, "bbbb", "a note");
-	runs_io_do(io, RUNS_TRASH, "aaaa", "");
-	s = of_size(4, said);
-	cr_assert(s->trashed);
-	cr_assert_str_eq(runs_find(&s->all, "bbbb", &e)->tags, "good");
-	cr_assert_str_eq(runs_find(&s->all, "bbbb", &e)->notes, "a note");
-	snap_unref(&s->snap);
-	runs_io_do(io, RUNS_RESTORE, "", "");
-	s = of_size(5, said);
-	cr_assert_null(s->trashed);
-	snap_unref(&s->snap);
-	runs_io_do(io, RUNS_TAG, "nobody", "x");
-	s = heard(said);
-	cr_assert(strstr(said, "no run nobody"), "%s", said);
-	snap_unref(&s->snap);
-	runs_io_free(io);
-	bus_free(bus);
 }

@@ -230,7 +230,8 @@ char *arrangement_text(const struct arrangement *a)
 {
 	struct text o = { xalloc(TEXT_MAX), 0 };
 
-	put(&o, "-- h: height in lines, \"*\" takes what is left; \"panel:weight\" is a share of the\n"
+	put(&o,
+		"-- h: height in lines, \"*\" takes what is left; \"panel:weight\" is a share of the\n"
 		"-- width, the rest share what is left; the row with the lowest drop leaves first.\n"
 		"return {\n  name = \"%s\", key = \"%c\",\n",
 		a->name, a->key);

@@ -2,41 +2,22 @@
 #include "app/lua/box.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <lauxlib.h>
 
+#include "app/lua/state.h"
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
 
 struct run {
 	const struct box *box;
 	const char *text;
-	size_t n, used;
+	size_t n;
+	struct state_memory memory;
 	int line; /* that runs, or that box_at found; 0: none yet */
 	bool looking;
 };
-
-static void *limited(void *ud, void *p, size_t old, size_t now)
-{
-	struct run *r = ud;
-	void *q;
-
-	if (!p)
-		old = 0; /* then it is a kind of object, not a size */
-	if (!now) {
-		r->used -= old;
-		free(p);
-		return NULL;
-	}
-	if (now > old && now - old > r->box->memory - r->used)
-		return NULL;
-	q = realloc(p, now);
-	if (q)
-		r->used = r->used - old + now;
-	return q;
-}
 
 static struct run *run_of(lua_State *L)
 {
@@ -97,8 +78,8 @@ static enum st failed(lua_State *L, const struct run *r, int code, struct err *e
 
 enum st box_run(const struct box *b, const char *text, size_t n, struct err *e)
 {
-	struct run r = { .box = b, .text = text, .n = n };
-	lua_State *L = lua_newstate(limited, &r);
+	struct run r = { .box = b, .text = text, .n = n, .memory = { 0, b->memory } };
+	lua_State *L = lua_newstate(state_alloc, &r.memory);
 	enum st st = ST_OK;
 	int code;
 

@@ -246,6 +246,18 @@ static const struct l_class *class_at(lua_State *L, int at)
 	return NULL;
 }
 
+/* What the value on top finds its missing fields in takes its place; false: it has no metatable. */
+static bool step_up(lua_State *L)
+{
+	if (!lua_getmetatable(L, -1))
+		return false;
+	lua_pushliteral(L, "__index");
+	lua_rawget(L, -2);
+	lua_replace(L, -3);
+	lua_pop(L, 1);
+	return true;
+}
+
 /* The field of the value on top takes its place; nothing of a person's is called. */
 static void step_into(lua_State *L, const char *name)
 {
@@ -259,12 +271,8 @@ static void step_into(lua_State *L, const char *name)
 			}
 			lua_pop(L, 1);
 		}
-		if (!lua_getmetatable(L, -1))
+		if (!step_up(L))
 			break;
-		lua_pushliteral(L, "__index");
-		lua_rawget(L, -2);
-		lua_replace(L, -3);
-		lua_pop(L, 1);
 	}
 	lua_pop(L, 1);
 	lua_pushnil(L);
@@ -318,15 +326,12 @@ static void offer_fields(lua_State *L, struct found *f, bool functions)
 							   ? lua_tolstring(L, -2, &n)
 							   : NULL;
 
-				if (name && is_name(name, n) && (!functions || lua_isfunction(L, -1)))
+				if (name && is_name(name, n) &&
+					(!functions || lua_isfunction(L, -1)))
 					offer_value(L, f, name);
 			}
-		if (!lua_getmetatable(L, -1))
+		if (!step_up(L))
 			break;
-		lua_pushliteral(L, "__index");
-		lua_rawget(L, -2);
-		lua_replace(L, -3);
-		lua_pop(L, 1);
 	}
 }
 

@@ -24,7 +24,8 @@ struct host_face {
 	/* A notice of the script, shown to a person; any thread. */
 	void (*notice)(void *arg, const char *line);
 	void *arg;
-	bool anew; /* what was measured before is passed over: a log's numbers are told, not expected */
+	/* What was measured before is passed over: a log's numbers are told, not expected. */
+	bool anew;
 	bool screen; /* others draw on the standard output: io.write is to go to print */
 };
 

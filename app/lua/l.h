@@ -115,7 +115,7 @@ void l_screen_flush(lua_State *L);
 
 void *l_new(lua_State *L, const struct l_class *c); /* pushes; zeroed */
 void *l_check(lua_State *L, int at, const struct l_class *c);
-const struct l_class *const *l_classes(void); /* all there are; ended by NULL */
+const struct l_class *const *l_classes(void);     /* all there are; ended by NULL */
 const struct l_class *l_class_number(unsigned i); /* of them, 0 on; NULL: no more */
 /* The number of the class of a handle; -1: it is none. */
 int l_class_at(lua_State *L, int at);

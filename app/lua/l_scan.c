@@ -226,7 +226,8 @@ static const struct l_opt options[] = {
 static const struct l_fn fns[] = {
 	{ "run", "{formats=, text=, tokens=} -> job | nil, message",
 		"measures what is not measured yet, where a scan runs already by that one; wait() gives "
-		"cells", run, options },
+		"cells",
+		run, options },
 	{ "now", "() -> cells | nil", "as far as they are known", now, NULL },
 	{ NULL, NULL, NULL, NULL, NULL },
 };

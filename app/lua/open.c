@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "app/lua/l.h"
+#include "app/lua/state.h"
 
-extern const struct l_module l_models, l_scan, l_search, l_layout, l_measure, l_chat, l_run, l_plot, l_data, l_kernels, l_cmd;
+extern const struct l_module l_models, l_scan, l_search, l_layout, l_measure, l_chat, l_run, l_plot,
+	l_data, l_kernels, l_cmd;
 
 const struct l_module *const l_modules[] = {
 	&l_models,
@@ -43,15 +45,6 @@ const struct l_class *const *l_classes(void)
 	return classes;
 }
 
-/* bitdial.scan{...} is bitdial.scan.run{...}: the module itself is the first argument. */
-static int call_main(lua_State *L)
-{
-	lua_pushvalue(L, lua_upvalueindex(1));
-	lua_replace(L, 1);
-	lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-	return lua_gettop(L);
-}
-
 static void push_module(lua_State *L, const struct l_module *m)
 {
 	char owner[40];
@@ -62,13 +55,8 @@ static void push_module(lua_State *L, const struct l_module *m)
 		l_push_fn(L, owner, &m->fn[i]);
 		lua_setfield(L, -2, m->fn[i].name);
 	}
-	if (!m->main)
-		return;
-	lua_newtable(L);
-	lua_getfield(L, -2, m->main);
-	lua_pushcclosure(L, call_main, 1);
-	lua_setfield(L, -2, "__call");
-	lua_setmetatable(L, -2);
+	if (m->main)
+		state_callable(L, m->main);
 }
 
 /* ---- bitdial itself */

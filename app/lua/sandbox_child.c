@@ -87,26 +87,6 @@ struct wire *child_ask(lua_State *L, enum sandbox_op op)
 
 /* ---- running */
 
-static void *counted(void *ud, void *p, size_t old, size_t now)
-{
-	struct child *c = ud;
-	void *q;
-
-	if (!p)
-		old = 0; /* then it is a kind of object, not a size */
-	if (!now) {
-		c->used -= old;
-		free(p);
-		return NULL;
-	}
-	if (now > old && now - old > c->most - c->used)
-		return NULL;
-	q = realloc(p, now);
-	if (q)
-		c->used = c->used - old + now;
-	return q;
-}
-
 static void on_count(lua_State *L, lua_Debug *ar)
 {
 	struct child *c = child_of(L);
@@ -117,16 +97,6 @@ static void on_count(lua_State *L, lua_Debug *ar)
 	c->late = true;
 	lua_sethook(L, on_count, LUA_MASKCOUNT, 1); /* a pcall only wins one instruction */
 	luaL_error(L, "it took too long");
-}
-
-static int traceback(lua_State *L)
-{
-	const char *msg = lua_tostring(L, 1);
-
-	if (!msg && luaL_callmeta(L, 1, "__tostring"))
-		msg = lua_tostring(L, -1);
-	luaL_traceback(L, L, msg ? msg : "(an error that is no text)", 1);
-	return 1;
 }
 
 static int prepare(lua_State *L)
@@ -168,7 +138,7 @@ static int body(lua_State *L)
 static int protected(lua_State *L, lua_CFunction fn, void *arg)
 {
 	lua_settop(L, 0);
-	lua_pushcfunction(L, traceback);
+	lua_pushcfunction(L, state_traceback);
 	lua_pushcfunction(L, fn);
 	lua_pushlightuserdata(L, arg);
 	return lua_pcall(L, 1, 0, 1);
@@ -213,7 +183,7 @@ static void hear_job(struct child *c, struct job *j, double *seconds)
 	uint64_t bits;
 	size_t n;
 
-	c->most = (size_t)wire_get_u64(&in);
+	c->memory.most = (size_t)wire_get_u64(&in);
 	bits = wire_get_u64(&in);
 	memcpy(seconds, &bits, sizeof *seconds);
 	j->path = string(&in, &n);
@@ -246,8 +216,8 @@ int sandbox_child(void)
 	jail_close_files();
 	hear_job(&c, &job, &seconds); /* a parent that is gone already ends it here */
 	tzset();
-	jail_limits(c.most, seconds);
-	L = lua_newstate(counted, &c);
+	jail_limits(c.memory.most, seconds);
+	L = lua_newstate(state_alloc, &c.memory);
 	if (!L)
 		_exit(ENDED_BADLY);
 	lua_atpanic(L, panic);

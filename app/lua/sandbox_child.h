@@ -8,6 +8,7 @@
 
 #include <lua.h>
 
+#include "app/lua/state.h"
 #include "app/lua/wire.h"
 
 /* What the script's process says. */
@@ -32,9 +33,9 @@ struct child {
 	size_t cap;
 	uint32_t dropped[SANDBOX_HANDLES];
 	size_t n_dropped, n_told; /* told: are in the message that is written */
-	size_t used, most;        /* bytes of Lua's */
-	double cpu_end;           /* of the process's clock */
-	bool late;                /* it has been reached: raised for ever */
+	struct state_memory memory;
+	double cpu_end; /* of the process's clock */
+	bool late;      /* it has been reached: raised for ever */
 };
 
 struct child *child_of(lua_State *L);

@@ -77,7 +77,7 @@ static int collect_garbage(lua_State *L)
 	if (strcmp(what, "count") != 0)
 		return luaL_error(L, "collectgarbage: only \"count\" is for a stranger's script "
 				     "(--sandbox)");
-	lua_pushnumber(L, (lua_Number)child_of(L)->used / 1024);
+	lua_pushnumber(L, (lua_Number)child_of(L)->memory.used / 1024);
 	return 1;
 }
 
@@ -124,22 +124,10 @@ static void said(lua_State *L, enum sandbox_op op, const char *s, size_t n)
 
 static int print(lua_State *L)
 {
-	int n = lua_gettop(L);
-	luaL_Buffer b;
 	const char *s;
 	size_t len;
 
-	luaL_buffinit(L, &b);
-	for (int i = 1; i <= n; i++) {
-		luaL_tolstring(L, i, NULL);
-		if (i > 1) {
-			lua_pushliteral(L, "\t");
-			lua_insert(L, -2);
-			lua_concat(L, 2);
-		}
-		luaL_addvalue(&b);
-	}
-	luaL_pushresult(&b);
+	state_push_line(L);
 	s = lua_tolstring(L, -1, &len);
 	said(L, SANDBOX_PRINT, s, len);
 	return 0;

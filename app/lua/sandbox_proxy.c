@@ -172,14 +172,6 @@ static int call_function(lua_State *L)
 }
 
 /* bitdial.scan{...} is bitdial.scan.run{...}: the module itself is the first argument. */
-static int call_main(lua_State *L)
-{
-	lua_pushvalue(L, lua_upvalueindex(1));
-	lua_replace(L, 1);
-	lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-	return lua_gettop(L);
-}
-
 static int notice(lua_State *L)
 {
 	struct wire *w;
@@ -204,13 +196,8 @@ static void push_module(lua_State *L, const struct l_module *m)
 		lua_pushcclosure(L, call_function, 2);
 		lua_setfield(L, -2, m->fn[i].name);
 	}
-	if (!m->main)
-		return;
-	lua_newtable(L);
-	lua_getfield(L, -2, m->main);
-	lua_pushcclosure(L, call_main, 1);
-	lua_setfield(L, -2, "__call");
-	lua_setmetatable(L, -2);
+	if (m->main)
+		state_callable(L, m->main);
 }
 
 void proxy_open(lua_State *L)

@@ -14,6 +14,7 @@
 
 #include "app/lua/l.h"
 #include "app/lua/sandbox.h"
+#include "app/lua/state.h"
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/base/fs.h"
@@ -55,34 +56,12 @@ static void on_count(lua_State *L, lua_Debug *ar)
 	luaL_error(L, "stopped");
 }
 
-static int traceback(lua_State *L)
-{
-	const char *msg = lua_tostring(L, 1);
-
-	if (!msg && luaL_callmeta(L, 1, "__tostring"))
-		msg = lua_tostring(L, -1);
-	luaL_traceback(L, L, msg ? msg : "(an error that is no text)", 1);
-	return 1;
-}
-
 /* print: one line through the host, as Lua's own would write it. */
 static int l_print(lua_State *L)
 {
 	const struct host_face *f = host_face(l_ctx(L)->host);
-	luaL_Buffer b;
-	int n = lua_gettop(L);
 
-	luaL_buffinit(L, &b);
-	for (int i = 1; i <= n; i++) {
-		luaL_tolstring(L, i, NULL);
-		if (i > 1) {
-			lua_pushliteral(L, "\t");
-			lua_insert(L, -2);
-			lua_concat(L, 2);
-		}
-		luaL_addvalue(&b);
-	}
-	luaL_pushresult(&b);
+	state_push_line(L);
 	if (f->print)
 		f->print(f->arg, lua_tostring(L, -1));
 	return 0;
@@ -255,7 +234,7 @@ static void close_state(struct script *s)
 static int protected(lua_State *L, lua_CFunction fn)
 {
 	lua_settop(L, 0);
-	lua_pushcfunction(L, traceback);
+	lua_pushcfunction(L, state_traceback);
 	lua_pushcfunction(L, fn);
 	return lua_pcall(L, 0, 0, 1);
 }
@@ -363,8 +342,8 @@ enum st script_start(
 	st = read_text(s, o, e);
 	if (!st) {
 		/* Not what scripts print themselves: one that never waits would never read it. */
-		s->ctx.sub = bus_subscribe_late(host_bus(h),
-			~((uint64_t)1 << EV_CONSOLE | (uint64_t)1 << EV_NOTICE));
+		s->ctx.sub = bus_subscribe_late(
+			host_bus(h), ~((uint64_t)1 << EV_CONSOLE | (uint64_t)1 << EV_NOTICE));
 		atomic_store(&s->seen, (uint64_t)(clock_now() * 1e6));
 		if (pthread_create(&s->thread, NULL, main_of, s))
 			st = err_set(e, ST_NOMEM, "no thread for the script %s", o->path);

@@ -1,10 +1,10 @@
 /* script.h - a Lua script on a thread of its own.
  *
  * Full Lua: the script is the user's (a stranger's runs in a process of its own: sandbox.h, for
- * whose thread here all of this holds as well).  script_stop ends Lua code within a thousand instructions,
- * also in coroutines and under pcall; a C function that Lua called (string.find, io.read) cannot be
- * stopped: script_stuck names it.  What the script asks of the session goes through the host
- * (host.h), whose thread must go on serving until script_fd is readable.
+ * whose thread here all of this holds as well).  script_stop ends Lua code within a thousand
+ * instructions, also in coroutines and under pcall; a C function that Lua called (string.find,
+ * io.read) cannot be stopped: script_stuck names it.  What the script asks of the session goes
+ * through the host (host.h), whose thread must go on serving until script_fd is readable.
  */
 #ifndef BD_APP_LUA_SCRIPT_H
 #define BD_APP_LUA_SCRIPT_H

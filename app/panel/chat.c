@@ -218,40 +218,7 @@ static bool on_command(void *self, const char *word, const char *arg)
 		scroll(p, arg);
 		return true;
 	}
-	if (!strcmp(word, "newline")) {
-		editor_insert(&p->edit, "\n", 1);
-		p->away = false;
-		return true;
-	}
-	if (!strcmp(word, "back")) {
-		bool was_here = !p->away;
-
-		p->away = true;
-		return was_here;
-	}
-	if (strcmp(word, "write") && (strcmp(word, "open") || !p->away))
-		return false;
-	p->away = false;
-	return true;
-}
-
-/* ---- where things are */
-
-struct rows {
-	int said, stats, input; /* lines of each, from the top */
-};
-
-static struct rows share(int h, size_t input_lines)
-{
-	struct rows r = { 0 };
-	int most = h / 3 > 1 ? h / 3 : 1;
-
-	if (h < 1)
-		return r;
-	r.input = input_lines > (size_t)most ? most : (int)input_lines;
-	r.stats = h - r.input >= 2;
-	r.said = h - r.input - r.stats;
-	return r;
+	return entry_command(&p->edit, &p->away, word);
 }
 
 /* ---- drawing */
@@ -316,18 +283,18 @@ static void draw(const void *self, struct canvas *c, bool focus)
 	const struct chat_panel *p = self;
 	struct entry l;
 	struct canvas said;
-	struct rows r;
+	struct entry_rows r;
 
 	entry_wrap(&p->edit, c->w, &l);
-	r = share(c->h, l.n);
+	r = entry_share(c->h, l.n, 3);
 	if (c->h == 1 && (!focus || p->away) && !transcript_empty(p->said))
-		r = (struct rows){ .said = 1 };
-	said = canvas_sub(c, 0, 0, c->w, r.said);
+		r = (struct entry_rows){ .above = 1 };
+	said = canvas_sub(c, 0, 0, c->w, r.above);
 	draw_said(p, &said);
-	if (r.stats)
-		draw_state(p, c, r.said);
+	if (r.state)
+		draw_state(p, c, r.above);
 	if (r.input)
-		entry_draw(&p->edit, c, r.said + r.stats, r.input, &l,
+		entry_draw(&p->edit, c, r.above + r.state, r.input, &l,
 			(struct entry_look){ .prompt = ">", .away = p->away, .focus = focus });
 	entry_release(&l);
 }
@@ -336,7 +303,7 @@ static const char *on_mouse(void *self, int x, int y, int button, int w, int h)
 {
 	struct chat_panel *p = self;
 	struct entry l;
-	struct rows r;
+	struct entry_rows r;
 
 	(void)x;
 	if (button == MOUSE_WHEEL_UP || button == MOUSE_WHEEL_DOWN) {
@@ -345,9 +312,9 @@ static const char *on_mouse(void *self, int x, int y, int button, int w, int h)
 		return "";
 	}
 	entry_wrap(&p->edit, w, &l);
-	r = share(h, l.n);
+	r = entry_share(h, l.n, 3);
 	entry_release(&l);
-	if (button != MOUSE_LEFT || y < r.said + r.stats)
+	if (button != MOUSE_LEFT || y < r.above + r.state)
 		return NULL;
 	p->away = false;
 	return "";

@@ -25,20 +25,21 @@ struct name {
 struct console_panel {
 	struct lines *said;
 	struct editor edit;
-	bool away;     /* from the input line: letters are commands */
-	char *state;   /* what runs; NULL: nothing */
-	bool refused;  /* the last chunk came back */
-	bool asked;    /* candidates may come */
-	size_t word;   /* bytes before the cursor that a candidate replaces */
+	bool away;         /* from the input line: letters are commands */
+	char *state;       /* what runs; NULL: nothing */
+	bool refused;      /* the last chunk came back */
+	bool asked;        /* candidates may come */
+	size_t word;       /* bytes before the cursor that a candidate replaces */
 	struct name *name; /* [n_names] */
 	size_t n_names;
-	int chosen; /* -1: none */
+	int chosen;    /* -1: none */
 	char *command; /* lent out by on_text */
 };
 
 static const struct binding keys[] = {
-	{ "Enter", "open", "run the chunk, or a new line where it is not complete; in the "
-			   "transcript: back to the input line" },
+	{ "Enter", "open",
+		"run the chunk, or a new line where it is not complete; in the "
+		"transcript: back to the input line" },
 	{ "M-Enter C-j", "newline", "a new line in the chunk" },
 	{ "i", "write", "to the input line, where Tab completes and Up recalls" },
 	{ "t", "traceback", "errors with their tracebacks, or without" },
@@ -153,12 +154,12 @@ static void hear_names(struct console_panel *p, const char *text, size_t word)
 		close_names(p);
 }
 
-static void said(struct console_panel *p, const char *text, const char *before, enum role role,
-	bool fold)
+static void said(
+	struct console_panel *p, const char *text, const char *before, enum role role, bool fold)
 {
 	lines_add(p->said, text,
-		(struct line_look){ .first = before, .rest = *before ? "  " : "", .role = role,
-			.fold = fold });
+		(struct line_look){
+			.first = before, .rest = *before ? "  " : "", .role = role, .fold = fold });
 }
 
 static bool on_event(void *self, const struct event *ev)
@@ -330,7 +331,6 @@ static void move(struct console_panel *p, const char *where)
 static bool on_command(void *self, const char *word, const char *arg)
 {
 	struct console_panel *p = self;
-	bool was_away = p->away;
 
 	if (!strcmp(word, "move")) {
 		move(p, arg);
@@ -344,35 +344,10 @@ static bool on_command(void *self, const char *word, const char *arg)
 		lines_clear(p->said);
 		return true;
 	}
-	if (!strcmp(word, "newline"))
-		editor_insert(&p->edit, "\n", 1);
-	else if (!strcmp(word, "back")) {
-		p->away = true;
-		return !was_away;
-	} else if (strcmp(word, "write") && (strcmp(word, "open") || !p->away))
-		return false;
-	p->away = false;
-	return true;
+	return entry_command(&p->edit, &p->away, word);
 }
 
 /* ---- drawing */
-
-struct parts_of {
-	int said, state, input; /* rows, from the top */
-};
-
-static struct parts_of share(int h, size_t input)
-{
-	struct parts_of r = { 0 };
-	int most = h / 2 > 1 ? h / 2 : 1;
-
-	if (h < 1)
-		return r;
-	r.input = input > (size_t)most ? most : (int)input;
-	r.state = h - r.input >= 2;
-	r.said = h - r.input - r.state;
-	return r;
-}
 
 static void draw_state(const struct console_panel *p, struct canvas *c, int y)
 {
@@ -425,12 +400,12 @@ static void draw(const void *self, struct canvas *c, bool focus)
 {
 	const struct console_panel *p = self;
 	struct entry l;
-	struct parts_of r;
+	struct entry_rows r;
 	struct canvas top;
 
 	entry_wrap(&p->edit, c->w, &l);
-	r = share(c->h, l.n);
-	top = canvas_sub(c, 0, 0, c->w, r.said);
+	r = entry_share(c->h, l.n, 2);
+	top = canvas_sub(c, 0, 0, c->w, r.above);
 	if (lines_empty(p->said))
 		panel_cut(&top, 0, 0, top.w, ROLE_DIM,
 			"Lua: bitdial.search{ bpw = 3 } turns the dial; F1 has the keys.");
@@ -438,9 +413,9 @@ static void draw(const void *self, struct canvas *c, bool focus)
 	if (p->n_names)
 		draw_names(p, &top);
 	if (r.state)
-		draw_state(p, c, r.said);
+		draw_state(p, c, r.above);
 	if (r.input)
-		entry_draw(&p->edit, c, r.said + r.state, r.input, &l,
+		entry_draw(&p->edit, c, r.above + r.state, r.input, &l,
 			(struct entry_look){ .prompt = ">", .away = p->away, .focus = focus });
 	entry_release(&l);
 }
@@ -448,7 +423,7 @@ static void draw(const void *self, struct canvas *c, bool focus)
 static const char *on_mouse(void *self, int x, int y, int button, int w, int h)
 {
 	struct console_panel *p = self;
-	struct parts_of r;
+	struct entry_rows r;
 	struct entry l;
 
 	(void)x;
@@ -457,9 +432,9 @@ static const char *on_mouse(void *self, int x, int y, int button, int w, int h)
 		return "";
 	}
 	entry_wrap(&p->edit, w, &l);
-	r = share(h, l.n);
+	r = entry_share(h, l.n, 2);
 	entry_release(&l);
-	if (button != MOUSE_LEFT || y < r.said + r.state)
+	if (button != MOUSE_LEFT || y < r.above + r.state)
 		return NULL;
 	p->away = false;
 	return "";

@@ -1,6 +1,8 @@
 /* entry.c - see entry.h. */
 #include "app/panel/entry.h"
 
+#include <string.h>
+
 #include "app/panel/common.h"
 #include "core/base/alloc.h"
 
@@ -60,4 +62,33 @@ void entry_draw(const struct editor *e, struct canvas *c, int y, int rows, const
 	if (e->n)
 		x += panel_columns(e->text + l->line[row].at, e->at - l->line[row].at);
 	canvas_cursor(c, x < c->w ? x : c->w - 1, y + (int)(row - first), true);
+}
+
+struct entry_rows entry_share(int h, size_t lines, int parts)
+{
+	struct entry_rows r = { 0 };
+	int most = h / parts > 1 ? h / parts : 1;
+
+	if (h < 1)
+		return r;
+	r.input = lines > (size_t)most ? most : (int)lines;
+	r.state = h - r.input >= 2;
+	r.above = h - r.input - r.state;
+	return r;
+}
+
+bool entry_command(struct editor *e, bool *away, const char *word)
+{
+	bool was_away = *away;
+
+	if (!strcmp(word, "back")) {
+		*away = true;
+		return !was_away;
+	}
+	if (!strcmp(word, "newline"))
+		editor_insert(e, "\n", 1);
+	else if (strcmp(word, "write") && (strcmp(word, "open") || !was_away))
+		return false;
+	*away = false;
+	return true;
 }

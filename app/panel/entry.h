@@ -29,4 +29,14 @@ struct entry_look {
 void entry_draw(const struct editor *e, struct canvas *c, int y, int rows, const struct entry *l,
 	struct entry_look look);
 
+/* Rows of a panel with such an input at its foot: what is above it, a line that says how it
+ * stands, and the input with at most one part in `parts` of the height. */
+struct entry_rows {
+	int above, state, input;
+};
+struct entry_rows entry_share(int h, size_t lines, int parts);
+
+/* newline, back (out of the input), write and open (into it); false: nothing was done. */
+bool entry_command(struct editor *e, bool *away, const char *word);
+
 #endif

@@ -27,8 +27,8 @@ void lines_add(struct lines *l, const char *text, struct line_look look);
 void lines_clear(struct lines *l);
 bool lines_empty(const struct lines *l);
 bool lines_unfold(struct lines *l); /* shows what is hidden, or hides it again; false: nothing is */
-void lines_scroll(struct lines *l, long rows);  /* up: negative; clamped when drawn */
-void lines_page(struct lines *l, long pages);   /* of the height drawn last */
+void lines_scroll(struct lines *l, long rows); /* up: negative; clamped when drawn */
+void lines_page(struct lines *l, long pages);  /* of the height drawn last */
 void lines_first(struct lines *l);
 void lines_last(struct lines *l);
 void lines_draw(struct lines *l, struct canvas *c);

@@ -9,76 +9,56 @@
 #include "app/tui/keys.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
+#include "core/base/buf.h"
 #include "core/base/fs.h"
 #include "core/base/text.h"
 
-struct out { /* text that grows */
-	char *s;
-	size_t n, cap;
-};
-
-static void put(struct out *o, const char *s, size_t n)
-{
-	if (o->n + n + 1 > o->cap) {
-		o->cap = 2 * (o->n + n) + 256;
-		o->s = xrealloc(o->s, o->cap);
-	}
-	memcpy(o->s + o->n, s, n);
-	o->n += n;
-	o->s[o->n] = 0;
-}
-
-static void say(struct out *o, const char *s)
-{
-	put(o, s, strlen(s));
-}
-
 /* A Lua string, in one line, whatever the bytes. */
-static void quoted(struct out *o, const char *s)
+static void quoted(struct buf *o, const char *s)
 {
 	char code[8];
 
-	say(o, "\"");
+	buf_str(o, "\"");
 	for (; *s; s++) {
 		unsigned char c = (unsigned char)*s;
 
 		if (c == '"' || c == '\\') {
-			put(o, "\\", 1);
-			put(o, s, 1);
+			buf_put(o, "\\", 1);
+			buf_put(o, s, 1);
 		} else if (c < 32 || c == 127) {
 			snprintf(code, sizeof code, "\\%03d", c);
-			say(o, code);
+			buf_str(o, code);
 		} else {
-			put(o, s, 1);
+			buf_put(o, s, 1);
 		}
 	}
-	say(o, "\"");
+	buf_str(o, "\"");
 }
 
 /* ---- one act */
 
-static void expected(struct out *o, const struct act *a)
+static void expected(struct buf *o, const struct act *a)
 {
 	char n[96];
 
 	if (!a->answered && isnan(a->measured))
 		return;
-	say(o, ", {");
+	buf_str(o, ", {");
 	if (a->answered) {
 		snprintf(n, sizeof n, " layout = \"%s\", bytes = %llu,", a->layout,
 			(unsigned long long)a->bytes);
-		say(o, n);
+		buf_str(o, n);
 	}
 	if (a->answered && isfinite(a->kl)) {
 		snprintf(n, sizeof n, " kl = %.9g,", a->kl);
-		say(o, n);
+		buf_str(o, n);
 	}
 	if (isfinite(a->measured)) {
 		snprintf(n, sizeof n, " measured = %.9g,", a->measured);
-		say(o, n);
+		buf_str(o, n);
 	}
 	o->n--;
-	say(o, " }");
+	buf_str(o, " }");
 }
 
 static bool begins(const char *line, const char *word)
@@ -87,17 +67,17 @@ static bool begins(const char *line, const char *word)
 }
 
 /* script FILE ARGS: run("FILE", "ARG", ...) */
-static void script_call(struct out *o, const char *line)
+static void script_call(struct buf *o, const char *line)
 {
 	char *copy = xstrdup(line), *argv[COMMAND_ARGS];
 	int argc = command_split(copy, argv);
 
-	say(o, "run(");
+	buf_str(o, "run(");
 	for (int i = 1; i < argc; i++) {
-		say(o, i > 1 ? ", " : "");
+		buf_str(o, i > 1 ? ", " : "");
 		quoted(o, argv[i]);
 	}
-	say(o, ")");
+	buf_str(o, ")");
 	xfree(copy);
 }
 
@@ -110,40 +90,40 @@ static const char *instead(const struct act *a)
 	return begins(a->line, "scan") ? "how far it was is in the places of the others: " : NULL;
 }
 
-static void write_act(struct out *o, const struct act *a)
+static void write_act(struct buf *o, const struct act *a)
 {
 	char place[64] = "";
 	const char *why = instead(a);
 
 	if (why) {
-		say(o, "-- ");
-		say(o, why);
+		buf_str(o, "-- ");
+		buf_str(o, why);
 		quoted(o, a->line);
 	} else if (begins(a->line, "script ") || begins(a->line, "lua ")) {
 		snprintf(place, sizeof place, "at(%zu, %zu) ", a->cells, a->points);
-		say(o, a->placed ? place : "");
+		buf_str(o, a->placed ? place : "");
 		if (*a->line == 's') {
 			script_call(o, a->line);
 		} else {
-			say(o, "eval(");
+			buf_str(o, "eval(");
 			quoted(o, a->line + 4);
-			say(o, ")");
+			buf_str(o, ")");
 		}
 	} else {
 		if (a->placed)
 			snprintf(place, sizeof place, "%zu, %zu, ", a->cells, a->points);
-		say(o, "act(");
-		say(o, place);
+		buf_str(o, "act(");
+		buf_str(o, place);
 		quoted(o, a->line);
 		expected(o, a);
-		say(o, ")");
+		buf_str(o, ")");
 	}
-	say(o, "\n");
+	buf_str(o, "\n");
 }
 
 /* ---- all of them */
 
-static void head(struct out *o, const struct tui *t)
+static void head(struct buf *o, const struct tui *t)
 {
 	char when[32], *line;
 	time_t now = time(NULL);
@@ -151,17 +131,18 @@ static void head(struct out *o, const struct tui *t)
 
 	localtime_r(&now, &tm);
 	strftime(when, sizeof when, "%Y-%m-%d %H:%M", &tm);
-	line = xprintf("-- What was done with %s until %s, by bitdial " BD_VERSION ".\n"
-		       "-- bitdial --batch FILE.lua does it again on what was known then: the numbers\n"
-		       "-- before each act are the cells and layouts that had been measured.  With\n"
-		       "-- bitdial --fresh --batch FILE.lua they are measured anew as it goes.\n",
+	line = xprintf(
+		"-- What was done with %s until %s, by bitdial " BD_VERSION ".\n"
+		"-- bitdial --batch FILE.lua does it again on what was known then: the numbers\n"
+		"-- before each act are the cells and layouts that had been measured.  With\n"
+		"-- bitdial --fresh --batch FILE.lua they are measured anew as it goes.\n",
 		t->model ? t->model->name : "no model", when);
-	say(o, line);
+	buf_str(o, line);
 	xfree(line);
-	say(o, "local act, at = bitdial.cmd.act, bitdial.cmd.at\n");
+	buf_str(o, "local act, at = bitdial.cmd.act, bitdial.cmd.at\n");
 }
 
-static void helpers(struct out *o, const struct acts *a)
+static void helpers(struct buf *o, const struct acts *a)
 {
 	bool script = false, lua = false;
 
@@ -170,30 +151,31 @@ static void helpers(struct out *o, const struct acts *a)
 		lua |= begins(acts_at(a, i)->line, "lua ");
 	}
 	if (script)
-		say(o, "local function run(file, ...)\n"
-		       "\targ = { [0] = file, ... }\n"
-		       "\tassert(loadfile(file, \"t\"))(...)\n"
-		       "end\n");
+		buf_str(o, "local function run(file, ...)\n"
+			   "\targ = { [0] = file, ... }\n"
+			   "\tassert(loadfile(file, \"t\"))(...)\n"
+			   "end\n");
 	if (lua)
-		say(o, "local function eval(text)\n"
-		       "\tlocal f = load(\"return \" .. text, \"=act\", \"t\") or assert(load(text, "
-		       "\"=act\", \"t\"))\n"
-		       "\tlocal v = f()\n"
-		       "\tif v ~= nil then print(v) end\n"
-		       "end\n");
-	say(o, "\n");
+		buf_str(o,
+			"local function eval(text)\n"
+			"\tlocal f = load(\"return \" .. text, \"=act\", \"t\") or assert(load(text, "
+			"\"=act\", \"t\"))\n"
+			"\tlocal v = f()\n"
+			"\tif v ~= nil then print(v) end\n"
+			"end\n");
+	buf_str(o, "\n");
 }
 
 enum st acts_write(struct tui *t, const char *path, struct err *e)
 {
-	struct out o = { 0 };
+	struct buf o = { 0 };
 	enum st st;
 
 	if (!acts_count(t->acts))
 		return err_set(e, ST_INVALID, "history: nothing was done yet");
 	if (fs_is_file(path) || fs_is_dir(path))
-		return err_set(
-			e, ST_INVALID, "history write %s: it exists already; choose a new name", path);
+		return err_set(e, ST_INVALID,
+			"history write %s: it exists already; choose a new name", path);
 	head(&o, t);
 	helpers(&o, t->acts);
 	for (size_t i = 0; i < acts_count(t->acts); i++)

@@ -30,8 +30,8 @@ static void choice_add(struct tui *t, const struct arrangement *a)
 	struct choice *c = choice_find(t, a->name);
 
 	if (!c && t->n_choices == CHOICES) {
-		tui_notice(t, LOG_WARN, "more than %d arrangements: %s is left out", CHOICES,
-			a->name);
+		tui_notice(
+			t, LOG_WARN, "more than %d arrangements: %s is left out", CHOICES, a->name);
 		return;
 	}
 	if (!c) {
@@ -268,8 +268,9 @@ static enum st step(struct tui *t, int by, struct err *e)
 		list[n++] = i;
 	}
 	if (n < 2)
-		return err_set(e, ST_INVALID, "this screen has one arrangement (:arrange save NAME "
-					      "makes another)");
+		return err_set(e, ST_INVALID,
+			"this screen has one arrangement (:arrange save NAME "
+			"makes another)");
 	at = (at + n + (size_t)(by > 0 ? 1 : n - 1)) % n;
 	name = t->choice[list[at]].arr.name;
 	screen_choose(t, name);
@@ -331,8 +332,8 @@ static enum st by_name(struct tui *t, const char *name, struct err *e)
 	for (size_t i = 0; i < t->n_choices; i++)
 		names[i] = t->choice[i].arr.name;
 	near = text_suggest(name, names);
-	return near ? err_set(e, ST_INVALID, "arrange: no arrangement \"%s\"; did you mean %s", name,
-			      near)
+	return near ? err_set(e, ST_INVALID, "arrange: no arrangement \"%s\"; did you mean %s",
+			      name, near)
 		    : err_set(e, ST_INVALID, "arrange: no arrangement \"%s\"", name);
 }
 

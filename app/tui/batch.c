@@ -178,8 +178,7 @@ int batch_run(struct tui *t, int signal_fd)
 {
 	const struct tui_options *o = t->o;
 	struct batch b = { .t = t, .json = o->json };
-	struct host_face face = {
-		.print = print, .notice = notice, .arg = &b, .anew = o->anew };
+	struct host_face face = { .print = print, .notice = notice, .arg = &b, .anew = o->anew };
 	struct script_options so = {
 		.path = o->script, .argc = o->argc, .argv = o->argv, .sandbox = o->sandbox
 	};

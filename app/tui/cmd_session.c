@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/tui/acts.h"
 #include "app/panel/jobs.h"
+#include "app/tui/acts.h"
 #include "app/tui/scripting.h"
 #include "app/tui/tui.h"
 #include "core/base/fs.h"
@@ -128,8 +128,8 @@ enum st cmd_priority(struct tui *t, int argc, char **argv, const char *rest, str
 	} else {
 		n = strtoul(argv[1], &end, 10);
 		if (*end || !n || n > UINT32_MAX)
-			st = err_set(e, ST_INVALID,
-				"priority: expected a job's number, got \"%s\"", argv[1]);
+			st = err_set(e, ST_INVALID, "priority: expected a job's number, got \"%s\"",
+				argv[1]);
 		id = (uint32_t)n;
 	}
 	if (!st)

@@ -22,7 +22,8 @@ enum st cmd_arrange(struct tui *t, int argc, char **argv, const char *rest, stru
 {
 	(void)argv;
 	if (argc < 2)
-		return err_set(e, ST_INVALID, "arrange: name an arrangement or a file, or next, prev, reload, save NAME");
+		return err_set(e, ST_INVALID,
+			"arrange: name an arrangement or a file, or next, prev, reload, save NAME");
 	return screen_arrange(t, rest, e);
 }
 

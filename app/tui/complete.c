@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 
 #include "app/tui/commands.h"
-#include "app/tui/themes.h"
 #include "app/tui/show.h"
+#include "app/tui/themes.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
@@ -140,73 +140,112 @@ static void one_of(struct tui *t, struct word w, const char *const *names, size_
 		add(t, w, names[i], "");
 }
 
+/* Words with what they do. */
+struct said {
+	const char *word, *help;
+};
+
+static void some(struct tui *t, struct word w, const struct said *s)
+{
+	for (; s->word; s++)
+		add(t, w, s->word, s->help);
+}
+
+static void arrangements(struct tui *t, struct word w)
+{
+	static const struct said verbs[] = { { "next", "of this screen" },
+		{ "prev", "of this screen" }, { "reload", "read the files again" },
+		{ "save", "the present one, under a name, in the state folder" }, { NULL, NULL } };
+	char title[ARR_NAME];
+
+	for (size_t i = 0; i < t->n_choices; i++)
+		add(t, w, t->choice[i].arr.name,
+			screen_title(t->screen_name[t->choice[i].arr.key - '0'], title));
+	some(t, w, verbs);
+}
+
+static void panels(struct tui *t, struct word w, bool with_figure)
+{
+	for (size_t i = 0; i < t->n_panels; i++)
+		if (panel_on_screen(t, i) && (!with_figure || t->class[i] -> figure))
+			add(t, w, t->class[i] -> name, t -> class[i] -> title);
+}
+
+/* The linears are first, what is done to them second. */
+static void linear_then(struct tui *t, struct word w, size_t nth, const char *command)
+{
+	if (nth == 1)
+		linears(t, w);
+	else if (nth == 2 && strcmp(command, "price"))
+		formats(t, w);
+	if (nth == 2 && !strcmp(command, "floor"))
+		add(t, w, "any", "no floor");
+}
+
+static void ties(struct tui *t, struct word w)
+{
+	static const struct said words[] = { { "qkv", "q, k and v of every block" },
+		{ "gateup", "gate and up of every block" }, { "off", "no ties" }, { NULL, NULL } };
+
+	some(t, w, words);
+	linears(t, w);
+}
+
+/* What only a first argument is; false: the command takes something else. */
+static bool first_argument(struct tui *t, enum complete_kind how, struct word w)
+{
+	static const char *const marks[] = { "A", "off" };
+	static const char *const switches[] = { "on", "off", "toggle" };
+	static const char *const picks[] = { "left", "right", "tie", "bad" };
+	static const struct said budgets[] = { { "kl<=0.02", "the smallest predicted at that" },
+		{ "120MiB", "bytes of the linears" }, { "file 150MiB", "of the whole file" },
+		{ "60tok/s", "by the speed that the chat measured" }, { NULL, NULL } };
+
+	if (how == COMPLETE_PATH)
+		paths(t, w);
+	else if (how == COMPLETE_BUDGET)
+		some(t, w, budgets);
+	else if (how == COMPLETE_TIE)
+		ties(t, w);
+	else if (how == COMPLETE_MARK)
+		one_of(t, w, marks, 2);
+	else if (how == COMPLETE_SWITCH)
+		one_of(t, w, switches, 3);
+	else if (how == COMPLETE_VOTE)
+		one_of(t, w, picks, 4);
+	else if (how == COMPLETE_ARRANGEMENT)
+		arrangements(t, w);
+	else if (how == COMPLETE_PLOT)
+		panels(t, w, true);
+	else if (how == COMPLETE_RUN)
+		for (size_t i = 0; t->runs && i < t->runs->all.n; i++)
+			add(t, w, runs_short(&t->runs->all, &t->runs->all.at[i]),
+				t->runs->all.at[i].model);
+	else
+		return false;
+	return true;
+}
+
 static void argument(
 	struct tui *t, const struct command *c, struct word w, size_t nth, const char *before)
 {
 	static const char *const moves[] = { "left", "right", "up", "down", "first", "last",
 		"page-up", "page-down" };
 	static const char *const steps[] = { "next", "prev" };
-	static const char *const marks[] = { "A", "off" };
-	static const char *const switches[] = { "on", "off", "toggle" };
-	static const char *const picks[] = { "left", "right", "tie", "bad" };
-	static const char *const ties[][2] = { { "qkv", "q, k and v of every block" },
-		{ "gateup", "gate and up of every block" }, { "off", "no ties" } };
-	static const char *const budgets[][2] = { { "kl<=0.02", "the smallest predicted at that" },
-		{ "120MiB", "bytes of the linears" }, { "file 150MiB", "of the whole file" },
-		{ "60tok/s", "by the speed that the chat measured" } };
-	static const char *const arranges[][2] = { { "next", "of this screen" },
-		{ "prev", "of this screen" }, { "reload", "read the files again" },
-		{ "save", "the present one, under a name, in the state folder" } };
-	char title[ARR_NAME];
 
+	if (nth == 1 && first_argument(t, c->complete, w))
+		return;
 	switch (c->complete) {
-	case COMPLETE_PATH:
-		if (nth == 1)
-			paths(t, w);
-		break;
-	case COMPLETE_BUDGET:
-		for (size_t i = 0; nth == 1 && i < sizeof budgets / sizeof budgets[0]; i++)
-			add(t, w, budgets[i][0], budgets[i][1]);
-		break;
-	case COMPLETE_TIE:
-		for (size_t i = 0; nth == 1 && i < sizeof ties / sizeof ties[0]; i++)
-			add(t, w, ties[i][0], ties[i][1]);
-		if (nth == 1)
-			linears(t, w);
-		break;
-	case COMPLETE_MARK:
-		one_of(t, w, marks, nth == 1 ? 2 : 0);
-		break;
-	case COMPLETE_SWITCH:
-		one_of(t, w, switches, nth == 1 ? 3 : 0);
-		break;
-	case COMPLETE_VOTE:
-		one_of(t, w, picks, nth == 1 ? 4 : 0);
-		break;
 	case COMPLETE_LINEAR:
-		if (nth == 1)
-			linears(t, w);
-		else if (nth == 2 && strcmp(c->name, "price"))
-			formats(t, w);
-		if (nth == 2 && !strcmp(c->name, "floor"))
-			add(t, w, "any", "no floor");
+		linear_then(t, w, nth, c->name);
 		break;
 	case COMPLETE_SCREEN:
 		for (size_t i = 0; i < t->n_places; i++)
 			add(t, w, screen_name(t, i), "");
 		break;
-	case COMPLETE_ARRANGEMENT:
-		for (size_t i = 0; nth == 1 && i < t->n_choices; i++)
-			add(t, w, t->choice[i].arr.name,
-				screen_title(t->screen_name[t->choice[i].arr.key - '0'], title));
-		for (size_t i = 0; nth == 1 && i < sizeof arranges / sizeof arranges[0]; i++)
-			add(t, w, arranges[i][0], arranges[i][1]);
-		break;
 	case COMPLETE_PANEL:
 		one_of(t, w, steps, 2);
-		for (size_t i = 0; i < t->n_panels; i++)
-			if (panel_on_screen(t, i))
-				add(t, w, t->class[i] -> name, t -> class[i] -> title);
+		panels(t, w, false);
 		break;
 	case COMPLETE_MOVE:
 		one_of(t, w, moves, 8);
@@ -226,19 +265,18 @@ static void argument(
 		if (nth == 2 && !strcmp(before, "cell"))
 			linears(t, w);
 		break;
-	case COMPLETE_RUN:
-		for (size_t i = 0; nth == 1 && t->runs && i < t->runs->all.n; i++)
-			add(t, w, runs_short(&t->runs->all, &t->runs->all.at[i]),
-				t->runs->all.at[i].model);
-		break;
-	case COMPLETE_PLOT:
-		for (size_t i = 0; nth == 1 && i < t->n_panels; i++)
-			if (panel_on_screen(t, i) && t->class[i] -> figure)
-				add(t, w, t->class[i] -> name, t -> class[i] -> title);
-		break;
 	case COMPLETE_TOPIC:
 		commands(t, w);
 		break;
+	case COMPLETE_PATH: /* these have nothing behind their first */
+	case COMPLETE_BUDGET:
+	case COMPLETE_TIE:
+	case COMPLETE_MARK:
+	case COMPLETE_SWITCH:
+	case COMPLETE_VOTE:
+	case COMPLETE_ARRANGEMENT:
+	case COMPLETE_PLOT:
+	case COMPLETE_RUN:
 	case COMPLETE_NONE:
 	case COMPLETE_NUMBER:
 		break;

@@ -4,45 +4,29 @@
 
 #include "app/tui/canvas.h"
 #include "app/tui/theme.h"
-#include "core/base/alloc.h"
+#include "core/base/buf.h"
 #include "core/base/text.h"
-
-struct out {
-	char *s;
-	size_t n, cap;
-};
-
-static void add(struct out *o, const char *s, size_t n)
-{
-	if (o->n + n + 1 > o->cap) {
-		o->cap = (o->n + n + 1) * 2;
-		o->s = xrealloc(o->s, o->cap);
-	}
-	memcpy(o->s + o->n, s, n);
-	o->n += n;
-	o->s[o->n] = 0;
-}
 
 static bool blank(const struct cell *c)
 {
 	return !c->ch[0] || c->ch[0] == ' ';
 }
 
-static void add_cell(struct out *o, const struct cell *c, bool ascii)
+static void add_cell(struct buf *o, const struct cell *c, bool ascii)
 {
 	char utf8[4];
 
 	if (ascii) {
 		utf8[0] = c->ch[0] == UINT32_MAX || !c->ch[0] ? ' ' : glyph_ascii(c->ch[0]);
-		add(o, utf8, 1);
+		buf_put(o, utf8, 1);
 		return;
 	}
 	if (c->ch[0] == UINT32_MAX)
 		return;
 	if (!c->ch[0])
-		add(o, " ", 1);
+		buf_put(o, " ", 1);
 	for (int i = 0; i < 3 && c->ch[i]; i++)
-		add(o, utf8, utf8_encode(c->ch[i], utf8));
+		buf_put(o, utf8, utf8_encode(c->ch[i], utf8));
 }
 
 static bool style_equal(struct style a, struct style b)
@@ -50,7 +34,7 @@ static bool style_equal(struct style a, struct style b)
 	return a.fg == b.fg && a.bg == b.bg && a.attr == b.attr;
 }
 
-static void add_color(struct out *o, int color, int base)
+static void add_color(struct buf *o, int color, int base)
 {
 	char buf[24];
 	int n;
@@ -63,31 +47,31 @@ static void add_color(struct out *o, int color, int base)
 		n = snprintf(buf, sizeof buf, ";%d", base + 60 + color - 8);
 	else
 		n = snprintf(buf, sizeof buf, ";%d;5;%d", base + 8, color);
-	add(o, buf, (size_t)n);
+	buf_put(o, buf, (size_t)n);
 }
 
-static void add_style(struct out *o, struct style s)
+static void add_style(struct buf *o, struct style s)
 {
-	add(o, "\033[0", 3);
+	buf_put(o, "\033[0", 3);
 	if (s.attr & ATTR_BOLD)
-		add(o, ";1", 2);
+		buf_put(o, ";1", 2);
 	if (s.attr & ATTR_DIM)
-		add(o, ";2", 2);
+		buf_put(o, ";2", 2);
 	if (s.attr & ATTR_UNDERLINE)
-		add(o, ";4", 2);
+		buf_put(o, ";4", 2);
 	if (s.attr & ATTR_REVERSE)
-		add(o, ";7", 2);
+		buf_put(o, ";7", 2);
 	add_color(o, s.fg, 30);
 	add_color(o, s.bg, 40);
-	add(o, "m", 1);
+	buf_put(o, "m", 1);
 }
 
 static char *dump(const struct surface *s, bool ascii, const struct theme *t)
 {
 	static const struct style plain = { -1, -1, 0 };
-	struct out o = { 0 };
+	struct buf o = { 0 };
 
-	add(&o, "", 0);
+	buf_put(&o, "", 0);
 	for (int y = 0; y < s->h; y++) {
 		const struct cell *row = &s->cell[y * s->w];
 		struct style now = plain;
@@ -111,8 +95,8 @@ static char *dump(const struct surface *s, bool ascii, const struct theme *t)
 			add_cell(&o, &row[x], ascii);
 		}
 		if (!style_equal(now, plain))
-			add(&o, "\033[0m", 4);
-		add(&o, "\n", 1);
+			buf_put(&o, "\033[0m", 4);
+		buf_put(&o, "\n", 1);
 	}
 	return o.s;
 }

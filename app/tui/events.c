@@ -154,52 +154,48 @@ static void job_ended(struct tui *t, const struct event *ev)
 
 /* ---- all */
 
-static void hold(const void **slot, struct snap *now)
+/* The latest of each kind stays. */
+static void hold(struct tui *t, const struct event *ev)
 {
-	if (!now)
+	const void **slot[EV_KINDS] = {
+		[EV_MODEL] = (const void **)&t->model,
+		[EV_ANSWER] = (const void **)&t->answer,
+		[EV_FRONT] = (const void **)&t->front,
+		[EV_MAP] = (const void **)&t->map,
+		[EV_VARIANTS] = (const void **)&t->variants,
+		[EV_ODDS] = (const void **)&t->odds,
+		[EV_RUNS] = (const void **)&t->runs,
+		[EV_CHAT] = (const void **)&t->talk,
+		[EV_AB] = (const void **)&t->ab,
+	};
+	const void **to = slot[ev->kind];
+
+	if (!to || !ev->snap)
 		return;
-	snap_unref((struct snap *)*slot);
-	*slot = snap_ref(now);
+	snap_unref((struct snap *)*to);
+	*to = snap_ref(ev->snap);
 }
 
 static void hear(struct tui *t, const struct event *ev)
 {
 	const struct snap_text *text = (const struct snap_text *)ev->snap;
 
+	hold(t, ev);
 	switch (ev->kind) {
 	case EV_MODEL:
-		hold((const void **)&t->model, ev->snap);
 		if (t->model && t->cursor >= t->model->n)
 			t->cursor = 0;
 		break;
 	case EV_ANSWER:
-		hold((const void **)&t->answer, ev->snap);
 		if (ev->snap)
 			acts_answer(t, (const struct snap_answer *)ev->snap);
 		break;
-	case EV_FRONT:
-		hold((const void **)&t->front, ev->snap);
-		break;
-	case EV_MAP:
-		hold((const void **)&t->map, ev->snap);
-		break;
-	case EV_VARIANTS:
-		hold((const void **)&t->variants, ev->snap);
-		break;
-	case EV_ODDS:
-		hold((const void **)&t->odds, ev->snap);
-		break;
-	case EV_RUNS:
-		hold((const void **)&t->runs, ev->snap);
-		break;
 	case EV_CHAT:
-		hold((const void **)&t->talk, ev->snap);
 		if (ev->snap)
 			t->chat = ((const struct snap_chat *)ev->snap)->stats;
 		t->streaming = ev->snap && t->chat.streaming;
 		break;
 	case EV_AB:
-		hold((const void **)&t->ab, ev->snap);
 		t->streaming = ev->snap &&
 			       ((const struct snap_ab *)ev->snap)->state == AB_ANSWERING;
 		break;

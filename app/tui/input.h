@@ -19,7 +19,7 @@ struct input_event {
 	uint32_t key;
 	int x, y, button; /* from 0; button of keys.h */
 	bool dragged;
-	bool sixel; /* INPUT_DEVICE: it shows sixels */
+	bool sixel;       /* INPUT_DEVICE: it shows sixels */
 	const char *text; /* of a paste; valid until the next call */
 	size_t n;
 };

@@ -21,7 +21,8 @@ static const struct binding global[] = {
 	{ "C-z C-l", "suspend | redraw", "suspend to the shell, draw anew" },
 	{ "Tab S-Tab", "focus next | focus prev", "next, previous panel" },
 	{ "1 3 5 4", "screen 1 | screen 3 | screen 5 | screen 4", "Search, Chat, Jobs, Runs" },
-	{ "M-1 M-3 M-5 M-4", "screen 1 | screen 3 | screen 5 | screen 4", "the same from a text input" },
+	{ "M-1 M-3 M-5 M-4", "screen 1 | screen 3 | screen 5 | screen 4",
+		"the same from a text input" },
 	{ "[ ]", "arrange prev | arrange next", "another arrangement of this screen" },
 	{ "F2", "console", "the Lua console, beside the panels it drives" },
 	{ "z", "zoom", "the focused panel alone, and back" },
@@ -140,10 +141,9 @@ bool key_parse(const char *s, size_t n, uint32_t *key)
 /* "Ctrl-x" and "<C-x>" are how others write it. */
 static const char *meant(const char *s, size_t n, char out[KEY_NAME])
 {
-	static const char *const other[][2] = { { "Ctrl", "C-" }, { "Alt", "M-" },
-		{ "Meta", "M-" }, { "Shift", "S-" }, { "Return", "Enter" },
-		{ "Escape", "Esc" }, { "PageUp", "PgUp" }, { "PageDown", "PgDn" },
-		{ "Delete", "Del" }, { "Insert", "Ins" } };
+	static const char *const other[][2] = { { "Ctrl", "C-" }, { "Alt", "M-" }, { "Meta", "M-" },
+		{ "Shift", "S-" }, { "Return", "Enter" }, { "Escape", "Esc" }, { "PageUp", "PgUp" },
+		{ "PageDown", "PgDn" }, { "Delete", "Del" }, { "Insert", "Ins" } };
 	const char *list[sizeof names / sizeof names[0] + 1] = { NULL };
 	char word[KEY_NAME];
 
@@ -175,8 +175,9 @@ enum st keys_check(const char *keys, struct err *e)
 			continue;
 		near = n < KEY_NAME ? meant(keys, n, out) : NULL;
 		if (near)
-			return err_set(e, ST_INVALID, "bind: there is no key \"%.*s\"; did you "
-						      "mean %s",
+			return err_set(e, ST_INVALID,
+				"bind: there is no key \"%.*s\"; did you "
+				"mean %s",
 				(int)n, keys, near);
 		return err_set(e, ST_INVALID,
 			"bind: there is no key \"%.*s\"; a key is a character or Enter Esc Tab "

@@ -190,8 +190,7 @@ static bool builtin_command(const struct tui *t, uint32_t key, char *out, size_t
 	long at = focus_now(t);
 
 	return (at >= 0 && keys_find(t->class[at] -> keys, key, out, cap)) ||
-	       (t->n_places &&
-		       keys_find(keys_of(screen_name(t, t->at)), key, out, cap)) ||
+	       (t->n_places && keys_find(keys_of(screen_name(t, t->at)), key, out, cap)) ||
 	       keys_find(keys_of("global"), key, out, cap);
 }
 
@@ -229,12 +228,13 @@ void list_binds(struct tui *t)
 		const struct bind *b = &t->binds.at[i];
 		bool said = strcmp(b->key.help, b->key.command) != 0;
 
-		list_add(t, ROLE_TEXT, "%-10s %-12s %s%s%s", b->context, b->key.keys, b->key.command,
-			said ? "  -- " : "", said ? b->key.help : "");
+		list_add(t, ROLE_TEXT, "%-10s %-12s %s%s%s", b->context, b->key.keys,
+			b->key.command, said ? "  -- " : "", said ? b->key.help : "");
 	}
 	if (!t->binds.n)
-		list_add(t, ROLE_DIM, "none yet: bind F5 measure, or bind(\"global\", \"F5\", "
-				 "\"measure\") in init.lua");
+		list_add(t, ROLE_DIM,
+			"none yet: bind F5 measure, or bind(\"global\", \"F5\", "
+			"\"measure\") in init.lua");
 }
 
 void list_help(struct tui *t, const char *word)
@@ -376,7 +376,8 @@ void list_sources(struct tui *t)
 	list_open(t, "Texts that are measured and calibrated on");
 	if (!map || !t->model || t->model->k != map->k || !map->sources) {
 		list_add(t, ROLE_TEXT, "%s", t->model ? t->model->text : "no model is open yet");
-		list_add(t, ROLE_DIM, "one text (several: :text self=0.5 prose.txt=0.3 chat.jsonl=0.2)");
+		list_add(t, ROLE_DIM,
+			"one text (several: :text self=0.5 prose.txt=0.3 chat.jsonl=0.2)");
 		return;
 	}
 	for (size_t i = 0; i < map->sources; i++)
@@ -440,13 +441,15 @@ static void add_pair(struct tui *t, const struct vote_pair *p)
 
 	list_add(t, ROLE_STRONG, "%.2f bpw (%s) and %.2f bpw (%s): votes %zu, of them blind %zu",
 		p->bpw[0], p->id[0], p->bpw[1], p->id[1], decided + p->tie + p->bad, p->blind);
-	list_add(t, ROLE_TEXT, "  %.2f bpw better %zu, %.2f bpw better %zu, the same %zu, both bad %zu",
-		p->bpw[0], p->won[0], p->bpw[1], p->won[1], p->tie, p->bad);
+	list_add(t, ROLE_TEXT,
+		"  %.2f bpw better %zu, %.2f bpw better %zu, the same %zu, both bad %zu", p->bpw[0],
+		p->won[0], p->bpw[1], p->won[1], p->tie, p->bad);
 	if (!decided) {
 		list_add(t, ROLE_DIM, "  none of them decides");
 		return;
 	}
-	list_add(t, ROLE_TEXT, "  %.2f bpw wins %.0f %% of %zu decided; 95 %% interval %.0f to %.0f %%: %s",
+	list_add(t, ROLE_TEXT,
+		"  %.2f bpw wins %.0f %% of %zu decided; 95 %% interval %.0f to %.0f %%: %s",
 		p->bpw[1], 100 * (double)p->won[1] / (double)decided, decided, 100 * p->lo,
 		100 * p->hi,
 		p->lo > 0.5   ? "better than chance"
@@ -460,9 +463,11 @@ void list_votes(struct tui *t, const struct snap_votes *v)
 	for (size_t i = 0; i < v->n; i++)
 		add_pair(t, &v->pair[i]);
 	if (!v->n)
-		list_add(t, ROLE_DIM, "no votes on this model yet: a on the Chat screen, ask, then ( ) = -");
+		list_add(t, ROLE_DIM,
+			"no votes on this model yet: a on the Chat screen, ask, then ( ) = -");
 	else
-		list_add(t, ROLE_DIM, "interval: Wilson's score interval (1927), ties and bad ones left out");
+		list_add(t, ROLE_DIM,
+			"interval: Wilson's score interval (1927), ties and bad ones left out");
 	if (v->strange)
 		list_add(t, ROLE_WARN, "%zu lines of chat.ndjson are no votes and were passed over",
 			v->strange);

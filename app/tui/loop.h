@@ -37,7 +37,8 @@ struct tui_options {
 	const char *script; /* --batch FILE: no screen, no terminal; with what follows it */
 	int argc;
 	char *const *argv;
-	const struct sandbox_options *sandbox; /* --sandbox: scripts are a stranger's; NULL: one's own */
+	/* --sandbox: scripts are a stranger's; NULL: one's own. */
+	const struct sandbox_options *sandbox;
 	bool json;        /* its event lines on stdout; of a tour the times of its frames */
 	bool tour;        /* --tour: played by itself, then the end */
 	bool show_cursor; /* --show-cursor: the cursor is seen where the focus is */

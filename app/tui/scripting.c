@@ -23,7 +23,7 @@ enum { PRINTS = 64 << 10, NOTICES_AT_ONCE = 16 };
 
 struct prints {
 	pthread_mutex_t lock;
-	int fd; /* readable: something waits */
+	int fd;     /* readable: something waits */
 	char *text; /* [PRINTS] */
 	size_t n, lost;
 };
@@ -38,7 +38,7 @@ struct scripting {
 	bool stuck_told;
 	struct prints prints;
 	char state[160]; /* as the console was told */
-	uint32_t job; /* of the script that runs; 0: none, or jobs have no numbers here */
+	uint32_t job;    /* of the script that runs; 0: none, or jobs have no numbers here */
 };
 
 static enum st command(void *arg, const char *line, struct err *e)
@@ -178,12 +178,13 @@ static void tell_state(struct scripting *s)
 	if (!s->script)
 		;
 	else if (scripting_stuck(s, inside))
-		snprintf(now, sizeof now, "does not stop: inside %s (q leaves the program)", inside);
+		snprintf(
+			now, sizeof now, "does not stop: inside %s (q leaves the program)", inside);
 	else if (s->stopped_at)
 		snprintf(now, sizeof now, "stopping…");
 	else if (job && i < t->n_jobs && t->job[i].total > 0)
-		snprintf(now, sizeof now, "%s, waits for %s, %.0f %%  Esc stops it", who, t->job[i].name,
-			floor(100 * t->job[i].done / t->job[i].total));
+		snprintf(now, sizeof now, "%s, waits for %s, %.0f %%  Esc stops it", who,
+			t->job[i].name, floor(100 * t->job[i].done / t->job[i].total));
 	else if (job && i < t->n_jobs)
 		snprintf(now, sizeof now, "%s, waits for %s  Esc stops it", who, t->job[i].name);
 	else

@@ -18,25 +18,9 @@
 #include <curses.h>
 
 #include "app/tui/guard.h"
-#include "app/tui/osc52.h"
-#include "app/tui/outq.h"
+#include "app/tui/term_private.h"
 #include "core/base/alloc.h"
 #include "core/base/log_capture.h"
-
-struct term {
-	int in;
-	bool raw;
-	struct outq out;
-	FILE *mem_file, *in_file;
-	int mem;
-	SCREEN *screen;
-	int w, h, colors;
-	bool mouse, sync, fixed_size, show_cursor;
-	struct termios saved;
-	int saved_err; /* fd 2 as it was; -1: not redirected */
-	bool captured; /* ... to a pipe that the log reads */
-	struct input input;
-};
 
 static void arm_guard(struct term *t, const char *log)
 {
@@ -52,108 +36,13 @@ static void arm_guard(struct term *t, const char *log)
 		t->raw ? &t->saved : NULL, reset, log);
 }
 
-/* ---- bytes out */
+/* ---- modes */
 
 /* What ncurses wrote since the last call, into the queue. */
 static void collect(struct term *t)
 {
 	fflush(t->mem_file);
 	outq_take(&t->out, t->mem);
-}
-
-bool term_flush(struct term *t)
-{
-	return outq_flush(&t->out);
-}
-
-int term_out_fd(const struct term *t)
-{
-	return t->out.fd;
-}
-unsigned long term_bytes(const struct term *t)
-{
-	return t->out.bytes;
-}
-
-/* ---- modes */
-
-static void modes_on(struct term *t)
-{
-	outq_str(&t->out, "\033[?2004h");
-	if (t->mouse)
-		outq_str(&t->out, "\033[?1000h\033[?1002h\033[?1006h");
-}
-
-static void modes_off(struct term *t)
-{
-	if (t->mouse)
-		outq_str(&t->out, "\033[?1006l\033[?1002l\033[?1000l");
-	outq_str(&t->out, "\033[?2004l");
-}
-
-void term_set_mouse(struct term *t, bool on)
-{
-	/* Terminals that cannot say where the mouse is are not asked. */
-	if (on && !tigetstr("kmous"))
-		return;
-	if (on == t->mouse)
-		return;
-	if (!on)
-		outq_str(&t->out, "\033[?1006l\033[?1002l\033[?1000l");
-	t->mouse = on;
-	if (on)
-		outq_str(&t->out, "\033[?1000h\033[?1002h\033[?1006h");
-}
-
-void term_set_sync(struct term *t, bool on)
-{
-	t->sync = on;
-}
-void term_show_cursor(struct term *t, bool on)
-{
-	t->show_cursor = on;
-}
-void term_bell(struct term *t)
-{
-	outq_str(&t->out, "\a");
-}
-
-void term_clipboard(struct term *t, const char *text)
-{
-	char *s = osc52(text);
-
-	outq_str(&t->out, s);
-	xfree(s);
-}
-
-void term_ask_device(struct term *t)
-{
-	outq_str(&t->out, "\033[c");
-}
-
-void term_pixels(const struct term *t, int *w, int *h)
-{
-	struct winsize ws = { 0 };
-
-	if (t->out.fd < 0 || ioctl(t->out.fd, TIOCGWINSZ, &ws))
-		ws = (struct winsize){ 0 };
-	*w = ws.ws_xpixel;
-	*h = ws.ws_ypixel;
-}
-
-void term_picture(struct term *t, const char *sixel, size_t n, const char *line)
-{
-	char below[32];
-
-	if (t->sync)
-		outq_str(&t->out, "\033[?2026h");
-	outq_str(&t->out, "\033[0m\033[H\033[2J");
-	outq_put(&t->out, sixel, n);
-	snprintf(below, sizeof below, "\033[%d;1H\033[K", t->h);
-	outq_str(&t->out, below);
-	outq_put(&t->out, line, strnlen(line, (size_t)t->w));
-	if (t->sync)
-		outq_str(&t->out, "\033[?2026l");
 }
 
 static void go_raw(struct term *t)
@@ -263,6 +152,7 @@ static enum st start_curses(struct term *t, const char *name, bool *unknown, str
 		return err_set(e, ST_UNSUPPORTED, "the terminal \"%s\" is not known here; set TERM",
 			term ? term : "");
 	typeahead(-1); /* input is ours: a frame is never left half drawn for it */
+	t->has_mouse = tigetstr("kmous");
 	t->colors = 0;
 	if (has_colors() && start_color() == OK) {
 		use_default_colors();
@@ -324,7 +214,7 @@ enum st term_open(struct term **out, const struct term_options *o, bool *unknown
 	refresh();
 	collect(t);
 	t->mouse = false;
-	modes_on(t);
+	term_modes_on(t);
 	term_set_mouse(t, o->mouse);
 	clearok(curscr, TRUE);
 	*out = t;
@@ -335,7 +225,7 @@ void term_close(struct term *t)
 {
 	if (!t)
 		return;
-	modes_off(t);
+	term_modes_off(t);
 	curs_set(1);
 	endwin();
 	collect(t);
@@ -349,7 +239,7 @@ void term_close(struct term *t)
 
 static void leave(struct term *t)
 {
-	modes_off(t);
+	term_modes_off(t);
 	curs_set(1);
 	endwin();
 	collect(t);
@@ -408,7 +298,7 @@ void term_resume(struct term *t)
 	clearok(curscr, TRUE);
 	refresh();
 	collect(t);
-	modes_on(t);
+	term_modes_on(t);
 	term_resized(t);
 	clearok(curscr, TRUE);
 }
@@ -483,33 +373,4 @@ void term_show(struct term *t, const struct surface *s, const struct theme *them
 		t->out.n = before; /* nothing changed */
 	else if (t->sync)
 		outq_put(&t->out, end, sizeof end - 1);
-}
-
-/* ---- bytes in */
-
-bool term_read(struct term *t)
-{
-	unsigned char buf[INPUT_BUFFER];
-	size_t room = INPUT_BUFFER - t->input.n;
-	ssize_t n;
-
-	if (!room)
-		return true;
-	do
-		n = read(t->in, buf, room);
-	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n < 0 && errno == EAGAIN;
-	input_feed(&t->input, buf, (size_t)n);
-	return true;
-}
-
-bool term_next(struct term *t, struct input_event *ev, bool late)
-{
-	return input_next(&t->input, ev, late);
-}
-
-bool term_waits(const struct term *t)
-{
-	return input_waits(&t->input) && !t->input.pasting;
 }

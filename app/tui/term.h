@@ -48,7 +48,7 @@ bool term_waits(const struct term *t); /* part of a sequence is there */
 
 void term_set_mouse(struct term *t, bool on);
 void term_set_sync(struct term *t, bool on);
-void term_show_cursor(struct term *t, bool on); /* also where it only marks the focus */
+void term_show_cursor(struct term *t, bool on);        /* also where it only marks the focus */
 void term_clipboard(struct term *t, const char *text); /* OSC 52 */
 void term_bell(struct term *t);
 /* Asks what the terminal is: INPUT_DEVICE, if it answers. */

@@ -116,8 +116,8 @@ const char *const role_name[ROLES] = { "text", "dim", "strong", "accent", "good"
 	"series0", "series1", "series2", "series3", "series4", "series5", "series6" };
 /* clang-format on */
 
-void theme_make(struct theme *t, const struct theme_def *def, enum depth depth, enum ramp ramp,
-	bool light)
+void theme_make(
+	struct theme *t, const struct theme_def *def, enum depth depth, enum ramp ramp, bool light)
 {
 	if (def->background)
 		light = def->background == THEME_FOR_LIGHT;

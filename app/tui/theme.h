@@ -54,8 +54,8 @@ struct theme_def {
 
 extern const char *const role_name[ROLES]; /* text ... border_focus ramp0 ... diff0 ... series6 */
 /* def outlives t.  Its ramp stands in the place of viridis. */
-void theme_make(struct theme *t, const struct theme_def *def, enum depth depth, enum ramp ramp,
-	bool light);
+void theme_make(
+	struct theme *t, const struct theme_def *def, enum depth depth, enum ramp ramp, bool light);
 /* Contrast of text in this role with what is behind it, 1 to 21 (WCAG 2.1); the terminal's own
  * background counts as black, or white where the theme is for a light one.  NAN: a colour that
  * the terminal chooses. */

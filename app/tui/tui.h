@@ -52,8 +52,8 @@ struct list_line {
 };
 struct list { /* an overlay of lines, with a filter typed into it */
 	bool open;
-	/* Instead of the filter: one of the lines is chosen, and keys are about that one; false: not
-	 * used.  NULL: none is. */
+	/* Instead of the filter: one of the lines is chosen, and keys are about that one; false:
+	 * not used.  NULL: none is. */
 	bool (*on_key)(struct tui *t, size_t line, uint32_t key);
 	size_t at;
 	char title[48];
@@ -101,7 +101,7 @@ struct tui {
 	struct choice choice[CHOICES]; /* in the order of [ and ] */
 	size_t n_choices;
 	char screen_name[SCREENS + 1][ARR_NAME]; /* by key: what its keys and its tab go by */
-	char arranged[SCREENS + 1][ARR_NAME];    /* by key: the arrangement used last; "": the first */
+	char arranged[SCREENS + 1][ARR_NAME]; /* by key: the arrangement used last; "": the first */
 	struct shown shown[ARR_RECTS];
 	size_t n_shown;
 	bool zoom, bare, hud, hint;
@@ -170,18 +170,24 @@ struct tui *tui_new(
 	struct session *s, struct bus *b, const struct tui_options *o, int colors, bool utf8);
 void tui_free(struct tui *t); /* saves state and history */
 void tui_resize(struct tui *t, int w, int h);
+void tui_apply_theme(struct tui *t);
+/* Finds the theme of that name; where it is none the present one stays. */
+BD_MUST_USE enum st tui_theme(struct tui *t, const char *name, struct err *e);
+void tui_publish_view(struct tui *t);
+void tui_key_shown(struct tui *t, double ms); /* counts into stats */
+void tui_complain(const struct err *e); /* "bitdial: ..." on stderr, sanitised: no screen yet */
+
+/* ---- tui_input.c */
 void tui_key(struct tui *t, uint32_t key);
 void tui_paste(struct tui *t, const char *s, size_t n);
 /* dragged: with the button held. */
 void tui_mouse(struct tui *t, int x, int y, int button, bool dragged);
-void tui_apply_theme(struct tui *t);
-/* Finds the theme of that name; where it is none the present one stays. */
-BD_MUST_USE enum st tui_theme(struct tui *t, const char *name, struct err *e);
 /* The user's keys that hold now, in the order they are asked. */
 void tui_binds(const struct tui *t, struct binding out[BINDS_MAX + 1]);
-void tui_publish_view(struct tui *t);
-void tui_key_shown(struct tui *t, double ms); /* counts into stats */
-void tui_complain(const struct err *e); /* "bitdial: ..." on stderr, sanitised: no screen yet */
+
+/* ---- loop.c: on a terminal */
+struct term;
+int loop_run(struct tui *t, struct term *term, int signal_fd); /* until the end; exit status */
 
 /* ---- events.c */
 /* At most `ms` of events; true: more wait. */
@@ -202,7 +208,7 @@ extern const char *const screen_builtin[]; /* texts equal to layouts/, in order;
 extern const char *const screen_builtin_name[];
 const char *screen_name(const struct tui *t, size_t place);
 const char *screen_title(const char *name, char out[ARR_NAME]); /* with a capital */
-bool screen_go(struct tui *t, const char *which); /* key, screen or arrangement */
+bool screen_go(struct tui *t, const char *which);               /* key, screen or arrangement */
 bool screen_choose(struct tui *t, const char *name); /* an arrangement there is, on its screen */
 /* NAME, FILE (with a / or a .), reload, next, prev, save NAME. */
 enum st screen_arrange(struct tui *t, const char *what, struct err *e);

@@ -34,7 +34,7 @@ bool cache_was_quick(const struct cache *c); /* full hash taken from the quick k
 /* Computes the full hash now; false: the file changed under the same key, the entry was
  * dropped from use. */
 bool cache_verify(struct cache *c, const struct checkpoint *ck, const struct sink *s);
-bool cache_keeps(const struct cache *c); /* is what is put written? */
+bool cache_keeps(const struct cache *c);      /* is what is put written? */
 const char *cache_sha(const struct cache *c); /* full hash, hex; "" without a cache */
 
 /* Self-sampled text by seed: false when there is none with at least n_seq sequences. */

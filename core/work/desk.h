@@ -175,10 +175,11 @@ struct desk_place {
 };
 struct desk_place desk_place(const struct desk *d);
 /* The desk as it was at that place: what it knows is what the journals held then, and what is
- * measured from now on is not kept.  Where they are shorter, with `measure` the stages run to their end
- * first (a scan that is cut short goes on in another order), else it is an error.  desk_here: back to what is known. */
-BD_MUST_USE enum st desk_seek(struct desk *d, struct desk_place at, bool measure,
-	const struct sink *s, struct err *e);
+ * measured from now on is not kept.  Where they are shorter, with `measure` the stages run to their
+ * end first (a scan that is cut short goes on in another order), else it is an error.  desk_here:
+ * back to what is known. */
+BD_MUST_USE enum st desk_seek(
+	struct desk *d, struct desk_place at, bool measure, const struct sink *s, struct err *e);
 void desk_here(struct desk *d);
 
 /* The head in a packed format, by the best quantizer that needs no data: made when first asked

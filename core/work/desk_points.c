@@ -196,7 +196,8 @@ enum st desk_measure(struct desk *d, const uint8_t *choice, size_t tokens, const
 	if (!st)
 		st = desk_measure_view(d, view, tokens, r, s, e);
 	if (!st && cache_keeps(d->cache))
-		rates_learn("measure", d->m->weights, estimate_measure_units(d, tokens), clock_now() - began);
+		rates_learn("measure", d->m->weights, estimate_measure_units(d, tokens),
+			clock_now() - began);
 	if (!st) {
 		desk_points_load(d);
 		p.choice = xarray(d->set.n + 1, 1);

@@ -26,8 +26,8 @@ void desk_here(struct desk *d)
 	read_again(d);
 }
 
-enum st desk_seek(struct desk *d, struct desk_place at, bool measure, const struct sink *s,
-	struct err *e)
+enum st desk_seek(
+	struct desk *d, struct desk_place at, bool measure, const struct sink *s, struct err *e)
 {
 	struct desk_place have;
 	enum st st = desk_identify(d, s, e);

@@ -99,8 +99,8 @@ enum st desk_stage(struct desk *d, enum stage g, const struct sink *s, struct er
 	st = run_stage(d, g, s, e);
 	/* Also of what was stopped: as far as it came. */
 	if (units > 0 && cache_keeps(d->cache))
-		rates_learn(estimate_stage_kind(g), d->m->weights, units - estimate_stage_units(d, g),
-			clock_now() - began);
+		rates_learn(estimate_stage_kind(g), d->m->weights,
+			units - estimate_stage_units(d, g), clock_now() - began);
 	return st;
 }
 

@@ -99,10 +99,10 @@ bool dial_answered(
 void dial_known(struct dial *d, size_t cells, size_t points);
 /* What answers are made on, and what the last act that undo comes back from was made on. */
 struct dial_acted {
-	size_t cells, points;           /* of the damages and points now */
+	size_t cells, points;             /* of the damages and points now */
 	size_t acted_cells, acted_points; /* when `acts` was counted last, or a move joined to it */
-	uint64_t acts;                  /* that undo comes back from, ever */
-	double bpw;                     /* where the dial stands; NAN: nowhere yet */
+	uint64_t acts;                    /* that undo comes back from, ever */
+	double bpw;                       /* where the dial stands; NAN: nowhere yet */
 };
 void dial_acted(struct dial *d, struct dial_acted *a);
 /* The next move is one of its own, however soon it comes. */

@@ -53,7 +53,7 @@ struct dial {
 	struct dial_state undo[UNDO];
 	size_t n_undo, at_undo; /* states kept; where we are among them */
 	double last_move;
-	struct dial_acted act;      /* but bpw */
+	struct dial_acted act;          /* but bpw */
 	size_t next_cells, next_points; /* dial_known */
 	struct predict predict; /* through the points, under the present damages */
 	struct front_point point[POINTS];

@@ -46,10 +46,10 @@ struct job {
 	struct jobs *queue;
 	enum st st;
 	struct err err;
-	char said[64]; /* of a job that ended well; job_say */
+	char said[64];           /* of a job that ended well; job_say */
 	char name[48], unit[16]; /* of the present stage; name "": the class's */
 	double last_progress, stage_began, began;
-	double whole_s; /* estimated; NAN: it was not */
+	double whole_s;    /* estimated; NAN: it was not */
 	double stage_base; /* done when the stage began; below 0: its first report says */
 	double progress, total;
 };

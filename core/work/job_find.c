@@ -156,28 +156,27 @@ bool jobs_active(struct jobs *q, const struct job_class *c)
 	return is;
 }
 
-uint32_t jobs_of(struct jobs *q, const struct job_class *c)
+/* Of the first that fn is true of; 0: there is none. */
+static uint32_t id_of(struct jobs *q, bool (*fn)(const struct job *, const void *), const void *arg)
 {
 	const struct job *j;
 	uint32_t id;
 
 	pthread_mutex_lock(&q->mu);
-	j = find(q, live_class, c);
+	j = find(q, fn, arg);
 	id = j ? j->id : 0;
 	pthread_mutex_unlock(&q->mu);
 	return id;
 }
 
+uint32_t jobs_of(struct jobs *q, const struct job_class *c)
+{
+	return id_of(q, live_class, c);
+}
+
 uint32_t jobs_top(struct jobs *q, const struct job_class *but)
 {
-	const struct job *j;
-	uint32_t id;
-
-	pthread_mutex_lock(&q->mu);
-	j = find(q, live_but, but);
-	id = j ? j->id : 0;
-	pthread_mutex_unlock(&q->mu);
-	return id;
+	return id_of(q, live_but, but);
 }
 
 size_t jobs_count(struct jobs *q)

@@ -1,10 +1,5 @@
-/* session.c - the verbs: checked here, carried out by the dial or by a job. */
+/* session.c - making it, and its verbs that jobs carry out; those of the dial: session_dial.c. */
 #include "core/work/session.h"
-
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
@@ -111,7 +106,7 @@ uint32_t deed_submit(struct session *s, const struct job_class *c, struct deed *
 	return jobs_submit(s->jobs, c, d, NULL);
 }
 
-static enum st need_model(const struct session *s, const char *verb, struct err *e)
+enum st session_need_model(const struct session *s, const char *verb, struct err *e)
 {
 	if (atomic_load(&s->ready))
 		return ST_OK;
@@ -119,11 +114,6 @@ static enum st need_model(const struct session *s, const char *verb, struct err 
 		s->path ? "%s: the model is still being opened"
 			: "%s: no model is open (:open PATH)",
 		verb);
-}
-
-enum st session_need_model(const struct session *s, const char *verb, struct err *e)
-{
-	return need_model(s, verb, e);
 }
 
 /* ---- opening */
@@ -177,7 +167,7 @@ void session_change(struct session *s, const char *formats, size_t tokens, bool 
 
 enum st session_text(struct session *s, const char *path, size_t tokens, struct err *e)
 {
-	enum st st = need_model(s, "text", e);
+	enum st st = session_need_model(s, "text", e);
 
 	if (!st && path)
 		st = source_check("text", path, e);
@@ -195,7 +185,7 @@ enum st session_sources(struct session *s, const struct sources *src, size_t tok
 
 	if (src->n < 2)
 		return session_text(s, src->n ? src->at[0].path : NULL, tokens, e);
-	st = need_model(s, "text", e);
+	st = session_need_model(s, "text", e);
 	for (size_t i = 0; i < src->n && !st; i++)
 		if (src->at[i].path)
 			st = source_check("text", src->at[i].path, e);
@@ -225,106 +215,12 @@ enum st session_formats(struct session *s, const char *names, struct err *e)
 	return ST_OK;
 }
 
-/* ---- the dial */
-
-void session_want_exact(struct session *s)
-{
-	if (!dial_wants_exact(s->dial))
-		return;
-	if (jobs_active(s->jobs, &job_exact))
-		atomic_store(&s->exact_again, true);
-	else
-		deed_submit(s, &job_exact, deed_new(s, NULL, NULL));
-}
-
-enum st session_turned(struct session *s, enum st st)
-{
-	if (!st) {
-		session_want_exact(s);
-		s->turned_at = clock_now();
-		s->quiet = false;
-	}
-	return st;
-}
-
-enum st session_budget(struct session *s, double bpw, struct err *e)
-{
-	return session_turned(s, dial_budget(s->dial, bpw, e));
-}
-
-enum st session_budget_bytes(struct session *s, uint64_t bytes, struct err *e)
-{
-	return session_turned(s, dial_bytes(s->dial, bytes, e));
-}
-
-double session_budget_now(const struct session *s)
-{
-	return dial_bpw(s->dial);
-}
-
-/* The index of a format of the dial by name, or by its bits alone ("4"). */
-enum st session_format_of(struct session *s, const char *name, int *fmt, struct err *e)
-{
-	struct format f[FORMAT_MAX], want;
-	char *end, one[FORMAT_NAME];
-	long bits = strtol(name, &end, 10);
-	size_t k = dial_formats(s->dial, f);
-	enum st st;
-
-	if (end != name && !*end) {
-		for (size_t i = 0; i < k; i++)
-			if (f[i].bits == bits && !format_is_mix(f[i])) {
-				*fmt = (int)i;
-				return ST_OK;
-			}
-		return err_set(
-			e, ST_INVALID, "the dial has no format of %ld bits (:set formats)", bits);
-	}
-	st = format_parse(&want, name, e);
-	for (size_t i = 0; !st && i < k; i++)
-		if (format_equal(f[i], want)) {
-			*fmt = (int)i;
-			return ST_OK;
-		}
-	return st ? st
-		  : err_set(e, ST_INVALID, "%s is not among the dial's formats (:set formats)",
-			    format_name(want, one));
-}
-
-enum st session_pin(
-	struct session *s, const char *pattern, const char *format, size_t *matched, struct err *e)
-{
-	int fmt = -2;
-	enum st st = need_model(s, "pin", e);
-
-	if (!st && format)
-		st = session_format_of(s, format, &fmt, e);
-	return session_turned(s, st ? st : dial_pin(s->dial, pattern, fmt, matched, e));
-}
-
-enum st session_free_pin(struct session *s, const char *pattern, size_t *matched, struct err *e)
-{
-	enum st st = need_model(s, "free", e);
-
-	return session_turned(s, st ? st : dial_pin(s->dial, pattern, -1, matched, e));
-}
-
-enum st session_undo(struct session *s, struct err *e)
-{
-	return session_turned(s, dial_undo(s->dial, false, e));
-}
-
-enum st session_redo(struct session *s, struct err *e)
-{
-	return session_turned(s, dial_undo(s->dial, true, e));
-}
-
 /* ---- jobs */
 
 static enum st start(struct session *s, const char *verb, const struct job_class *c,
 	const char *path, const char *text, struct err *e)
 {
-	enum st st = need_model(s, verb, e);
+	enum st st = session_need_model(s, verb, e);
 
 	if (!st && jobs_active(s->jobs, c))
 		st = err_set(e, ST_INVALID, "%s: one is running already (x stops it)", verb);
@@ -401,7 +297,7 @@ enum st session_layout_write(struct session *s, const char *path, struct err *e)
 
 enum st session_layout_read(struct session *s, const char *path, struct err *e)
 {
-	enum st st = need_model(s, "layout", e);
+	enum st st = session_need_model(s, "layout", e);
 	struct deed *d;
 
 	if (st)
@@ -451,7 +347,7 @@ bool session_busy(const struct session *s)
 static enum st chat_job(struct session *s, const char *text, struct err *e)
 {
 	struct deed *d;
-	enum st st = need_model(s, "chat", e);
+	enum st st = session_need_model(s, "chat", e);
 
 	if (!st && jobs_active(s->jobs, &job_chat))
 		st = err_set(e, ST_INVALID, "chat: an answer is still streaming (Esc stops it)");
@@ -492,7 +388,7 @@ bool session_chat_stop(struct session *s)
 enum st session_chat_clear(struct session *s, struct err *e)
 {
 	struct deed *d;
-	enum st st = need_model(s, "clear", e);
+	enum st st = session_need_model(s, "clear", e);
 
 	session_chat_stop(s);
 	if (st)

@@ -90,7 +90,7 @@ BD_MUST_USE enum st session_redo(struct session *s, struct err *e);
 
 /* Measurements as jobs. */
 BD_MUST_USE enum st session_scan(struct session *s, struct err *e);    /* starts or goes on */
-uint32_t session_scanning(struct session *s); /* the scan's job; 0: none */
+uint32_t session_scanning(struct session *s);                          /* the scan's job; 0: none */
 BD_MUST_USE enum st session_measure(struct session *s, struct err *e); /* KL of the layout now */
 /* A local search about the layout now, judged by measured KL: minutes.  The refined layout takes
  * its place unless the dial was turned meanwhile. */
@@ -102,7 +102,8 @@ BD_MUST_USE enum st session_better(struct session *s, struct err *e);
  * less than ten seconds.  Seconds until it would like to be called again; below 0: not before
  * something happens. */
 double session_tick(struct session *s);
-BD_MUST_USE enum st session_keep(struct session *s, const char *name, struct err *e); /* as run, whose id its end says */
+BD_MUST_USE enum st session_keep(
+	struct session *s, const char *name, struct err *e); /* as run, whose id its end says */
 /* ... that says which script asked for it (where it is, the SHA-256 of its text). */
 BD_MUST_USE enum st session_keep_for(struct session *s, const char *name, const char *script,
 	const char *script_sha, struct err *e);
@@ -136,11 +137,15 @@ struct plot_ask {
 BD_MUST_USE enum st session_plot(struct session *s, const struct plot_ask *a, struct err *e);
 
 /* What a layout makes of a text or of a task, as a job; EV_SCORE. */
-enum score_of { SCORE_LAYOUT /* under the dial */, SCORE_REFERENCE, SCORE_COUNT /* tokens alone */ };
+enum score_of {
+	SCORE_LAYOUT, /* under the dial */
+	SCORE_REFERENCE,
+	SCORE_COUNT /* tokens alone */
+};
 struct score_ask {
 	enum score_of of;
-	const char *text; /* a file; NULL with no task: the measuring text of 2,048 tokens */
-	const char *task; /* a file, or the name of one (eval/task.h) */
+	const char *text;     /* a file; NULL with no task: the measuring text of 2,048 tokens */
+	const char *task;     /* a file, or the name of one (eval/task.h) */
 	size_t limit, window; /* tokens or items at most, 0: all; tokens of a window, 0: 512 */
 };
 BD_MUST_USE enum st session_score(struct session *s, const struct score_ask *a, struct err *e);
@@ -179,8 +184,7 @@ void session_acted(struct session *s, struct dial_acted *a); /* dial.h */
 /* As if no more cells and measured layouts were known than the journals held at that place, as a
  * job (desk_seek); the next move of the dial is one of its own.  With session_options.anew the
  * stages run first where they do not hold as much. */
-BD_MUST_USE enum st session_seek(
-	struct session *s, size_t cells, size_t points, struct err *e);
+BD_MUST_USE enum st session_seek(struct session *s, size_t cells, size_t points, struct err *e);
 
 /* ---- options set with :set that the session holds; app/tui/options.def lists them */
 BD_MUST_USE enum st session_set(

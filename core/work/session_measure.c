@@ -68,7 +68,7 @@ static enum st work_measure(struct job *j, struct err *e)
 	began = clock_now();
 	if (!st)
 		st = desk_measure(s->desk, choice, d->flag ? GLANCE_TOKENS : DESK_MEASURE_TOKENS,
-		"measured", &r, &j->sink, e);
+			"measured", &r, &j->sink, e);
 	underway_end(word, st == ST_CANCELLED && job_program_ends(j));
 	if (!st && !d->flag) /* the front shows it, and whether it is off the line */
 		tell_measured(s, &r, bytes, kl);

@@ -106,8 +106,7 @@ void deed_done_resume(struct job *j);
 /* Another text (of s->sources) or other formats, as a job; the dial's stages go on after it. */
 void session_change(struct session *s, const char *formats, size_t tokens, bool text);
 /* UI thread: refused while no model is open. */
-BD_MUST_USE enum st session_need_model(
-	const struct session *s, const char *verb, struct err *e);
+BD_MUST_USE enum st session_need_model(const struct session *s, const char *verb, struct err *e);
 uint32_t deed_submit(struct session *s, const struct job_class *c, struct deed *d);
 /* The index of a format of the dial by name, or by its bits alone ("4"). */
 BD_MUST_USE enum st session_format_of(struct session *s, const char *name, int *fmt, struct err *e);
@@ -125,8 +124,8 @@ BD_MUST_USE enum st session_read_layout(
 	struct session *s, const char *path, const struct sink *sink, struct err *e);
 /* Says what the job is estimated at, and whether it fits (anyway: it begins all the same). */
 struct estimate;
-BD_MUST_USE enum st foretell(struct job *j, const struct estimate *x, bool anyway,
-	const char *way, struct err *e);
+BD_MUST_USE enum st foretell(
+	struct job *j, const struct estimate *x, bool anyway, const char *way, struct err *e);
 
 /* Engine thread: the mixes in the layout under the dial are made and measured, and it is solved
  * again, a few times at most (session_mix.c). */

@@ -5,8 +5,8 @@
 #include "core/base/log.h"
 #include "core/search/boot.h"
 #include "core/work/desk_private.h"
-#include "core/work/run_desk.h"
 #include "core/work/estimate.h"
+#include "core/work/run_desk.h"
 #include "core/work/session_private.h"
 
 static const uint64_t cache_limit = (uint64_t)4 << 30;
@@ -168,7 +168,8 @@ enum st scan_settle(struct job *j, bool go_on, bool tell, struct err *e)
 	return st;
 }
 
-enum st foretell(struct job *j, const struct estimate *x, bool anyway, const char *way, struct err *e)
+enum st foretell(
+	struct job *j, const struct estimate *x, bool anyway, const char *way, struct err *e)
 {
 	static const double worth_telling = 5; /* seconds */
 	struct session *s = ((struct deed *)j->arg)->s;

@@ -48,15 +48,15 @@ struct snap_device {
 	struct snap snap;
 	size_t n;
 	struct device_now {
-		char name[80];   /* "AMD EPYC 9654" */
+		char name[80];    /* "AMD EPYC 9654" */
 		char kernels[64]; /* "avx512 (of avx2, avx512)" */
 		int threads, cores;
-		double load;     /* share of all its cores that is at work, 0 ... 1; NAN: not known */
+		double load; /* share of all its cores that is at work, 0 ... 1; NAN: not known */
 		uint64_t used, total; /* its memory; total 0: not known */
 	} at[DEVICES];
-	uint64_t resident; /* of this process */
-	double load_1min;  /* of the machine; NAN: not known */
-	double process;    /* cores this process keeps busy; NAN: not known yet */
+	uint64_t resident;  /* of this process */
+	double load_1min;   /* of the machine; NAN: not known */
+	double process;     /* cores this process keeps busy; NAN: not known yet */
 	uint64_t available; /* what a job may still take: mem_available */
 };
 
@@ -178,9 +178,9 @@ struct snap_answer {
 	bool exact;
 	double solve_ms;
 	double measured_kl, measured_se; /* NAN: not measured */
-	size_t cells, points; /* the place of the journals it was made on (desk.h) */
-	/* Within the rules, of at most as many bytes, and measured to do less damage than this one (or than is
-	 * predicted for it, beyond doubt).  NAN: there is none such. */
+	size_t cells, points;            /* the place of the journals it was made on (desk.h) */
+	/* Within the rules, of at most as many bytes, and measured to do less damage than this one
+	 * (or than is predicted for it, beyond doubt).  NAN: there is none such. */
 	struct front_point better; /* .kl */
 	size_t n;
 	uint8_t *choice; /* [n] */
@@ -313,9 +313,9 @@ struct snap_plot {
 
 struct snap_score {
 	struct snap snap;
-	double stored_bpw;           /* NAN: of the reference */
+	double stored_bpw; /* NAN: of the reference */
 	/* of a text */
-	size_t tokens;               /* scored, or counted */
+	size_t tokens;                 /* scored, or counted */
 	double nll, ppl, kl, se, top1; /* NAN: not asked for */
 	/* of a task of multiple choice (eval/task.h) */
 	size_t items, right, right_norm;

@@ -10,12 +10,8 @@ cells() { cat "$XDG_CACHE_HOME"/bitdial/models/*/cells.tsv 2> /dev/null; }
 scanned() { cells | awk -F '\t' -v t=$tokens '$5 == t'; }
 
 open --demo --tokens $tokens
-n=600
-until [ "$(scanned | wc -l)" -ge $at ]; do
-	n=$((n - 1))
-	[ $n -gt 0 ] || fail "no cell was scanned"
-	sleep 0.02
-done
+enough() { [ "$(scanned | wc -l)" -ge $at ]; }
+until_true 'no cell was scanned' enough
 kill -9 "$(pid)"
 see 'status=137'
 cells > "$DIR/first"

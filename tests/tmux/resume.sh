@@ -4,17 +4,13 @@
 . "$(dirname "$0")/common"
 begin 120 36
 word() { find "$XDG_STATE_HOME/bitdial/underway" -name "*-$1-*.json" 2> /dev/null; }
+refines() { [ -n "$(word refine)" ]; }
 cut() { # starts the program, and kills it in a refinement
 	open --demo
 	see 'nothing runs' 60
 	say ':refine'
 	press Enter
-	n=600
-	until [ -n "$(word refine)" ]; do
-		n=$((n - 1))
-		[ $n -gt 0 ] || fail "no word of the refinement"
-		sleep 0.02
-	done
+	until_true 'no word of the refinement' refines
 	kill -9 "$(pid)"
 	see 'status=137'
 	mux kill-server # nobody restored that terminal
