@@ -101,6 +101,19 @@ Test(console, a_loop_is_stopped_and_the_state_lives_on)
 	says("F2\ntype while true do print(1) end\nEnter\nwait 50\nEsc\nwait idle\n", "stopped");
 }
 
+Test(console, lines_that_come_at_once_are_one_chunk_and_one_act)
+{
+	char *f = played("F2\ntype for i = 1, 2 do\nEnter\ntype print(i * 21)\nEnter\ntype end\n"
+			 "Enter\nwait idle\nTab\nEsc\n:history\n");
+
+	cr_assert(strstr(f, "lua for i = 1, 2 do"), "%s", f);
+	cr_assert_null(strstr(strstr(f, "lua for i") + 1, "lua for i"), "%s", f);
+	big_free(f);
+	says("F2\ntype for i = 1, 2 do\nEnter\ntype print(i * 21)\nEnter\ntype end\nEnter\nwait "
+	     "idle\n",
+		"42 ");
+}
+
 Test(console, a_second_chunk_waits_in_the_input)
 {
 	says("F2\ntype while true do end\nEnter\nwait 20\ntype x = 1\nEnter\nwait 20\n", "> x = 1");

@@ -1,13 +1,12 @@
 /* console - Lua beside the panels it drives: what was typed, what came of it, and the next line.
  *
- * What is typed, once it is a whole chunk, goes out as a command and comes back as an event: as input
- * that runs, or as one that must wait. */
+ * What is typed goes out as a command and comes back: as an event that says that it runs or must wait,
+ * or, before the next key, as the command "more": it is not a whole chunk yet. */
 #include "app/panel/console.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "app/lua/complete.h"
 #include "app/panel/common.h"
 #include "app/panel/editor.h"
 #include "app/panel/entry.h"
@@ -215,11 +214,6 @@ static const char *run(struct console_panel *p)
 
 	if (editor_blank(&p->edit))
 		return "";
-	if (lua_incomplete(p->edit.text)) { /* asked here: what is typed next belongs to it */
-		p->edit.at = strlen(p->edit.text);
-		editor_insert(&p->edit, "\n", 1);
-		return "";
-	}
 	command = editor_command("lua", p->edit.text);
 	editor_set(&p->edit, "");
 	lines_last(p->said);
@@ -338,6 +332,11 @@ static bool on_command(void *self, const char *word, const char *arg)
 	}
 	if (!strcmp(word, "traceback")) {
 		lines_unfold(p->said);
+		return true;
+	}
+	if (!strcmp(word, "more")) {
+		put_before(p, arg);
+		editor_insert(&p->edit, "\n", 1);
 		return true;
 	}
 	if (!strcmp(word, "wipe")) {

@@ -11,6 +11,7 @@
 
 #include "app/lua/complete.h"
 #include "app/panel/console.h"
+#include "app/tui/acts.h"
 #include "app/tui/commands.h"
 #include "app/tui/stranger.h"
 #include "app/tui/tui.h"
@@ -365,6 +366,11 @@ enum st scripting_eval(struct scripting *s, const char *text, struct err *e)
 		if (shown)
 			tell_console(s, CONSOLE_BACK, text, 0);
 		return err_set(e, ST_INVALID, "lua: a script is running already (x stops it)");
+	}
+	if (shown && lua_incomplete(text)) { /* at once: what is typed next belongs to it */
+		acts_say(s->t, "%s", "");
+		(void)panels_command(s->t, "more", text);
+		return ST_OK;
 	}
 	s->stopped_at = 0;
 	s->stuck_told = false;
