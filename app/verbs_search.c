@@ -274,13 +274,13 @@ int verb_search(const struct args *a)
 	if (!st && fs_is_file(budget))
 		st = err_set(&e, ST_INVALID, "a file named %s is in the way", budget);
 	if (!st)
-		run = verb_run_begin(a, d, "search");
-	if (!st)
 		st = foretell(d, a, &leave, &e);
 	if (leave) {
 		desk_close(d);
 		return st ? verb_fail(&e) : 0;
 	}
+	if (!st)
+		run = verb_run_begin(a, d, "search");
 	if (!st && a->guard) {
 		source = "guard";
 		st = guard(d, a, &l, &e);

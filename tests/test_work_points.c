@@ -101,3 +101,44 @@ Test(work_points, the_prediction_of_a_layout_goes_through_them)
 	xfree(se);
 	desk_close(d);
 }
+
+Test(work_points, one_that_is_measured_again_is_the_last)
+{
+	struct desk *d = scanned();
+	uint8_t *first = xarray(d->set.n, 1);
+	struct eval_result r;
+
+	cr_assert_gt(d->n_points, 1);
+	memcpy(first, d->point[0].choice, d->set.n);
+	cr_assert_eq(desk_measure(d, first, DESK_MEASURE_TOKENS, "measured", &r, NULL, &e), ST_OK);
+	cr_assert_eq(memcmp(d->point[d->n_points - 1].choice, first, d->set.n), 0,
+		"others go before it where there are too many");
+	xfree(first);
+	desk_close(d);
+}
+
+Test(work_points, before_the_best_variants_are_there_one_is_shown_and_not_kept)
+{
+	struct desk *d = work_desk(work_demo(1), "int2g64,int4g64,keep", NULL);
+	uint8_t *low;
+	struct eval_result r;
+	struct predict p;
+	double *damage, *se;
+	const char *source;
+
+	cr_assert_eq(desk_prepare(d, STAGE_FAST, NULL, &e), ST_OK, "%s", e.msg);
+	low = xarray(d->set.n, 1);
+	damage = xarray(d->set.n * d->set.k, sizeof *damage);
+	se = xarray(d->set.n * d->set.k, sizeof *se);
+	cr_assert_eq(desk_measure(d, low, 256, "measured", &r, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(d->n_points, 1);
+	cr_assert_str_eq(d->point[0].what, "early");
+	cr_assert_eq(desk_place(d).points, 0);
+	cr_assert(desk_damage(d, damage, se, &source));
+	desk_prediction(d, damage, &p);
+	cr_assert_float_eq(predict_kl(&p, 0.5, 0, NULL), 0.5, 1e-12, "it says nothing of others");
+	xfree(low);
+	xfree(damage);
+	xfree(se);
+	desk_close(d);
+}

@@ -1,6 +1,7 @@
 /* l_cmd.c - bitdial.cmd: the command line of the workbench, and acts of a command log
  * (app/tui/acts.h) done again. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "app/lua/l.h"
@@ -87,44 +88,57 @@ static int at(lua_State *L)
 	return 1;
 }
 
-/* What came of an act before, against what came of it now; NULL: the same.  Predictions come out
- * of the same sums; measurements may be of another machine's kernels. */
-static const char *differs(lua_State *L, int want)
+/* Of a number that is not what it was: pushes both. */
+static bool other(lua_State *L, const char *what, double now, double was, double within)
+{
+	char text[96];
+
+	if (!isfinite(was) || fabs(now - was) <= within * fabs(was))
+		return false;
+	snprintf(text, sizeof text, "%s %.6g, in the log %.6g", what, now, was);
+	lua_pushstring(L, text);
+	return true;
+}
+
+/* What came of an act before, against what came of it now: pushes how it differs; false: it does
+ * not.  Predictions come out of the same sums; measurements may be of another machine's kernels. */
+static bool differs(lua_State *L, int want)
 {
 	const struct snap_answer *a = l_last(L, EV_ANSWER);
 	const struct snap_model *m = l_last(L, EV_MODEL);
 	const char *layout = l_string(L, want, "layout", NULL);
-	double kl = l_number(L, want, "kl", (double)NAN);
-	double measured = l_number(L, want, "measured", (double)NAN);
+	double bytes = l_number(L, want, "bytes", (double)NAN);
 	char id[9];
 
-	if (!a || !m || m->n != a->n)
-		return "there is no layout";
+	if (!a || !m || m->n != a->n) {
+		lua_pushliteral(L, "there is no layout");
+		return true;
+	}
+	if (other(L, "bytes", (double)a->bytes, bytes, 0) ||
+		other(L, "predicted KL", a->kl, l_number(L, want, "kl", (double)NAN), 1e-6) ||
+		other(L, "measured KL", a->measured_kl,
+			l_number(L, want, "measured", (double)NAN), 1e-3))
+		return true;
 	votes_layout_id(id, m->format, a->choice, a->n);
-	if (layout && strcmp(id, layout) != 0)
-		return "another layout";
-	if (isfinite(kl) && !(fabs(a->kl - kl) <= 1e-6 * fabs(kl)))
-		return "another prediction";
-	if (isfinite(measured) && !(fabs(a->measured_kl - measured) <= 1e-3 * fabs(measured)))
-		return "another measurement";
-	return NULL;
+	if (!layout || !strcmp(id, layout))
+		return false;
+	lua_pushfstring(L, "layout %s, in the log %s", id, layout);
+	return true;
 }
 
 static void compare(lua_State *L, int want, const char *line)
 {
 	struct l_ctx *c = l_ctx(L);
 	const struct host_face *f = host_face(c->host);
-	const char *how;
 
 	l_options(L, want);
-	how = differs(L, want);
-	if (!how)
+	if (!differs(L, want))
 		return;
 	c->missed += !f->anew;
-	lua_pushfstring(L, "%s: %s than in the log", line, how);
+	lua_pushfstring(L, "%s: %s", line, lua_tostring(L, -1));
 	if (f->notice)
 		f->notice(f->arg, lua_tostring(L, -1));
-	lua_pop(L, 1);
+	lua_pop(L, 2);
 }
 
 static int act(lua_State *L)

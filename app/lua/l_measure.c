@@ -1,5 +1,7 @@
 /* l_measure.c - bitdial.measure: KL of a layout on text that no scan has seen; perplexity, tasks.
  */
+#include <math.h>
+
 #include "app/lua/l.h"
 #include "core/eval/task.h"
 
@@ -12,14 +14,17 @@ static enum st begin(struct session *s, void *arg, struct err *e)
 static int result(lua_State *L)
 {
 	const struct snap_answer *a = l_last(L, EV_ANSWER);
+	struct err e = { 0 };
 
-	lua_createtable(L, 0, 2);
-	if (a) {
-		l_push_number(L, a->measured_kl);
-		lua_setfield(L, -2, "damage");
-		l_push_number(L, a->measured_se);
-		lua_setfield(L, -2, "se");
+	if (!a || isnan(a->measured_kl)) {
+		(void)err_set(&e, ST_INVALID, "measure: the dial was turned while it was measured");
+		return l_fail(L, &e);
 	}
+	lua_createtable(L, 0, 2);
+	lua_pushnumber(L, a->measured_kl);
+	lua_setfield(L, -2, "damage");
+	l_push_number(L, a->measured_se);
+	lua_setfield(L, -2, "se");
 	return 1;
 }
 

@@ -23,6 +23,7 @@ static const struct {
 	enum role role;
 } marks[] = {
 	{ "measured", "◇", ROLE_STRONG },
+	{ "early", "◇", ROLE_DIM },
 	{ "refined", "◆", ROLE_GOOD },
 	{ "uniform", "△", ROLE_SERIES0 },
 	{ "ends", "□", ROLE_SERIES0 + 1 },

@@ -231,6 +231,7 @@ static void write_beside(struct tui *t, const char *run)
 void acts_job_ended(struct tui *t, uint32_t job, enum st st, const char *said)
 {
 	struct acts *a = t->acts;
+	struct dial_acted now = { 0 };
 
 	for (size_t i = a ? a->n : 0; i > 0; i--) {
 		struct act *to = &a->at[i - 1];
@@ -239,7 +240,9 @@ void acts_job_ended(struct tui *t, uint32_t job, enum st st, const char *said)
 			continue;
 		to->over = true;
 		to->ended = st;
-		if (!st && is_word(to->line, "measure") && t->answer)
+		session_acted(t->s, &now);
+		/* One that is in no journal was made on variants that are no more. */
+		if (!st && is_word(to->line, "measure") && t->answer && now.points > to->points)
 			to->measured = t->answer->measured_kl;
 		if (!st && is_word(to->line, "keep") && said && *said)
 			write_beside(t, said);

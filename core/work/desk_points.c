@@ -11,8 +11,6 @@
 #include "core/work/estimate.h"
 #include "core/work/rates.h"
 
-enum { POINTS_MAX = 256 };
-
 /* ---- the list */
 
 static bool all_best(const struct desk *d)
@@ -75,11 +73,23 @@ const struct point *desk_point_of(const struct desk *d, const uint8_t *choice)
 	return find(d, choice);
 }
 
+/* It becomes the one measured last. */
+static struct point *to_the_end(struct desk *d, struct point *p)
+{
+	struct point moved = *p, *last = &d->point[d->n_points - 1];
+
+	memmove(p, p + 1, (size_t)(last - p) * sizeof *p);
+	*last = moved;
+	return last;
+}
+
 /* Measured again: the newer counts, unless it saw fewer tokens. */
 static void put(struct desk *d, const struct cached_point *p)
 {
 	struct point *at = find(d, p->choice);
 
+	if (at)
+		at = to_the_end(d, at);
 	if (at && at->tokens > p->tokens)
 		return;
 	if (!at && d->n_points == POINTS_MAX) { /* the oldest goes */
@@ -202,7 +212,7 @@ enum st desk_measure(struct desk *d, const uint8_t *choice, size_t tokens, const
 		desk_points_load(d);
 		p.choice = xarray(d->set.n + 1, 1);
 		memcpy(p.choice, choice, d->set.n);
-		snprintf(p.what, sizeof p.what, "%s", what);
+		snprintf(p.what, sizeof p.what, "%s", d->point_key[0] ? what : "early");
 		p.tokens = (uint32_t)r->tokens;
 		p.kl = cache_round(fmax(r->kl, 0));
 		p.se = cache_round(r->kl_se);

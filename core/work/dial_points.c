@@ -18,7 +18,7 @@ static void add(struct dial *d, const struct point *p)
 	bool missed = dial_missed(d, p->choice, p->kl, p->se);
 	struct front_point *to;
 
-	if (d->n_points == POINTS) { /* the oldest goes */
+	if (d->n_points == POINTS_MAX) { /* the oldest goes */
 		xfree(d->point_choice[0]);
 		d->n_points--;
 		memmove(d->point, d->point + 1, d->n_points * sizeof *d->point);
@@ -96,7 +96,7 @@ static size_t better_point(const struct dial *d, uint64_t bytes, double kl, doub
 	size_t own = own_point(d), best = d->n_points;
 
 	for (size_t i = 0; i < d->n_points; i++)
-		if (i != own && d->point[i].bytes <= bytes && is_better(d, i, own, kl, se) &&
+		if (i != own && !point_early(d->point[i].what) && d->point[i].bytes <= bytes && is_better(d, i, own, kl, se) &&
 			rules_hold(&d->rules, d->point_choice[i], d->m->n) &&
 			(best == d->n_points || d->point[i].kl < d->point[best].kl))
 			best = i;

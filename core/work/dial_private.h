@@ -8,7 +8,7 @@
 #include "core/search/predict.h"
 #include "core/work/dial.h"
 
-enum { UNDO = 64, POINTS = 64 };
+enum { UNDO = 64 };
 
 /* What a person laid down, each [n]. */
 struct dial_rules {
@@ -56,10 +56,10 @@ struct dial {
 	struct dial_acted act;          /* but bpw */
 	size_t next_cells, next_points; /* dial_known */
 	struct predict predict; /* through the points, under the present damages */
-	struct front_point point[POINTS];
-	uint32_t point_tokens[POINTS];
-	bool point_estimated[POINTS];
-	uint8_t *point_choice[POINTS];
+	struct front_point point[POINTS_MAX];
+	uint32_t point_tokens[POINTS_MAX];
+	bool point_estimated[POINTS_MAX];
+	uint8_t *point_choice[POINTS_MAX];
 	size_t n_points;
 };
 

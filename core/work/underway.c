@@ -161,8 +161,10 @@ static bool take(const char *base, struct cut_short *c)
 {
 	char *path = xprintf("%s.lock", base);
 	int pid, lock = fs_lock(path, &pid, NULL);
-	bool good = lock >= 0 && read_word(base, c);
+	bool good;
 
+	*c = (struct cut_short){ .bpw = (double)NAN };
+	good = lock >= 0 && read_word(base, c);
 	if (lock >= 0) {
 		remove_files(base);
 		fs_unlock(lock);
