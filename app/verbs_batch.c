@@ -44,6 +44,7 @@ int verb_batch(const struct args *a)
 		.template = a->template,
 		.read_only = a->read_only,
 		.anew = a->fresh,
+		.no_offers = true,
 		.threads = (int)a->threads };
 	struct sampler_options sampler = sampler_default;
 	struct config config;

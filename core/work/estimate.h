@@ -70,10 +70,10 @@ const char *estimate_line(const struct estimate *x, char out[ESTIMATE_LINE]);
 /* All of the arithmetic, a line each, through put. */
 void estimate_tell(const struct estimate *x, void (*put)(void *arg, const char *line), void *arg);
 
-/* How far a scan is: " at 417 of 630 cells", " in the fast pass, at ...", " before its first cell".
- */
+/* How far a scan is: " at 417 of 630 cells", " in the fast pass, at ...", " before its first cell";
+ * false: every cell is measured. */
 enum { ESTIMATE_STOOD = 64 };
-void estimate_stood(const struct desk *d, char out[ESTIMATE_STOOD]);
+bool estimate_stood(const struct desk *d, char out[ESTIMATE_STOOD]);
 
 /* Units that a stage has left to do; for who measures how long it takes. */
 double estimate_stage_units(const struct desk *d, enum stage g);

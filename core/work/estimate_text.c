@@ -118,7 +118,7 @@ void estimate_tell(const struct estimate *x, void (*put)(void *arg, const char *
 }
 
 /* " at 417 of 630 cells", or where it had not come so far what it had; "": all are scanned. */
-void estimate_stood(const struct desk *d, char out[ESTIMATE_STOOD])
+bool estimate_stood(const struct desk *d, char out[ESTIMATE_STOOD])
 {
 	size_t all = 0, fast = 0, scanned = 0;
 
@@ -139,4 +139,5 @@ void estimate_stood(const struct desk *d, char out[ESTIMATE_STOOD])
 		snprintf(out, ESTIMATE_STOOD, " in the fast pass, at %zu of %zu cells", fast, all);
 	else
 		snprintf(out, ESTIMATE_STOOD, " before its first cell");
+	return scanned < all;
 }

@@ -47,6 +47,7 @@ struct session *session_new(const struct session_options *o, struct bus *b)
 	s->read_only = o->read_only;
 	s->no_runs = o->no_runs;
 	s->anew = o->anew;
+	s->no_offers = o->no_offers;
 	s->demo = o->demo;
 	s->sampler = sampler_default;
 	s->max_tokens = 512;

@@ -33,6 +33,7 @@ struct session_options {
 	const char *layout;   /* start with that layout file; NULL: none */
 	bool auto_scan;       /* prepare variants, first score, fast pass and scan by itself */
 	bool no_runs; /* a scan leaves no run folder */
+	bool no_offers; /* what was cut short is left for another sitting: nobody is there to ask */
 	bool anew;    /* what was measured before is passed over */
 	bool read_only;       /* the cache is read only, no runs */
 	int threads;          /* 0: one a core */

@@ -67,7 +67,7 @@ struct session {
 	uint32_t measure_job;         /* that last one */
 	atomic_bool quiet; /* stopped by the user: nothing begins by itself until the dial is turned */
 	bool mix; /* set mix channel */
-	bool auto_measure, auto_scan, read_only, no_runs, anew, demo;
+	bool auto_measure, auto_scan, read_only, no_runs, no_offers, anew, demo;
 	struct sampler_options sampler;
 };
 

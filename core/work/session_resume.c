@@ -53,11 +53,14 @@ static void remember_crashed(void *arg, const char *id, const char *kind)
 	}
 }
 
+/* Nothing where this sitting's text and tokens have all their cells: it was another scan, or its end
+ * that was cut off. */
 static void tell_scan(struct session *s, const struct cut_short *c, bool goes_on)
 {
-	char when[24], at[64];
+	char when[24], at[ESTIMATE_STOOD];
 
-	estimate_stood(s->desk, at);
+	if (!estimate_stood(s->desk, at))
+		return;
 	notice(s, LOG_WARN, "the scan of %s was cut short%s: %s", cut_short_when(c->began, when),
 		at, goes_on ? "it goes on" : "r or :resume goes on, Esc leaves it");
 }
@@ -86,7 +89,7 @@ void resume_look(struct session *s, bool goes_on)
 	const char *model = s->desk->m->ck->header_sha256;
 	struct cut_short crashed = { .bpw = (double)NAN }, found;
 
-	if (s->read_only)
+	if (s->read_only || s->no_offers)
 		return;
 	runs_crashed(model, remember_crashed, &crashed);
 	if (!underway_take(model, NULL, &found))
