@@ -90,6 +90,9 @@ void run_facts(const struct run_entry *r, run_fact_fn *fn, void *arg);
 void run_differences(const struct run_entry *x, const struct run_entry *y, run_fact_fn *fn,
 	void *arg);
 
+/* A command line on one line, as a shell would take it again; xfree. */
+char *run_command(const struct run_words *w);
+
 /* A word more, or ("-word") one less. */
 BD_MUST_USE enum st run_tag(const struct run_entry *r, const char *tag, struct err *e);
 /* To .trash beside the runs; the path it is at then, xfree. */
