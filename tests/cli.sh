@@ -412,6 +412,34 @@ works runs restore "$id"
 works runs show "$id"
 fails 1 'in the trash' runs restore "$id"
 
+works runs trash "$id"
+works runs restore "${id##*-}"
+holds "by its end" [ -d "runs/$id" ]
+mkdir -p folder
+fails 1 'in the trash' runs restore "$dir/folder"
+holds "not any folder" [ -d folder ]
+for act in show diff tag note trash restore; do
+	fails 2 "usage: bitdial runs $act RUN" runs $act
+done
+fails 2 'usage: bitdial runs diff RUN RUN' runs diff "$id"
+# a table has a line a run, and two columns
+works runs note "$id" 'first
+second'
+cp -r "runs/$id" runs/forged
+sed -i 's/"model": ".*"/"model": "m\\nforged ok"/; s/"header": ".*"/"header": "x"/' runs/forged/run.json
+echo '{"status":"ok","seconds":-1e300}' > runs/forged/end.json
+works runs
+holds "no forged line" lacks '^forged ok'
+holds "no time" has '^forged  *.* ok  *-  *'
+works runs diff "$id" forged
+holds "hashes are short" lacks '[0-9a-f]\{40\}'
+rm runs/forged/notes.md
+works runs diff "$id" forged
+holds "notes are a line" has '^notes  *first\.\.\.  *-$'
+ln -sf "$dir/text" runs/forged/notes.md && cp text text.was
+fails 1 'is a link' runs note forged x
+holds "as it was" cmp -s text text.was
+rm -r runs/forged
 # a run.json of a stranger: doctored NAME ARGV AGAIN MORE
 doctored() {
 	mkdir -p "runs/$1"

@@ -97,11 +97,15 @@ char *run_command(const struct run_words *w);
 BD_MUST_USE enum st run_tag(const struct run_entry *r, const char *tag, struct err *e);
 /* To .trash beside the runs; the path it is at then, xfree. */
 BD_MUST_USE enum st run_trash(const struct run_entry *r, char **to, struct err *e);
-/* Back from there, from: the path that run_trash gave, or a name in .trash; the id, xfree. */
+/* Back from there, from: the path that run_trash gave, or a name in .trash, its beginning or its
+ * end where no other has it; the id, xfree. */
 BD_MUST_USE enum st run_restore(
 	const char *dir, const char *from, char **id, struct err *e);
 /* Its notes.md, "" where there are none; xfree. */
 char *run_notes(const struct run_entry *r);
 BD_MUST_USE enum st run_set_notes(const struct run_entry *r, const char *text, struct err *e);
+
+/* ST_INVALID where that file of the run is a link: it would be written elsewhere. */
+BD_MUST_USE enum st run_may_write(const struct run_entry *r, const char *file, struct err *e);
 
 #endif

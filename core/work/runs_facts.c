@@ -28,6 +28,9 @@ static void add(struct facts *f, const char *name, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, FACT, fmt, ap);
 	va_end(ap);
+	for (char *p = strcmp(name, "notes") ? text : text + strlen(text); *p; p++)
+		if ((unsigned char)*p < ' ')
+			*p = ' '; /* a line each, whatever a path has in it */
 	if (f->n == FACTS) {
 		xfree(text);
 		return;
@@ -139,7 +142,7 @@ static void facts_of(struct facts *f, const struct run_entry *r)
 	time_t t = (time_t)r->began;
 	struct tm tm;
 
-	if (localtime_r(&t, &tm))
+	if (r->began && localtime_r(&t, &tm))
 		strftime(began, sizeof began, "%Y-%m-%d %H:%M", &tm);
 	add(f, "run", "%s", r->id);
 	add(f, "folder", "%s", r->path);
