@@ -440,6 +440,33 @@ ln -sf "$dir/text" runs/forged/notes.md && cp text text.was
 fails 1 'is a link' runs note forged x
 holds "as it was" cmp -s text text.was
 rm -r runs/forged
+# what each was made from
+parent() { sed -n 's/.*"parents": "\([^ "]*\).*/\1/p' "runs/$(ls -t runs | head -1)/run.json"; }
+rm -rf runs
+works scan --demo --tokens 64
+scan=$(ls runs)
+works search --demo --tokens 64 --bpw 3.2
+search=$(ls -t runs | head -1)
+holds "a search from the scan" [ "$(parent)" = "$scan" ]
+for l in "$search" "runs/$search" "runs/$search/layout.json"; do
+	works eval --demo --text short --layout "$l"
+	holds "an eval from the layout's run" [ "$(parent)" = "$search" ]
+done
+works export --demo --layout "$search" -o made
+holds "an export from the layout's run" [ "$(parent)" = "$search" ]
+printf ':screen 4\nwait idle\nP\nwait idle\n' > keys
+works --demo --headless 120x36 --keys keys --dump frame
+holds "the chain" has "from search-${search##*-}  done" frame
+holds "to its end" has "from scan-${scan##*-}  done" frame
+works --batch s.lua "$demo" 3 --json
+holds "a script's from its scan" has '^[-0-9]*scan-....$' - <<END
+$(parent)
+END
+printf 'wait idle\n:budget 3.2\nwait idle\n:keep plain\nwait idle\n' > keys
+works --demo --headless 80x24 --keys keys
+holds "a kept one from its scan" has '^[-0-9]*scan-....$' - <<END
+$(parent)
+END
 # a run.json of a stranger: doctored NAME ARGV AGAIN MORE
 doctored() {
 	mkdir -p "runs/$1"
@@ -512,7 +539,7 @@ rm -r runs/evil
 id=$(ls runs | grep eval | head -1)
 works rerun "$id"
 again=$(ls -t runs | grep eval | head -1)
-holds "what it repeats, then what that was made from" has "\"parents\": \"$id [-0-9]*scan-" "runs/$again/run.json"
+holds "what it repeats, then what that was made from" has "\"parents\": \"$id [-0-9]*search-" "runs/$again/run.json"
 
 works help lua
 holds "every module" [ "$(grep -c '^bitdial\.[a-z]* - ' out)" -ge 9 ]

@@ -152,19 +152,20 @@ const char *runs_short(const struct runs *r, const struct run_entry *one)
 	return end;
 }
 
+/* What one that was stopped had measured is in the cache as well; only a good one comes first. */
 const struct run_entry *runs_scan_of(const struct runs *r, const char *model_sha, const char *text)
 {
-	const struct run_entry *found = NULL;
+	const struct run_entry *found[2] = { NULL, NULL };
 
 	for (size_t i = 0; i < r->n; i++) {
-		const struct run_entry *x = &r->at[i];
+		const struct run_entry *x = &r->at[i], **best = &found[strcmp(x->status, "ok") != 0];
 
-		if (!strcmp(x->kind, "scan") && !strcmp(x->status, "ok") &&
+		if (!strcmp(x->kind, "scan") && strcmp(x->state, "failed") != 0 &&
 			!strcmp(x->model_sha, model_sha) && !strcmp(x->text, text) &&
-			(!found || x->began > found->began))
-			found = x;
+			(!*best || x->began_at > (*best)->began_at))
+			*best = x;
 	}
-	return found;
+	return found[0] ? found[0] : found[1];
 }
 
 /* ---- changing one */

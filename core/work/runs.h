@@ -80,7 +80,8 @@ BD_MUST_USE enum st runs_pick(const struct runs *r, const char *filter, const ch
 const struct run_entry *runs_find(const struct runs *r, const char *id, struct err *e);
 /* An end of the id that people can type and that is this run's alone ("search-7f3a"). */
 const char *runs_short(const struct runs *r, const struct run_entry *one);
-/* The newest scan of that model and text that went well, as a parent; NULL: there is none. */
+/* The newest scan of that model and text that went well, else that did not fail, as a parent;
+ * NULL: there is none. */
 const struct run_entry *runs_scan_of(
 	const struct runs *r, const char *model_sha, const char *text);
 
