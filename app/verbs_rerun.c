@@ -213,8 +213,8 @@ static enum st check_out(const struct again *g, struct err *e)
 	if (!out || g->anyway)
 		return ST_OK;
 	if (!lstat(out, &sb))
-		return err_set(e, ST_INVALID, "%s writes %s, which is there: --anyway writes it anew",
-			id, out);
+		return err_set(e, ST_INVALID,
+			"%s writes %s, which is there: --anyway writes it anew", id, out);
 	if (g->ours)
 		return ST_OK;
 	real = real_parent(out);
@@ -237,7 +237,8 @@ static enum st check_place(const struct again *g, struct err *e)
 
 	if (bad)
 		st = err_set(e, ST_INVALID,
-			"%s: its script would be run in %s, a folder of runs: what is found there is "
+			"%s: its script would be run in %s, a folder of runs: what is found there "
+			"is "
 			"never run",
 			g->r->id, real ? real : "a folder that is gone");
 	xfree(real);

@@ -125,7 +125,8 @@ static enum st show(const struct runs *all, const struct args *a, struct err *e)
 /* Its first line, hashes as one reads them; xfree. */
 static char *brief(const char *name, const char *s)
 {
-	bool hash = !strcmp(name, "header") || !strcmp(name, "sha256") || !strcmp(name, "script is");
+	bool hash =
+		!strcmp(name, "header") || !strcmp(name, "sha256") || !strcmp(name, "script is");
 	size_t n = strcspn(s, "\n");
 
 	if (!*s)

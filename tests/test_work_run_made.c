@@ -13,7 +13,9 @@ TestSuite(work_run_made, .init = work_home);
 
 static char *made_run(void)
 {
-	struct run_info info = { .kind = "scan", .model = "m", .model_path = "/m", .model_sha = "a" };
+	struct run_info info = {
+		.kind = "scan", .model = "m", .model_path = "/m", .model_sha = "a"
+	};
 	struct run *run;
 	struct err e = { 0 };
 	char *path;

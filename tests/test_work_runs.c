@@ -282,7 +282,8 @@ Test(work_runs, the_newest_good_scan_of_a_model_and_text_is_a_parent)
 	cr_assert_null(runs_scan_of(&r, "xyz", "a text"));
 	cr_assert_null(runs_scan_of(&r, "abc", "a text of a stopped one"));
 	snprintf(r.at[0].text, strlen(r.at[0].text) + 1, "b text"); /* the newest, stopped */
-	cr_assert_eq(runs_scan_of(&r, "abc", "b text"), &r.at[0], "its cells are in the cache, too");
+	cr_assert_eq(
+		runs_scan_of(&r, "abc", "b text"), &r.at[0], "its cells are in the cache, too");
 	cr_assert_str_eq(runs_short(&r, &r.at[1]), "scan-eeee");
 	runs_release(&r);
 	put_run("20260102-000005-scan-eeee", "scan", "ok", 5000, 0, -1, "");
@@ -424,7 +425,8 @@ Test(work_runs, what_a_stranger_wrote_is_one_line_each_and_numbers_without_sense
 	struct runs r;
 
 	put_in_run("x", "run.json",
-		"{\"kind\":\"sc\\nan\",\"model\":\"a\\nb\\u001b\",\"text\":\"\\r\",\"options\":\"\\n\","
+		"{\"kind\":\"sc\\nan\",\"model\":\"a\\nb\\u001b\",\"text\":\"\\r\",\"options\":"
+		"\"\\n\","
 		"\"parents\":\"p\\nq\",\"host\":\"h\\n\",\"began\":1e14}");
 	put_in_run("x", "end.json",
 		"{\"status\":\"o\\nk\",\"seconds\":-1e300,\"summary\":\"s\\nt\","

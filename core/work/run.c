@@ -175,9 +175,8 @@ static void put_text(struct json_out *o, const char *key, const char *text)
 static void put_parents(struct json_out *o, const char *parents)
 {
 	const char *more = parents ? parents : "";
-	char *all = origin.repeats
-			    ? xprintf("%s%s%s", origin.repeats, *more ? " " : "", more)
-			    : xstrdup(more);
+	char *all = origin.repeats ? xprintf("%s%s%s", origin.repeats, *more ? " " : "", more)
+				   : xstrdup(more);
 
 	put_text(o, "parents", all);
 	xfree(all);

@@ -158,7 +158,8 @@ const struct run_entry *runs_scan_of(const struct runs *r, const char *model_sha
 	const struct run_entry *found[2] = { NULL, NULL };
 
 	for (size_t i = 0; i < r->n; i++) {
-		const struct run_entry *x = &r->at[i], **best = &found[strcmp(x->status, "ok") != 0];
+		const struct run_entry *x = &r->at[i],
+				       **best = &found[strcmp(x->status, "ok") != 0];
 
 		if (!strcmp(x->kind, "scan") && strcmp(x->state, "failed") != 0 &&
 			!strcmp(x->model_sha, model_sha) && !strcmp(x->text, text) &&
@@ -276,7 +277,7 @@ static bool lies_in(const char *path, const char *dir)
 	char *up = xprintf("%.*s/", (int)(slash - path), path);
 	char *a = realpath(up, NULL), *b = realpath(dir, NULL);
 	bool in = a && b && !strcmp(a, b) && slash[1] && strcmp(slash, "/.") != 0 &&
-		strcmp(slash, "/..") != 0;
+		  strcmp(slash, "/..") != 0;
 
 	xfree(up);
 	free(a); /* the C library's */
@@ -297,8 +298,9 @@ static char *name_in(const char *trash, const char *from, struct err *e)
 		size_t have = strlen(names[i]);
 		bool same = !strcmp(names[i], from);
 
-		if (!exact && (same || (len <= have && (!strncmp(names[i], from, len) ||
-						!strcmp(names[i] + have - len, from))))) {
+		if (!exact &&
+			(same || (len <= have && (!strncmp(names[i], from, len) ||
+							 !strcmp(names[i] + have - len, from))))) {
 			xfree(found);
 			found = xstrdup(names[i]);
 			hits = same ? 1 : hits + 1;
@@ -311,8 +313,8 @@ static char *name_in(const char *trash, const char *from, struct err *e)
 		return found;
 	xfree(found);
 	if (hits)
-		(void)err_set(e, ST_INVALID, "%zu in the trash begin or end with %s: type more of one",
-			hits, from);
+		(void)err_set(e, ST_INVALID,
+			"%zu in the trash begin or end with %s: type more of one", hits, from);
 	else
 		(void)err_set(e, ST_INVALID, "there is no %s in the trash (%s)", from, trash);
 	return NULL;
