@@ -43,6 +43,7 @@ struct verb {
 	const char *options; /* names of args.c's table it takes, separated by blanks */
 	size_t words;        /* at most, after the verb */
 	int (*run)(const struct args *a);
+	bool makes_runs; /* and nothing else: what rerun may do again */
 };
 extern const struct verb verb_table[]; /* ends with a NULL name */
 

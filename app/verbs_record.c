@@ -1,5 +1,6 @@
 /* verbs_record.c - what a one-shot verb did, as a run folder. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/verbs.h"
@@ -8,21 +9,39 @@
 #include "core/work/run_desk.h"
 #include "core/work/runs.h"
 
-/* The run that --layout names, "" where it names something else; xfree. */
+static bool same_place(const char *a, const char *b)
+{
+	char *x = realpath(a, NULL), *y = realpath(b, NULL);
+	bool same = x && y && !strcmp(x, y);
+
+	free(x); /* the C library's */
+	free(y);
+	return same;
+}
+
+/* The run that --layout names, or whose layout.json it is, "" where it is something else; xfree. */
 static char *layout_run(const struct args *a)
 {
-	const struct run_entry *r = NULL;
+	char *id = NULL, *path;
 	struct runs all;
-	char *id, *path;
 
-	if (!a->layout || fs_is_file(a->layout) || !(path = run_layout_path(a->layout)))
+	if (!a->layout)
 		return xstrdup("");
-	xfree(path);
-	if (!runs_load(&all, NULL, NULL))
-		r = runs_find(&all, a->layout, NULL);
-	id = xstrdup(r ? r->id : "");
+	path = fs_is_file(a->layout) ? xstrdup(a->layout) : run_layout_path(a->layout);
+	if (!path || runs_load(&all, NULL, NULL)) {
+		xfree(path);
+		return xstrdup("");
+	}
+	for (size_t i = 0; !id && i < all.n; i++) {
+		char *its = xprintf("%s/layout.json", all.at[i].path);
+
+		if (all.at[i].has_layout && same_place(its, path))
+			id = xstrdup(all.at[i].id);
+		xfree(its);
+	}
 	runs_release(&all);
-	return id;
+	xfree(path);
+	return id ? id : xstrdup("");
 }
 
 static void option(char *out, size_t cap, const char *name, const char *value)

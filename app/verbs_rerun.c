@@ -1,20 +1,25 @@
 /* verbs_rerun.c - what made a run, once more: its command line from run.json, in its folder.
  *
- * What is different now (bitdial, machine, backend, model, script) is said before it begins.  A
- * script is run only where it lies at the path that its user gave, outside of the runs, and is
- * the one it was. */
+ * A run.json may be a stranger's and say anything.  So: only verbs that make runs, their whole
+ * command line shown first; nothing written over what is there, and of a run that this account
+ * did not write nothing outside of the folder one is in and no script, unless told --anyway.  A
+ * script that lies in a run folder is never run.  What is different now (bitdial, machine,
+ * backend, model, script) is said before it begins. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "app/verbs.h"
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
+#include "core/base/text.h"
 #include "core/io/checkpoint.h"
 #include "core/work/cache.h"
+#include "core/work/run_made.h"
 #include "core/work/runs.h"
 #include "kernels/backend.h"
 
@@ -23,6 +28,10 @@ struct again {
 	char **argv; /* [argc + 1]; the entry's */
 	int argc;
 	struct args a;
+	const struct verb *verb; /* of a */
+	bool anyway, ours;       /* ours: this account wrote its run.json */
+	char *here;              /* where one is */
+	char *top, *usual;       /* folders of runs: where it was found, and without --runs */
 };
 
 /* ---- which command line */
@@ -54,58 +63,185 @@ static bool has_acts(const struct run_entry *r)
 	return has;
 }
 
+/* The words as arguments, which are looked at anew each time: 0, or an exit code after it was
+ * said what is wrong with them. */
+static int parse(struct again *g, const struct run_words *w, const char *name)
+{
+	int rc;
+
+	xfree(g->argv);
+	take_words(g, w, name);
+	rc = args_parse(&g->a, g->argc, g->argv);
+	g->verb = verb_table;
+	while (!rc && g->verb->name && !is_verb_of(&g->a, g->verb->name))
+		g->verb++;
+	return rc;
+}
+
+/* Of what was done on the screen. */
+static enum st refuse_open(const struct again *g, struct err *e)
+{
+	const struct run_entry *r = g->r;
+
+	if (has_acts(r))
+		return err_set(e, ST_UNSUPPORTED,
+			"%s was made in the workbench: its acts are in its folder, and you run "
+			"them yourself: bitdial --batch %s/acts.lua",
+			r->id, r->path);
+	return err_set(e, ST_UNSUPPORTED,
+		"%s was made in the workbench and no verb makes it%s%s; bitdial %s --layout %s "
+		"opens it there",
+		r->id, *r->again_not ? ": " : "", r->again_not, r->model_path, r->id);
+}
+
 /* 0, or the exit code after it was said why there is nothing to run. */
 static int choose(struct again *g, struct err *e)
 {
 	const struct run_entry *r = g->r;
+	bool again = !r->argv.n;
 	int rc;
 
 	if (!r->argv.n && !r->again.n)
 		return err_set(e, ST_INVALID,
 			"%s says no command line: bitdial %s wrote it; see bitdial runs show %s "
-			"and "
-			"type it again",
+			"and type it again",
 			r->id, *r->version ? r->version : "of old", r->id);
-	take_words(g, r->argv.n ? &r->argv : &r->again, r->argv.n ? NULL : "bitdial");
-	rc = args_parse(&g->a, g->argc, g->argv);
-	if (rc)
-		return rc;
-	if (is_verb_of(&g->a, "open") && r->again.n) {
-		xfree(g->argv);
-		take_words(g, &r->again, "bitdial");
-		return args_parse(&g->a, g->argc, g->argv);
+	rc = parse(g, again ? &r->again : &r->argv, again ? "bitdial" : NULL);
+	if (!rc && !again && is_verb_of(&g->a, "open") && r->again.n) {
+		again = true;
+		rc = parse(g, &r->again, "bitdial");
 	}
-	if (is_verb_of(&g->a, "open") && has_acts(r))
-		return err_set(e, ST_UNSUPPORTED,
-			"%s was made in the workbench: its acts are in its folder, and you run "
-			"them yourself: bitdial --batch %s/acts.lua",
-			r->id, r->path);
-	if (is_verb_of(&g->a, "open"))
-		return err_set(e, ST_UNSUPPORTED,
-			"%s was made in the workbench and no verb makes it%s%s; bitdial %s "
-			"--layout %s "
-			"opens it there",
-			r->id, *r->again_not ? ": " : "", r->again_not, r->model_path, r->id);
-	if (is_verb_of(&g->a, "rerun"))
-		return err_set(e, ST_INVALID, "%s: a rerun is no command line of a run", r->id);
-	return 0;
+	if (rc || g->verb->makes_runs)
+		return rc;
+	if (!again && is_verb_of(&g->a, "open"))
+		return refuse_open(g, e);
+	return err_set(e, ST_INVALID,
+		"%s: its command line is one of bitdial %s, and a rerun does only what makes runs "
+		"(scan, search, eval, export, a script)",
+		r->id, g->a.verb);
 }
 
-/* Where it was typed: relative paths are meant from there. */
-static enum st go_there(const struct again *g, struct err *e)
+static char *real_of(const char *path)
 {
-	char *runs = xstrndup(g->r->path, strlen(g->r->path) - strlen(g->r->id) - 1);
-	char *real = realpath(runs, NULL);
+	char *real = realpath(path, NULL), *out = real ? xstrdup(real) : NULL;
+
+	free(real); /* the C library's */
+	return out;
+}
+
+static char *real_runs(void)
+{
+	char *dir = runs_dir(), *real = real_of(dir);
+
+	if (!real)
+		return dir;
+	xfree(dir);
+	return real;
+}
+
+/* Where it was typed: relative paths are meant from there.  Its run goes where it was found. */
+static enum st go_there(struct again *g, struct err *e)
+{
+	g->here = real_of(".");
+	g->top = real_runs();
+	runs_dir_set(NULL);
+	g->usual = real_runs();
+	runs_dir_set(g->top);
+	if (*g->r->cwd && chdir(g->r->cwd))
+		return err_set(
+			e, ST_IO, "%s was made in %s: %s", g->r->id, g->r->cwd, strerror(errno));
+	return ST_OK;
+}
+
+/* ---- what it may do */
+
+static bool is_below(const char *path, const char *dir)
+{
+	size_t n = dir ? strlen(dir) : 0;
+
+	return n && (n == 1 || (!strncmp(path, dir, n) && (path[n] == '/' || !path[n])));
+}
+
+/* Is it in a folder of runs, or with a run.json beside it or in a folder above? */
+static bool is_of_a_run(const struct again *g, const char *real)
+{
+	char *dir = xstrdup(real), *slash;
+	bool is = is_below(real, g->top) || is_below(real, g->usual);
+	struct stat sb;
+
+	while (!is && (slash = strrchr(dir, '/'))) {
+		char *head;
+
+		*slash = '\0';
+		head = xprintf("%s/run.json", dir);
+		is = !lstat(head, &sb);
+		xfree(head);
+	}
+	xfree(dir);
+	return is;
+}
+
+/* Where a file that need not be there would really lie; NULL: that cannot be told; xfree. */
+static char *real_parent(const char *path)
+{
+	char *dir = xstrdup(path), *slash, *real = NULL;
+
+	if (strstr(path, "..")) {
+		xfree(dir);
+		return NULL;
+	}
+	while (!real && (slash = strrchr(dir, '/'))) {
+		slash[slash == dir] = '\0';
+		real = real_of(dir);
+		if (slash == dir)
+			break;
+	}
+	if (!real)
+		real = real_of(".");
+	xfree(dir);
+	return real;
+}
+
+/* -o of export and search. */
+static enum st check_out(const struct again *g, struct err *e)
+{
+	const char *out = g->a.out, *id = g->r->id;
+	struct stat sb;
+	char *real;
+	bool inside;
+
+	if (!out || g->anyway)
+		return ST_OK;
+	if (!lstat(out, &sb))
+		return err_set(e, ST_INVALID,
+			"%s writes %s, which is there: --anyway writes it anew", id, out);
+	if (g->ours)
+		return ST_OK;
+	real = real_parent(out);
+	inside = real && is_below(real, g->here);
+	xfree(real);
+	if (inside)
+		return ST_OK;
+	return err_set(e, ST_INVALID,
+		"%s writes %s, outside of the folder you are in, and this account did not write "
+		"that run: --anyway writes it",
+		id, out);
+}
+
+/* Also where `require` of a script looks, as a stranger has it. */
+static enum st check_place(const struct again *g, struct err *e)
+{
+	char *real = real_of(".");
+	bool bad = !g->ours && (!real || is_of_a_run(g, real));
 	enum st st = ST_OK;
 
-	runs_dir_set(real ? real : runs);
-	free(real);
-	xfree(runs);
-	if (*g->r->cwd && chdir(g->r->cwd))
-		st = err_set(
-			e, ST_IO, "%s was made in %s: %s", g->r->id, g->r->cwd, strerror(errno));
-	if (!st && g->a.runs)
-		runs_dir_set(g->a.runs);
+	if (bad)
+		st = err_set(e, ST_INVALID,
+			"%s: its script would be run in %s, a folder of runs: what is found there "
+			"is "
+			"never run",
+			g->r->id, real ? real : "a folder that is gone");
+	xfree(real);
 	return st;
 }
 
@@ -143,18 +279,6 @@ static void compare_model(const struct again *g)
 	checkpoint_close(ck);
 }
 
-/* Is the file below the folder of runs, or in its trash? */
-static bool in_runs(const char *real)
-{
-	char *dir = runs_dir(), *top = realpath(dir, NULL);
-	size_t n = top ? strlen(top) : 0;
-	bool in = n && !strncmp(real, top, n) && real[n] == '/';
-
-	free(top);
-	xfree(dir);
-	return in;
-}
-
 static enum st check_script(const struct again *g, struct err *e)
 {
 	const char *id = g->r->id;
@@ -170,9 +294,9 @@ static enum st check_script(const struct again *g, struct err *e)
 	st = run_script_hash(g->a.script, &real, sha, e);
 	if (st)
 		return err_at(e, st, "%s", id);
-	if (in_runs(real))
+	if (is_of_a_run(g, real))
 		st = err_set(e, ST_INVALID,
-			"%s lies in the folder of runs: what is found there is never run; copy it "
+			"%s lies in a folder of runs: what is found there is never run; copy it "
 			"out if it is yours",
 			real);
 	else if (strcmp(real, g->r->script) != 0)
@@ -180,19 +304,24 @@ static enum st check_script(const struct again *g, struct err *e)
 			"%s was made by the script %s; its command line now "
 			"leads to %s",
 			id, g->r->script, real);
+	else if (!g->ours && !g->anyway)
+		st = err_set(e, ST_INVALID,
+			"this account did not write %s, which would run the script %s: read it, "
+			"then --anyway runs it",
+			id, real);
 	xfree(real);
-	return st;
+	return st ? st : check_place(g, e);
 }
 
 /* Has it changed?  Then it is the user who says that it is run. */
-static enum st compare_script(const struct again *g, bool anyway, struct err *e)
+static enum st compare_script(const struct again *g, struct err *e)
 {
 	char *real, sha[65];
 	enum st st = run_script_hash(g->a.script, &real, sha, e);
 
 	if (st)
 		return st;
-	if (strcmp(sha, g->r->script_sha) != 0 && !anyway)
+	if (strcmp(sha, g->r->script_sha) != 0 && !g->anyway)
 		st = err_set(e, ST_INVALID,
 			"%s is another script than the one that made %s (SHA-256 %.12s, it was "
 			"%.12s): --anyway runs it",
@@ -205,52 +334,54 @@ static enum st compare_script(const struct again *g, bool anyway, struct err *e)
 	return st;
 }
 
-static enum st compare_all(const struct again *g, bool anyway, struct err *e)
+static enum st check_all(const struct again *g, struct err *e)
+{
+	enum st st = check_out(g, e);
+
+	if (!st && is_verb_of(&g->a, "batch"))
+		st = check_script(g, e);
+	if (!st && is_verb_of(&g->a, "batch"))
+		st = compare_script(g, e);
+	return st;
+}
+
+static void compare_all(const struct again *g)
 {
 	struct utsname u;
-	enum st st = ST_OK;
 
-	if (is_verb_of(&g->a, "batch")) {
-		st = check_script(g, e);
-		if (!st)
-			st = compare_script(g, anyway, e);
-	}
-	if (st)
-		return st;
 	compare("bitdial", g->r->version, BD_VERSION);
 	compare("the backend", g->r->backend, backend_best()->path());
 	compare("the host", g->r->host, uname(&u) ? "" : u.nodename);
 	compare_model(g);
-	return ST_OK;
 }
 
 /* ---- the verb */
 
+/* All of it, however long, before any of it is done. */
 static void tell(const struct again *g)
 {
-	char *all = xstrdup("bitdial"), *longer;
+	struct run_words w = { g->argv + 1, g->argc > 0 ? (size_t)g->argc - 1 : 0 };
+	char *words = run_command(&w), *clean;
+	size_t cap = 8 * strlen(words) + 1;
 
-	for (int i = 1; i < g->argc; i++) {
-		longer = xprintf("%s %s", all, g->argv[i]);
-		xfree(all);
-		all = longer;
-	}
-	verb_note("again: %s", all);
-	xfree(all);
+	clean = xalloc(cap);
+	text_clean(clean, cap, words, strlen(words), true);
+	fprintf(stderr, "again: bitdial %s\n", clean);
+	xfree(clean);
+	xfree(words);
 }
 
-static int run_again(struct again *g)
+static void release(struct again *g)
 {
-	run_origin_set(g->argc, g->argv);
-	for (const struct verb *v = verb_table; v->name; v++)
-		if (!strcmp(v->name, g->a.verb))
-			return v->run(&g->a);
-	return 2;
+	xfree(g->argv);
+	xfree(g->here);
+	xfree(g->top);
+	xfree(g->usual);
 }
 
 int verb_rerun(const struct args *a)
 {
-	struct again g = { .argc = 0 };
+	struct again g = { .anyway = a->anyway };
 	struct runs all = { 0 };
 	struct err e = { 0 };
 	int rc = 0;
@@ -264,13 +395,19 @@ int verb_rerun(const struct args *a)
 		rc = verb_fail(&e);
 	if (!rc && (rc = choose(&g, &e)) && e.st)
 		rc = verb_fail(&e);
-	if (!rc && (go_there(&g, &e) || compare_all(&g, a->anyway, &e)))
-		rc = verb_fail(&e);
+	if (!rc) {
+		g.ours = run_made_here(g.r->path);
+		if (go_there(&g, &e) || check_all(&g, &e))
+			rc = verb_fail(&e);
+	}
 	if (!rc) {
 		tell(&g);
-		rc = run_again(&g);
+		compare_all(&g);
+		run_origin_set(g.argc, g.argv);
+		run_origin_repeats(g.r->id);
+		rc = g.verb->run(&g.a);
 	}
-	xfree(g.argv);
+	release(&g);
 	runs_release(&all);
 	return rc;
 }

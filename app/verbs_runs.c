@@ -1,4 +1,5 @@
 /* verbs_runs.c - the table of runs, and what is done to one of them. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -6,6 +7,7 @@
 #include "app/verbs.h"
 #include "core/base/alloc.h"
 #include "core/base/json.h"
+#include "core/base/text.h"
 #include "core/work/runs.h"
 
 /* ---- the table */
@@ -15,8 +17,18 @@ static const char *when(const struct run_entry *r, char out[24])
 	time_t t = (time_t)r->began;
 	struct tm tm;
 
-	localtime_r(&t, &tm);
-	strftime(out, 24, "%Y-%m-%d %H:%M", &tm);
+	snprintf(out, 24, "-");
+	if (r->began && localtime_r(&t, &tm))
+		strftime(out, 24, "%Y-%m-%d %H:%M", &tm);
+	return out;
+}
+
+/* With so many digits behind the point. */
+static const char *fixed(char out[24], int digits, double v)
+{
+	snprintf(out, 24, "-");
+	if (isfinite(v))
+		snprintf(out, 24, "%.*f", digits, v);
 	return out;
 }
 
@@ -24,10 +36,12 @@ static void line(const struct run_entry *r)
 {
 	char began[24], seconds[24], bpw[24], kl[24];
 	char *s = xprintf("%-30s %-16s %-8s %-9s %8s %6s %8s  %s%s%s\n", r->id, when(r, began),
-		r->kind, r->status, verb_number(seconds, 1, r->seconds),
-		verb_number(bpw, 2, r->bpw), verb_number(kl, 4, r->kl), r->model,
-		*r->tags ? "  #" : "", r->tags);
+		r->kind, r->status, fixed(seconds, 1, r->seconds), fixed(bpw, 2, r->bpw),
+		verb_number(kl, 4, r->kl), r->model, *r->tags ? "  #" : "", r->tags);
 
+	for (char *p = s; p[1]; p++) /* a folder's name may have anything in it */
+		if ((unsigned char)*p < ' ')
+			*p = ' ';
 	verb_print(s, strlen(s));
 	xfree(s);
 }
@@ -108,23 +122,44 @@ static enum st show(const struct runs *all, const struct args *a, struct err *e)
 	return ST_OK;
 }
 
+/* Its first line, hashes as one reads them; xfree. */
+static char *brief(const char *name, const char *s)
+{
+	bool hash =
+		!strcmp(name, "header") || !strcmp(name, "sha256") || !strcmp(name, "script is");
+	size_t n = strcspn(s, "\n");
+
+	if (!*s)
+		return xstrdup("-");
+	if (hash)
+		return xprintf("%.12s", s);
+	return xprintf("%.*s%s", (int)n, s, s[n] ? "..." : "");
+}
+
+/* What has no room in its column stands on a line of its own. */
 static void differ(void *arg, const char *name, const char *x, const char *y)
 {
-	char *s = xprintf("%-10s %-34s %s\n", name, *x ? x : "-", *y ? y : "-");
+	enum { NAME = 12, COLUMN = 34 };
+	char *a = brief(name, x), *b = brief(name, y), *s;
+	int w = text_width(a, strlen(a));
 
 	(void)arg;
+	if (w <= COLUMN)
+		s = xprintf("%-*s %s%*s %s\n", NAME, name, a, COLUMN - w, "", b);
+	else
+		s = xprintf("%-*s %s\n%*s %s\n", NAME, name, a, NAME + 1 + COLUMN, "", b);
 	verb_print(s, strlen(s));
 	xfree(s);
+	xfree(a);
+	xfree(b);
 }
 
 /* What is different about two runs; layouts are compared by `bitdial layout show`. */
 static enum st diff(const struct runs *all, const struct args *a, struct err *e)
 {
 	const struct run_entry *x = runs_find(all, a->word[1], e);
-	const struct run_entry *y = x && a->n_words > 2 ? runs_find(all, a->word[2], e) : NULL;
+	const struct run_entry *y = x ? runs_find(all, a->word[2], e) : NULL;
 
-	if (x && a->n_words < 3)
-		return err_set(e, ST_INVALID, "usage: bitdial runs diff RUN RUN");
 	if (!x || !y)
 		return e->st;
 	run_differences(x, y, differ, NULL);
@@ -136,9 +171,6 @@ static enum st tag(const struct runs *all, const struct args *a, struct err *e)
 	const struct run_entry *r = runs_find(all, a->word[1], e);
 	enum st st = r ? ST_OK : e->st;
 
-	if (r && a->n_words < 3)
-		return err_set(
-			e, ST_INVALID, "usage: bitdial runs tag RUN WORD... (no-WORD: one less)");
 	for (size_t i = 2; !st && i < a->n_words; i++) {
 		bool less = !strncmp(a->word[i], "no-", 3);
 		char *word = less ? xprintf("-%s", a->word[i] + 3) : xstrdup(a->word[i]);
@@ -155,8 +187,6 @@ static enum st note(const struct runs *all, const struct args *a, struct err *e)
 
 	if (!r)
 		return e->st;
-	if (a->n_words < 3)
-		return err_set(e, ST_INVALID, "usage: bitdial runs note RUN TEXT");
 	return run_set_notes(r, a->word[2], e);
 }
 
@@ -186,20 +216,21 @@ static enum st restore(const struct runs *all, const struct args *a, struct err 
 }
 
 static const struct act {
-	const char *name;
+	const char *name, *usage;
+	size_t words; /* at least, its name included */
 	enum st (*run)(const struct runs *all, const struct args *a, struct err *e);
 } acts[] = {
-	{ "show", show },
-	{ "diff", diff },
-	{ "tag", tag },
-	{ "note", note },
-	{ "trash", trash },
-	{ "restore", restore },
+	{ "show", "RUN", 2, show },
+	{ "diff", "RUN RUN", 3, diff },
+	{ "tag", "RUN WORD... (no-WORD: one less)", 3, tag },
+	{ "note", "RUN TEXT", 3, note },
+	{ "trash", "RUN", 2, trash },
+	{ "restore", "RUN", 2, restore },
 };
 
 static const struct act *act_of(const struct args *a)
 {
-	for (size_t i = 0; a->n_words > 1 && i < sizeof acts / sizeof *acts; i++)
+	for (size_t i = 0; a->n_words && i < sizeof acts / sizeof *acts; i++)
 		if (!strcmp(acts[i].name, a->word[0]))
 			return &acts[i];
 	return NULL;
@@ -210,8 +241,13 @@ int verb_runs(const struct args *a)
 	const struct act *act = act_of(a);
 	struct runs all;
 	struct err e = { 0 };
-	enum st st = runs_load(&all, NULL, &e);
+	enum st st;
 
+	if (act && a->n_words < act->words) {
+		verb_note("bitdial: usage: bitdial runs %s %s", act->name, act->usage);
+		return 2;
+	}
+	st = runs_load(&all, NULL, &e);
 	if (!st && act) {
 		st = act->run(&all, a, &e);
 	} else {

@@ -412,6 +412,135 @@ works runs restore "$id"
 works runs show "$id"
 fails 1 'in the trash' runs restore "$id"
 
+works runs trash "$id"
+works runs restore "${id##*-}"
+holds "by its end" [ -d "runs/$id" ]
+mkdir -p folder
+fails 1 'in the trash' runs restore "$dir/folder"
+holds "not any folder" [ -d folder ]
+for act in show diff tag note trash restore; do
+	fails 2 "usage: bitdial runs $act RUN" runs $act
+done
+fails 2 'usage: bitdial runs diff RUN RUN' runs diff "$id"
+# a table has a line a run, and two columns
+works runs note "$id" 'first
+second'
+cp -r "runs/$id" runs/forged
+sed -i 's/"model": ".*"/"model": "m\\nforged ok"/; s/"header": ".*"/"header": "x"/' runs/forged/run.json
+echo '{"status":"ok","seconds":-1e300}' > runs/forged/end.json
+works runs
+holds "no forged line" lacks '^forged ok'
+holds "no time" has '^forged  *.* ok  *-  *'
+works runs diff "$id" forged
+holds "hashes are short" lacks '[0-9a-f]\{40\}'
+rm runs/forged/notes.md
+works runs diff "$id" forged
+holds "notes are a line" has '^notes  *first\.\.\.  *-$'
+ln -sf "$dir/text" runs/forged/notes.md && cp text text.was
+fails 1 'is a link' runs note forged x
+holds "as it was" cmp -s text text.was
+rm -r runs/forged
+# what each was made from
+parent() { sed -n 's/.*"parents": "\([^ "]*\).*/\1/p' "runs/$(ls -t runs | head -1)/run.json"; }
+rm -rf runs
+works scan --demo --tokens 64
+scan=$(ls runs)
+works search --demo --tokens 64 --bpw 3.2
+search=$(ls -t runs | head -1)
+holds "a search from the scan" [ "$(parent)" = "$scan" ]
+for l in "$search" "runs/$search" "runs/$search/layout.json"; do
+	works eval --demo --text short --layout "$l"
+	holds "an eval from the layout's run" [ "$(parent)" = "$search" ]
+done
+works export --demo --layout "$search" -o made
+holds "an export from the layout's run" [ "$(parent)" = "$search" ]
+printf ':screen 4\nwait idle\nP\nwait idle\n' > keys
+works --demo --headless 120x36 --keys keys --dump frame
+holds "the chain" has "from search-${search##*-}  done" frame
+holds "to its end" has "from scan-${scan##*-}  done" frame
+works --batch s.lua "$demo" 3 --json
+holds "a script's from its scan" has '^[-0-9]*scan-....$' - <<END
+$(parent)
+END
+printf 'wait idle\n:budget 3.2\nwait idle\n:keep plain\nwait idle\n' > keys
+works --demo --headless 80x24 --keys keys
+holds "a kept one from its scan" has '^[-0-9]*scan-....$' - <<END
+$(parent)
+END
+# a run.json of a stranger: doctored NAME ARGV AGAIN MORE
+doctored() {
+	mkdir -p "runs/$1"
+	printf '{"v":1,"kind":"scan","model":"m","model_path":"","cwd":"%s","argv":[%s],"again":[%s]%s}\n' \
+		"${5:-$dir}" "$2" "$3" "$4" > "runs/$1/run.json"
+	echo '{"v":1,"status":"ok","seconds":1,"summary":""}' > "runs/$1/end.json"
+}
+nothing="a rerun does only what makes runs"
+echo 'io.open("pwned", "w"):close()' > evil.lua
+echo ':lua io.open("pwned", "w"):close()' > evil.keys
+doctored evil '"bitdial"' "\"open\",\"--demo\",\"--headless\",\"80x24\",\"--keys\",\"$dir/evil.keys\""
+fails 1 "$nothing" rerun evil
+doctored evil '' "\"open\",\"--demo\",\"--headless\",\"80x24\",\"--keys\",\"$dir/evil.keys\""
+fails 1 "$nothing" rerun evil
+doctored evil "\"bitdial\",\"--demo\",\"--headless\",\"80x24\",\"--keys\",\"$dir/evil.keys\"" ''
+fails 1 'made in the workbench' rerun evil
+doctored evil '"bitdial"' '"rerun","evil"'
+fails 1 "$nothing" rerun evil
+for words in '"runs","trash","evil"' '"runs","restore","evil"' '"runs","note","evil","x"' \
+	'"doctor","--clear-cache"' '"watch","evil"' '"chat","--demo","--prompt","x"'; do
+	doctored evil "\"bitdial\",$words" ''
+	fails 1 "$nothing" rerun --anyway evil
+	doctored evil '"bitdial"' "$words"
+	fails 1 "$nothing" rerun --anyway evil
+done
+holds "nothing was thrown away" [ -d runs/evil ]
+holds "the cache is there" [ -d cache ]
+# its script: only where one says so, and never of a folder of runs, whichever the words name
+script() { # FILE: as run.json tells of it
+	printf ',"script":"%s","script_sha256":"%s"' "$1" "$(sha256sum "$1" | cut -c 1-64)"
+}
+doctored evil "\"bitdial\",\"--batch\",\"$dir/evil.lua\"" '' "$(script "$dir/evil.lua")"
+fails 1 "did not write evil, which would run the script $dir/evil.lua" rerun evil
+cp evil.lua runs/evil/x.lua
+doctored evil "\"bitdial\",\"--runs\",\"$dir/other\",\"--batch\",\"$dir/runs/evil/x.lua\"" '' \
+	"$(script "$dir/runs/evil/x.lua")"
+fails 1 'what is found there is never run' rerun --anyway evil
+mkdir -p taken/run/deep && echo '{}' > taken/run/run.json && cp evil.lua taken/run/deep/x.lua
+doctored evil "\"bitdial\",\"--batch\",\"$dir/taken/run/deep/x.lua\"" '' \
+	"$(script "$dir/taken/run/deep/x.lua")"
+fails 1 'what is found there is never run' rerun --anyway evil
+(cd / && BD_RUNS= "$bitdial" rerun --runs "$dir/runs" --anyway evil > "$dir/out" 2> "$dir/err" < /dev/null)
+holds "nor from elsewhere" has 'what is found there is never run' err
+doctored evil "\"bitdial\",\"--batch\",\"$dir/evil.lua\"" '' "$(script "$dir/evil.lua")" "$dir/runs/evil"
+fails 1 'a folder of runs: what is found there is never run' rerun --anyway evil
+holds "no script was run" [ ! -e pwned ]
+doctored evil "\"bitdial\",\"--batch\",\"$dir/evil.lua\",\"a b\\n\"" '' "$(script "$dir/evil.lua")"
+works rerun --anyway evil
+holds "the user said so" [ -e pwned ]
+holds "the whole command line" has "^again: bitdial --batch $dir/evil.lua \\$'a b.x0a'$" err
+# what it writes: nothing over another file, and nothing outside
+mkdir inside
+doctored evil "\"bitdial\",\"export\",\"--demo\",\"--layout\",\"int4g128\",\"-o\",\"$dir/bundle\"" ''
+cd inside || exit 1
+fails 1 "outside of the folder you are in" rerun evil
+cd .. || exit 1
+holds "nothing outside" [ ! -e bundle ]
+works rerun evil
+holds "inside" [ -d bundle ]
+fails 1 "bundle, which is there: --anyway" rerun evil
+for out in ../x text inside/../../x; do
+	doctored evil "\"bitdial\",\"search\",\"--demo\",\"--tokens\",\"64\",\"--bpw\",\"3.2\",\"-o\",\"$out\"" '' '' "$dir/"
+	fails 1 "evil writes $out, .*--anyway" rerun evil
+done
+ln -s / outside
+doctored evil "\"bitdial\",\"search\",\"--demo\",\"--tokens\",\"64\",\"--bpw\",\"3.2\",\"-o\",\"outside/nix/l\"" ''
+fails 1 "outside of the folder you are in" rerun evil
+rm -r runs/evil
+# a run of a rerun is made from the one it repeats
+id=$(ls runs | grep eval | head -1)
+works rerun "$id"
+again=$(ls -t runs | grep eval | head -1)
+holds "what it repeats, then what that was made from" has "\"parents\": \"$id [-0-9]*search-" "runs/$again/run.json"
+
 works help lua
 holds "every module" [ "$(grep -c '^bitdial\.[a-z]* - ' out)" -ge 9 ]
 

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
@@ -279,6 +280,10 @@ Test(work_runs, the_newest_good_scan_of_a_model_and_text_is_a_parent)
 	cr_assert_str_eq(runs_scan_of(&r, "abc", "a text")->id, "20260101-000005-scan-eeee");
 	cr_assert_null(runs_scan_of(&r, "abc", "another"));
 	cr_assert_null(runs_scan_of(&r, "xyz", "a text"));
+	cr_assert_null(runs_scan_of(&r, "abc", "a text of a stopped one"));
+	snprintf(r.at[0].text, strlen(r.at[0].text) + 1, "b text"); /* the newest, stopped */
+	cr_assert_eq(
+		runs_scan_of(&r, "abc", "b text"), &r.at[0], "its cells are in the cache, too");
 	cr_assert_str_eq(runs_short(&r, &r.at[1]), "scan-eeee");
 	runs_release(&r);
 	put_run("20260102-000005-scan-eeee", "scan", "ok", 5000, 0, -1, "");
@@ -353,6 +358,92 @@ Test(work_runs, one_comes_back_from_the_trash_unless_its_place_is_taken)
 	cr_assert_eq(run_restore(NULL, "/", &(char *){ NULL }, &e), ST_INVALID);
 	xfree(to);
 	xfree(id);
+	runs_release(&r);
+}
+
+Test(work_runs, notes_and_tags_are_not_written_through_a_link)
+{
+	struct runs r;
+	struct err e = { 0 };
+	char *text, *link;
+	size_t n;
+
+	put_four_runs();
+	tmp_write(tmp_path("mine"), "mine", 4);
+	r = loaded(NULL, NULL);
+	for (int i = 0; i < 2; i++) {
+		link = xprintf("%s/%s", r.at[0].path, i ? "tags" : "notes.md");
+		cr_assert_eq(symlink(tmp_path("mine"), link), 0);
+		cr_assert_eq(i ? run_tag(&r.at[0], "x", &e) : run_set_notes(&r.at[0], "x", &e),
+			ST_INVALID);
+		cr_assert(strstr(e.msg, "is a link"), "%s", e.msg);
+		xfree(link);
+	}
+	cr_assert_eq(fs_read(tmp_path("mine"), 99, &text, &n, &e), ST_OK);
+	cr_assert_str_eq(text, "mine");
+	big_free(text);
+	runs_release(&r);
+}
+
+Test(work_runs, only_what_is_in_the_trash_comes_back_from_it)
+{
+	struct runs r;
+	struct err e = { 0 };
+	char *to, *id = NULL, *other = xprintf("%s", tmp_path("other")), *dir = runs_dir(), *round;
+
+	put_four_runs();
+	cr_assert_eq(fs_mkdirs(other, &e), ST_OK);
+	r = loaded(NULL, NULL);
+	cr_assert_eq(run_trash(runs_find(&r, "bbbb", &e), &to, &e), ST_OK, "%s", e.msg);
+	xfree(to);
+	cr_assert_eq(run_trash(runs_find(&r, "cccc", &e), &to, &e), ST_OK, "%s", e.msg);
+	xfree(to);
+	cr_assert_eq(run_restore(NULL, other, &id, &e), ST_INVALID);
+	cr_assert(fs_is_dir(other));
+	round = xprintf("%s/.trash/../%s", dir, r.at[0].id);
+	cr_assert_eq(run_restore(NULL, round, &id, &e), ST_INVALID);
+	xfree(round);
+	for (int i = 0; i < 3; i++) {
+		round = xprintf("%s/.trash/%s", dir, i == 2 ? "" : i ? ".." : ".");
+		cr_assert_eq(run_restore(NULL, round, &id, &e), ST_INVALID);
+		cr_assert_eq(run_restore(NULL, i == 2 ? "" : i ? ".." : ".", &id, &e), ST_INVALID);
+		xfree(round);
+	}
+	cr_assert_eq(run_restore(NULL, "20260101", &id, &e), ST_INVALID);
+	cr_assert(strstr(e.msg, "2 in the trash begin or end with 20260101"), "%s", e.msg);
+	cr_assert_eq(run_restore(NULL, "bbbb", &id, &e), ST_OK, "%s", e.msg);
+	cr_assert_str_eq(id, "20260101-000002-search-bbbb");
+	are(NULL, NULL, "dba");
+	xfree(id);
+	xfree(dir);
+	xfree(other);
+	runs_release(&r);
+}
+
+Test(work_runs, what_a_stranger_wrote_is_one_line_each_and_numbers_without_sense_are_none)
+{
+	struct runs r;
+
+	put_in_run("x", "run.json",
+		"{\"kind\":\"sc\\nan\",\"model\":\"a\\nb\\u001b\",\"text\":\"\\r\",\"options\":"
+		"\"\\n\","
+		"\"parents\":\"p\\nq\",\"host\":\"h\\n\",\"began\":1e14}");
+	put_in_run("x", "end.json",
+		"{\"status\":\"o\\nk\",\"seconds\":-1e300,\"summary\":\"s\\nt\","
+		"\"numbers\":{\"a\\nb\":1,\"kl\":-1e308,\"stored_bpw\":1e14,\"bytes\":-5}}");
+	put_in_run("x", "tags", "one\ntwo\n");
+	r = loaded(NULL, NULL);
+	cr_assert_eq(r.n, 1);
+	cr_assert_str_eq(r.at[0].kind, "sc an");
+	cr_assert_str_eq(r.at[0].model, "a b ");
+	cr_assert_str_eq(r.at[0].parents, "p q");
+	cr_assert_str_eq(r.at[0].status, "o k");
+	cr_assert_str_eq(r.at[0].summary, "s t");
+	cr_assert_str_eq(r.at[0].tags, "one two");
+	cr_assert_str_eq(r.at[0].number[0].name, "a b");
+	cr_assert(isnan(r.at[0].seconds) && isnan(r.at[0].bpw) && isnan(r.at[0].kl));
+	cr_assert_eq(r.at[0].began, 0);
+	cr_assert_eq(r.at[0].bytes, 0);
 	runs_release(&r);
 }
 

@@ -200,6 +200,9 @@ enum st cmd_edit(struct tui *t, int argc, char **argv, const char *rest, struct 
 	xfree(id);
 	if (!r)
 		return e->st;
+	st = run_may_write(r, "notes.md", e);
+	if (st)
+		return st;
 	xfree(t->want_edit);
 	t->want_edit = xprintf("%s/notes.md", r->path);
 	return ST_OK;

@@ -14,6 +14,7 @@
 #include "core/base/fs.h"
 #include "core/base/json.h"
 #include "core/base/sha256.h"
+#include "core/work/run_made.h"
 #include "kernels/backend.h"
 
 enum { MAX_LOGS = 4, SCRIPT_MAX = 64 << 20 };
@@ -39,6 +40,7 @@ static struct {
 	char **argv; /* [argc] */
 	int argc;
 	char *cwd, *script, script_sha[65];
+	char *repeats; /* the run; NULL: none */
 } origin;
 
 void run_origin_set(int argc, char *const *argv)
@@ -83,6 +85,12 @@ enum st run_origin_script(const char *path, struct err *e)
 	xfree(origin.script);
 	origin.script = real;
 	return ST_OK;
+}
+
+void run_origin_repeats(const char *id)
+{
+	xfree(origin.repeats);
+	origin.repeats = id ? xstrdup(id) : NULL;
 }
 
 static char *runs_given;
@@ -163,6 +171,17 @@ static void put_text(struct json_out *o, const char *key, const char *text)
 		json_put_str(o, key, text);
 }
 
+/* The run that this one repeats, then what it was made from. */
+static void put_parents(struct json_out *o, const char *parents)
+{
+	const char *more = parents ? parents : "";
+	char *all = origin.repeats ? xprintf("%s%s%s", origin.repeats, *more ? " " : "", more)
+				   : xstrdup(more);
+
+	put_text(o, "parents", all);
+	xfree(all);
+}
+
 /* What it came from, and what makes it again. */
 static void put_origin(struct json_out *o, const struct run_info *info)
 {
@@ -172,7 +191,7 @@ static void put_origin(struct json_out *o, const struct run_info *info)
 	put_text(o, "again_not", info->again_not);
 	put_text(o, "script", info->script ? info->script : origin.script);
 	put_text(o, "script_sha256", info->script ? info->script_sha : origin.script_sha);
-	put_text(o, "parents", info->parents);
+	put_parents(o, info->parents);
 }
 
 static enum st write_head(struct run *r, const struct run_info *info, struct err *e)
@@ -200,6 +219,8 @@ static enum st write_head(struct run *r, const struct run_info *info, struct err
 	put_origin(&o, info);
 	json_close(&o, '}');
 	st = fs_note(path, o.s, o.n, e); /* the engine must not wait for the disk */
+	if (!st)
+		run_made_note(r->id, o.s, o.n);
 	json_out_release(&o);
 	xfree(path);
 	return st;

@@ -39,6 +39,8 @@ struct run_info {         /* what run.json says; a string that is NULL is "" the
  * says it came from.  Copied; before the first thread. */
 void run_origin_set(int argc, char *const *argv);
 BD_MUST_USE enum st run_origin_script(const char *path, struct err *e);
+/* The run that all of this process repeats: a parent of every run of it, the first.  NULL: none. */
+void run_origin_repeats(const char *id);
 /* Where a file really is (xfree), and the SHA-256 of its bytes. */
 BD_MUST_USE enum st run_script_hash(const char *path, char **real, char sha[65], struct err *e);
 

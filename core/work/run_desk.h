@@ -13,7 +13,8 @@ struct run_info run_info_of(const struct desk *d, const char *kind);
 /* A measured cell as a line of scan.tsv. */
 BD_MUST_USE enum st run_cell(struct run *r, const struct desk *d, const struct scan_cell *c,
 	const char *stage, struct err *e);
-/* The id of the newest finished scan of that model and text (xfree), or "" where none is. */
+/* The id of the newest scan of that model and text (xfree), a finished one before others, or ""
+ * where none is. */
 char *run_parent(const struct desk *d);
 
 /* The arguments of a one-shot verb on the desk's model, text, formats and tokens; bpw: NAN for a

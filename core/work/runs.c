@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
@@ -151,19 +152,21 @@ const char *runs_short(const struct runs *r, const struct run_entry *one)
 	return end;
 }
 
+/* What one that was stopped had measured is in the cache as well; only a good one comes first. */
 const struct run_entry *runs_scan_of(const struct runs *r, const char *model_sha, const char *text)
 {
-	const struct run_entry *found = NULL;
+	const struct run_entry *found[2] = { NULL, NULL };
 
 	for (size_t i = 0; i < r->n; i++) {
-		const struct run_entry *x = &r->at[i];
+		const struct run_entry *x = &r->at[i],
+				       **best = &found[strcmp(x->status, "ok") != 0];
 
-		if (!strcmp(x->kind, "scan") && !strcmp(x->status, "ok") &&
+		if (!strcmp(x->kind, "scan") && strcmp(x->state, "failed") != 0 &&
 			!strcmp(x->model_sha, model_sha) && !strcmp(x->text, text) &&
-			(!found || x->began > found->began))
-			found = x;
+			(!*best || x->began_at > (*best)->began_at))
+			*best = x;
 	}
-	return found;
+	return found[0] ? found[0] : found[1];
 }
 
 /* ---- changing one */
@@ -173,11 +176,27 @@ char *run_notes(const struct run_entry *r)
 	return run_read_small(r, "notes.md");
 }
 
+enum st run_may_write(const struct run_entry *r, const char *file, struct err *e)
+{
+	char *path = xprintf("%s/%s", r->path, file);
+	struct stat sb;
+	enum st st = ST_OK;
+
+	if (!lstat(path, &sb) && S_ISLNK(sb.st_mode))
+		st = err_set(e, ST_INVALID,
+			"%s is a link and would be written elsewhere: remove it first", path);
+	xfree(path);
+	return st;
+}
+
 static enum st write_small(
 	const struct run_entry *r, const char *file, const char *text, struct err *e)
 {
 	char *path = xprintf("%s/%s", r->path, file), *line = xprintf("%s\n", text);
-	enum st st = fs_write_all(path, line, strlen(line), e);
+	enum st st = run_may_write(r, file, e);
+
+	if (!st)
+		st = fs_write_all(path, line, strlen(line), e);
 
 	xfree(path);
 	xfree(line);
@@ -251,28 +270,98 @@ enum st run_trash(const struct run_entry *r, char **to, struct err *e)
 	return st;
 }
 
+/* Is the path one of that folder's own names? */
+static bool lies_in(const char *path, const char *dir)
+{
+	const char *slash = strrchr(path, '/');
+	char *up = xprintf("%.*s/", (int)(slash - path), path);
+	char *a = realpath(up, NULL), *b = realpath(dir, NULL);
+	bool in = a && b && !strcmp(a, b) && slash[1] && strcmp(slash, "/.") != 0 &&
+		  strcmp(slash, "/..") != 0;
+
+	xfree(up);
+	free(a); /* the C library's */
+	free(b);
+	return in;
+}
+
+/* The name in the trash that is this, or begins or ends with it; xfree; NULL: said. */
+static char *name_in(const char *trash, const char *from, struct err *e)
+{
+	char **names = NULL, *found = NULL;
+	size_t n = 0, len = strlen(from), hits = 0;
+	bool exact = false;
+
+	if (len && fs_is_dir(trash) && fs_list(trash, &names, &n, e))
+		n = 0;
+	for (size_t i = 0; i < n; i++) {
+		size_t have = strlen(names[i]);
+		bool same = !strcmp(names[i], from);
+
+		if (!exact &&
+			(same || (len <= have && (!strncmp(names[i], from, len) ||
+							 !strcmp(names[i] + have - len, from))))) {
+			xfree(found);
+			found = xstrdup(names[i]);
+			hits = same ? 1 : hits + 1;
+			exact = same;
+		}
+		xfree(names[i]);
+	}
+	xfree(names);
+	if (hits == 1)
+		return found;
+	xfree(found);
+	if (hits)
+		(void)err_set(e, ST_INVALID,
+			"%zu in the trash begin or end with %s: type more of one", hits, from);
+	else
+		(void)err_set(e, ST_INVALID, "there is no %s in the trash (%s)", from, trash);
+	return NULL;
+}
+
+/* What it was called: without the number that one thrown away twice has. */
+static char *name_before(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	bool again = dot && dot > name && dot[1] && !dot[1 + strspn(dot + 1, "0123456789")];
+
+	return again ? xprintf("%.*s", (int)(dot - name), name) : xstrdup(name);
+}
+
 enum st run_restore(const char *dir, const char *from, char **id, struct err *e)
 {
-	char *here = dir ? xstrdup(dir) : runs_dir(), *path, *to, *name, *dot;
+	char *here = dir ? xstrdup(dir) : runs_dir(), *trash = xprintf("%s/.trash", here);
+	char *name = NULL, *path, *to, *was;
 	enum st st = ST_OK;
 
-	path = strchr(from, '/') ? xstrdup(from) : xprintf("%s/.trash/%s", here, from);
-	name = xstrdup(strrchr(path, '/') + 1);
-	dot = strchr(name, '.'); /* of one that was thrown away twice */
-	if (dot)
-		*dot = '\0';
-	to = xprintf("%s/%s", here, name);
-	if (!*name || !fs_is_dir(path))
-		st = err_set(e, ST_INVALID, "there is no %s in the trash (%s/.trash)", from, here);
+	if (!strchr(from, '/'))
+		name = name_in(trash, from, e);
+	else if (lies_in(from, trash))
+		name = name_in(trash, strrchr(from, '/') + 1, e);
+	else
+		(void)err_set(e, ST_INVALID, "there is no %s in the trash (%s)", from, trash);
+	if (!name) {
+		xfree(here);
+		xfree(trash);
+		return ST_INVALID;
+	}
+	was = name_before(name);
+	path = xprintf("%s/%s", trash, name);
+	to = xprintf("%s/%s", here, was);
+	if (!fs_is_dir(path))
+		st = err_set(e, ST_INVALID, "%s is no folder", path);
 	else if (fs_is_dir(to))
 		st = err_set(e, ST_INVALID, "%s is there already", to);
 	else
 		st = fs_rename(path, to, e);
 	if (!st)
-		*id = xstrdup(name);
+		*id = xstrdup(was);
+	xfree(was);
 	xfree(name);
 	xfree(to);
 	xfree(path);
+	xfree(trash);
 	xfree(here);
 	return st;
 }

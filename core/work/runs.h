@@ -80,7 +80,8 @@ BD_MUST_USE enum st runs_pick(const struct runs *r, const char *filter, const ch
 const struct run_entry *runs_find(const struct runs *r, const char *id, struct err *e);
 /* An end of the id that people can type and that is this run's alone ("search-7f3a"). */
 const char *runs_short(const struct runs *r, const struct run_entry *one);
-/* The newest scan of that model and text that went well, as a parent; NULL: there is none. */
+/* The newest scan of that model and text that went well, else that did not fail, as a parent;
+ * NULL: there is none. */
 const struct run_entry *runs_scan_of(
 	const struct runs *r, const char *model_sha, const char *text);
 
@@ -90,15 +91,22 @@ void run_facts(const struct run_entry *r, run_fact_fn *fn, void *arg);
 void run_differences(const struct run_entry *x, const struct run_entry *y, run_fact_fn *fn,
 	void *arg);
 
+/* A command line on one line, as a shell would take it again; xfree. */
+char *run_command(const struct run_words *w);
+
 /* A word more, or ("-word") one less. */
 BD_MUST_USE enum st run_tag(const struct run_entry *r, const char *tag, struct err *e);
 /* To .trash beside the runs; the path it is at then, xfree. */
 BD_MUST_USE enum st run_trash(const struct run_entry *r, char **to, struct err *e);
-/* Back from there, from: the path that run_trash gave, or a name in .trash; the id, xfree. */
+/* Back from there, from: the path that run_trash gave, or a name in .trash, its beginning or its
+ * end where no other has it; the id, xfree. */
 BD_MUST_USE enum st run_restore(
 	const char *dir, const char *from, char **id, struct err *e);
 /* Its notes.md, "" where there are none; xfree. */
 char *run_notes(const struct run_entry *r);
 BD_MUST_USE enum st run_set_notes(const struct run_entry *r, const char *text, struct err *e);
+
+/* ST_INVALID where that file of the run is a link: it would be written elsewhere. */
+BD_MUST_USE enum st run_may_write(const struct run_entry *r, const char *file, struct err *e);
 
 #endif

@@ -11,6 +11,10 @@
 
 enum { FILE_MAX = 4 << 20, NOTES_MAX = 1 << 20, NOTES_SHOWN = 2000, WORDS_MAX = 256 };
 
+/* Seconds since 1970; a run's longest, in seconds; the largest number of a run. */
+static const double YEAR_10000 = 253402300800.0, LONGEST = 1e9, LARGEST = 1e15;
+static const double MOST_BPW = 1000, MOST_KL = 1e4;
+
 /* ---- the strings of one */
 
 static const size_t strings[] = {
@@ -90,6 +94,26 @@ static char *string_of(const struct json *j, const cJSON *o, const char *key)
 	return xstrdup(s);
 }
 
+/* What stands in a row: a line feed of a stranger's would begin another one. */
+static char *one_line(char *s)
+{
+	for (char *p = s; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = ' ';
+	return s;
+}
+
+static char *line_of(const struct json *j, const char *key)
+{
+	return one_line(string_of(j, j->root, key));
+}
+
+/* NAN for what nothing of that kind can be. */
+static double within(double v, double least, double most)
+{
+	return v >= least && v <= most ? v : (double)NAN;
+}
+
 static double number_of(const struct json *j, const cJSON *o, const char *key)
 {
 	double v;
@@ -132,7 +156,7 @@ static bool load(struct json *j, const struct run_entry *r, const char *file)
 
 static void short_of(char out[16], const struct json *j, const char *key)
 {
-	char *s = string_of(j, j->root, key);
+	char *s = line_of(j, key);
 
 	snprintf(out, 16, "%s", s);
 	xfree(s);
@@ -146,25 +170,25 @@ static bool read_head(struct run_entry *r)
 	if (!load(&j, r, "run.json"))
 		return false;
 	short_of(r->kind, &j, "kind");
-	r->model = string_of(&j, j.root, "model");
+	r->model = line_of(&j, "model");
 	r->model_path = string_of(&j, j.root, "model_path");
 	r->model_sha = string_of(&j, j.root, "model_sha256");
 	r->file_sha = string_of(&j, j.root, "file_sha256");
-	r->text = string_of(&j, j.root, "text");
-	r->options = string_of(&j, j.root, "options");
-	r->version = string_of(&j, j.root, "bitdial");
-	r->parents = string_of(&j, j.root, "parents");
-	r->host = string_of(&j, j.root, "host");
-	r->backend = string_of(&j, j.root, "backend");
+	r->text = line_of(&j, "text");
+	r->options = line_of(&j, "options");
+	r->version = line_of(&j, "bitdial");
+	r->parents = line_of(&j, "parents");
+	r->host = line_of(&j, "host");
+	r->backend = line_of(&j, "backend");
 	r->script = string_of(&j, j.root, "script");
 	r->script_sha = string_of(&j, j.root, "script_sha256");
 	r->cwd = string_of(&j, j.root, "cwd");
-	r->again_not = string_of(&j, j.root, "again_not");
+	r->again_not = line_of(&j, "again_not");
 	r->argv = words_of(&j, "argv");
 	r->again = words_of(&j, "again");
 	began = number_of(&j, j.root, "began");
 	seed = number_of(&j, j.root, "seed");
-	r->began_at = began > 0 && began < 9e15 ? began : 0;
+	r->began_at = began > 0 && began < YEAR_10000 ? began : 0;
 	r->began = (int64_t)r->began_at;
 	r->seed = seed > 0 && seed < 9e15 ? (uint64_t)seed : 0;
 	json_release(&j);
@@ -201,9 +225,10 @@ static void read_numbers(struct run_entry *r, const struct json *j)
 
 	for (const cJSON *c = cJSON_IsObject(o) ? o->child : NULL; c && r->n_numbers < RUN_NUMBERS;
 		c = c->next) {
-		if (!cJSON_IsNumber(c) || !isfinite(c->valuedouble))
+		if (!cJSON_IsNumber(c) || !(fabs(c->valuedouble) <= LARGEST))
 			continue;
 		snprintf(r->number[r->n_numbers].name, RUN_NUMBER_NAME, "%s", c->string);
+		one_line(r->number[r->n_numbers].name);
 		r->number[r->n_numbers++].v = c->valuedouble;
 	}
 }
@@ -221,11 +246,11 @@ static void read_end(struct run_entry *r)
 		r->summary = xstrdup("");
 		return;
 	}
-	status = string_of(&j, j.root, "status");
+	status = line_of(&j, "status");
 	set_status(r, status);
 	xfree(status);
-	r->seconds = number_of(&j, j.root, "seconds");
-	r->summary = string_of(&j, j.root, "summary");
+	r->seconds = within(number_of(&j, j.root, "seconds"), 0, LONGEST);
+	r->summary = line_of(&j, "summary");
 	read_numbers(r, &j);
 	json_release(&j);
 }
@@ -267,6 +292,7 @@ static void read_layout(struct run_entry *r)
 	}
 	if (isnan(r->bpw))
 		r->bpw = number_named(r, "stored_bpw");
+	r->bpw = within(r->bpw, 0, MOST_BPW);
 	if (isnan(bytes))
 		bytes = number_named(r, "bytes");
 	r->bytes = bytes > 0 && bytes < 9e15 ? (uint64_t)bytes : 0;
@@ -277,6 +303,9 @@ static void read_layout(struct run_entry *r)
 		if (r->se <= 0) /* of one window */
 			r->se = (double)NAN;
 	}
+	r->kl = within(r->kl, -MOST_KL, MOST_KL);
+	r->se = within(r->se, 0, MOST_KL);
+	r->measured &= !isnan(r->kl);
 }
 
 /* A small text of a run's folder, without the newline at its end; "": there is none. */
@@ -335,7 +364,7 @@ bool run_entry_read(struct run_entry *r)
 		return false;
 	read_end(r);
 	read_layout(r);
-	r->tags = run_read_small(r, "tags");
+	r->tags = one_line(run_read_small(r, "tags"));
 	r->notes = run_read_small(r, "notes.md");
 	if (strlen(r->notes) > NOTES_SHOWN)
 		r->notes[NOTES_SHOWN] = '\0';

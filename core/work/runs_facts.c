@@ -28,6 +28,9 @@ static void add(struct facts *f, const char *name, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, FACT, fmt, ap);
 	va_end(ap);
+	for (char *p = strcmp(name, "notes") ? text : text + strlen(text); *p; p++)
+		if ((unsigned char)*p < ' ')
+			*p = ' '; /* a line each, whatever a path has in it */
 	if (f->n == FACTS) {
 		xfree(text);
 		return;
@@ -61,20 +64,57 @@ static void add_damage(struct facts *f, const struct run_entry *r)
 			r->measured ? "measured" : "predicted");
 }
 
-/* As a shell would take it again. */
+/* What a shell passes on as it is. */
+static bool is_plain(const char *s)
+{
+	return *s && !s[strcspn(s, " \t\n\r\"'\\$`*?[]{}()<>|&;#~!")];
+}
+
+/* Behind s[at]; 4 bytes at most a byte, and 3 around all of them. */
+static size_t quote(char *s, size_t at, const char *word)
+{
+	bool control = false;
+
+	if (is_plain(word))
+		return at + (size_t)sprintf(s + at, "%s", word);
+	for (const char *p = word; *p; p++)
+		control |= (unsigned char)*p < ' ' || *p == 0x7f;
+	at += (size_t)sprintf(s + at, control ? "$'" : "'");
+	for (const char *p = word; *p; p++) {
+		if (control && ((unsigned char)*p < ' ' || *p == 0x7f))
+			at += (size_t)sprintf(s + at, "\\x%02x", (unsigned char)*p);
+		else if (*p == '\'' || (control && *p == '\\'))
+			at += (size_t)sprintf(s + at, control ? "\\%c" : "'\\%c'", *p);
+		else
+			s[at++] = *p;
+	}
+	s[at++] = '\'';
+	return at;
+}
+
+char *run_command(const struct run_words *w)
+{
+	size_t most = 1, at = 0;
+	char *s;
+
+	for (size_t i = 0; i < w->n; i++)
+		most += 4 * strlen(w->at[i]) + 5;
+	s = xalloc(most);
+	for (size_t i = 0; i < w->n; i++) {
+		if (i)
+			s[at++] = ' ';
+		at = quote(s, at, w->at[i]);
+	}
+	s[at] = '\0';
+	return s;
+}
+
 static void add_words(struct facts *f, const char *name, const struct run_words *w)
 {
-	char text[FACT] = "";
-	size_t at = 0;
+	char *text = run_command(w);
 
-	for (size_t i = 0; i < w->n && at < sizeof text; i++) {
-		const char *s = w->at[i];
-		bool plain = *s && !s[strcspn(s, " \t\n\"'\\$`*?[]{}()<>|&;#~!")];
-
-		at += (size_t)snprintf(text + at, sizeof text - at, "%s%s%s%s", i ? " " : "",
-			plain ? "" : "'", s, plain ? "" : "'");
-	}
 	add(f, name, "%s", text);
+	xfree(text);
 }
 
 /* Of a result: what may differ although all else is the same. */
@@ -102,7 +142,7 @@ static void facts_of(struct facts *f, const struct run_entry *r)
 	time_t t = (time_t)r->began;
 	struct tm tm;
 
-	if (localtime_r(&t, &tm))
+	if (r->began && localtime_r(&t, &tm))
 		strftime(began, sizeof began, "%Y-%m-%d %H:%M", &tm);
 	add(f, "run", "%s", r->id);
 	add(f, "folder", "%s", r->path);
