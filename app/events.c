@@ -1,7 +1,9 @@
 /* events.c - see events.h. */
 #include "app/events.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "core/base/clock.h"
@@ -9,6 +11,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* lines come whole, from any thread */
 static bool on;
 static double began;
+static atomic_int failed; /* why the first line that was lost was lost */
 
 void events_start(void)
 {
@@ -19,6 +22,11 @@ void events_start(void)
 bool events_on(void)
 {
 	return on;
+}
+
+int events_errno(void)
+{
+	return failed;
 }
 
 void event_begin(struct json_out *o, const char *name)
@@ -34,9 +42,10 @@ void event_end(struct json_out *o)
 {
 	json_close(o, '}');
 	pthread_mutex_lock(&lock);
-	fwrite(o->s, 1, o->n, stdout);
-	fputc('\n', stdout);
-	fflush(stdout);
+	errno = 0;
+	if ((fwrite(o->s, 1, o->n, stdout) < o->n || fputc('\n', stdout) < 0 || fflush(stdout)) &&
+		!failed)
+		failed = errno ? errno : EIO;
 	pthread_mutex_unlock(&lock);
 	json_out_release(o);
 }
