@@ -165,6 +165,26 @@ works eval --demo --text short --window 64
 holds words has '^perplexity'
 works eval --demo --text latin
 fails 1 'nothing to score' eval --demo --text empty
+# what comes with it is found beside it: where it was built, where its folder was moved, or nowhere
+mkdir -p tree/build moved/bin moved/share alone
+for at in tree/build moved/bin alone; do cp "$bitdial" $at/bitdial; done
+for at in share layouts; do ln -s "$here/../$at" tree/$at; done
+ln -s "$here/../share" moved/share/bitdial
+there=$bitdial
+for bitdial in "$dir/tree/build/bitdial" "$dir/moved/bin/bitdial"; do
+	works eval --demo --task basics --limit 2 --json
+	holds "two questions of basics" [ "$(field items)" = 2 ]
+done
+bitdial=$dir/alone/bitdial
+run eval --demo --task basics --limit 2
+if [ $rc = 0 ]; then
+	echo "skipped: there are tasks where it would be installed"
+else
+	says 1 'basics: there is no such file, and no task of that name'
+	works --batch "$here/../scripts/table1.lua" "$XDG_CACHE_HOME/bitdial/demo.gguf" 3.6
+	holds "no tasks are told" has '^table1.lua: there are no tasks' err
+fi
+bitdial=$there
 fails 1 'nothing to score' eval --demo --text one
 fails 1 'layout int9g64 is no' eval --demo --text short --layout int9g64
 fails 1 'below the least' eval --demo --text short --layout 1.5

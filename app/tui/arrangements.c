@@ -119,7 +119,7 @@ static char *folder(const struct tui *t, int at)
 	if (at == 1)
 		return state_path(t, "layouts");
 	if (at == 2)
-		return xstrdup(BD_SHARE "/layouts");
+		return fs_share("layouts");
 	config = fs_place(FS_CONFIG);
 	path = xprintf("%s/layouts", config);
 	xfree(config);

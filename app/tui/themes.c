@@ -16,7 +16,7 @@ static char *folder(int at)
 	char *config, *dir;
 
 	if (at)
-		return xprintf("%s/themes", BD_SHARE);
+		return fs_share("themes");
 	config = fs_place(FS_CONFIG);
 	dir = xprintf("%s/themes", config);
 	xfree(config);

@@ -20,7 +20,7 @@ static const double to_read = 3.5, after_key = 0.4, after_char = 0.07, patience 
 
 static void load(struct tui *t, struct tour_script *s)
 {
-	char *path = xprintf("%s/tour.lua", BD_SHARE);
+	char *path = fs_share("tour.lua");
 	struct err e = { 0 };
 	bool ok = fs_is_file(path) && !tour_load(s, path, &e);
 

@@ -103,6 +103,11 @@ enum fs_place { FS_CONFIG, FS_STATE, FS_DATA, FS_CACHE };
 /* $XDG_..._HOME/bitdial or its default below $HOME; xfree.  Creates nothing. */
 char *fs_place(enum fs_place p);
 
+/* A file or a folder that comes with the program ("tasks", "tour.lua", "layouts"): as installed,
+ * else beside the program where its whole folder was moved (../share/bitdial), else in the tree
+ * it was built in.  xfree; where it would be installed when it is nowhere. */
+char *fs_share(const char *name);
+
 /* An advisory lock held until fs_unlock or the process ends; fd or -1.  When
  * another process holds it, *pid is that process (0: unknown). */
 int fs_lock(const char *path, int *pid, struct err *e);
