@@ -80,6 +80,14 @@ static void put(struct tui *t, const struct choice *c)
 	t->dirty = true;
 }
 
+const char *screen_first(const struct tui *t, char key)
+{
+	for (size_t i = 0; i < t->n_choices; i++)
+		if (t->choice[i].arr.key == key)
+			return t->choice[i].arr.name;
+	return NULL;
+}
+
 bool screen_choose(struct tui *t, const char *name)
 {
 	const struct choice *c = choice_find(t, name);
