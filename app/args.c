@@ -103,6 +103,7 @@ static const struct option {
 		"run it also where the system has no filter of system calls (seccomp)" },
 	{ "log-level", "SPEC", STRING, offsetof(struct args, log_level), "debug or info,bus=trace" },
 };
+enum { BPW_MOST = 64 /* no format has more */ };
 enum { N_OPTIONS = sizeof options / sizeof *options };
 
 const char *args_option_name(size_t i) { return i < N_OPTIONS ? options[i].name : NULL; }
@@ -176,6 +177,10 @@ static int set_value(struct args *a, const struct option *o, const char *value)
 		double v = strtod(value, &end);
 
 		*(double *)((char *)a + o->at) = v;
+		if (end != value && !*end && isfinite(v) && o->at == offsetof(struct args, bpw) &&
+			(v <= 0 || v > BPW_MOST))
+			return usage("--%s %s: expected bits a weight, above 0 and at most 64",
+				o->name, value, NULL);
 		if (end != value && !*end && isfinite(v) && v >= 0)
 			return 0;
 		return usage("--%s %s: expected a number", o->name, value, NULL);

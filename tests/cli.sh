@@ -582,6 +582,10 @@ holds "quiet" [ "$(cat rc) $(wc -c < err) $(wc -l < out)" = '0 0 1' ]
 last='chat | true' checks=$((checks + 1))
 { "$bitdial" chat --demo --prompt x --max-tokens 2000 2> err; echo $? > rc; } | true
 holds "quiet" [ "$(cat rc) $(wc -c < err)" = '0 0' ]
+for bpw in 0 -0 1e308 64.1; do
+	fails 2 "--bpw $bpw: expected bits a weight" search --demo --bpw "$bpw" --dry-run
+	fails 2 "--bpw $bpw: expected bits a weight" search --demo --bpw "$bpw"
+done
 fails 1 '/dev/full' search --demo --bpw 3.6 -o /dev/full
 fails 1 'folder is a folder' search --demo --bpw 3.6 -o folder
 fails 1 '/nosuch/l.json' search --demo --bpw 3.6 -o /nosuch/l.json
