@@ -242,6 +242,13 @@ Test(themes, set_theme_takes_a_file_and_a_broken_one_leaves_the_present_one)
 		tui_notice_now(t)->text);
 	cr_assert_eq(t->theme.style[ROLE_TEXT].fg, 10);
 	cr_assert_str_eq(t->opt.value[OPT_THEME], "mine");
+	tui_free(t);
+	cr_assert_not(fs_mkdirs(path_of("bitdial/themes/folder.lua"), &e), "%s", e.msg);
+	t = desk();
+	command_run(t, "set theme mine");
+	command_run(t, "set theme folder");
+	cr_assert(strstr(tui_notice_now(t)->text, "folder.lua is a folder, not a regular file"),
+		"%s", tui_notice_now(t)->text);
 	command_run(t, "set theme nosuch");
 	cr_assert_eq(t->theme.style[ROLE_TEXT].fg, 10);
 	command_run(t, "ramp grey"); /* applies the theme anew */

@@ -139,7 +139,7 @@ void config_load(struct config *c, const char *path, const struct panel_class *c
 
 	if (!path)
 		path = own;
-	if ((path != own || fs_is_file(own)) && init_file_load(path, &f, &e))
+	if ((path != own || fs_is_there(own)) && init_file_load(path, &f, &e))
 		complain(c, e.msg);
 	xfree(own);
 	xfree(dir);

@@ -74,7 +74,7 @@ static char *file_of(const char *name)
 		char *dir = folder(at), *path = xprintf("%s/%s.lua", dir, name);
 
 		xfree(dir);
-		if (fs_is_file(path))
+		if (fs_is_there(path)) /* of another kind it is refused by the reading */
 			return path;
 		xfree(path);
 	}

@@ -53,6 +53,7 @@ void fs_in_close(struct fs_in *in);
 
 bool fs_is_file(const char *path);
 bool fs_is_dir(const char *path);
+bool fs_is_there(const char *path); /* of whatever kind: a FIFO, a folder */
 
 /* Names in a folder without "." and "..", sorted; xfree each and the array. */
 BD_MUST_USE enum st fs_list(const char *dir, char ***names, size_t *n, struct err *e);

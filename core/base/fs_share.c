@@ -6,11 +6,6 @@
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
 
-static bool is_there(const char *path)
-{
-	return !access(path, F_OK);
-}
-
 /* The folder of the running program; NULL: it is not known (no /proc). */
 static char *own_folder(void)
 {
@@ -29,7 +24,7 @@ static char *own_folder(void)
 
 static char *take_if_there(char *path)
 {
-	if (is_there(path))
+	if (fs_is_there(path))
 		return path;
 	xfree(path);
 	return NULL;
@@ -40,7 +35,7 @@ static char *in_tree(const char *root, const char *name)
 {
 	char *mark = xprintf("%s/share/tour.lua", root), *path = NULL;
 
-	if (is_there(mark)) {
+	if (fs_is_there(mark)) {
 		path = take_if_there(xprintf("%s/share/%s", root, name));
 		if (!path)
 			path = take_if_there(xprintf("%s/%s", root, name));
@@ -53,7 +48,7 @@ char *fs_share(const char *name)
 {
 	char *installed = xprintf("%s/%s", BD_SHARE, name), *own, *path, *root;
 
-	if (is_there(installed) || !(own = own_folder()))
+	if (fs_is_there(installed) || !(own = own_folder()))
 		return installed;
 	path = take_if_there(xprintf("%s/../share/bitdial/%s", own, name));
 	for (int up = 1; up <= 2 && !path; up++) { /* build/bitdial, build/tests/test_... */
