@@ -361,7 +361,7 @@ int args_help_lua(const char *module, bool roff)
 	if (lua_manual(stdout, module))
 		return 0;
 	lua_manual_topics(names, 64);
-	return usage("help lua: there is no module %s%s (bitdial help lua)", module, "",
+	return usage("help lua: there is no module or function %s%s (bitdial help lua)", module, "",
 		text_suggest(module, names));
 }
 

@@ -34,7 +34,7 @@ void event_begin(struct json_out *o, const char *name)
 	json_out_init(o, false);
 	json_open(o, NULL, '{');
 	json_put_i64(o, "v", 1);
-	json_put_f64(o, "t", clock_now() - began);
+	json_put_fixed(o, "t", clock_now() - began);
 	json_put_str(o, "ev", name);
 }
 
