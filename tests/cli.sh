@@ -457,8 +457,8 @@ theme "mine"
 EOF
 printf 'return { text = 10,\n  wran = 3 }\n' > config/bitdial/themes/mine.lua
 works --demo --once --size 100x30
-holds "the line of the theme and of the file" has \
-	'^bitdial: init.lua:2: theme: mine.lua:2: a theme has no role "wran"; did you mean warn' err
+holds "the line of the theme" has \
+	'^bitdial: mine.lua:2: a theme has no role "wran"; did you mean warn' err
 holds "what was set before it" lacks '━'
 works --demo --once --size 100x30 --no-config
 holds "as without one" has '━'
