@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -16,6 +17,7 @@ static atomic_int failed; /* why the first line that was lost was lost */
 void events_start(void)
 {
 	on = true;
+	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an errno, from the first line on */
 	began = clock_now();
 }
 

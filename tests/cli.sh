@@ -437,7 +437,7 @@ holds "every module" [ "$(grep -c '^bitdial\.[a-z]* - ' out)" -ge 9 ]
 
 works help lua scan
 holds "one module" [ "$(grep -c '^bitdial\.[a-z]* - ' out)" = 1 ]
-fails 2 'no module scna.*did you mean scan' help lua scna
+fails 2 'no module or function scna.*did you mean scan' help lua scna
 fails 2 'usage: bitdial help' help scan lua
 works help lua --roff
 holds "a manual page" has '^\.Dt BITDIAL-LUA 3'
@@ -465,11 +465,11 @@ holds "as without one" has '━'
 echo 'print("on")' > on.lua
 works --batch on.lua
 holds "the script ran" [ "$(cat out)" = on ]
-holds "the notice" has '^bitdial: init.lua:2: theme: mine.lua:2' err
+holds "the notice" has '^bitdial: mine.lua:2' err
 works --no-config --batch on.lua
 holds "quiet" [ ! -s err ]
 works doctor --colors
-holds "the broken theme is named" has '^theme mine: mine.lua:2'
+holds "the broken theme is named" has '^mine.lua:2: a theme has no role'
 echo 'set("formats", "int2g64,keep") set("max_tokens", 3) while true do end' > config/bitdial/init.lua
 echo ':notices' > keys
 works --demo --headless 100x30 --keys keys --dump dump
