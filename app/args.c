@@ -103,6 +103,7 @@ static const struct option {
 		"run it also where the system has no filter of system calls (seccomp)" },
 	{ "log-level", "SPEC", STRING, offsetof(struct args, log_level), "debug or info,bus=trace" },
 };
+enum { BPW_MOST = 64 /* no format has more */ };
 enum { N_OPTIONS = sizeof options / sizeof *options };
 
 const char *args_option_name(size_t i) { return i < N_OPTIONS ? options[i].name : NULL; }
@@ -176,6 +177,10 @@ static int set_value(struct args *a, const struct option *o, const char *value)
 		double v = strtod(value, &end);
 
 		*(double *)((char *)a + o->at) = v;
+		if (end != value && !*end && isfinite(v) && o->at == offsetof(struct args, bpw) &&
+			(v <= 0 || v > BPW_MOST))
+			return usage("--%s %s: expected bits a weight, above 0 and at most 64",
+				o->name, value, NULL);
 		if (end != value && !*end && isfinite(v) && v >= 0)
 			return 0;
 		return usage("--%s %s: expected a number", o->name, value, NULL);
@@ -356,7 +361,7 @@ int args_help_lua(const char *module, bool roff)
 	if (lua_manual(stdout, module))
 		return 0;
 	lua_manual_topics(names, 64);
-	return usage("help lua: there is no module %s%s (bitdial help lua)", module, "",
+	return usage("help lua: there is no module or function %s%s (bitdial help lua)", module, "",
 		text_suggest(module, names));
 }
 

@@ -12,6 +12,8 @@
 
 void events_start(void); /* from now on; before any other thread */
 bool events_on(void);
+/* Why a line could not be written (ENOSPC, EPIPE); 0: all were. */
+int events_errno(void);
 /* A line that the caller fills between. */
 void event_begin(struct json_out *o, const char *name);
 void event_end(struct json_out *o);

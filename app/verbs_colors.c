@@ -98,6 +98,8 @@ static void show(void *arg, const char *name, const char *where)
 		theme_init(&t, name, *depth, RAMP_VIRIDIS, false);
 	printf("\ntheme %s (%s), contrast on %s\n", name, where, t.light ? "white" : "black");
 	roles(&t);
+	if (file && def.left_out[0])
+		printf("%s\n", def.left_out);
 	steps(&t, "  series", ROLE_SERIES0, 7);
 	if (file && def.given[ROLE_RAMP0])
 		steps(&t, "  ramp", ROLE_RAMP0, 8);

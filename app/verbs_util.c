@@ -62,6 +62,8 @@ void verb_signals(void)
 static bool poll_signal(const struct sink *s)
 {
 	(void)s;
+	if (!out_errno)
+		out_errno = events_errno();
 	return got_signal || out_errno; /* nobody reads the rest */
 }
 
@@ -77,8 +79,6 @@ static void progress_event(double done, double total)
 	json_put_f64(&o, "done", done);
 	json_put_f64(&o, "total", total);
 	event_end(&o);
-	if (ferror(stdout) && !out_errno)
-		out_errno = EPIPE; /* nobody reads them: the verb stops */
 }
 
 static void stage_event(void *arg, enum stage g)
@@ -216,6 +216,8 @@ int verb_flush(int rc)
 {
 	bool before = ferror(stdout);
 
+	if (!out_errno)
+		out_errno = events_errno();
 	errno = 0;
 	if ((fflush(stdout) || before) && !out_errno)
 		out_errno = errno ? errno : nobody_reads() ? EPIPE : EIO; /* an earlier one's is gone */

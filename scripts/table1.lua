@@ -16,6 +16,10 @@ for _, t in ipairs(#tasks == 0 and bitdial.data.tasks() or {}) do
   tasks[#tasks + 1] = t.name
 end
 
+if #tasks == 0 then
+  io.stderr:write("table1.lua: there are no tasks: name a .jsonl, or put it into tasks/ of the data folder\n")
+end
+
 local lines = {}
 local function row(cells)
   lines[#lines + 1] = table.concat(cells, "\t")

@@ -165,6 +165,26 @@ works eval --demo --text short --window 64
 holds words has '^perplexity'
 works eval --demo --text latin
 fails 1 'nothing to score' eval --demo --text empty
+# what comes with it is found beside it: where it was built, where its folder was moved, or nowhere
+mkdir -p tree/build moved/bin moved/share alone
+for at in tree/build moved/bin alone; do cp "$bitdial" $at/bitdial; done
+for at in share layouts; do ln -s "$here/../$at" tree/$at; done
+ln -s "$here/../share" moved/share/bitdial
+there=$bitdial
+for bitdial in "$dir/tree/build/bitdial" "$dir/moved/bin/bitdial"; do
+	works eval --demo --task basics --limit 2 --json
+	holds "two questions of basics" [ "$(field items)" = 2 ]
+done
+bitdial=$dir/alone/bitdial
+run eval --demo --task basics --limit 2
+if [ $rc = 0 ]; then
+	echo "skipped: there are tasks where it would be installed"
+else
+	says 1 'basics: there is no such file, and no task of that name'
+	works --batch "$here/../scripts/table1.lua" "$XDG_CACHE_HOME/bitdial/demo.gguf" 3.6
+	holds "no tasks are told" has '^table1.lua: there are no tasks' err
+fi
+bitdial=$there
 fails 1 'nothing to score' eval --demo --text one
 fails 1 'layout int9g64 is no' eval --demo --text short --layout int9g64
 fails 1 'below the least' eval --demo --text short --layout 1.5
@@ -546,7 +566,7 @@ holds "every module" [ "$(grep -c '^bitdial\.[a-z]* - ' out)" -ge 9 ]
 
 works help lua scan
 holds "one module" [ "$(grep -c '^bitdial\.[a-z]* - ' out)" = 1 ]
-fails 2 'no module scna.*did you mean scan' help lua scna
+fails 2 'no module or function scna.*did you mean scan' help lua scna
 fails 2 'usage: bitdial help' help scan lua
 works help lua --roff
 holds "a manual page" has '^\.Dt BITDIAL-LUA 3'
@@ -566,19 +586,19 @@ theme "mine"
 EOF
 printf 'return { text = 10,\n  wran = 3 }\n' > config/bitdial/themes/mine.lua
 works --demo --once --size 100x30
-holds "the line of the theme and of the file" has \
-	'^bitdial: init.lua:2: theme: mine.lua:2: a theme has no role "wran"; did you mean warn' err
+holds "the line of the theme" has \
+	'^bitdial: mine.lua:2: a theme has no role "wran"; did you mean warn' err
 holds "what was set before it" lacks '━'
 works --demo --once --size 100x30 --no-config
 holds "as without one" has '━'
 echo 'print("on")' > on.lua
 works --batch on.lua
 holds "the script ran" [ "$(cat out)" = on ]
-holds "the notice" has '^bitdial: init.lua:2: theme: mine.lua:2' err
+holds "the notice" has '^bitdial: mine.lua:2' err
 works --no-config --batch on.lua
 holds "quiet" [ ! -s err ]
 works doctor --colors
-holds "the broken theme is named" has '^theme mine: mine.lua:2'
+holds "the broken theme is named" has '^mine.lua:2: a theme has no role'
 echo 'set("formats", "int2g64,keep") set("max_tokens", 3) while true do end' > config/bitdial/init.lua
 echo ':notices' > keys
 works --demo --headless 100x30 --keys keys --dump dump
@@ -687,6 +707,13 @@ last='tokens > /dev/full' checks=$((checks + 1))
 "$bitdial" tokens --demo --text text > /dev/full 2> err
 rc=$?
 says 1 'No space left'
+last='scan --events > /dev/full' checks=$((checks + 1))
+"$bitdial" scan --demo --fresh --events > /dev/full 2> err
+rc=$?
+says 1 'cannot write the output: No space left'
+last='scan --events | true' checks=$((checks + 1))
+{ "$bitdial" scan --demo --fresh --events 2> err; echo $? > status; } | true
+[ "$(cat status)" = 0 ] && lacks "^bitdial" err || bad "$last: status $(cat status), or it says something"
 last='chat > /dev/full' checks=$((checks + 1))
 "$bitdial" chat --demo --prompt x --max-tokens 50 > /dev/full 2> err
 rc=$?
@@ -697,6 +724,10 @@ holds "quiet" [ "$(cat rc) $(wc -c < err) $(wc -l < out)" = '0 0 1' ]
 last='chat | true' checks=$((checks + 1))
 { "$bitdial" chat --demo --prompt x --max-tokens 2000 2> err; echo $? > rc; } | true
 holds "quiet" [ "$(cat rc) $(wc -c < err)" = '0 0' ]
+for bpw in 0 -0 1e308 64.1; do
+	fails 2 "--bpw $bpw: expected bits a weight" search --demo --bpw "$bpw" --dry-run
+	fails 2 "--bpw $bpw: expected bits a weight" search --demo --bpw "$bpw"
+done
 fails 1 '/dev/full' search --demo --bpw 3.6 -o /dev/full
 fails 1 'folder is a folder' search --demo --bpw 3.6 -o folder
 fails 1 '/nosuch/l.json' search --demo --bpw 3.6 -o /nosuch/l.json

@@ -243,6 +243,27 @@ Test(json_out, documents_come_out_in_both_forms)
 	json_out_release(&o);
 }
 
+Test(json_out, seconds_have_six_decimals_at_most)
+{
+	static const struct {
+		double v;
+		const char *want;
+	} of[] = { { 0, "{\"t\":0}" }, { 1.5, "{\"t\":1.5}" }, { 100, "{\"t\":100}" },
+		{ 0.035085123456, "{\"t\":0.035085}" }, { 1e-9, "{\"t\":0}" },
+		{ (double)NAN, "{\"t\":null}" }, { 1e300, "{\"t\":1e+300}" } };
+
+	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+		struct json_out o;
+
+		json_out_init(&o, false);
+		json_open(&o, NULL, '{');
+		json_put_fixed(&o, "t", of[i].v);
+		json_close(&o, '}');
+		cr_expect_str_eq(o.s, of[i].want);
+		json_out_release(&o);
+	}
+}
+
 Test(json_out, every_double_reads_back_and_short_ones_stay_short)
 {
 	static const struct {

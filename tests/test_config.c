@@ -236,6 +236,27 @@ Test(config, an_error_is_a_notice_and_the_workbench_starts_with_the_rest)
 	cr_assert(strstr(f, "#= Sensitivity"), "%s", f);
 }
 
+Test(config, what_is_no_file_is_one_sentence)
+{
+	char *init = xprintf("%s/bitdial/init.lua", dir), *layout, *f;
+	struct err e;
+
+	cr_assert_not(fs_mkdirs(init, &e));
+	layout = xprintf("%s/bitdial/layouts/mine.lua", dir);
+	cr_assert_not(fs_mkdirs(layout, &e));
+	config_load(&c, NULL, spies);
+	cr_assert_eq(c.n_notices, 1);
+	cr_assert(strstr(c.notice[0], "init.lua is a folder, not a regular file"), "%s", c.notice[0]);
+	f = play(120, 36, "wait 0\n");
+	cr_assert(strstr(f, "mine.lua is a folder, not a regular file; it is left out"), "%s", f);
+	big_free(f);
+	f = play(120, 36, ":arrange mine\nwait 0\n");
+	cr_assert(strstr(f, "arrange: ") && strstr(f, "mine.lua is a folder"), "%s", f);
+	big_free(f);
+	xfree(layout);
+	xfree(init);
+}
+
 Test(config, an_arrangement_that_is_not_there_is_a_notice_with_its_line)
 {
 	const char *f = frame_of("\narrange 'nosuch'", "");

@@ -33,6 +33,33 @@ Test(lua_manual, the_manual_names_every_function_and_option_there_is)
 	free(text);
 }
 
+Test(lua_manual, one_function_is_shown_by_its_name)
+{
+	static const struct {
+		const char *topic, *has, *lacks;
+	} of[] = { { "search.run", "  bitdial.search.run(", "bitdial.search.refine" },
+		{ "bitdial.search.run", "  bitdial.search.run(", "bitdial.scan" },
+		{ "bitdial.open", "  bitdial.models.open(", "bitdial.scan" },
+		{ "layout:write", "    :write(", ":bytes" },
+		{ "job:wait", "    :wait(", ":stop" },
+		{ "bitdial.search", "bitdial.search - ", "bitdial.scan - " } };
+
+	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+		char *text = NULL;
+		size_t n = 0;
+		FILE *f = open_memstream(&text, &n);
+
+		cr_expect(lua_manual(f, of[i].topic), "%s", of[i].topic);
+		fclose(f);
+		cr_expect(strstr(text, of[i].has) && !strstr(text, of[i].lacks), "%s:\n%s",
+			of[i].topic, text);
+		free(text);
+	}
+	cr_expect_not(lua_manual(stderr, "search.nosuch"));
+	cr_expect_not(lua_manual(stderr, "nosuch.run"));
+	cr_expect_not(lua_manual(stderr, "bitdial.nosuch"));
+}
+
 Test(lua_manual, the_manual_page_has_every_function_and_option_and_no_mistake)
 {
 	char *text = NULL;

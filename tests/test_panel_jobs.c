@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "app/panel/jobs.h"
 #include "core/base/alloc.h"
@@ -213,4 +214,18 @@ Test(jobs, a_whole_estimate_and_the_time_so_far_stand_beside_the_stage)
 	cr_assert(strstr(shown, "● scan: fast pass  1 %"), "%s", shown);
 	cr_assert(strstr(shown, "about 3 min 20 s in all") && strstr(shown, "runs 33 s"), "%s",
 		shown);
+}
+
+Test(jobs, of_one_that_ended_it_is_told_how_long_it_took_when_it_began_and_what_came_of_it)
+{
+	p = alone_open(&panel_jobs);
+	began(1, "measure");
+	nanosleep(&(struct timespec){ 0, 120000000 }, NULL);
+	ended(1, ST_OK, "KL 0.0123 ± 0.0004");
+	row(100, 6, 0);
+	cr_assert(strstr(shown, ">· measure  done  after ") && strstr(shown, " s  began ") &&
+			  strstr(shown, "  KL 0.0123 ± 0.0004"),
+		"%s", shown);
+	row(50, 6, 0);
+	cr_assert(!strstr(shown, "began") && strstr(shown, "  KL 0.0123 ± 0.0004"), "%s", shown);
 }

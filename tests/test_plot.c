@@ -322,6 +322,38 @@ Test(plot, a_gnuplot_that_does_not_end_is_stopped)
 	cr_assert_lt(clock_now() - began, 20);
 }
 
+Test(plot, a_gnuplot_that_closes_its_outputs_and_stays_is_stopped)
+{
+	struct plot p = plain("x");
+	double at = clock_now() + 0.3;
+	struct sink sink = { .poll = soon, .self = &at };
+	struct err e = { 0 };
+	size_t before;
+
+	pretend("#!/bin/sh\nexec >&- 2>&-\nsleep 100\n");
+	setenv("TMPDIR", tmp_dir(), 1);
+	before = tmp_entries();
+	cr_assert_eq(plot_write(&p, tmp_path("a.png"), &sink, &e), ST_CANCELLED);
+	cr_assert_eq(tmp_entries(), before + 2, "the .gp and the .tsv, and no folder");
+}
+
+/* Its 40 s are more than a gnuplot may take. */
+Test(plot, what_gnuplot_left_behind_outside_its_group_keeps_nobody_waiting)
+{
+	struct plot p = plain("x");
+	struct err e = { 0 };
+
+	if (system("setsid true")) {
+		fprintf(stderr, "skipped: there is no setsid\n");
+		return;
+	}
+	pretend("#!/bin/sh\nsetsid sleep 40 &\necho picture\n");
+	cr_assert_eq(plot_write(&p, tmp_path("a.png"), NULL, &e), ST_OK, "%s", e.msg);
+	pretend("#!/bin/sh\nsetsid sleep 40 &\necho sorry >&2\nexit 3\n");
+	cr_assert_eq(plot_write(&p, tmp_path("b.png"), NULL, &e), ST_IO);
+	cr_assert(strstr(e.msg, "sorry"), "%s", e.msg);
+}
+
 Test(plot, a_gnuplot_that_writes_without_end_is_stopped)
 {
 	struct plot p = plain("x");

@@ -76,6 +76,38 @@ static const struct {
 		"Article: Text.\n\nQuestion: Q?\nAnswer:", "y", 3, 1 },
 };
 
+static size_t polled;
+
+static bool counts(const struct sink *s)
+{
+	(void)s;
+	return ++polled > 2;
+}
+
+Test(task, a_line_of_more_than_a_mebibyte_is_refused_and_long_ones_can_be_stopped)
+{
+	static const char head[] = "{\"prompt\":\"",
+			  tail[] = "\",\"options\":[\"a\",\"b\"],\"answer\":0}\n";
+	enum { LONG = 900000, LINES = 12 };
+	char *text = xalloc((size_t)LINES * (LONG + 100)), *to = text;
+	const struct sink sink = { .poll = counts };
+
+	to += sprintf(to, "%sx%s%s", head, tail, head);
+	memset(to, 'y', 1 << 20);
+	strcpy(to + (1 << 20), tail);
+	cr_assert_eq(reads(text), ST_FORMAT);
+	cr_assert(strstr(e.msg, "some.jsonl: line 2: ") && strstr(e.msg, "1048576"), "%s", e.msg);
+	to = text;
+	for (size_t i = 0; i < LINES; i++) {
+		to += sprintf(to, "%s", head);
+		memset(to, 'y', LONG);
+		to += LONG + sprintf(to + LONG, "%s", tail);
+	}
+	tmp_write(tmp_path("long.jsonl"), text, (size_t)(to - text));
+	cr_assert_eq(task_read(&t, tmp_path("long.jsonl"), 0, &sink, &e), ST_CANCELLED);
+	xfree(text);
+}
+
 Test(task, each_published_form_is_read_as_it_is)
 {
 	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {

@@ -44,8 +44,6 @@ Test(themes, a_role_is_a_colour_or_a_table_of_them)
 static const struct {
 	const char *text, *why;
 } bad[] = {
-	{ "return {\n text = 1,\n wran = 2 }",
-		"x.lua:3: a theme has no role \"wran\"; did you mean warn" },
 	{ "return {\n\n text = 256 }", "x.lua:3: text: \"256\" is no colour" },
 	{ "return { text = -1 }", "x.lua:1: text: \"-1\" is no colour" },
 	{ "return { text = 1.5 }", "x.lua:1: text: \"1.5\" is no colour" },
@@ -68,6 +66,16 @@ static const struct {
 	{ "\033LuaS", "binary chunk" },
 	{ "return { name = 'A b' }", "x.lua:1: name: expected 1 to 23" },
 };
+
+Test(themes, a_role_that_is_not_known_leaves_out_its_line_alone)
+{
+	cr_assert_str_eq(parse("return {\n text = 1,\n wran = 2,\n bad = 9 }"), "");
+	cr_assert_eq(def.style[ROLE_TEXT].fg, 1);
+	cr_assert_eq(def.style[ROLE_BAD].fg, 9);
+	cr_assert(strstr(def.left_out,
+			  "x.lua:3: a theme has no role \"wran\"; did you mean warn: that line"),
+		"%s", def.left_out);
+}
 
 Test(themes, a_broken_one_is_one_sentence_with_its_line)
 {
@@ -242,6 +250,17 @@ Test(themes, set_theme_takes_a_file_and_a_broken_one_leaves_the_present_one)
 		tui_notice_now(t)->text);
 	cr_assert_eq(t->theme.style[ROLE_TEXT].fg, 10);
 	cr_assert_str_eq(t->opt.value[OPT_THEME], "mine");
+	tui_free(t);
+	cr_assert_not(fs_mkdirs(path_of("bitdial/themes/folder.lua"), &e), "%s", e.msg);
+	t = desk();
+	command_run(t, "set theme mine");
+	command_run(t, "set theme folder");
+	cr_assert(strstr(tui_notice_now(t)->text, "folder.lua is a folder, not a regular file"),
+		"%s", tui_notice_now(t)->text);
+	write_theme("mine.lua", "return { text = 10, wran = 3 }");
+	command_run(t, "set theme mine");
+	cr_assert(strstr(t->notice[(t->n_notices - 2) % NOTICES].text, "no role \"wran\""), "%s",
+		t->notice[(t->n_notices - 2) % NOTICES].text);
 	command_run(t, "set theme nosuch");
 	cr_assert_eq(t->theme.style[ROLE_TEXT].fg, 10);
 	command_run(t, "ramp grey"); /* applies the theme anew */

@@ -183,6 +183,31 @@ Test(tour, esc_ends_it_once_what_is_innermost_is_closed)
 	big_free(f);
 }
 
+static bool has_console(const char *f)
+{
+	return strstr(f, "─ Search ─") == NULL; /* that panel the default one has alone */
+}
+
+Test(tour, it_begins_in_the_default_arrangement_and_gives_the_former_one_back)
+{
+	char *f = take(":arrange console\nwait 0\n");
+
+	cr_assert(has_console(f), "%s", f);
+	big_free(f);
+	f = take(":tour\nwait 0\n"); /* which is the one used last */
+	cr_expect(!has_console(f) && strstr(f, "Tour 1 of 6"), "%s", f);
+	big_free(f);
+	f = take("wait 0\n"); /* it was in the tour when the program ended */
+	cr_expect(has_console(f), "%s", f);
+	big_free(f);
+	f = take(":tour\n4\nEsc\n1\nwait 0\n");
+	cr_expect(has_console(f), "%s", f);
+	big_free(f);
+	f = take(":tour\n:arrange search\n:arrange console\n:arrange search\nEsc\nwait 0\n");
+	cr_expect(has_console(f), "%s", f);
+	big_free(f);
+}
+
 Test(tour, any_size_of_screen_has_room_for_it_or_goes_without)
 {
 	char keys[4096] = ":tour\n";

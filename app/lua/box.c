@@ -131,6 +131,16 @@ void box_at(lua_State *L, const char *field)
 	}
 }
 
+void box_where(lua_State *L, char *out, size_t cap)
+{
+	const struct run *r = run_of(L);
+
+	if (r->line)
+		snprintf(out, cap, "%s:%d", r->box->where, r->line);
+	else
+		snprintf(out, cap, "%s", r->box->where);
+}
+
 const char *box_string(lua_State *L, const char *what)
 {
 	if (lua_type(L, -1) != LUA_TSTRING)

@@ -32,6 +32,8 @@ BD_MUST_USE enum st box_run_file(struct box *b, const char *path, struct err *e)
 
 /* In result: what is looked at now is the field of that name, for the line that an error names. */
 void box_at(lua_State *L, const char *field);
+/* "search.lua:4", of that field. */
+void box_where(lua_State *L, char *out, size_t cap);
 /* The value on top as a string, or it raises "WHAT: expected a string, got a table". */
 const char *box_string(lua_State *L, const char *what);
 

@@ -77,10 +77,67 @@ void lua_manual_topics(const char **names, size_t cap)
 	names[n] = NULL;
 }
 
+/* The function of this name among f. */
+static _Bool one(FILE *to, const char *before, const struct l_fn *f, const char *name)
+{
+	for (; f && f->name; f++) {
+		const struct l_fn alone[2] = { *f, { 0 } };
+
+		if (!strcmp(f->name, name)) {
+			functions(to, before, alone);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static _Bool one_of_class(FILE *to, const struct l_class *c, const char *whole, const char *name)
+{
+	size_t n = (size_t)(name - 1 - whole);
+
+	return c && strlen(c->name) == n && !strncmp(c->name, whole, n) &&
+	       one(to, "  :", c->method, name);
+}
+
+/* "search.run", "bitdial.search.run", "layout:write", and "bitdial.open" of the table itself. */
+static _Bool one_function(FILE *to, const char *whole)
+{
+	char before[40];
+	const char *name;
+	size_t n;
+
+	if (!strncmp(whole, "bitdial.", 8)) {
+		whole += 8;
+		if (one(to, "bitdial.", l_base.fn, whole))
+			return 1;
+		if (!strcmp(whole, "open"))
+			whole = "models.open"; /* open.c: it goes by both names */
+	}
+	n = strcspn(whole, ".:");
+	if (!whole[n])
+		return 0;
+	name = whole + n + 1;
+	for (size_t i = 0; l_modules[i]; i++) {
+		const struct l_module *m = l_modules[i];
+
+		snprintf(before, sizeof before, "bitdial.%s.", m->name);
+		if (whole[n] == '.' && strlen(m->name) == n && !strncmp(m->name, whole, n) &&
+			one(to, before, m->fn, name))
+			return 1;
+		if (one_of_class(to, m->class, whole, name))
+			return 1;
+	}
+	return one_of_class(to, &l_job_class, whole, name);
+}
+
 _Bool lua_manual(FILE *to, const char *topic)
 {
 	_Bool any = 0;
 
+	if (topic && one_function(to, topic))
+		return 1;
+	if (topic && !strncmp(topic, "bitdial.", 8))
+		topic += 8;
 	if (!topic) {
 		fprintf(to,
 			"A script: bitdial --batch FILE.lua ARGS, or :script FILE in the "

@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* All of it as plain text, or what one module or handle is ("scan", "layout"); false: there is no
+/* All of it as plain text, or what one module, handle or
+ * function is ("scan", "layout", "search.run", "layout:write"); false: there is no
  * such topic, and nothing was written. */
 _Bool lua_manual(FILE *to, const char *topic);
 /* The names of modules and handles, NULL behind the last; cap of them at most, with it. */

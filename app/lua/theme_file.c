@@ -88,14 +88,21 @@ static void get_list(lua_State *L, struct theme_def *d, const char *what, int fi
 	}
 }
 
-static void unknown(lua_State *L, const char *key)
+/* A role of another version, or a slip: the others are of use without it. */
+static void unknown(lua_State *L, struct theme_def *d, const char *key)
 {
 	const char *names[ROLES + 1], *near;
+	char where[64];
+
+	if (d->left_out[0])
+		return; /* the first one is told */
 
 	memcpy(names, role_name, sizeof role_name);
 	names[ROLES] = NULL;
 	near = text_suggest(key, names);
-	luaL_error(L, "a theme has no role \"%s\"%s%s (bitdial doctor --colors shows them)", key,
+	box_where(L, where, sizeof where);
+	snprintf(d->left_out, sizeof d->left_out,
+		"%s: a theme has no role \"%.40s\"%s%s: that line is left out", where, key,
 		near ? "; did you mean " : "", near ? near : "");
 }
 
@@ -131,8 +138,10 @@ static void get_entry(lua_State *L, struct theme_def *d, const char *key)
 
 		while (role < ROLES && strcmp(role_name[role], key))
 			role++;
-		if (role == ROLES)
-			unknown(L, key);
+		if (role == ROLES) {
+			unknown(L, d, key);
+			return;
+		}
 		d->style[role] = get_style(L, key);
 		d->given[role] = true;
 	}

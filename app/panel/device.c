@@ -59,7 +59,8 @@ static void draw_load(const struct snap_device *d, struct canvas *c, int y)
 	else
 		panel_part(&p, ROLE_TEXT, "%d cores", cpu->cores);
 	if (isfinite(d->process))
-		panel_part(&p, ROLE_TEXT, "bitdial %.1f", d->process);
+		panel_part(&p, ROLE_TEXT, "bitdial %.0f %%",
+			100 * d->process / (cpu->cores > 0 ? cpu->cores : 1));
 	if (isfinite(d->load_1min))
 		panel_part(&p, ROLE_DIM, "load %.1f", d->load_1min);
 }
@@ -92,27 +93,48 @@ static void draw_other(const struct device_now *o, struct canvas *c, int y)
 			&p, ROLE_TEXT, "%s of %s", panel_mib(o->used, a), panel_mib(o->total, b));
 }
 
+struct words {
+	struct canvas *c;
+	const char *text;
+	int y, end; /* the line below the last that may be drawn */
+};
+
+static void draw_line(void *arg, size_t start, size_t len)
+{
+	struct words *w = arg;
+
+	if (w->y < w->end)
+		canvas_textn(w->c, 1, w->y++, ROLE_TEXT, w->text + start, len);
+}
+
+/* Whole words, on further lines where there are `spare` ones; returns the line below. */
+static int draw_words(struct canvas *c, int y, int spare, const char *text)
+{
+	struct words w = { c, text, y, y + 1 + (spare > 0 ? spare : 0) };
+
+	canvas_wrap(text, strlen(text), c->w - 1, draw_line, &w);
+	return w.y;
+}
+
 static void draw(const void *self, struct canvas *c, bool focus)
 {
 	const struct device_panel *p = self;
 	const struct snap_device *d = p->now;
-	struct parts name = { .c = c, .x = 1 };
-	int y = 0;
+	char *kernels;
+	int y = 0, rest;
 
 	(void)focus;
 	if (!d) {
 		panel_cut(c, 1, 0, c->w - 1, ROLE_DIM, "not looked at yet");
 		return;
 	}
-	if (c->h >= 3) {
-		panel_part(&name, ROLE_STRONG, "%s", d->at[0].name);
-		y++;
-	}
+	rest = 1 + (int)d->n; /* load, memory, the other devices */
+	if (c->h >= 3)
+		y = draw_words(c, y, c->h - rest - 2, d->at[0].name);
 	if (c->h >= 4) {
-		struct parts k = { .c = c, .x = 1, .y = y++ };
-
-		panel_part(&k, ROLE_TEXT, "%s", d->at[0].kernels);
-		panel_part(&k, ROLE_TEXT, "%d threads", d->at[0].threads);
+		kernels = xprintf("%s  %d threads", d->at[0].kernels, d->at[0].threads);
+		y = draw_words(c, y, c->h - rest - y - 1, kernels);
+		xfree(kernels);
 	}
 	draw_load(d, c, y++);
 	draw_memory(d, c, y++);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "app/panel/common.h"
 #include "core/base/alloc.h"
@@ -86,6 +87,7 @@ static bool began(struct jobs_panel *p, const struct event *ev)
 
 	j->state = j->state == JOB_STOPPING ? JOB_STOPPING : JOB_RUNNING;
 	j->began = clock_now();
+	j->began_at = (int64_t)time(NULL);
 	return true;
 }
 

@@ -19,6 +19,7 @@ struct job_seen {
 	enum job_state state;
 	struct snap_progress *progress; /* NULL: none yet */
 	double began, ran;              /* clock, seconds */
+	int64_t began_at;               /* time of day, seconds since 1970 */
 	enum st st;                     /* how it ended, with the sentence (NULL: none) */
 	char *sentence;
 	unsigned times;      /* so many like it ended one after another */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "app/panel/jobs.h"
 #include "app/tui/keys.h"
@@ -168,11 +169,27 @@ const char *jobs_mouse(void *self, int x, int y, int button, int w, int h)
 
 /* ---- drawing */
 
+/* How long it took, and when it began where there is room. */
+static void draw_times(const struct job_seen *j, struct parts *p)
+{
+	enum { ROOMY = 70 };
+	time_t at = (time_t)j->began_at;
+	char took[24], began[16];
+	struct tm tm;
+
+	if (j->ran >= 9.95)
+		panel_part(p, ROLE_DIM, "after %s", panel_time(j->ran, took));
+	else if (j->ran >= 0.05) /* less is at once */
+		panel_part(p, ROLE_DIM, "after %.1f s", j->ran);
+	if (p->c->w >= ROOMY && at && localtime_r(&at, &tm) &&
+		strftime(began, sizeof began, "%H:%M:%S", &tm))
+		panel_part(p, ROLE_DIM, "began %s", began);
+}
+
 static void draw_ended(const struct job_seen *j, struct parts *p)
 {
-	char took[24];
+	bool failed = j->st && j->st != ST_CANCELLED;
 
-	panel_time(j->ran, took);
 	if (!j->st)
 		panel_part(p, ROLE_GOOD, "done");
 	else if (j->st == ST_CANCELLED)
@@ -181,11 +198,13 @@ static void draw_ended(const struct job_seen *j, struct parts *p)
 		panel_part(p, ROLE_BAD, "failed");
 	if (j->times > 1)
 		panel_part(p, ROLE_DIM, "%u times", j->times);
-	else if (j->ran >= 1)
-		panel_part(p, ROLE_DIM, "after %s", took);
-	if (j->sentence && j->st && j->st != ST_CANCELLED) {
-		/* The rest of the line is the sentence's, cut where it ends. */
-		panel_cut(p->c, p->x + 2, p->y, p->c->w - p->x - 2, ROLE_BAD, j->sentence);
+	else
+		draw_times(j, p);
+	if (j->sentence && j->st != ST_CANCELLED) {
+		/* The rest of the line is the sentence's (of one that is done its result), cut
+		 * where it ends. */
+		panel_cut(p->c, p->x + 2, p->y, p->c->w - p->x - 2, failed ? ROLE_BAD : ROLE_TEXT,
+			j->sentence);
 		p->x = p->c->w;
 	}
 }

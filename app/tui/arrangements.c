@@ -80,6 +80,14 @@ static void put(struct tui *t, const struct choice *c)
 	t->dirty = true;
 }
 
+const char *screen_first(const struct tui *t, char key)
+{
+	for (size_t i = 0; i < t->n_choices; i++)
+		if (t->choice[i].arr.key == key)
+			return t->choice[i].arr.name;
+	return NULL;
+}
+
 bool screen_choose(struct tui *t, const char *name)
 {
 	const struct choice *c = choice_find(t, name);
@@ -119,7 +127,7 @@ static char *folder(const struct tui *t, int at)
 	if (at == 1)
 		return state_path(t, "layouts");
 	if (at == 2)
-		return xstrdup(BD_SHARE "/layouts");
+		return fs_share("layouts");
 	config = fs_place(FS_CONFIG);
 	path = xprintf("%s/layouts", config);
 	xfree(config);
@@ -142,8 +150,9 @@ static enum st load_file(
 	return st;
 }
 
-/* A broken file is a notice; the next folder is tried. */
-static bool load_named(struct tui *t, const char *name, bool is_builtin, struct arrangement *a)
+/* A broken file is a notice (or, where one asked for it, *why); the next folder is tried. */
+static bool load_named(struct tui *t, const char *name, bool is_builtin, struct arrangement *a,
+	struct err *why)
 {
 	bool ok = false;
 
@@ -151,9 +160,11 @@ static bool load_named(struct tui *t, const char *name, bool is_builtin, struct 
 		char *dir = folder(t, at), *path = xprintf("%s/%s.lua", dir, name);
 		struct err e = { 0 };
 
-		if (fs_is_file(path)) {
+		if (fs_is_there(path)) {
 			ok = !load_file(t, dir, name, a, &e);
-			if (!ok)
+			if (!ok && why)
+				*why = e;
+			else if (!ok)
 				tui_notice(t, LOG_ERROR, "%s; %s", e.msg,
 					is_builtin ? "the built-in one is used" : "it is left out");
 		}
@@ -183,7 +194,7 @@ static void load_builtin(struct tui *t)
 		/* The first of a key names its screen. */
 		if (!t->screen_name[key_of(&a)][0])
 			snprintf(t->screen_name[key_of(&a)], ARR_NAME, "%s", a.name);
-		(void)load_named(t, screen_builtin_name[i], true, &a);
+		(void)load_named(t, screen_builtin_name[i], true, &a, NULL);
 		choice_add(t, &a);
 	}
 }
@@ -203,7 +214,7 @@ static void load_others(struct tui *t)
 				if (len > 4 && !strcmp(name[i] + len - 4, ".lua")) {
 					name[i][len - 4] = 0;
 					if (!choice_find(t, name[i]) &&
-						load_named(t, name[i], false, &a))
+						load_named(t, name[i], false, &a, NULL))
 						choice_add(t, &a);
 				}
 				xfree(name[i]);
@@ -312,6 +323,8 @@ static enum st save(struct tui *t, const char *name, struct err *e)
 static enum st by_name(struct tui *t, const char *name, struct err *e)
 {
 	const char *names[CHOICES + 1] = { NULL }, *near;
+	struct choice *known = choice_find(t, name);
+	struct err broken = { 0 };
 	struct arrangement a;
 	enum st st;
 
@@ -325,10 +338,12 @@ static enum st by_name(struct tui *t, const char *name, struct err *e)
 		return ST_OK;
 	}
 	/* Its file as it is now; what was read before where that is gone. */
-	if (load_named(t, name, choice_find(t, name), &a))
+	if (load_named(t, name, known, &a, known ? NULL : &broken))
 		choice_add(t, &a);
 	if (screen_choose(t, name))
 		return ST_OK;
+	if (broken.msg[0])
+		return err_set(e, broken.st, "arrange: %s", broken.msg);
 	for (size_t i = 0; i < t->n_choices; i++)
 		names[i] = t->choice[i].arr.name;
 	near = text_suggest(name, names);

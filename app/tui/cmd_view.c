@@ -273,6 +273,8 @@ static enum st apply(struct tui *t, enum opt which, struct err *e)
 		return apply_source(t, e);
 	if (which == OPT_THEME && tui_theme(t, t->opt.value[which], e))
 		return e->st;
+	if (which == OPT_THEME && t->theme_file && t->theme_def.left_out[0])
+		tui_notice(t, LOG_WARN, "%s", t->theme_def.left_out);
 	tui_apply_theme(t);
 	tui_publish_view(t);
 	t->want_redraw = true;

@@ -50,6 +50,8 @@ static enum st is_theme(struct config *c, const char *name, struct err *e)
 	if (c->has_theme && !strcmp(c->theme.name, name))
 		return ST_OK;
 	st = themes_find(&def, &file, name, e);
+	if (!st && file && def.left_out[0])
+		complain(c, def.left_out);
 	return st;
 }
 
@@ -70,6 +72,8 @@ static void set_theme_table(void *arg, const struct theme_def *def)
 	struct config *c = ((struct load *)arg)->c;
 
 	c->theme = *def;
+	if (def->left_out[0])
+		complain(c, def->left_out);
 	c->has_theme = c->given[OPT_THEME] = true;
 	snprintf(c->opt.value[OPT_THEME], OPT_VALUE, "%s", def->name);
 }
@@ -139,7 +143,7 @@ void config_load(struct config *c, const char *path, const struct panel_class *c
 
 	if (!path)
 		path = own;
-	if ((path != own || fs_is_file(own)) && init_file_load(path, &f, &e))
+	if ((path != own || fs_is_there(own)) && init_file_load(path, &f, &e))
 		complain(c, e.msg);
 	xfree(own);
 	xfree(dir);

@@ -50,6 +50,7 @@ struct theme_def {
 	enum theme_for background; /* that of the terminal it is made for */
 	struct style style[ROLES]; /* colours of the 256; theme_make reduces them */
 	bool given[ROLES];         /* the others are those of the default theme */
+	char left_out[200];        /* the first line of the file that was left out, and why; "" */
 };
 
 extern const char *const role_name[ROLES]; /* text ... border_focus ramp0 ... diff0 ... series6 */

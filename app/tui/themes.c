@@ -16,7 +16,7 @@ static char *folder(int at)
 	char *config, *dir;
 
 	if (at)
-		return xprintf("%s/themes", BD_SHARE);
+		return fs_share("themes");
 	config = fs_place(FS_CONFIG);
 	dir = xprintf("%s/themes", config);
 	xfree(config);
@@ -74,7 +74,7 @@ static char *file_of(const char *name)
 		char *dir = folder(at), *path = xprintf("%s/%s.lua", dir, name);
 
 		xfree(dir);
-		if (fs_is_file(path))
+		if (fs_is_there(path)) /* of another kind it is refused by the reading */
 			return path;
 		xfree(path);
 	}

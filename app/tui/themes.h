@@ -1,6 +1,6 @@
 /* themes.h - themes by their names: the user's files, the installed ones, those compiled in.
  *
- * NAME is $XDG_CONFIG_HOME/bitdial/themes/NAME.lua, else share/themes/NAME.lua as installed,
+ * NAME is $XDG_CONFIG_HOME/bitdial/themes/NAME.lua, else themes/NAME.lua of what comes with it,
  * else one of theme_names.  Reads files; any thread.
  */
 #ifndef BD_APP_TUI_THEMES_H

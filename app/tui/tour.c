@@ -20,7 +20,7 @@ static const double to_read = 3.5, after_key = 0.4, after_char = 0.07, patience 
 
 static void load(struct tui *t, struct tour_script *s)
 {
-	char *path = xprintf("%s/tour.lua", BD_SHARE);
+	char *path = fs_share("tour.lua");
 	struct err e = { 0 };
 	bool ok = fs_is_file(path) && !tour_load(s, path, &e);
 
@@ -29,6 +29,32 @@ static void load(struct tui *t, struct tour_script *s)
 	if (!ok && tour_parse(s, "tour.lua", tour_builtin, strlen(tour_builtin), &e))
 		tui_notice(t, LOG_ERROR, "%s", e.msg);
 	xfree(path);
+}
+
+/* What the stations speak of is in the default arrangement of the Search screen. */
+static void put_default(struct tui *t)
+{
+	const char *name = screen_first(t, '1');
+
+	screen_go(t, "search");
+	if (!name || t->place[t->at].arr.key != '1' || !strcmp(t->place[t->at].arr.name, name))
+		return;
+	snprintf(t->tour->former, ARR_NAME, "%s", t->place[t->at].arr.name);
+	screen_choose(t, name);
+}
+
+/* ... unless another was chosen meanwhile; who is on another screen stays there. */
+static void give_back(struct tui *t)
+{
+	const char *name = screen_first(t, '1');
+	size_t at = t->at;
+
+	for (size_t i = 0; name && t->tour->former[0] && i < t->n_places; i++)
+		if (t->place[i].arr.key == '1' && !strcmp(t->place[i].arr.name, name)) {
+			screen_choose(t, t->tour->former);
+			t->at = at;
+			return;
+		}
 }
 
 static void at_station(struct tui *t)
@@ -55,11 +81,15 @@ void tour_begin(struct tui *t, bool plays)
 	t->stats.tour_stations = t->tour->script.n;
 	t->stats.tour_passed = 0;
 	t->hint = false;
+	if (!t->o->plain)
+		put_default(t);
 	at_station(t);
 }
 
 void tour_end(struct tui *t)
 {
+	if (t->tour)
+		give_back(t);
 	xfree(t->tour);
 	t->tour = NULL;
 	t->dirty = true;
@@ -282,8 +312,6 @@ bool tour_play(struct tui *t, bool more)
 enum st cmd_tour(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
 {
 	(void)argc, (void)argv, (void)rest, (void)e;
-	if (!t->o->plain)
-		screen_go(t, "search");
 	tour_begin(t, false);
 	return ST_OK;
 }

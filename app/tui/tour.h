@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "app/lua/tour_file.h"
+#include "app/tui/arrange.h"
 #include "app/tui/canvas.h"
 
 struct tui;
@@ -24,6 +25,7 @@ struct tour {
 	size_t missed;   /* stations that were not passed by what was played */
 	double next;     /* clock: when */
 	double waits;    /* clock: since when for idle; 0: it does not */
+	char former[ARR_NAME]; /* the Search screen's arrangement before; "": it was the default */
 };
 
 extern const char tour_builtin[]; /* equal to share/tour.lua: the program works without it */

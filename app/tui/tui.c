@@ -198,6 +198,7 @@ void tui_free(struct tui *t)
 	scripting_free(t->scripting);
 	acts_free(t->acts);
 	runs_io_free(t->runs_io);
+	tour_end(t); /* before what it gives back is written down */
 	if (!t->o->read_only && !t->o->tour) /* nobody has seen anything yet */
 		state_save(t);
 	for (size_t i = 0; i < t->n_panels; i++)
@@ -221,7 +222,6 @@ void tui_free(struct tui *t)
 	xfree(t->clipboard);
 	xfree(t->lag);
 	xfree(t->frame_ms);
-	tour_end(t);
 	xfree(t);
 }
 

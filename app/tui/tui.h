@@ -210,6 +210,8 @@ const char *screen_name(const struct tui *t, size_t place);
 const char *screen_title(const char *name, char out[ARR_NAME]); /* with a capital */
 bool screen_go(struct tui *t, const char *which);               /* key, screen or arrangement */
 bool screen_choose(struct tui *t, const char *name); /* an arrangement there is, on its screen */
+/* The one a screen has where none was chosen; NULL: there is no such screen. */
+const char *screen_first(const struct tui *t, char key);
 /* NAME, FILE (with a / or a .), reload, next, prev, save NAME. */
 enum st screen_arrange(struct tui *t, const char *what, struct err *e);
 char *state_path(const struct tui *t, const char *name); /* tui.c; xfree */

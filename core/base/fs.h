@@ -53,6 +53,7 @@ void fs_in_close(struct fs_in *in);
 
 bool fs_is_file(const char *path);
 bool fs_is_dir(const char *path);
+bool fs_is_there(const char *path); /* of whatever kind: a FIFO, a folder */
 
 /* Names in a folder without "." and "..", sorted; xfree each and the array. */
 BD_MUST_USE enum st fs_list(const char *dir, char ***names, size_t *n, struct err *e);
@@ -102,6 +103,11 @@ uint64_t fs_free_bytes(const char *dir);  /* on the file system that holds it or
 enum fs_place { FS_CONFIG, FS_STATE, FS_DATA, FS_CACHE };
 /* $XDG_..._HOME/bitdial or its default below $HOME; xfree.  Creates nothing. */
 char *fs_place(enum fs_place p);
+
+/* A file or a folder that comes with the program ("tasks", "tour.lua", "layouts"): as installed,
+ * else beside the program where its whole folder was moved (../share/bitdial), else in the tree
+ * it was built in.  xfree; where it would be installed when it is nowhere. */
+char *fs_share(const char *name);
 
 /* An advisory lock held until fs_unlock or the process ends; fd or -1.  When
  * another process holds it, *pid is that process (0: unknown). */

@@ -214,6 +214,11 @@ bool fs_is_file(const char *path)
 	return !stat(path, &sb) && S_ISREG(sb.st_mode);
 }
 
+bool fs_is_there(const char *path)
+{
+	return !access(path, F_OK);
+}
+
 bool fs_is_dir(const char *path)
 {
 	struct stat sb;

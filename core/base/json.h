@@ -58,6 +58,8 @@ void json_close(struct json_out *o, char bracket);
 void json_put_str(struct json_out *o, const char *key, const char *v);
 /* The shorter of %.9g and %.17g that reads back. */
 void json_put_f64(struct json_out *o, const char *key, double v);
+/* With six decimals at most: seconds; NaN and infinity are null. */
+void json_put_fixed(struct json_out *o, const char *key, double v);
 int json_f64(char out[32], double v); /* those digits alone, of a finite v; their number */
 void json_put_i64(struct json_out *o, const char *key, int64_t v);
 void json_put_bool(struct json_out *o, const char *key, bool v);

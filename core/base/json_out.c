@@ -136,6 +136,23 @@ void json_put_f64(struct json_out *o, const char *key, double v)
 	put(o, buf, (size_t)json_f64(buf, v));
 }
 
+void json_put_fixed(struct json_out *o, const char *key, double v)
+{
+	char buf[32];
+	int n;
+
+	if (!isfinite(v) || fabs(v) > 1e15) {
+		json_put_f64(o, key, v);
+		return;
+	}
+	n = snprintf(buf, sizeof buf, "%.6f", v);
+	while (buf[n - 1] == '0')
+		n--;
+	n -= buf[n - 1] == '.';
+	before(o, key);
+	put(o, buf, (size_t)n);
+}
+
 void json_put_i64(struct json_out *o, const char *key, int64_t v)
 {
 	char buf[24];

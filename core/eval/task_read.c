@@ -9,7 +9,7 @@
 #include "core/base/json.h"
 #include "core/eval/task.h"
 
-enum { FILE_MAX = 256 << 20 };
+enum { FILE_MAX = 256 << 20, LINE_MOST = 1 << 20 };
 
 void task_release(struct task *t)
 {
@@ -117,6 +117,7 @@ enum st task_read(
 {
 	char *text = NULL, *where;
 	size_t n, line = 0;
+	size_t polled = 0; /* up to where it was asked whether to go on */
 	enum st st;
 
 	*t = (struct task){ 0 };
@@ -128,7 +129,12 @@ enum st task_read(
 		!st && at < n && (!limit || t->n < limit);) {
 		size_t len = strcspn(text + at, "\n");
 
-		if (++line % 64 == 0 && sink_poll(s))
+		line++;
+		if (len > LINE_MOST)
+			st = err_set(e, ST_FORMAT,
+				"%s: line %zu: %zu bytes; %d, a question each, are the most", path,
+				line, len, LINE_MOST);
+		else if ((at - polled > LINE_MOST || line % 64 == 0) && (polled = at, sink_poll(s)))
 			st = err_set(e, ST_CANCELLED, "stopped");
 		if (!st && len > strspn(text + at, " \t\r")) {
 			where = xprintf("%s: line %zu", path, line);

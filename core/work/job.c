@@ -88,6 +88,26 @@ bool jobs_stopped(const struct job *j)
 	return token_stopped(&j->token) || token_stopped(&j->queue->all);
 }
 
+/* What is over in a moment comes often (a solve a turn of the dial): at debug. */
+static const double moment = 0.05; /* seconds */
+
+static void tell_began(struct job *j)
+{
+	j->told = true;
+	log_at(LOG_INFO, "job", "job %u: %s began", j->id, j->class->name);
+}
+
+static void tell_ended(const struct job *j, double took)
+{
+	const char *how = !j->st			? "done"
+			  : j->st == ST_CANCELLED ? "stopped"
+						  : "failed";
+	const char *why = j->st == ST_CANCELLED ? "" : j->err.msg;
+
+	log_at(took < moment ? LOG_DEBUG : LOG_INFO, "job", "job %u: %s %s after %.*f s%s%s", j->id,
+		j->class->name, how, took < 10 ? 2 : 0, took, *why ? ": " : "", why);
+}
+
 static void run_job(struct jobs *q, struct job *j)
 {
 	struct snap *sentence;
@@ -108,6 +128,7 @@ static void run_job(struct jobs *q, struct job *j)
 	else if (j->st == ST_CANCELLED && !j->err.msg[0])
 		err_set(&j->err, ST_CANCELLED, "%s stopped", j->class->name);
 	jobs_for(was);
+	tell_ended(j, clock_now() - j->began);
 	sentence = &snap_text_new(j->err.msg)->snap;
 	pthread_mutex_lock(&q->mu);
 	q->running[j->class->lane] = NULL;
@@ -145,6 +166,8 @@ bool job_poll(struct job *j)
 	struct job *above;
 
 	note_gap(q, j, now);
+	if (!j->told && now - j->began >= moment)
+		tell_began(j);
 	if (jobs_stopped(j)) /* it ends first: others may take long, and run when it is gone */
 		return true;
 	while (atomic_load_explicit(&q->waiting_above, memory_order_relaxed) <

@@ -46,7 +46,8 @@ struct job {
 	struct jobs *queue;
 	enum st st;
 	struct err err;
-	char said[64];           /* of a job that ended well; job_say */
+	char said[256];          /* of a job that ended well; job_say */
+	bool told;               /* that it began is in the log */
 	char name[48], unit[16]; /* of the present stage; name "": the class's */
 	double last_progress, stage_began, began;
 	double whole_s;    /* estimated; NAN: it was not */

@@ -153,39 +153,59 @@ static void take_log(struct child *c)
 		c->log[c->logged++] = buf[i] == '\n' || buf[i] == '\r' ? ' ' : buf[i];
 }
 
-/* Until it has closed its outputs, or may not go on. */
+/* It has ended; it is still to be reaped, so that its number stays its own. */
+static bool has_ended(const struct child *c)
+{
+	siginfo_t si = { 0 };
+
+	return !waitid(P_PID, (id_t)c->pid, &si, WEXITED | WNOHANG | WNOWAIT) &&
+	       si.si_pid == c->pid;
+}
+
+static enum st may_go_on(const struct child *c, double began, const struct sink *s, struct err *e)
+{
+	if (c->too_much)
+		return err_set(e, ST_INVALID, "gnuplot wrote more than %zu MiB: stopped",
+			output_most >> 20);
+	if (clock_now() - began > WALL_S)
+		return err_set(e, ST_IO, "gnuplot took more than %d s: stopped", WALL_S);
+	if (sink_poll(s))
+		return err_set(e, ST_CANCELLED, "stopped while gnuplot drew");
+	return ST_OK;
+}
+
+/* Until it has ended and what it wrote is read, or it may not go on.  It may close its outputs and
+ * stay, and what it started may hold them open when it is gone: neither keeps us waiting. */
 static enum st talk(struct child *c, const struct sink *s, struct err *e)
 {
 	double began = clock_now();
+	enum st st;
 
-	while (c->out >= 0 || c->err >= 0) {
+	for (;;) {
 		struct pollfd p[3] = { { .fd = c->in, .events = POLLOUT },
 			{ .fd = c->out, .events = POLLIN }, { .fd = c->err, .events = POLLIN } };
+		bool ended = has_ended(c); /* before the look at what is there to read */
 
-		(void)poll(p, 3, 20);
+		(void)poll(p, 3, ended ? 0 : 20);
 		if (p[0].revents)
 			send_more(c);
 		if (p[1].revents)
 			take_picture(c);
 		if (p[2].revents)
 			take_log(c);
-		if (c->too_much)
-			return err_set(e, ST_INVALID, "gnuplot wrote more than %zu MiB: stopped",
-				output_most >> 20);
-		if (clock_now() - began > WALL_S)
-			return err_set(e, ST_IO, "gnuplot took more than %d s: stopped", WALL_S);
-		if (sink_poll(s))
-			return err_set(e, ST_CANCELLED, "stopped while gnuplot drew");
+		st = may_go_on(c, began, s, e);
+		if (st || (ended && !p[1].revents && !p[2].revents))
+			return st;
 	}
-	return ST_OK;
 }
 
 static enum st conclude(struct child *c, enum st st, struct err *e)
 {
 	int status = 0;
 
+	kill(-c->pid, SIGKILL); /* with what it left behind */
 	if (st)
-		kill(-c->pid, SIGKILL);
+		kill(c->pid, SIGKILL); /* it may have left its group */
 	while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (st)

@@ -274,8 +274,10 @@ static enum st work_export(struct job *j, struct err *e)
 	if (!st && cache_keeps(s->desk->cache))
 		rates_learn("export", s->desk->m->weights, (double)layout_file_bytes(&l, s->desk->m),
 			clock_now() - began);
-	if (!st)
+	if (!st) {
 		notice(s, LOG_INFO, "exported %.2f bpw to %s", layout_stored_bpw(&l), d->path);
+		job_say(j, d->path);
+	}
 	layout_release(&l);
 	xfree(view);
 	return st;

@@ -1,6 +1,7 @@
 /* session_measure.c - KL of the layout under the dial, of the guards at its bytes, and of what
  * a local search makes of it. */
 #include <math.h>
+#include <stdio.h>
 
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
@@ -12,8 +13,13 @@
 enum { GLANCE_TOKENS = 1024 /* asked for by nobody */ };
 static const double glance_s = 10; /* what takes longer waits until it is asked for */
 
-static void tell_measured(struct session *s, const struct eval_result *r, uint64_t bytes, double kl)
+static void tell_measured(struct job *j, const struct eval_result *r, uint64_t bytes, double kl)
 {
+	struct session *s = ((struct deed *)j->arg)->s;
+	char said[64];
+
+	snprintf(said, sizeof said, "KL %.4f ± %.4f", r->kl, r->kl_se);
+	job_say(j, said);
 	notice(s, LOG_INFO, "measured %.2f bpw: KL %.4f ± %.4f on %zu tokens, predicted %.4f",
 		(double)bytes * 8 / (double)s->desk->m->weights, r->kl, r->kl_se, r->tokens, kl);
 }
@@ -71,7 +77,7 @@ static enum st work_measure(struct job *j, struct err *e)
 			"measured", &r, &j->sink, e);
 	underway_end(word, st == ST_CANCELLED && job_program_ends(j));
 	if (!st && !d->flag) /* the front shows it, and whether it is off the line */
-		tell_measured(s, &r, bytes, kl);
+		tell_measured(j, &r, bytes, kl);
 	if (!st && d->flag && clock_now() - began > glance_s)
 		too_slow(s, clock_now() - began);
 	xfree(choice);

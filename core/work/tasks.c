@@ -21,7 +21,7 @@ static char *folder(int at)
 		xfree(data);
 		return dir;
 	case 1:
-		return xstrdup(BD_SHARE "/tasks");
+		return fs_share("tasks");
 	case 2:
 		return xstrdup("share/tasks");
 	default:

@@ -1,7 +1,7 @@
 /* tasks.h - where the files of tasks are: what the program brings and what the person has.
  *
  * A task is named by its file, or by the file's name without its ending where that lies in tasks/
- * of the data folder (first), of the program's share folder, or of share/ here.
+ * of the data folder (first), of what comes with the program (fs_share), or of share/ here.
  */
 #ifndef BD_WORK_TASKS_H
 #define BD_WORK_TASKS_H
