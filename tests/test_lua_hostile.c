@@ -1,5 +1,7 @@
 /* test_lua_hostile.c - scripts that use what Lua offers against the program: metamethods in what is
  * handed over, finalizers that do not end. */
+#include <unistd.h>
+
 #include "tests/lua_fixture.h"
 
 TestSuite(lua_hostile, .init = begin, .fini = end, .timeout = 120);
@@ -88,8 +90,12 @@ Test(lua_hostile, a_product_of_minutes_stops_when_told)
 			     "m = 16384, format = 'int2g64', cold = false}) print(j:wait())",
 			     0.5, said),
 		SCRIPT_STOPPED, "%s", said);
-	while (jobs_running(session_jobs(now.session)))
+	while (session_stop(now.session, 0))
+		;
+	while (jobs_count(session_jobs(now.session))) {
+		jobs_drain(session_jobs(now.session));
 		cr_assert_lt(clock_now() - began, 50, "the job goes on");
+	}
 	cr_assert_eq(run_for("local j = bitdial.kernels.time{rows = 16384, cols = 16384, m = 16384} "
 			     "j:stop() print(j:wait())",
 			     0, said),
@@ -125,4 +131,37 @@ Test(lua_hostile, finalizers_that_do_not_end_are_ended_and_the_others_run)
 	}
 	in_console("for i = 1, 3 do debug.setmetatable({}, {__gc = function() print(i) end}) end");
 	cr_assert(strstr(now.printed, "1\n") && strstr(now.printed, "3\n"), "%s", now.printed);
+}
+
+/* ---- beside a screen */
+
+Test(lua_hostile, beside_a_screen_there_is_nothing_to_read_and_programs_do_not_write_on_it)
+{
+	struct host_face face = { .print = print, .notice = notice, .screen = true };
+	struct host *batch = now.host;
+	int in[2], out[2], was_in = dup(0), was_out = dup(1);
+	char said[512], got[64];
+
+	cr_assert(!pipe(in) && !pipe(out) && write(in[1], "keys\n", 5) == 5);
+	now.host = host_new(now.session, now.bus, &face);
+	dup2(in[0], 0);
+	dup2(out[1], 1);
+	cr_assert_eq(
+		run_for("print(io.read(), io.stdin:read('a'), io.read('n')) for l in io.lines() do "
+			"print(l) end print(os.execute('echo out; read x && echo \"$x\"; exit 3')) "
+			"print(io.popen('cat; echo r'):read('a')) local w = io.popen('cat', 'w') "
+			"w:write('w') print(w:close()) io.output():write('a') io.write('b\\n') "
+			"print(os.execute())",
+			0, said),
+		SCRIPT_OK, "%s", said);
+	dup2(was_in, 0);
+	dup2(was_out, 1);
+	close(out[1]);
+	cr_assert_eq(read(out[0], got, sizeof got), 0, "it wrote on the screen");
+	cr_assert_eq(read(in[0], got, sizeof got), 5, "it took keys");
+	cr_assert_str_eq(now.printed,
+		"nil\t\tnil\nnil\texit\t3\nr\n\ntrue\texit\t0\nab\ntrue\n");
+	host_close(now.host);
+	host_free(now.host);
+	now.host = batch;
 }

@@ -110,7 +110,8 @@ void l_push_number(lua_State *L, double v); /* nil where it is not known (NAN) *
 
 void l_show(lua_State *L); /* all of the stack: the values of an expression, on one line */
 
-/* io.write and io.stdout:write become lines of print; flush: what has no line feed yet, too. */
+/* io.write and io.stdout:write become lines of print, the standard input is empty, and what
+ * os.execute and io.popen start reads and writes no terminal; flush: what has no line feed yet, too. */
 void l_screen(lua_State *L);
 void l_screen_flush(lua_State *L);
 
