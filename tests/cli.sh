@@ -337,6 +337,9 @@ holds "events by their other name" has '"ev":"print","text":"demo"'
 holds "stages" has '"ev":"job.stage","job":'
 holds "each job that began ended" [ "$(grep -c '"ev":"job.began"' out)" = "$(grep -c '"ev":"job.ended","job":' out)" ]
 fails 1 'bad argument' --batch e.lua
+echo 'print(bitdial.bind("nowhere", "F5", "measure"))' > e.lua
+works --batch e.lua
+holds "which place" has 'there is no place "nowhere"'
 echo 'os.exit(5)' > e.lua
 run batch e.lua
 holds "status of os.exit" [ $rc = 5 ]
