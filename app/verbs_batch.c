@@ -35,7 +35,8 @@ int verb_batch(const struct args *a)
 	struct tui_options o = { .script = a->script,
 		.argc = a->script_argc,
 		.argv = a->script_argv,
-		.json = a->json,
+		.json = a->json || a->events,
+		.demo = { verb_demo_model, a->read_only, a->demo },
 		.anew = a->fresh,
 		.read_only = true }; /* of the screen's state and history */
 	struct session_options so = { .formats = a->formats,

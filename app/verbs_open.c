@@ -126,6 +126,7 @@ static struct tui_options screen_options(const struct args *a)
 		.once = a->once,
 		.plain = a->plain,
 		.json = a->json,
+		.demo = { .make = verb_demo_model, .read_only = a->read_only },
 		.tour = a->tour,
 		.show_cursor = a->show_cursor,
 		.headless = a->headless != NULL,

@@ -345,6 +345,21 @@ fails 1 'expected kind:search' runs 'bpw<x'
 fails 2 'wants a script' --batch
 fails 1 'cannot open nix.lua' --batch nix.lua
 fails 2 'opens its model itself' demo.gguf --batch s.lua
+echo 'while true do print(("x"):rep(99)) end' > e.lua
+last='--batch e.lua | head -c 10' checks=$((checks + 1))
+{ timeout 30 "$bitdial" --batch e.lua 2> err; echo $? > rc; } | head -c 10 > out
+holds "a reader that has enough ends it" [ "$(cat rc)" = 0 ] && holds "quietly" [ ! -s err ]
+echo 'print(assert(bitdial.open()).name) bitdial.scan{ undecided = true }' > e.lua
+works --demo --batch e.lua
+holds "the demo without a path" has '^demo$'
+works --demo --events --batch e.lua
+holds "events by their other name" has '"ev":"print","text":"demo"'
+holds "stages" has '"ev":"job.stage","job":'
+holds "each job that began ended" [ "$(grep -c '"ev":"job.began"' out)" = "$(grep -c '"ev":"job.ended","job":' out)" ]
+fails 1 'bad argument' --batch e.lua
+echo 'print(bitdial.bind("nowhere", "F5", "measure"))' > e.lua
+works --batch e.lua
+holds "which place" has 'there is no place "nowhere"'
 echo 'os.exit(5)' > e.lua
 run batch e.lua
 holds "status of os.exit" [ $rc = 5 ]

@@ -81,6 +81,18 @@ Test(lua, a_scan_that_runs_already_is_the_one_that_is_given)
 		"true\tfalse\tscan\ntrue\ttrue\ntrue\n");
 }
 
+/* The demo leaves linears undecided: a scan that goes on to them gives their cells more tokens. */
+Test(lua, a_scan_leaves_what_is_undecided_alone_unless_asked)
+{
+	prints("local function most(cells) local n = 0 for _, c in ipairs(cells:totable()) do "
+	       "n = math.max(n, c.tokens) end return n end\n"
+	       "local a = most(assert(bitdial.scan():wait()))\n"
+	       "local b = most(assert(bitdial.scan():wait()))\n"
+	       "local c = most(assert(bitdial.scan{ undecided = true }:wait()))\n"
+	       "print(a == b, c > b)\n",
+		"true\ttrue\n");
+}
+
 Test(lua, each_keep_gives_the_run_that_it_made)
 {
 	prints("assert(bitdial.scan():wait())\n"

@@ -17,6 +17,13 @@
 
 struct host;
 
+/* The tiny model, for bitdial.open{ demo = true }. */
+struct host_demo {
+	char *(*make)(bool read_only, struct err *e); /* its path, owned by the caller; NULL: none */
+	bool read_only;
+	bool usual; /* bitdial.open() without a path opens it */
+};
+
 /* What else a script may ask of who runs it; any may be NULL. */
 struct host_face {
 	/* A line of output, of print; any thread. */
@@ -26,6 +33,7 @@ struct host_face {
 	void *arg;
 	/* What was measured before is passed over: a log's numbers are told, not expected. */
 	bool anew;
+	struct host_demo demo;
 	bool screen; /* others draw on the standard output: io.write is to go to print */
 };
 

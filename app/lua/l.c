@@ -146,6 +146,21 @@ static void unknown_option(lua_State *L, const struct l_fn *f, const char *name)
 	luaL_error(L, "%s: unknown option '%s' (bitdial help lua lists them)", l_name(L), name);
 }
 
+void l_plain(lua_State *L, int at)
+{
+	at = lua_absindex(L, at);
+	if (luaL_getmetafield(L, at, "__index") != LUA_TNIL)
+		luaL_error(L, "%s: expected a plain table, got one with __index", l_name(L));
+	luaL_checkstack(L, 4, "options");
+	lua_newtable(L);
+	for (lua_pushnil(L); lua_next(L, at); lua_pop(L, 1)) {
+		lua_pushvalue(L, -2);
+		lua_pushvalue(L, -2);
+		lua_rawset(L, -5);
+	}
+	lua_replace(L, at);
+}
+
 void l_options(lua_State *L, int at)
 {
 	const struct l_fn *f = lua_touserdata(L, lua_upvalueindex(1));
@@ -155,6 +170,7 @@ void l_options(lua_State *L, int at)
 	if (!lua_istable(L, at))
 		luaL_error(L, "%s: expected a table of options, got %s", l_name(L),
 			luaL_typename(L, at));
+	l_plain(L, at);
 	for (lua_pushnil(L); lua_next(L, at); lua_pop(L, 1)) {
 		const char *name;
 		bool known = false;
@@ -215,7 +231,7 @@ lua_Integer l_whole(lua_State *L, int at, const char *name, lua_Integer otherwis
 	return v;
 }
 
-/* The table holds the string. */
+/* The table holds the string: it is l_plain's copy. */
 const char *l_string(lua_State *L, int at, const char *name, const char *otherwise)
 {
 	const char *s;

@@ -94,7 +94,10 @@ int l_fail(lua_State *L, const struct err *e); /* pushes nil and the sentence; 2
 void l_push_fn(lua_State *L, const char *owner, const struct l_fn *f);
 void l_push_named(lua_State *L, const char *name, const struct l_fn *f); /* the whole of it */
 const char *l_name(lua_State *L); /* of the function that runs: "bitdial.scan.run" */
-/* The options table at `at` (absent or nil: none) of the function that runs: every key is in its
+/* Puts a copy in the place of the table at `at`, without a metatable: nothing that the script does
+ * meanwhile, in a metamethod or a finalizer, changes what is read of it, or frees it. */
+void l_plain(lua_State *L, int at);
+/* The options table at `at`, which becomes plain (absent or nil: none) of the function that runs: every key is in its
  * list, or it raises with the nearest; then the getters read it. */
 void l_options(lua_State *L, int at);
 lua_Number l_number(lua_State *L, int at, const char *name, lua_Number otherwise);
@@ -107,7 +110,8 @@ void l_push_number(lua_State *L, double v); /* nil where it is not known (NAN) *
 
 void l_show(lua_State *L); /* all of the stack: the values of an expression, on one line */
 
-/* io.write and io.stdout:write become lines of print; flush: what has no line feed yet, too. */
+/* io.write and io.stdout:write become lines of print, the standard input is empty, and what
+ * os.execute and io.popen start reads and writes no terminal; flush: what has no line feed yet, too. */
 void l_screen(lua_State *L);
 void l_screen_flush(lua_State *L);
 
@@ -140,6 +144,11 @@ const char *l_said(lua_State *L, uint32_t id);
 
 /* The state of a script that does not run now; NULL: it has none. */
 lua_State *script_state(const struct script *s);
+
+/* Keeps in mind what has finalizers from now on (setmetatable, debug.setmetatable), for l_close:
+ * lua_close, with a second for all finalizers together; those after it do not run. */
+void l_finalizers(lua_State *L);
+void l_close(lua_State *L);
 
 void l_open(lua_State *L); /* the global `bitdial`, and require "bitdial" */
 

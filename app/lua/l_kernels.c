@@ -75,14 +75,17 @@ static int time_product(lua_State *L)
 	const char *math, *format;
 	struct err e = { 0 };
 	bool known = false;
+	lua_Integer side;
 	uint32_t job;
 
 	l_options(L, 1);
 	format = l_string(L, 1, "format", "int4g128");
 	math = l_string(L, 1, "math", "fast");
-	a.rows = (size_t)l_whole(L, 1, "rows", 4096, 1, 1 << 20);
-	a.cols = (size_t)l_whole(L, 1, "cols", 4096, 1, 1 << 20);
-	a.m = (size_t)l_whole(L, 1, "m", 1, 1, 65536);
+	/* A stranger's takes no more than a moment. */
+	side = l_ctx(L)->stranger ? 4096 : 1 << 20;
+	a.rows = (size_t)l_whole(L, 1, "rows", 4096, 1, side);
+	a.cols = (size_t)l_whole(L, 1, "cols", 4096, 1, side);
+	a.m = (size_t)l_whole(L, 1, "m", 1, 1, l_ctx(L)->stranger ? 64 : 65536);
 	a.cold = l_flag(L, 1, "cold", true);
 	for (size_t i = 0; i < sizeof maths / sizeof *maths && !known; i++)
 		if (!strcmp(maths[i].name, math)) {

@@ -77,9 +77,26 @@ static enum st open_path(struct session *s, void *arg, struct err *e)
 	return session_open(s, arg, e);
 }
 
+/* Pushes the path of the demo model; NULL: e says why. */
+static const char *push_demo(lua_State *L, struct err *e)
+{
+	const struct host_demo *d = &host_face(l_ctx(L)->host)->demo;
+	char *made;
+
+	if (!d->make) {
+		(void)err_set(e, ST_UNSUPPORTED, "bitdial.open: there is no demo model here");
+		return NULL;
+	}
+	made = d->make(d->read_only, e);
+	lua_pushstring(L, made);
+	xfree(made);
+	return lua_tostring(L, -1);
+}
+
 static int open_model(lua_State *L)
 {
-	const char *path;
+	const char *path = NULL;
+	bool demo = lua_isnoneornil(L, 1) && host_face(l_ctx(L)->host)->demo.usual;
 	struct err e = { 0 };
 	struct l_model *h;
 	uint32_t job;
@@ -87,10 +104,14 @@ static int open_model(lua_State *L)
 	if (lua_istable(L, 1)) {
 		l_options(L, 1);
 		path = l_string(L, 1, "path", NULL);
-		luaL_argcheck(L, path, 1, "path is missing: {path = FILE}");
-	} else {
+		demo = l_flag(L, 1, "demo", false);
+		luaL_argcheck(L, path || demo, 1, "path is missing: {path = FILE}");
+		luaL_argcheck(L, !path || !demo, 1, "the demo is a model of its own: no path");
+	} else if (!demo) {
 		path = luaL_checkstring(L, 1);
 	}
+	if (demo && !(path = push_demo(L, &e)))
+		return l_fail(L, &e);
 	if (!fs_is_file(path) && !fs_is_dir(path)) {
 		(void)err_set(&e, ST_IO, "%s: there is no such file or folder", path);
 		return l_fail(L, &e);
@@ -118,11 +139,12 @@ static int now(lua_State *L)
 
 static const struct l_opt open_options[] = {
 	{ "path", "string", "a .gguf, a .safetensors, a llama2.c .bin or a folder" },
+	{ "demo", "boolean", "the tiny model in place of a path; with --demo --batch also open()" },
 	{ NULL, NULL, NULL },
 };
 
 static const struct l_fn fns[] = {
-	{ "open", "(path) -> model | nil, message", "opens a model; also bitdial.open", open_model,
+	{ "open", "(path) or {demo=true} -> model | nil, message", "opens a model; also bitdial.open", open_model,
 		open_options },
 	{ "now", "() -> model | nil", "the one that is open", now, NULL },
 	{ NULL, NULL, NULL, NULL, NULL },

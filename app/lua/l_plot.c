@@ -3,21 +3,28 @@
 
 #include "app/lua/l.h"
 #include "core/base/alloc.h"
+#include "core/base/checked.h"
 #include "core/work/figure.h"
 #include "core/work/plot.h"
+
+enum { NUMBERS_MOST = 1 << 24 };
 
 /* Numbers live in userdata on Lua's stack, so that an error loses nothing. */
 static double *numbers(lua_State *L, int table, const char *name, size_t *n)
 {
 	double *v;
 
+	size_t bytes;
+
 	table = lua_absindex(L, table);
 	lua_getfield(L, table, name);
 	if (!lua_istable(L, -1))
 		luaL_error(L, "plot: %s: expected a list of numbers, got %s", name,
 			luaL_typename(L, -1));
-	*n = (size_t)luaL_len(L, -1);
-	v = lua_newuserdatauv(L, (*n + 1) * sizeof *v, 0);
+	*n = lua_rawlen(L, -1);
+	if (*n > NUMBERS_MOST || !size_mul(&bytes, *n + 1, sizeof *v))
+		luaL_error(L, "plot: %s: more than %d numbers", name, NUMBERS_MOST);
+	v = lua_newuserdatauv(L, bytes, 0);
 	for (size_t i = 0; i < *n; i++) {
 		lua_rawgeti(L, -2, (lua_Integer)i + 1);
 		if (lua_type(L, -1) != LUA_TNUMBER)
@@ -36,6 +43,7 @@ static void series(lua_State *L, struct plot_series *s)
 	int at = lua_gettop(L);
 	size_t ny, ne;
 
+	l_plain(L, at);
 	s->x = numbers(L, at, "x", &s->n);
 	s->y = numbers(L, at, "y", &ny);
 	if (ny != s->n)
@@ -57,7 +65,7 @@ static void all_series(lua_State *L, struct plot *p)
 	lua_getfield(L, 1, "series");
 	list = lua_gettop(L);
 	luaL_argcheck(L, lua_istable(L, list), 1, "series is missing: {{x=, y=, label=}, ...}");
-	n = luaL_len(L, list);
+	n = (lua_Integer)lua_rawlen(L, list);
 	luaL_argcheck(L, n >= 1 && n <= PLOT_SERIES, 1, "series: expected 1 to 16 curves");
 	luaL_checkstack(L, (int)n * 8, "curves");
 	for (lua_Integer i = 1; i <= n; i++) {
@@ -150,14 +158,14 @@ static void own_cells(lua_State *L, struct plot *p)
 	lua_getfield(L, 1, "value");
 	list = lua_gettop(L);
 	luaL_argcheck(L, lua_istable(L, list), 1, "value: expected {{1, 2}, {3, 4}}");
-	p->rows = (size_t)luaL_len(L, list);
+	p->rows = lua_rawlen(L, list);
 	luaL_argcheck(L, p->rows >= 1 && p->rows <= MAP_MOST, 1, "value: expected 1 to 4096 rows");
 	for (size_t r = 0; r < p->rows; r++) {
 		size_t n;
 
 		lua_rawgeti(L, list, (lua_Integer)r + 1);
 		luaL_argcheck(L, lua_istable(L, -1), 1, "value: each row is a list");
-		n = (size_t)luaL_len(L, -1);
+		n = lua_rawlen(L, -1);
 		if (!r) {
 			luaL_argcheck(L, n >= 1 && n <= MAP_MOST, 1,
 				"value: expected 1 to 4096 numbers a row");
@@ -177,15 +185,16 @@ static void own_cells(lua_State *L, struct plot *p)
 	p->value = v;
 }
 
-/* rows = {"q", "k"}: the names stay in the table, their pointers in userdata. */
+/* rows = {"q", "k"}: the names stay in a table of ours, their pointers in userdata. */
 static void row_names(lua_State *L, struct plot *p)
 {
 	const char **name;
 
 	if (lua_getfield(L, 1, "rows") == LUA_TNIL)
 		return;
-	luaL_argcheck(L, lua_istable(L, -1) && (size_t)luaL_len(L, -1) == p->rows, 1,
+	luaL_argcheck(L, lua_istable(L, -1) && lua_rawlen(L, -1) == p->rows, 1,
 		"rows: expected as many names as rows");
+	l_plain(L, -1);
 	name = lua_newuserdatauv(L, p->rows * sizeof *name, 0);
 	for (size_t r = 0; r < p->rows; r++, lua_pop(L, 1)) {
 		lua_rawgeti(L, -2, (lua_Integer)r + 1);
@@ -247,7 +256,7 @@ static int runs(lua_State *L)
 	lua_getfield(L, 1, "runs");
 	luaL_argcheck(
 		L, lua_istable(L, -1), 1, "runs is missing: {\"20260101-...\", \"loss.tsv\"}");
-	n = luaL_len(L, -1);
+	n = (lua_Integer)lua_rawlen(L, -1);
 	luaL_argcheck(L, n >= 1 && n <= PLOT_SERIES, 1, "runs: expected 1 to 16");
 	luaL_checkstack(L, PLOT_SERIES, "runs");
 	for (lua_Integer i = 0; i < n; i++) {

@@ -139,6 +139,8 @@ static const struct l_class class = {
 struct want {
 	const char *formats, *text;
 	size_t tokens;
+	bool undecided;
+	uint32_t running;
 };
 
 static enum st set_formats(struct session *s, void *arg, struct err *e)
@@ -155,10 +157,9 @@ static enum st set_text(struct session *s, void *arg, struct err *e)
 
 static enum st begin(struct session *s, void *arg, struct err *e)
 {
-	uint32_t *running = arg;
+	struct want *w = arg;
 
-	*running = session_scanning(s);
-	return *running ? ST_OK : session_scan(s, e);
+	return session_scan_cells(s, w->undecided, &w->running, e);
 }
 
 /* A list of names as the dial takes it: "int2g64,int4g128"; on the stack. */
@@ -192,21 +193,22 @@ static int run(lua_State *L)
 {
 	struct want w = { 0 };
 	struct err e = { 0 };
-	uint32_t job = 0, running = 0;
+	uint32_t job = 0;
 
 	l_options(L, 1);
 	lua_settop(L, 1);
 	w.text = l_string(L, 1, "text", NULL);
 	w.tokens = (size_t)l_whole(L, 1, "tokens", 0, 64, 65536);
+	w.undecided = l_flag(L, 1, "undecided", false);
 	w.formats = formats_option(L, 1);
 	if (w.formats && (l_call(L, set_formats, (void *)(uintptr_t)w.formats, &job, &e) ||
 				 !l_await(L, job, &e)))
 		return l_fail(L, &e);
 	if ((w.text || w.tokens) && (l_call(L, set_text, &w, &job, &e) || !l_await(L, job, &e)))
 		return l_fail(L, &e);
-	if (l_call(L, begin, &running, &job, &e))
+	if (l_call(L, begin, &w, &job, &e))
 		return l_fail(L, &e);
-	l_push_job(L, "scan", running ? running : job, push_cells);
+	l_push_job(L, "scan", w.running ? w.running : job, push_cells);
 	return 1;
 }
 
@@ -220,11 +222,14 @@ static const struct l_opt options[] = {
 	{ "formats", "string or list", "of the dial: {\"int2g64\", \"int4g128\"}; else as it is" },
 	{ "text", "string", "a file to scan and calibrate on, or \"self\"; else as it is" },
 	{ "tokens", "number", "to scan on (512)" },
+	{ "undecided", "boolean",
+		"goes on, on more text, to cells that the layout under the dial hangs on and that "
+		"are undecided: minutes (false)" },
 	{ NULL, NULL, NULL },
 };
 
 static const struct l_fn fns[] = {
-	{ "run", "{formats=, text=, tokens=} -> job | nil, message",
+	{ "run", "{formats=, text=, tokens=, undecided=} -> job | nil, message",
 		"measures what is not measured yet, where a scan runs already by that one; wait() gives "
 		"cells",
 		run, options },

@@ -277,7 +277,7 @@ static char *with_words(char *sentence, const char *words)
 
 static char *because_ended(const struct sandbox *b, const char *path)
 {
-	const char *words = b->server.sentence;
+	const char *words = b->server.sentence, *at;
 
 	if (b->server.end == END_ERROR)
 		return xstrdup(words && *words ? words : "it failed");
@@ -285,9 +285,9 @@ static char *because_ended(const struct sandbox *b, const char *path)
 		return with_words(xprintf("%s used more than %zu MiB of memory (--sandbox-memory)",
 					  path, b->o.memory >> 20),
 			words);
-	return with_words(xprintf("%s used more than %g s of its own (--sandbox-seconds)", path,
-				  b->o.seconds),
-		words);
+	at = words ? strstr(words, ": " SANDBOX_LATE) : NULL;
+	return xprintf("%s used more than %g s of its own (--sandbox-seconds)%s%.*s", path,
+		b->o.seconds, at ? ", at " : "", at ? (int)(at - words) : 0, at ? words : "");
 }
 
 static char *because(const struct sandbox *b, const char *path, int status)

@@ -37,6 +37,7 @@ int sandbox_run(struct l_ctx *c, const struct sandbox_options *o, const struct s
 	char **sentence);
 
 /* The process itself: argv[1] of a program that is started as one. */
+#define SANDBOX_LATE "it took too long" /* what its Lua says then */
 #define SANDBOX_CHILD "--sandbox-child"
 int sandbox_child(void);
 

@@ -96,7 +96,7 @@ static void on_count(lua_State *L, lua_Debug *ar)
 		return;
 	c->late = true;
 	lua_sethook(L, on_count, LUA_MASKCOUNT, 1); /* a pcall only wins one instruction */
-	luaL_error(L, "it took too long");
+	luaL_error(L, SANDBOX_LATE);
 }
 
 static int prepare(lua_State *L)

@@ -124,29 +124,31 @@ static bool listed(const char *list, const char *s, char option[32])
 	return false;
 }
 
-/* The value at the top, where it names a file, names one that the person did, too. */
-static void check_file(lua_State *L, const struct server *s, const char *name)
+/* The value at the top, where it names a file, names one that the person did, too; else false, and
+ * why lies there. */
+static bool check_file(lua_State *L, const struct server *s, const char *name)
 {
 	const char *path = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
 
 	for (int i = 0; path && i < s->n_files; i++)
 		if (!strcmp(path, s->file[i]))
-			return;
+			return true;
 	if (path)
-		luaL_error(L,
+		lua_pushfstring(L,
 			"%s: %s was not named on the command line, and a stranger's script "
 			"reads no other file (--sandbox)",
 			name, path);
+	return !path;
 }
 
 /* Arguments lie from `from` on. */
-static void check_files(
+static bool check_files(
 	lua_State *L, const struct server *s, int from, const char *name, const char *option)
 {
 	bool self;
 
 	if (!*option || lua_gettop(L) < from)
-		return;
+		return true;
 	lua_pushvalue(L, from);
 	if (lua_istable(L, -1)) {
 		lua_pushstring(L, option);
@@ -159,9 +161,10 @@ static void check_files(
 	       !strcmp(lua_tostring(L, -1), "self");
 	if (lua_type(L, -1) == LUA_TNUMBER)
 		luaL_error(L, "%s: expected a string", name);
-	if (!self)
-		check_file(L, s, name);
+	if (!self && !check_file(L, s, name))
+		return false;
 	lua_pop(L, 1);
+	return true;
 }
 
 static const struct l_fn *find(const struct l_fn *f, const char *s, size_t n)
@@ -215,7 +218,12 @@ static void carry_out(
 
 	if (!f || !listed(list, f->name, option))
 		luaL_error(L, "%s is not for a stranger's script (--sandbox)", t->name);
-	check_files(L, t->s, from, t->name, option);
+	if (!check_files(L, t->s, from, t->name, option)) { /* as a file that is not there */
+		lua_pushnil(L);
+		lua_insert(L, -2);
+		answer(L, t, lua_gettop(L) - 2);
+		return;
+	}
 	l_push_named(L, t->name, f);
 	lua_insert(L, 2); /* 1: the message */
 	lua_call(L, lua_gettop(L) - 2, LUA_MULTRET);

@@ -1,5 +1,5 @@
-/* screen.c - io.write where the standard output is a screen that others draw: lines of it go where
- * print's go. */
+/* screen.c - io and os where the terminal is a screen that others draw: lines of io.write go where
+ * print's go, there is nothing to read, and programs write to the log. */
 #include <string.h>
 
 #include "app/lua/l.h"
@@ -73,13 +73,39 @@ void l_screen_flush(lua_State *L)
 	lua_pop(L, 1);
 }
 
+/* The person's keys are not a script's, and what programs that it starts write must not run over
+ * the screen: their output goes where the standard error goes, which is the log.  The first argument
+ * is what writes lines. */
+static const char without_terminal[] =
+	"local write = ...\n"
+	"local open, output, popen, execute = io.open, io.output, io.popen, os.execute\n"
+	"local to\n"
+	"io.stdin = assert(open('/dev/null', 'r'))\n"
+	"io.input(io.stdin)\n"
+	"function io.output(file)\n"
+	"	if file == io.stdout then to = nil return file end\n"
+	"	if file ~= nil then to = output(file) end\n"
+	"	return to or io.stdout\n"
+	"end\n"
+	"function io.write(...)\n"
+	"	if to then return to:write(...) end\n"
+	"	return write(...)\n"
+	"end\n"
+	"function io.popen(command, mode)\n"
+	"	local quiet = mode == 'w' and 'exec 1>&2\\n' or 'exec </dev/null\\n'\n"
+	"	if type(command) == 'string' then command = quiet .. command end\n"
+	"	return popen(command, mode)\n"
+	"end\n"
+	"function os.execute(command)\n"
+	"	if type(command) == 'string' then command = 'exec 1>&2 </dev/null\\n' .. command end\n"
+	"	return execute(command)\n"
+	"end\n";
+
 void l_screen(lua_State *L)
 {
 	static const char *const other[] = { "flush", "close", "setvbuf", "seek" };
 
 	lua_getglobal(L, "io");
-	lua_pushcfunction(L, io_write);
-	lua_setfield(L, -2, "write");
 	lua_newtable(L);
 	lua_pushcfunction(L, stdout_write);
 	lua_setfield(L, -2, "write");
@@ -89,4 +115,8 @@ void l_screen(lua_State *L)
 	}
 	lua_setfield(L, -2, "stdout");
 	lua_pop(L, 1);
+	if (luaL_loadbufferx(L, without_terminal, sizeof without_terminal - 1, "=io", "t") != LUA_OK)
+		lua_error(L);
+	lua_pushcfunction(L, io_write);
+	lua_call(L, 1, 0);
 }

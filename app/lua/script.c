@@ -165,6 +165,7 @@ static int prepare(lua_State *L)
 	if (host_face(l_ctx(L)->host)->screen)
 		l_screen(L);
 	name_slow(L);
+	l_finalizers(L);
 	l_open(L);
 	push_args(L, script_of(L));
 	return 0;
@@ -222,10 +223,8 @@ static void conclude(struct script *s, lua_State *L, int st)
 
 static void close_state(struct script *s)
 {
-	if (s->L) {
-		lua_sethook(s->L, NULL, 0, 0); /* finalizers run to their end */
-		lua_close(s->L);
-	}
+	if (s->L)
+		l_close(s->L);
 	s->L = NULL;
 	l_ctx_release(&s->ctx);
 }

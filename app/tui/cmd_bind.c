@@ -54,6 +54,10 @@ enum st cmd_bind(struct tui *t, int argc, char **argv, const char *rest, struct 
 		list_binds(t);
 		return ST_OK;
 	}
+	if (!placed && argc > 3 && keys_check(argv[1], e) && !keys_check(argv[2], e))
+		return err_set(e, ST_INVALID,
+			"bind: there is no place \"%.40s\": expected global, a panel or a screen",
+			argv[1]);
 	if (!placed && *rest != '"' && strchr(keys, ' ')) /* both were quoted: no quote is left */
 		command = rest + strlen(keys) + strspn(rest + strlen(keys), " ");
 	else

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "app/lua/host.h"
 #include "app/tui/theme.h"
 #include "core/work/session.h"
 
@@ -42,6 +43,7 @@ struct tui_options {
 	bool json;        /* its event lines on stdout; of a tour the times of its frames */
 	bool tour;        /* --tour: played by itself, then the end */
 	bool show_cursor; /* --show-cursor: the cursor is seen where the focus is */
+	struct host_demo demo; /* for bitdial.open{ demo = true } */
 	bool anew;        /* the session passes over what was measured before */
 	bool stats;       /* print struct tui_stats as JSON on stdout at the end */
 

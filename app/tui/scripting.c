@@ -215,7 +215,11 @@ enum st scripting_complete(struct scripting *s, const char *text)
 struct scripting *scripting_new(struct tui *t, const struct host_face *face)
 {
 	struct scripting *s = xalloc(sizeof *s);
-	struct host_face f = { .print = as_print, .notice = as_notice, .arg = s, .screen = true };
+	struct host_face f = { .print = as_print,
+		.notice = as_notice,
+		.arg = s,
+		.demo = t->o->demo,
+		.screen = true };
 
 	s->t = t;
 	pthread_mutex_init(&s->prints.lock, NULL);

@@ -61,6 +61,7 @@ struct session *session_new(const struct session_options *o, struct bus *b)
 	atomic_init(&s->ab_blind, false);
 	atomic_init(&s->rates_shown, false);
 	atomic_init(&s->scan_asked, false);
+	atomic_init(&s->scan_plain, false);
 	rng_seed(&s->shuffle, (uint64_t)(clock_now() * 1e9));
 	notice_bus = b;
 	log_watch(on_log);
@@ -237,6 +238,19 @@ enum st session_scan(struct session *s, struct err *e)
 	enum st st = start(s, "scan", &job_prepare, NULL, NULL, e);
 
 	if (!st)
+		atomic_store(&s->scan_asked, true);
+	return st;
+}
+
+enum st session_scan_cells(struct session *s, bool undecided, uint32_t *running, struct err *e)
+{
+	enum st st = ST_OK;
+
+	atomic_store(&s->scan_plain, !undecided);
+	*running = session_scanning(s);
+	if (!*running)
+		st = start(s, "scan", &job_prepare, NULL, NULL, e);
+	if (!st && undecided)
 		atomic_store(&s->scan_asked, true);
 	return st;
 }

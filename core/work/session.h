@@ -91,6 +91,10 @@ BD_MUST_USE enum st session_redo(struct session *s, struct err *e);
 
 /* Measurements as jobs. */
 BD_MUST_USE enum st session_scan(struct session *s, struct err *e);    /* starts or goes on */
+/* For a script: as `bitdial scan`, which leaves what is undecided alone unless that is asked for.
+ * *running: the scan that runs already and does; 0: one is started. */
+BD_MUST_USE enum st session_scan_cells(
+	struct session *s, bool undecided, uint32_t *running, struct err *e);
 uint32_t session_scanning(struct session *s);                          /* the scan's job; 0: none */
 BD_MUST_USE enum st session_measure(struct session *s, struct err *e); /* KL of the layout now */
 /* A local search about the layout now, judged by measured KL: minutes.  The refined layout takes

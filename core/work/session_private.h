@@ -51,6 +51,7 @@ struct session {
 	/* set by the UI, read by the engine */
 	atomic_bool ab_on, ab_blind;
 	atomic_bool scan_asked;  /* by :scan, and not at its end yet */
+	atomic_bool scan_plain;  /* by a script: what is undecided is left alone */
 	atomic_bool scan_anyway; /* by :scan!, although it is estimated not to fit */
 	atomic_bool rates_shown; /* somebody looks at how fast answers read memory */
 

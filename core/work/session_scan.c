@@ -121,10 +121,12 @@ static void tell_undecided(struct session *s, const struct boot *b, const char *
 }
 
 /* Whether it goes on by itself to what is undecided: where a scan is under way, not where one was
- * finished before and opened again, and not where nothing may be kept. */
+ * finished before and opened again, not where a script asked for it, and not where nothing may be
+ * kept. */
 static bool goes_on(const struct session *s, bool measuring)
 {
-	return atomic_load(&s->scan_asked) || (measuring && !s->read_only);
+	return atomic_load(&s->scan_asked) ||
+	       (measuring && !s->read_only && !atomic_load(&s->scan_plain));
 }
 
 /* Where errors leave the layout under the dial open, its cells get more tokens: the least
@@ -228,6 +230,7 @@ static enum st work_prepare(struct job *j, struct err *e)
 	end_scan_run(s, st);
 	if (!st) {
 		atomic_store(&s->scan_asked, false);
+		atomic_store(&s->scan_plain, false);
 		st = verify(j, e);
 		if (d->cache)
 			cache_trim(d->cache, cache_limit);

@@ -1,73 +1,157 @@
 /* timing.c - see timing.h. */
 #include "core/work/timing.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/checked.h"
 #include "core/base/clock.h"
 #include "core/base/f16.h"
 #include "core/base/rng.h"
+#include "core/base/text.h"
 #include "core/quant/variant.h"
 
 enum { PASSES = 15, FEWEST = 3, COPIES = 512 };
 static const double cold_bytes = 400e6, shortest = 2e-3, enough = 1; /* seconds */
 
+/* Between two looks at whether to stop: words filled, operations before their rate is known, and
+ * seconds then. */
+enum { PIECE_FILL = 1 << 20, TOGETHER = 512 };
+static const double first_ops = 2e7, piece_s = 20e-3;
+
 struct walk {
 	const struct timing_ask *ask;
 	const struct backend *be;
+	const struct sink *sink;
 	struct mat w[COPIES];
 	size_t copies;
 	float *x, *y;
+	double ops; /* of a piece */
 };
 
-static struct mat random_mat(const struct timing_ask *a, void *memory, size_t bytes, struct rng *r)
+/* ---- what is multiplied */
+
+struct sizes {
+	size_t one, copies, x, y; /* bytes of a matrix, how many, values */
+};
+
+/* What cannot be held is refused before anything is taken. */
+static enum st sizes_of(struct sizes *n, const struct timing_ask *a, struct err *e)
 {
+	char want[16], room[16];
+	size_t weights, x, y, all, free_now = mem_available();
+	double copies;
+
+	if (!variant_size(&n->one, a->format, a->rows, a->cols) || !size_mul(&n->x, a->m, a->cols) ||
+		!size_mul(&n->y, a->m, a->rows) || !size_mul(&x, n->x, sizeof(float)) ||
+		!size_mul(&y, n->y, sizeof(float)))
+		return err_set(
+			e, ST_INVALID, "a matrix of %zu x %zu cannot be made", a->rows, a->cols);
+	copies = a->cold ? floor(cold_bytes / (double)n->one) + 1 : 1;
+	n->copies = copies < COPIES ? (size_t)copies : COPIES;
+	if (!size_mul(&weights, n->one, n->copies) || !size_add(&all, weights, x) ||
+		!size_add(&all, all, y) || all > free_now)
+		return err_set(e, ST_NOMEM,
+			"time: %zu matrices of %zu x %zu and %zu rows of x take %s, there are %s free",
+			n->copies, a->rows, a->cols, a->m,
+			text_bytes((uint64_t)n->one * n->copies + x + y, want),
+			text_bytes(free_now, room));
+	return ST_OK;
+}
+
+static bool fill(uint64_t *words, size_t n, struct rng *r, const struct sink *s)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (i % PIECE_FILL == 0 && sink_poll(s))
+			return false;
+		words[i] = rng_u64(r);
+	}
+	return true;
+}
+
+static bool random_mat(struct walk *k, void *memory, size_t bytes, struct rng *r)
+{
+	const struct timing_ask *a = k->ask;
 	struct mat w = variant_mat(a->format, a->rows, a->cols, memory);
 	size_t stats = mat_stat_count(a->rows, a->cols, a->format.group);
-	uint64_t *words = memory;
 
-	for (size_t i = 0; i < bytes / sizeof *words; i++)
-		words[i] = rng_u64(r);
+	k->w[k->copies++] = w; /* freed with the rest, also where it is left half made */
+	if (!fill(memory, bytes / sizeof(uint64_t), r, k->sink))
+		return false;
 	for (size_t i = 0; i < stats; i++) {
 		((uint16_t *)(uintptr_t)w.scale)[i] = f16_from_f32(0.02f);
 		((uint16_t *)(uintptr_t)w.offset)[i] = f16_from_f32(-0.05f);
 	}
-	return w;
+	return true;
 }
 
 static enum st make(struct walk *k, struct rng *r, struct err *e)
 {
 	const struct timing_ask *a = k->ask;
-	size_t bytes, copies;
+	struct sizes n;
 
-	if (!variant_size(&bytes, a->format, a->rows, a->cols))
-		return err_set(
-			e, ST_INVALID, "a matrix of %zu x %zu cannot be made", a->rows, a->cols);
-	copies = a->cold ? (size_t)(cold_bytes / (double)bytes) + 1 : 1;
-	for (; k->copies < copies && k->copies < COPIES; k->copies++) {
-		void *memory = k->be->alloc(bytes);
+	if (sizes_of(&n, a, e))
+		return e->st;
+	while (k->copies < n.copies) {
+		void *memory = k->be->alloc(n.one);
 
 		if (!memory)
 			return err_set(e, ST_NOMEM, "no memory for %zu matrices of %zu x %zu",
-				copies, a->rows, a->cols);
-		k->w[k->copies] = random_mat(a, memory, bytes, r);
+				n.copies, a->rows, a->cols);
+		if (!random_mat(k, memory, n.one, r))
+			return err_set(e, ST_CANCELLED, "stopped");
 	}
-	k->x = big_array(a->m * a->cols, sizeof *k->x, "inputs", e);
-	k->y = k->x ? big_array(a->m * a->rows, sizeof *k->y, "outputs", e) : NULL;
-	for (size_t i = 0; k->y && i < a->m * a->cols; i++)
+	k->x = big_array(n.x, sizeof *k->x, "inputs", e);
+	k->y = k->x ? big_array(n.y, sizeof *k->y, "outputs", e) : NULL;
+	for (size_t i = 0; k->y && i < n.x; i++) {
+		if (i % PIECE_FILL == 0 && sink_poll(k->sink))
+			return err_set(e, ST_CANCELLED, "stopped");
 		k->x[i] = (float)(rng_unit(r) - 0.5);
+	}
 	return k->y ? ST_OK : ST_NOMEM;
 }
 
-/* All copies once. */
-static void pass(const struct walk *k)
-{
-	for (size_t i = 0; i < k->copies; i++) {
-		const struct product p = { k->y, k->ask->rows, &k->w[i] };
+/* ---- multiplying */
 
-		k->be->products(&p, 1, k->x, k->ask->cols, k->ask->m, k->ask->math);
-	}
+static size_t at_most(size_t n, size_t most)
+{
+	return n < most ? n : most;
+}
+
+/* One product in pieces of k->ops: whole rows of W for as many rows of x as matter for speed, so
+ * that it takes as long as in one. */
+static bool multiply(const struct walk *k, const struct mat *w)
+{
+	const struct timing_ask *a = k->ask;
+	size_t of_x = at_most(a->m, TOGETHER), of_w = a->rows;
+	double one = 2 * (double)a->cols, rows = floor(k->ops / one / (double)of_x / MAT_TILE);
+
+	if (rows < 1)
+		of_x = (size_t)(k->ops / one / MAT_TILE) + 1;
+	if (rows * MAT_TILE < (double)a->rows)
+		of_w = rows < 1 ? MAT_TILE : (size_t)rows * MAT_TILE;
+	for (size_t i = 0; i < a->m; i += of_x)
+		for (size_t o = 0; o < a->rows; o += of_w) {
+			struct mat part = mat_rows(w, o, at_most(of_w, a->rows - o));
+			const struct product p = { k->y + i * a->rows + o, a->rows, &part };
+
+			if ((i || o) && sink_poll(k->sink))
+				return false;
+			k->be->products(&p, 1, k->x + i * a->cols, a->cols,
+				at_most(of_x, a->m - i), a->math);
+		}
+	return true;
+}
+
+/* All copies once; false: stopped. */
+static bool pass(const struct walk *k)
+{
+	for (size_t i = 0; i < k->copies; i++)
+		if ((i && sink_poll(k->sink)) || !multiply(k, &k->w[i]))
+			return false;
+	return true;
 }
 
 static int by_value(const void *a, const void *b)
@@ -78,15 +162,18 @@ static int by_value(const void *a, const void *b)
 }
 
 static enum st measure(
-	const struct walk *k, struct timing *out, const struct sink *s, struct err *e)
+	struct walk *k, struct timing *out, const struct sink *s, struct err *e)
 {
 	const struct timing_ask *a = k->ask;
 	double t[PASSES], start = clock_now(), began = start, took;
 	size_t repeat = 1;
 	int n = 0;
 
-	pass(k);
+	if (!pass(k))
+		return err_set(e, ST_CANCELLED, "stopped");
 	took = clock_now() - began;
+	k->ops = fmax(first_ops, piece_s * 2 * (double)a->rows * (double)a->cols * (double)a->m *
+					 (double)k->copies / (took + 1e-7));
 	if (took < shortest)
 		repeat = (size_t)(shortest / (took + 1e-7)) + 1;
 	for (; n < FEWEST || (n < PASSES && clock_now() - start < enough); n++) {
@@ -94,7 +181,8 @@ static enum st measure(
 			return err_set(e, ST_CANCELLED, "stopped");
 		began = clock_now();
 		for (size_t i = 0; i < repeat; i++)
-			pass(k);
+			if (!pass(k))
+				return err_set(e, ST_CANCELLED, "stopped");
 		t[n] = (clock_now() - began) / (double)(repeat * k->copies);
 		sink_progress(s, n + 1, PASSES);
 	}
@@ -115,6 +203,8 @@ enum st timing_run(const struct timing_ask *a, const struct backend *be, struct 
 
 	k->ask = a;
 	k->be = be;
+	k->sink = s;
+	k->ops = first_ops;
 	rng_seed(&r, 1);
 	st = be->host_memory
 		     ? make(k, &r, e)
