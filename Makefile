@@ -90,7 +90,7 @@ stress: $(STRESS:%.c=$B/%)  ## thread tests, plain programs
 	@for t in $^; do echo "$$t"; $$t || exit 1; done
 
 screens: $B/bitdial  ## the program in a real terminal (tmux)
-	@for t in $(SCREEN); do BITDIAL=$B/bitdial sh $$t || exit 1; done
+	@printf '%s\n' $(SCREEN) | BITDIAL=$B/bitdial xargs -P 3 -n 1 sh
 
 cli: $B/bitdial  ## the verbs as a shell sees them, and golden screens
 	@sh tests/cli.sh $B/bitdial

@@ -10,6 +10,7 @@ trap 'exit 1' INT TERM HUP
 export XDG_CACHE_HOME="$dir/cache" XDG_STATE_HOME="$dir/state" XDG_CONFIG_HOME="$dir/config"
 export BD_RUNS="$dir/runs" LC_ALL=C.UTF-8 TERM=xterm
 unset NO_COLOR BITDIAL_MODEL COLORFGBG
+export BITDIAL_SHARE="$dir/nothing" # what is built in, whatever is installed
 export TMPDIR="$dir/tmp"
 cd "$dir" && mkdir tmp || exit 1
 checks=0 failed=0
@@ -171,6 +172,7 @@ for at in tree/build moved/bin alone; do cp "$bitdial" $at/bitdial; done
 for at in share layouts; do ln -s "$here/../$at" tree/$at; done
 ln -s "$here/../share" moved/share/bitdial
 there=$bitdial
+unset BITDIAL_SHARE
 for bitdial in "$dir/tree/build/bitdial" "$dir/moved/bin/bitdial"; do
 	works eval --demo --task basics --limit 2 --json
 	holds "two questions of basics" [ "$(field items)" = 2 ]
@@ -186,6 +188,7 @@ else
 	holds "no tasks are told" has '^table1.lua: there are no tasks' err
 fi
 bitdial=$there
+export BITDIAL_SHARE="$dir/nothing"
 fails 1 'nothing to score' eval --demo --text one
 fails 1 'layout int9g64 is no' eval --demo --text short --layout int9g64
 fails 1 'below the least' eval --demo --text short --layout 1.5

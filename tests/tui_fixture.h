@@ -184,6 +184,7 @@ static void fixture_open(void)
 	cr_assert(mkdtemp(dir));
 	setenv("XDG_CONFIG_HOME", dir, 1);
 	setenv("XDG_STATE_HOME", dir, 1);
+	setenv("BITDIAL_SHARE", dir, 1); /* what is built in, whatever is beside the suite */
 	bus = bus_new();
 	sub = tui_subscribe(bus);
 	fake = (struct session){ .bpw = 4.25 };

@@ -106,7 +106,7 @@ char *fs_place(enum fs_place p);
 
 /* A file or a folder that comes with the program ("tasks", "tour.lua", "layouts"): as installed,
  * else beside the program where its whole folder was moved (../share/bitdial), else in the tree
- * it was built in.  xfree; where it would be installed when it is nowhere. */
+ * it was built in; in $BITDIAL_SHARE alone where that is set.  xfree; where it would be installed when it is nowhere. */
 char *fs_share(const char *name);
 
 /* An advisory lock held until fs_unlock or the process ends; fd or -1.  When

@@ -1,5 +1,6 @@
 /* fs_share.c - where the files lie that come with the program. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -46,8 +47,12 @@ static char *in_tree(const char *root, const char *name)
 
 char *fs_share(const char *name)
 {
-	char *installed = xprintf("%s/%s", BD_SHARE, name), *own, *path, *root;
+	const char *said = getenv("BITDIAL_SHARE");
+	char *installed = xprintf("%s/%s", said && *said ? said : BD_SHARE, name), *own, *path,
+	     *root;
 
+	if (said && *said)
+		return installed;
 	if (fs_is_there(installed) || !(own = own_folder()))
 		return installed;
 	path = take_if_there(xprintf("%s/../share/bitdial/%s", own, name));
