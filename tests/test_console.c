@@ -114,6 +114,20 @@ Test(console, lines_that_come_at_once_are_one_chunk_and_one_act)
 		"42 ");
 }
 
+Test(console, an_equals_sign_before_an_expression_is_no_part_of_it)
+{
+	says("F2\ntype =6*7\nEnter\nwait idle\n", "┃42 ");
+}
+
+Test(console, many_lines_of_a_script_are_one_notice_and_in_order_in_the_console)
+{
+	char *f = played(":lua for i = 1, 3 do print(\"line \" .. i) end\nwait idle\nF2\nwait 20\n");
+
+	cr_assert(strstr(f, "line 1") && strstr(f, "line 1") < strstr(f, "line 2"), "%s", f);
+	big_free(f);
+	says("3\n:lua for i = 1, 3 do print(\"line \" .. i) end\nwait idle\n", " line 3");
+}
+
 Test(console, a_second_chunk_waits_in_the_input)
 {
 	says("F2\ntype while true do end\nEnter\nwait 20\ntype x = 1\nEnter\nwait 20\n", "> x = 1");

@@ -20,7 +20,7 @@
 #include "core/base/text.h"
 
 /* Prints between two turns; what is more is counted, not kept. */
-enum { PRINTS = 64 << 10, NOTICES_AT_ONCE = 16 };
+enum { PRINTS = 64 << 10 };
 
 struct prints {
 	pthread_mutex_t lock;
@@ -122,21 +122,21 @@ static void tell_past(struct scripting *s)
 	xfree(all);
 }
 
-/* The last lines as notices, where no console shows them. */
-static void notice_lines(struct tui *t, char *text)
+/* The last line as a notice, where no console shows them: all of them are there, in order. */
+static void notice_lines(struct tui *t, const char *text)
 {
-	size_t lines = 0, skip;
+	const char *last = text, *end;
+	size_t lines = 0;
 
-	for (const char *c = text; *c; c++)
-		lines += *c == '\n';
-	skip = lines > NOTICES_AT_ONCE ? lines - NOTICES_AT_ONCE : 0;
-	for (char *from = text, *end; (end = strchr(from, '\n')) != NULL; from = end + 1) {
-		*end = 0;
-		if (skip)
-			skip--;
-		else
-			tui_notice(t, LOG_INFO, "%s", from);
+	for (const char *c = text; (end = strchr(c, '\n')) != NULL; c = end + 1) {
+		lines++;
+		last = c;
 	}
+	if (lines == 1)
+		tui_notice(t, LOG_INFO, "%.*s", (int)strcspn(last, "\n"), last);
+	else if (lines)
+		tui_notice(t, LOG_INFO, "%.*s  (the last of %zu lines: F2)",
+			(int)strcspn(last, "\n"), last, lines);
 }
 
 static void flush_prints(struct scripting *s)
@@ -366,6 +366,8 @@ enum st scripting_eval(struct scripting *s, const char *text, struct err *e)
 	bool shown = console_shown(s->t);
 	enum st st;
 
+	if (*text == '=') /* as Lua's own prompt takes it: what follows is an expression */
+		o.text = ++text;
 	if (s->script) {
 		if (shown)
 			tell_console(s, CONSOLE_BACK, text, 0);
