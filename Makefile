@@ -171,7 +171,7 @@ install: all $B/bitdial-lua.3  ## into $(DESTDIR)$(PREFIX)
 	cp -R layouts/. '$(DESTDIR)$(PREFIX)/share/bitdial/layouts/'
 	cp -R share/themes/. '$(DESTDIR)$(PREFIX)/share/bitdial/themes/'
 	install -m644 share/tour.lua '$(DESTDIR)$(PREFIX)/share/bitdial/tour.lua'
-	cp -R share/tasks '$(DESTDIR)$(PREFIX)/share/bitdial/'
+	cp -R share/tasks scripts '$(DESTDIR)$(PREFIX)/share/bitdial/'
 
 uninstall: ## take it out again; says what of yours stays
 	rm -rf '$(DESTDIR)$(PREFIX)/bin/bitdial' '$(DESTDIR)$(PREFIX)/share/bitdial' \
