@@ -16,6 +16,8 @@ static atomic_int failed; /* why the first line that was lost was lost */
 
 void events_start(void)
 {
+	if (on) /* the clock of the first line goes on */
+		return;
 	on = true;
 	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an errno, from the first line on */
 	began = clock_now();

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "app/lua/l.h"
-#include "core/base/clock.h"
 #include "core/work/votes.h"
 
 struct typed {

@@ -30,6 +30,7 @@ enum st desk_seek(
 	struct desk *d, struct desk_place at, bool measure, const struct sink *s, struct err *e)
 {
 	struct desk_place have;
+	bool is_short;
 	enum st st = desk_identify(d, s, e);
 
 	if (!st && (measure || !d->text_hash[0])) /* which cells are of this text? */
@@ -38,14 +39,15 @@ enum st desk_seek(
 		return st;
 	cache_at(d->cache, SIZE_MAX, SIZE_MAX);
 	have = desk_place(d);
-	if (measure && (have.cells < at.cells || have.points < at.points)) {
-		read_again(d); /* all of it: the stages go on from there */
-		st = desk_prepare(d, STAGE_MORE, s, e);
-	} else if (have.cells < at.cells || have.points < at.points) {
+	is_short = have.cells < at.cells || have.points < at.points;
+	if (is_short && !measure)
 		return err_set(e, ST_INVALID,
 			"the journal of this model has %zu of the %zu cells and %zu of the %zu "
 			"measured layouts that this act was made on: --fresh measures them anew",
 			have.cells, at.cells, have.points, at.points);
+	if (is_short) {
+		read_again(d); /* all of it: the stages go on from there */
+		st = desk_prepare(d, STAGE_MORE, s, e);
 	}
 	if (st)
 		return st;

@@ -4,10 +4,8 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/model/model.h"
 #include "core/work/figure.h"
-
-enum { KINDS = 7 };
-static const char *const kind_name[KINDS] = { "q", "k", "v", "o", "gate", "up", "down" };
 
 static struct figure_value num(double v)
 {
@@ -127,7 +125,7 @@ static void every_cell(struct figure *f, const struct snap_model *m, const struc
 		"failed" };
 	static const char *const columns[] = { "linear", "layer", "kind", "format", "bytes",
 		"damage", "se", "tokens", "state", "chosen" };
-	char name[48], fmt[FORMAT_NAME];
+	char name[32], fmt[FORMAT_NAME];
 
 	figure_columns(f, sizeof columns / sizeof *columns, columns);
 	for (size_t i = 0; i < m->n; i++)
@@ -135,10 +133,10 @@ static void every_cell(struct figure *f, const struct snap_model *m, const struc
 			const struct map_cell *c = map ? &map->cell[i * m->k + k] : NULL;
 			bool has = c && known(c);
 
-			snprintf(name, sizeof name, "layers.%zu.%s", i / KINDS,
-				kind_name[i % KINDS]);
-			struct figure_value v[] = { word(name), num((double)(i / KINDS)),
-				word(kind_name[i % KINDS]), word(format_name(m->format[k], fmt)),
+			linear_name(i, name);
+			struct figure_value v[] = { word(name), num((double)(i / LINEAR_KINDS)),
+				word(linear_kind_name[i % LINEAR_KINDS]),
+				word(format_name(m->format[k], fmt)),
 				num((double)m->bytes[i * m->k + k]),
 				num(has ? (double)c->value : (double)NAN),
 				num(has && in_nats(c) ? (double)c->se : (double)NAN),
@@ -155,7 +153,7 @@ static void every_cell(struct figure *f, const struct snap_model *m, const struc
 static bool fill_damage(
 	double *v, const struct snap_model *m, const struct snap_map *map, size_t fmt)
 {
-	size_t blocks = m->n / KINDS;
+	size_t blocks = m->n / LINEAR_KINDS;
 	bool nats = false;
 
 	for (size_t i = 0; i < m->n; i++)
@@ -164,9 +162,9 @@ static bool fill_damage(
 		const struct map_cell *c = &map->cell[i * m->k + fmt];
 
 		if (known(c) && in_nats(c) == nats && c->value > 0)
-			v[i % KINDS * blocks + i / KINDS] = (double)c->value;
+			v[i % LINEAR_KINDS * blocks + i / LINEAR_KINDS] = (double)c->value;
 		else if (nats && c->state == CELL_SCORED && c->estimate > 0)
-			v[i % KINDS * blocks + i / KINDS] = (double)c->estimate;
+			v[i % LINEAR_KINDS * blocks + i / LINEAR_KINDS] = (double)c->estimate;
 	}
 	return nats;
 }
@@ -192,8 +190,8 @@ static struct figure *new_map(const struct snap_model *m, const char *what, cons
 
 	snprintf(title, sizeof title, "%s: %s", m->name, what);
 	f = figure_new("heatmap", title, "block", unit);
-	f->plot.row_name = kind_name;
-	(void)figure_map_cells(f, KINDS, m->n / KINDS);
+	f->plot.row_name = linear_kind_name;
+	(void)figure_map_cells(f, LINEAR_KINDS, m->n / LINEAR_KINDS);
 	return f;
 }
 
@@ -222,7 +220,7 @@ static struct figure *bits_map(const struct snap_model *m, const struct snap_ans
 		double now = (double)m->nominal[i * m->k + a->choice[i]];
 		double then = change ? (double)m->nominal[i * m->k + a->a_choice[i]] : 0;
 
-		v[i % KINDS * (m->n / KINDS) + i / KINDS] = now - then;
+		v[i % LINEAR_KINDS * (m->n / LINEAR_KINDS) + i / LINEAR_KINDS] = now - then;
 	}
 	return f;
 }
@@ -233,7 +231,7 @@ struct figure *figure_map(const struct snap_model *m, const struct snap_map *map
 	struct figure *f;
 	size_t fmt;
 
-	if (!m || m->n < KINDS) {
+	if (!m || m->n < LINEAR_KINDS) {
 		(void)err_set(e, ST_INVALID, "plot: no model is open yet");
 		return NULL;
 	}

@@ -48,9 +48,10 @@ void session_acted(struct session *s, struct dial_acted *a)
 enum st session_seek(struct session *s, size_t cells, size_t points, struct err *e)
 {
 	struct deed *d;
+	enum st st = session_need_model(s, "replay", e);
 
-	if (!atomic_load(&s->ready))
-		return err_set(e, ST_INVALID, "no model is open");
+	if (st)
+		return st;
 	dial_part(s->dial);
 	d = deed_new(s, NULL, NULL);
 	d->place = (struct desk_place){ cells, points };
