@@ -5,11 +5,15 @@ PREFIX  ?= /usr/local
 B       ?= build
 CC      ?= cc
 CFLAGS  ?= -O2 -g
+# The CUDA backend is built where its compiler is.
+NVCC    ?= $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
+# Machine code for these, and PTX that later devices' drivers compile, of the first and the last.
+CUDA_ARCHS ?= 80 86 89 90 100
 SAN     ?=
 FROM    ?=
 
 # What Debian 12 needs: to build, to test, and for `make model`.
-DEBS    := gcc make pkg-config libncurses-dev liblua5.4-dev libcjson-dev libopenblas-dev nettle-dev gnuplot-nox \
+DEBS    := gcc g++ make pkg-config libncurses-dev liblua5.4-dev libcjson-dev libopenblas-dev nettle-dev gnuplot-nox \
 	   libcriterion-dev libvterm-dev tmux python3-pip
 
 PKGS    := ncursesw lua5.4 libcjson openblas nettle
@@ -30,17 +34,19 @@ APP    := $(sort $(filter-out app/main.c,$(wildcard app/*.c app/*/*.c)))
 TEST   := $(sort $(wildcard tests/test_*.c))
 HELP   := $(sort $(wildcard tests/lib_*.c))
 STRESS := $(sort $(wildcard tests/stress_*.c))
-BENCH  := $(sort $(wildcard tests/bench_*.c))
+BENCH  := $(sort $(filter-out tests/bench_cuda%,$(wildcard tests/bench_*.c)))
 SCREEN := $(sort $(wildcard tests/tmux/*.sh))
+CUDA   := $(sort $(wildcard kernels/cuda/*.cu))
+EMU    := $(sort $(wildcard tests/emu/*.cc))
 SOURCE  = $(shell find app core kernels tests -name '*.[ch]' -o -name '*.inc' -path 'kernels/*')
 obj     = $(patsubst %,$B/%.o,$(1))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps model demo unit check stress cli screens asan tsan coverage headers layers fmt tidy bench \
-	quality peer peer-speed peer-first peer-ops peer-quant soak golden install uninstall clean help
+	check-cuda bench-cuda quality peer peer-speed peer-first peer-ops peer-quant soak golden install uninstall clean help
 
-all: $B/bitdial  ## build the program
+all: $B/bitdial  ## build the program, and its CUDA backend where nvcc is
 
 $B/bitdial: $B/app/main.c.o $B/libbitdial.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -52,6 +58,76 @@ $B/bitdial-lua.3: $B/bitdial
 $B/libbitdial.a: $(call obj,$(APP) $(LIB))
 	@rm -f $@
 	@ar rcs $@ $^
+
+# ---- the CUDA backend, twice: for devices, and for the host on the thread emulator of tests/emu
+
+CXXWARN := -std=c++17 -Wall -Wextra -Wshadow
+CXXFLAGS ?= $(filter -O% -g% -Werror --coverage,$(CFLAGS))
+# What it needs of the program, compiled once more.
+CUDA_C  := kernels/mat.c kernels/mix.c core/base/err.c core/base/f16.c core/base/text.c core/base/uc_tables.c
+EMUOBJ   = $(patsubst %,$B/emu/%.o,$(EMU))
+
+$B/pic/%.c.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
+
+ifneq ($(CUDA),)
+ifneq ($(NVCC),)
+all: $B/libbitdial-cuda.so
+else
+all: cuda-missing
+endif
+endif
+.PHONY: cuda-missing
+cuda-missing:
+	@echo 'no nvcc: built without the CUDA backend (the CUDA toolkit has it; NVCC=FILE says where)'
+
+CUDA_LIB   = $(wildcard $(dir $(NVCC))../lib64 $(dir $(NVCC))../lib)
+CUDA_PTX   = $(sort $(firstword $(CUDA_ARCHS)) $(lastword $(CUDA_ARCHS)))
+NVCCFLAGS ?= -O3 -lineinfo
+$B/%.cu.o: %.cu Makefile
+	@mkdir -p $(@D)
+	$(NVCC) -std=c++17 $(NVCCFLAGS) -t0 $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$a,code=sm_$a) \
+	  $(foreach a,$(CUDA_PTX),-gencode arch=compute_$a,code=compute_$a) \
+	  -I. -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra $(if $(filter -Werror,$(CFLAGS)),-Werror all-warnings) \
+	  -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+
+$B/libbitdial-cuda.so: $(call obj,$(CUDA)) $(CUDA_C:%=$B/pic/%.o)
+	$(NVCC) -shared -cudart static -o $@ $^ -lcublas $(foreach d,$(CUDA_LIB),-Xlinker -rpath=$(realpath $d))
+
+$B/emu/%.o: % Makefile
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS) $(CXXWARN) $(CXXFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
+	  -pthread -ffp-contract=off -fPIC -fvisibility=hidden -Itests/emu -MMD -MP -x c++ -c -o $@ $<
+
+$B/tests/libbitdial-cuda-emu.so: $(CUDA:%=$B/emu/%.o) $(EMUOBJ) $(CUDA_C:%=$B/pic/%.o)
+	@mkdir -p $(@D)
+	$(CXX) $(LDFLAGS) -shared -o $@ $^ -pthread -ldl
+
+# What looks like a backend and is none.
+$B/tests/so_%.so: $B/pic/tests/so_%.c.o
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -shared -o $@ $^
+$B/pic/tests/so_%.c.o: override CFLAGS += -fvisibility=default
+
+# The emulator by itself.
+$B/tests/test_emu: $B/emu/tests/emu/selftest.cu.o $(EMUOBJ)
+$B/tests/test_emu: LDLIBS += -lstdc++
+$B/tests/test_backends: $B/tests/so_other_abi.so
+ifneq ($(CUDA),)
+$B/tests/test_backends $(patsubst %.c,$B/%,$(wildcard tests/test_cuda*.c)): $B/tests/libbitdial-cuda-emu.so
+endif
+
+# Programs for a machine with a device and little else: no library but CUDA's.
+DEVICE_C := $(sort $(wildcard tests/lib_ops*.c kernels/ref/*.c)) $(addprefix kernels/,mat.c mix.c pool.c stream.c) \
+	   $(addprefix core/base/,alloc.c checked.c clock.c err.c f16.c mem.c rng.c text.c text_words.c uc_tables.c)
+DEVICE_B := $(sort $(wildcard tests/bench_cuda*.c)) tests/lib_random_model.c $(addprefix core/model/,forward.c generate.c kv.c product.c) core/base/sink.c
+$B/tests/bench_cuda_peer.c.o: override CPPFLAGS += -isystem $(dir $(NVCC))../include
+
+$B/tests/check_cuda: $(call obj,tests/check_cuda.c $(DEVICE_C))
+	$(CC) $(LDFLAGS) -o $@ $^ -lm -pthread -ldl
+$B/tests/bench_cuda: $(call obj,$(DEVICE_B) $(DEVICE_C))
+	$(CC) $(LDFLAGS) -o $@ $^ $(foreach d,$(CUDA_LIB),-L$d -Wl,-rpath,$(realpath $d)) -lcublas -lcudart -lm -pthread -ldl
 
 # Kernels with their own instruction sets: nothing else may use them.
 $B/kernels/cpu/%_avx2.c.o: override CFLAGS += -O3 -mavx2 -mfma -mf16c -ffp-contract=fast
@@ -73,6 +149,13 @@ $B/tests/%: $B/tests/%.c.o $(call obj,$(HELP)) $B/libbitdial.a
 
 $B/tests/test_sandbox $B/tests/test_completions $B/tests/test_help_options: | $B/bitdial  # start the program
 
+# A device whose memory the host cannot touch: ref once more, for the suites that ask for it by name.
+FENCED := tests/fenced.c kernels/mat.c kernels/mix.c kernels/stream.c kernels/pool.c $(wildcard kernels/ref/*.c) core/base/f16.c
+$B/tests/libfenced.so: $(FENCED) $(wildcard kernels/*.h kernels/ref/*.h) tests/fenced.h
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -Wl,-Bsymbolic -o $@ $(FENCED) -lm
+$B/tests/test_device $B/tests/test_device_model $B/tests/test_device_session: | $B/tests/libfenced.so
+
 deps:      ## install the Debian packages that are missing (as root or by sudo)
 	@share/install-debs $(DEBS)
 
@@ -92,7 +175,7 @@ stress: $(STRESS:%.c=$B/%)  ## thread tests, plain programs
 screens: $B/bitdial  ## the program in a real terminal (tmux)
 	@printf '%s\n' $(SCREEN) | BITDIAL=$B/bitdial xargs -P 3 -n 1 sh
 
-cli: $B/bitdial  ## the verbs as a shell sees them, and golden screens
+cli: $B/bitdial $B/tests/libfenced.so  ## the verbs as a shell sees them, and golden screens
 	@sh tests/cli.sh $B/bitdial
 
 check: all unit stress cli screens layers headers  ## all tests
@@ -108,8 +191,8 @@ coverage:  ## line coverage of core/ and app/
 	  awk '/^File .(core|app)/{f=$$2} /^Lines/&&f{print f,$$2; f=""}' | sort
 
 layers:    ## no upward include: core knows no curses and no Lua, kernels no core but err and f16
-	@! grep -nE '#include *[<"](n?curses|panel\.h|lua|lauxlib|app/)' $$(find core kernels -name '*.[ch]')
-	@! grep -nE '#include *"core/' $$(find kernels -name '*.[ch]*' -o -name '*.inc' -path 'kernels/*') | grep -vE 'core/base/(err|f16)\.h'
+	@! grep -nE '#include *[<"](n?curses|panel\.h|lua|lauxlib|app/)' $$(find core kernels -name '*.[ch]*' -o -name '*.inc')
+	@! grep -nE '#include *"core/' $$(find kernels -name '*.[ch]*' -o -name '*.inc') | grep -vE 'core/base/(err|f16)\.h'
 	@! grep -nE '#include *"core/work/' $$(find core -name '*.[ch]' -not -path 'core/work/*')
 	@! grep -nE '#include *"core/(io|text|quant|model|search|tune|eval|work)/' $$(find core/base -name '*.[ch]')
 	@! grep -nE '#include *"core/(search|tune|eval)/' $$(find core -name '*.[ch]' -not -path 'core/work/*') | \
@@ -119,8 +202,11 @@ layers:    ## no upward include: core knows no curses and no Lua, kernels no cor
 	@! grep -lE '#include *<(lua|lauxlib|lualib)' $$(find app -name '*.[ch]') | grep -v '^app/lua/'
 
 headers:   ## each header compiles alone
-	@for h in $$(find app core kernels tests -name '*.h' -not -name 'lanes_*'); do \
+	@for h in $$(find app core kernels tests -name '*.h' -not -name 'lanes_*' -not -path 'kernels/cuda/*' \
+	    -not -path 'tests/emu/*'); do \
 	  $(CC) $(CPPFLAGS) $(CFLAGS) -x c -Wno-unused-function -fsyntax-only $$h || exit 1; done
+	@for h in $$(find kernels/cuda tests/emu -name '*.h'); do \
+	  $(CXX) $(CPPFLAGS) $(CXXWARN) $(CXXFLAGS) -Itests/emu -x c++ -Wno-unused-function -fsyntax-only $$h || exit 1; done
 
 fmt:       ## rewrite the sources in the house style
 	clang-format -i $$(find app core kernels tests -name '*.[ch]')
@@ -132,6 +218,12 @@ bench: $(BENCH:%.c=$B/%) $B/bitdial  ## times and ratios as JSON lines
 	@tests/bench_screen.sh $B/bitdial
 	@tests/bench_tour.sh $B/bitdial
 	@tests/bench_p24.sh $B/bitdial
+
+check-cuda:  ## every operation on a GPU against the plain C ones (minutes; SANITIZE=1: under compute-sanitizer)
+	@MAKE='$(MAKE)' NVCC='$(NVCC)' B='$B' tests/cuda.sh $(if $(SANITIZE),sanitize,check)
+
+bench-cuda:  ## times on a GPU beside cuBLAS (minutes; WRITE=1: report into share/bench, OUT=DIR: there)
+	@MAKE='$(MAKE)' NVCC='$(NVCC)' B='$B' OUT='$(OUT)' WRITE='$(WRITE)' tests/cuda.sh bench
 
 quality: $B/bitdial  ## KL of the dial's layouts beside the guards (TEXT=FILE, minutes)
 	@tests/quality.sh $B/bitdial '$(TEXT)'
@@ -171,11 +263,14 @@ install: all $B/bitdial-lua.3  ## into $(DESTDIR)$(PREFIX)
 	cp -R layouts/. '$(DESTDIR)$(PREFIX)/share/bitdial/layouts/'
 	cp -R share/themes/. '$(DESTDIR)$(PREFIX)/share/bitdial/themes/'
 	install -m644 share/tour.lua '$(DESTDIR)$(PREFIX)/share/bitdial/tour.lua'
+	if [ -f $B/libbitdial-cuda.so ]; then \
+	  install -d '$(DESTDIR)$(PREFIX)/lib/bitdial' && \
+	  install -m755 $B/libbitdial-cuda.so '$(DESTDIR)$(PREFIX)/lib/bitdial/'; fi
 	cp -R share/tasks scripts '$(DESTDIR)$(PREFIX)/share/bitdial/'
 
 uninstall: ## take it out again; says what of yours stays
 	rm -rf '$(DESTDIR)$(PREFIX)/bin/bitdial' '$(DESTDIR)$(PREFIX)/share/bitdial' \
-	  '$(DESTDIR)$(PREFIX)/share/man/man1/bitdial.1' '$(DESTDIR)$(PREFIX)/share/man/man3/bitdial-lua.3' \
+	  '$(DESTDIR)$(PREFIX)/lib/bitdial' '$(DESTDIR)$(PREFIX)/share/man/man1/bitdial.1' '$(DESTDIR)$(PREFIX)/share/man/man3/bitdial-lua.3' \
 	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bitdial' \
 	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bitdial'
 	@share/what-stays

@@ -9,8 +9,10 @@
  * (tokens).  Pointers are to memory of the backend (alloc), except where "host" is
  * said; where host_memory is true the two are the same and any host memory will
  * do.  Operations run in order on the engine thread (or its stream); none
- * allocates what outlives it, none fails (arguments are checked above), none
- * reads or writes past the shapes.  Results do not depend on the number of
+ * allocates what outlives it, none reads or writes past the shapes, none fails
+ * (arguments are checked above) but by the device itself, which `fault` tells.
+ * On a device an operation may return before it has run: what it was given on the host
+ * may be reused at once, what it leaves on the host is there when it returns.  Results do not depend on the number of
  * threads.  A missing operation is NULL; backend_find and backend_best fill it
  * with ref's where host_memory is true, and backend_missing names it.
  */
@@ -24,7 +26,7 @@
 #include "core/base/err.h"
 #include "kernels/mat.h"
 
-#define BD_BACKEND_ABI 1
+#define BD_BACKEND_ABI 2
 
 enum rope_style {
 	ROPE_HALVES, /* Hugging Face: element i turns with i + dim/2 */
@@ -52,8 +54,8 @@ enum math {
 	MATH_INT8, /* x rounded to int8 as kernels/act8.h says; dense W as MATH_F32 */
 	/* x and W (dequantized to float first) rounded to bfloat16, to nearest even, where what is
 	 * below 2^-126 may count as 0; products summed in float, in any order.  A backend may
-	 * compute it as MATH_F32 where that is not slower (few rows of x, no instructions for it):
-	 * that is closer to the exact result, never farther. */
+	 * compute it as MATH_F32 where that is not slower (few rows of x, no instructions for it),
+	 * or with x rounded to more bits (halves of 11): closer to the exact result, never farther. */
 	MATH_BF16,
 	/* Three products of bfloat16 in place of one of float: x and W each as hi + lo, hi rounded
 	 * as in MATH_BF16 and lo what that left, rounded again; y = x_lo W_hi + x_hi W_lo +
@@ -77,15 +79,51 @@ struct product {
 	const struct mat *w;
 };
 
+/* What a device says of itself. */
+struct backend_device {
+	char name[80];         /* "NVIDIA H200" */
+	char kernels[80];      /* what runs: "sm_90, cuda 13.0, driver 13.0" */
+	uint64_t total, free;  /* bytes of its memory */
+	uint64_t ours;         /* bytes of it that this process took by alloc */
+	double busy;           /* share of the time since the last call that our operations took; NaN:
+	                        * not known */
+	/* Since it was opened: kernels started by themselves, graphs of them that were made, and
+	 * times that one made before was enough. */
+	uint64_t launches, graphs_built, graphs_replayed;
+};
+
 struct backend {
 	int abi;          /* BD_BACKEND_ABI it was built with */
-	const char *name; /* "ref", "cpu", "cuda" */
+	size_t size;      /* sizeof(struct backend) then */
+	const char *name; /* "ref", "cpu", "cuda:0" */
 	bool host_memory;
 
-	/* 0: not on this machine.  The highest score that is not 0 is used. */
+	/* 0: not on this machine, or failed for good.  The highest score that is not 0 is used. */
 	int (*score)(void);
 	/* What runs underneath, for doctor: "avx512 (of avx2, avx512)". */
 	const char *(*path)(void);
+
+	/* ---- devices with memory of their own; all NULL where host_memory is true ---- */
+
+	/* Makes it ready and the one that operations are carried out on; any thread, one at a time,
+	 * no other operation meanwhile.  ST_UNSUPPORTED with the reason in one sentence; cheap when
+	 * it is ready already. */
+	enum st (*open)(struct err *e);
+	/* What went wrong since it was last asked: ST_OK, or ST_DEVICE with one sentence.  After a
+	 * failure operations do nothing and what they leave on the host is NaN (0 for integers),
+	 * so that callers ask after they got something, before they believe it.  ST_DEVICE goes
+	 * away by being told, unless the device is lost to this process: then score() is 0 and
+	 * `lost` true for good. */
+	enum st (*fault)(struct err *e);
+	bool (*lost)(void);
+	/* Returns when everything asked for has been carried out. */
+	void (*wait)(void);
+	/* Between step(true) and step(false) lie operations that come again and again in the same
+	 * shapes, with other pointers and host arrays: one token of every sequence.  A hint: they
+	 * may be held back until step(false) or until a result is asked for, and go as one. */
+	void (*step)(bool begin);
+	/* Any thread, cheap enough for five times a second. */
+	void (*info)(struct backend_device *out);
 
 	/* memory; alloc is zeroed, 64-byte aligned, NULL when there is no more */
 	void *(*alloc)(size_t bytes);
@@ -146,6 +184,12 @@ struct backend {
 	void (*sq_diff)(double *num, double *den, const float *a, const float *b, size_t count);
 };
 
+/* b->fault where there is one. */
+static inline enum st backend_fault(const struct backend *b, struct err *e)
+{
+	return b->fault ? b->fault(e) : ST_OK;
+}
+
 /* One product, exact. */
 static inline void backend_linear(const struct backend *b, float *y, size_t ldy, const float *x,
 	size_t ldx, size_t m, const struct mat *w)
@@ -159,11 +203,21 @@ const struct backend *const *backends(void); /* NULL-terminated, as built */
 
 const struct backend *backend_find(const char *name); /* NULL: no such */
 const struct backend *backend_best(void);
+/* The one to use from now on: "cpu", "cuda:0", "auto" (a device where there is one that works, else
+ * the best of the processor); devices are looked for the first time it is needed (a second).
+ * Fails with one sentence that says what there is.  Any thread, one at a time. */
+BD_MUST_USE enum st backend_use(const char *name, struct err *e);
+/* The one in use; backend_best() of the processor until backend_use has been called. */
+const struct backend *backend_now(void);
+/* Looks for devices once; why there is none in one line ("no NVIDIA driver is loaded"), "" when
+ * there is one. */
+const char *backend_devices(void);
 /* The i-th operation that `b` as built leaves to ref, NULL at the end. */
 const char *backend_missing(const struct backend *b, size_t i);
 
-/* Adds the backend in a shared object that exports bd_backend_entry().  Call
- * before the first thread starts; the object stays open until exit. */
+/* Adds the backends, one a device, in a shared object that exports
+ *	const struct backend *const *bd_backend_entry(void)	NULL-terminated
+ * The object stays open until exit.  Any thread. */
 BD_MUST_USE enum st backend_open(const char *path, struct err *e);
 
 #endif

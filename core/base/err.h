@@ -20,7 +20,8 @@
 	X(FORMAT,      "not in the expected form") \
 	X(UNSUPPORTED, "not supported here")    \
 	X(NOMEM,       "out of memory")         \
-	X(CANCELLED,   "cancelled")
+	X(CANCELLED,   "cancelled")             \
+	X(DEVICE,      "device failed")
 /* clang-format on */
 
 enum st {

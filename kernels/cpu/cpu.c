@@ -192,6 +192,7 @@ static const char *path(void)
 extern const struct backend bd_backend_cpu;
 const struct backend bd_backend_cpu = {
 	.abi = BD_BACKEND_ABI,
+	.size = sizeof(struct backend),
 	.name = "cpu",
 	.host_memory = true,
 	.score = score,

@@ -94,6 +94,7 @@ static const char *path(void)
 extern const struct backend bd_backend_ref;
 const struct backend bd_backend_ref = {
 	.abi = BD_BACKEND_ABI,
+	.size = sizeof(struct backend),
 	.name = "ref",
 	.host_memory = true,
 	.score = score,
