@@ -6,6 +6,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
+#include "core/model/place.h"
 
 /* Short windows go through the blocks together, up to this many tokens. */
 enum { BATCH_ROWS = 512 };
@@ -51,6 +52,8 @@ static enum st side_open(struct side *a, const struct eval *v, struct err *e)
 	a->top = big_array(v->chunk, sizeof *a->top, "largest logits", e);
 	if (!a->lse || !a->top)
 		return ST_NOMEM;
+	if ((!a->h || !a->logits) && !be->host_memory)
+		return place_full(v->m, "a batch of windows", h + z, "use a shorter window", e);
 	if (!a->h || !a->logits)
 		return err_set(e, ST_NOMEM,
 			"no memory for the activations of windows of %zu tokens; use a shorter "
@@ -116,18 +119,19 @@ static enum st run_blocks(
 static enum st score(
 	struct eval *v, struct side *a, const int32_t *ids, size_t at, size_t n, struct err *e)
 {
-	size_t vocab = v->m->hp.vocab, i;
-	float z;
+	size_t i;
+	float z[CHUNK_ROWS];
 	enum st st;
 
 	st = fwd_logits(v->f, a->h + at * v->m->hp.hidden, n, a->logits, v->s, e);
+	if (!st)
+		st = fwd_stats(v->f, a->lse, a->top, a->logits, n, e);
+	if (!st)
+		st = fwd_pick(v->f, z, a->logits, ids + at + 1, n, e);
 	if (st)
 		return st;
-	v->m->be->row_stats(a->lse, a->top, a->logits, n, vocab);
-	for (i = 0; i < n; i++) {
-		v->m->be->get(&z, a->logits + i * vocab + (size_t)ids[at + i + 1], sizeof z);
-		a->nll += a->lse[i] - z;
-	}
+	for (i = 0; i < n; i++)
+		a->nll += a->lse[i] - (double)z[i];
 	return sink_poll(v->s) ? err_set(e, ST_CANCELLED, "stopped") : ST_OK;
 }
 
@@ -145,8 +149,9 @@ static enum st one_window(struct eval *v, const int32_t *ids, size_t first, stru
 		st = score(v, &v->lay, ids, first + at, n, e);
 		if (st)
 			break;
-		v->m->be->kl(v->kl, v->ref.logits, v->ref.lse, v->lay.logits, v->lay.lse, n,
-			v->m->hp.vocab);
+		st = fwd_kl(v->f, v->kl, v->ref.logits, v->ref.lse, v->lay.logits, v->lay.lse, n, e);
+		if (st)
+			break;
 		for (i = 0; i < n; i++) {
 			kl += v->kl[i];
 			v->agree += v->ref.top[i] == v->lay.top[i];

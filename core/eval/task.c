@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/model/place.h"
 
 /* Options go through the blocks together, up to this many tokens; their logits a few rows at once.
  */
@@ -68,24 +69,21 @@ static void judge_close(struct judge *g)
 /* The sum of log p of what an option adds to its context. */
 static enum st judge_one(struct judge *g, const struct piece *p, struct err *e)
 {
-	size_t vocab = g->m->hp.vocab;
 	double sum = 0, lse[CHUNK_ROWS];
 	int32_t top[CHUNK_ROWS];
-	float z;
+	float z[CHUNK_ROWS];
 	enum st st = ST_OK;
 
 	for (size_t at = p->first; !st && at < p->at + p->rows;) {
 		size_t n = p->at + p->rows - at < CHUNK_ROWS ? p->at + p->rows - at : CHUNK_ROWS;
 
 		st = fwd_logits(g->f, g->h + at * g->m->hp.hidden, n, g->logits, g->s, e);
-		if (st)
-			break;
-		g->m->be->row_stats(lse, top, g->logits, n, vocab);
-		for (size_t i = 0; i < n; i++) {
-			g->m->be->get(
-				&z, g->logits + i * vocab + (size_t)g->next[at + i], sizeof z);
-			sum += (double)z - lse[i];
-		}
+		if (!st)
+			st = fwd_stats(g->f, lse, top, g->logits, n, e);
+		if (!st)
+			st = fwd_pick(g->f, z, g->logits, g->next + at, n, e);
+		for (size_t i = 0; !st && i < n; i++)
+			sum += (double)z[i] - lse[i];
 		at += n;
 	}
 	g->r->score[p->item * TASK_OPTIONS + p->option] = (float)sum;
@@ -188,6 +186,12 @@ static enum st judge_open(struct judge *g, const struct task *t, struct err *e)
 	g->next = big_array(g->max_rows, sizeof *g->next, "tokens of options", e);
 	if (!g->ids || !g->next)
 		return ST_NOMEM;
+	if ((!g->h || !g->logits) && !be->host_memory)
+		return place_full(g->m, "a batch of options",
+			((uint64_t)g->max_rows * g->m->hp.hidden +
+				(uint64_t)CHUNK_ROWS * g->m->hp.vocab) *
+				sizeof(float),
+			"a shorter task takes less", e);
 	if (!g->h || !g->logits)
 		return err_set(e, ST_NOMEM, "no memory for %zu tokens of a task", g->max_rows);
 	return fwd_new(&g->f, g->m, g->max_rows, e);

@@ -2,11 +2,13 @@
 #include "core/model/forward.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
 #include "core/base/text.h"
 #include "core/model/fwd.h"
+#include "core/model/place.h"
 
 /* One attention call: about 20 ms on two slow cores. */
 static const double ATTN_FLOP = 1e8;
@@ -27,6 +29,20 @@ struct pass {
 
 /* ---- scratch */
 
+static enum st no_scratch(const struct model *m, size_t rows, size_t bytes, struct err *e)
+{
+	char what[64], need[16];
+
+	snprintf(what, sizeof what, "a batch of %zu tokens", rows);
+	if (!m->be->host_memory)
+		return place_full(m, what, bytes, "use a shorter window or prompt", e);
+	return err_set(e, ST_NOMEM,
+		"activations of %zu tokens at once need %s, more than %s; use a shorter window or "
+		"prompt",
+		rows, text_bytes(bytes, need),
+		bytes <= mem_available() ? "the system gives (see ulimit -v)" : "is available");
+}
+
 enum st fwd_new(struct fwd **out, const struct model *m, size_t max_rows, struct err *e)
 {
 	const struct hparams *hp = &m->hp;
@@ -35,7 +51,6 @@ enum st fwd_new(struct fwd **out, const struct model *m, size_t max_rows, struct
 	 * feed-forward's product needs room */
 	size_t shared = 2 * q + 2 * kv > hp->inter ? 2 * q + 2 * kv : hp->inter;
 	size_t row = 2 * hp->hidden + shared + 2 * hp->inter, bytes;
-	char need[16];
 	struct fwd *f;
 	float *p;
 
@@ -45,21 +60,17 @@ enum st fwd_new(struct fwd **out, const struct model *m, size_t max_rows, struct
 	f->m = m;
 	f->max_rows = max_rows;
 	f->head = &m->head;
+	(void)fwd_renew(f);
 	f->pos = big_array(max_rows, sizeof *f->pos, "positions of a batch", e);
 	if (!f->pos) {
 		fwd_free(f);
 		return ST_NOMEM;
 	}
-	if (!m->be->host_memory || bytes <= mem_available())
+	if (bytes <= place_room(m->be))
 		f->memory = m->be->alloc(bytes);
 	if (!f->memory) {
 		fwd_free(f);
-		return err_set(e, ST_NOMEM,
-			"activations of %zu tokens at once need %s, more than %s; use a "
-			"shorter window or prompt",
-			max_rows, text_bytes(bytes, need),
-			bytes <= mem_available() ? "the system gives (see ulimit -v)"
-						 : "is available");
+		return no_scratch(m, max_rows, bytes, e);
 	}
 	p = f->memory;
 	f->norm = p;
@@ -212,9 +223,11 @@ static enum st attend(const struct pass *p, size_t layer, struct err *e)
 	const struct model *m = p->f->m;
 	const struct hparams *hp = &m->hp;
 	size_t at = 0, n = 0, i, r, step;
+	double most = ATTN_FLOP * place_pace(m->be);
 	double per_key = 4.0 * (double)(hp->heads * hp->head_dim), flop = 0;
 	const struct attn_shape shape = { hp->heads, hp->kv_heads, hp->head_dim, hp->window,
 		(float)(1 / sqrt((double)hp->head_dim)) };
+	enum st st;
 
 	for (i = 0; i < p->n_spans; at += p->spans[i++].rows) {
 		const struct span *sp = &p->spans[i];
@@ -222,20 +235,21 @@ static enum st attend(const struct pass *p, size_t layer, struct err *e)
 		size_t past = sp->kv ? sp->kv->n : 0;
 
 		for (r = 0; r < sp->rows; r += step) {
-			step = (size_t)(ATTN_FLOP / per_key / (double)(past + sp->rows)) + 1;
+			step = (size_t)(most / per_key / (double)(past + sp->rows)) + 1;
 			step = sp->rows - r < step ? sp->rows - r : step;
 			seq.q0 = at + r;
 			seq.m = step;
 			seq.pos = past + r;
 			p->f->seq[n++] = seq;
 			flop += per_key * (double)step * (double)(past + r + step);
-			if (n < FWD_SEQS && flop < ATTN_FLOP)
+			if (n < FWD_SEQS && flop < most)
 				continue;
 			run_attention(p->f, n, &shape);
 			n = 0;
 			flop = 0;
-			if (fwd_stop(p->f, p->s, e))
-				return ST_CANCELLED;
+			st = fwd_stop(p->f, p->s, e);
+			if (st)
+				return st;
 		}
 	}
 	if (n)
@@ -266,12 +280,13 @@ static enum st feed_forward_half(struct pass *p, size_t layer, struct err *e)
 {
 	struct fwd *f = p->f;
 	size_t all = p->rows * f->m->hp.inter, at, n;
+	size_t most = (size_t)((double)CALL_VALUES * place_pace(f->m->be));
 	enum st st;
 
 	normalise(p, f->m->mlp_norm[layer]);
 	st = linears(p, layer, LINEAR_GATE, 2, (float *const[]){ f->gate, f->up }, f->norm, e);
 	for (at = 0; !st && at < all; at += n) {
-		n = all - at < CALL_VALUES ? all - at : CALL_VALUES;
+		n = all - at < most ? all - at : most;
 		f->m->be->swiglu(f->act + at, f->gate + at, f->up + at, n);
 		st = fwd_stop(p->f, p->s, e);
 	}
@@ -349,4 +364,28 @@ enum st fwd_logits(struct fwd *f, const float *h, size_t rows, float *logits, co
 			f->norm, hidden, n, s, e);
 	}
 	return st;
+}
+
+/* ---- what logits say */
+
+enum st fwd_stats(const struct fwd *f, double *lse, int32_t *top, const float *z, size_t rows,
+	struct err *e)
+{
+	f->m->be->row_stats(lse, top, z, rows, f->m->hp.vocab);
+	return fwd_fault(f, e);
+}
+
+enum st fwd_pick(const struct fwd *f, float *out, const float *z, const int32_t *id, size_t rows,
+	struct err *e)
+{
+	for (size_t i = 0; i < rows; i++)
+		f->m->be->get(out + i, z + i * f->m->hp.vocab + (size_t)id[i], sizeof *out);
+	return fwd_fault(f, e);
+}
+
+enum st fwd_kl(const struct fwd *f, double *kl, const float *zp, const double *lse_p,
+	const float *zq, const double *lse_q, size_t rows, struct err *e)
+{
+	f->m->be->kl(kl, zp, lse_p, zq, lse_q, rows, f->m->hp.vocab);
+	return fwd_fault(f, e);
 }

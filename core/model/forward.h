@@ -4,7 +4,8 @@
  * layout's is built from variants; changing a layout swaps pointers.  Hidden states
  * are [rows][hidden] in backend memory.  All pieces run on the engine thread and poll
  * the sink at least every 50 ms (products are cut by rows and the head by columns);
- * at a poll other work may run, so a `fwd` belongs to one job.
+ * at a poll other work may run, so a `fwd` belongs to one job.  A device that failed is
+ * ST_DEVICE with its sentence (fwd_fault), also where another job was told of it meanwhile.
  *
  * Formulas: Touvron et al. 2023 (LLaMA): h += O attn(rope(QKV rmsnorm(h))), h += D
  * (silu(G rmsnorm(h)) * U rmsnorm(h)), logits = H rmsnorm(h).
@@ -21,7 +22,8 @@ BD_MUST_USE enum st fwd_new(struct fwd **out, const struct model *m, size_t max_
 void fwd_free(struct fwd *f);
 const struct model *fwd_model(const struct fwd *f);
 /* Where the time goes, in seconds, and what the products read.  Adds to t from now on; NULL: not
- * measured.  Waiting is what others did at polls. */
+ * measured.  Waiting is what others did at polls.  On a device measuring slows it: each part is
+ * waited for, and no step goes as one. */
 enum fwd_part { FWD_LINEARS, FWD_ATTENTION, FWD_HEAD, FWD_WAITING, FWD_PARTS };
 struct fwd_times {
 	double seconds[FWD_PARTS];
@@ -32,6 +34,22 @@ void fwd_time(struct fwd *f, struct fwd_times *t);
 void fwd_set_head(struct fwd *f, const struct mat *head);
 /* How products with the linears and the head are computed from now on; MATH_F32 at first. */
 void fwd_set_math(struct fwd *f, enum math math);
+
+/* Has the device failed since f was made or renewed?  Asked after something was got from it, before
+ * that is believed or kept: it covers all that was done with f until then.  ST_DEVICE ends the job. */
+BD_MUST_USE enum st fwd_fault(const struct fwd *f, struct err *e);
+/* What was is over: a new piece of work begins with f.  true: the device failed since the last
+ * one, so that what is kept from then (a kv) is not to be believed. */
+bool fwd_renew(struct fwd *f);
+
+/* What z[rows][vocab], logits in backend memory, say; host outputs, as backend.row_stats and
+ * backend.kl; pick: z[i][id[i]] of each row.  They wait for the device and ask it (fwd_fault). */
+BD_MUST_USE enum st fwd_stats(const struct fwd *f, double *lse, int32_t *top, const float *z,
+	size_t rows, struct err *e);
+BD_MUST_USE enum st fwd_pick(const struct fwd *f, float *out, const float *z, const int32_t *id,
+	size_t rows, struct err *e);
+BD_MUST_USE enum st fwd_kl(const struct fwd *f, double *kl, const float *zp, const double *lse_p,
+	const float *zq, const double *lse_q, size_t rows, struct err *e);
 
 /* Keys and values of one sequence, all layers: as they are, or rounded to int8 with a scale a
  * head and position (backend.round_kv), a quarter of the bytes. */

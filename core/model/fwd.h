@@ -4,6 +4,12 @@
 
 #include "core/model/forward.h"
 
+/* What its devices did wrong so far. */
+struct model_faults {
+	unsigned n;
+	struct err last;
+};
+
 /* Attention calls are made of at most this many stretches of queries. */
 enum { FWD_SEQS = 64 };
 
@@ -13,6 +19,8 @@ struct fwd {
 	enum math math;
 	const struct mat *head;
 	struct fwd_times *times; /* NULL: not measured */
+	unsigned faults;         /* of the model, when it was made or renewed */
+	bool held;               /* in a step that goes as one: nobody polls in it */
 	/* [max_rows] rows each; k, v and act share memory with nothing that is alive when
 	 * they are (see fwd_new) */
 	float *norm, *q, *k, *v, *att, *gate, *up, *act, *h;
@@ -32,7 +40,7 @@ BD_MUST_USE enum st fwd_products(const struct fwd *f, enum fwd_part part, const 
 /* The time since fwd_clock is of the part. */
 double fwd_clock(const struct fwd *f);
 void fwd_spent(const struct fwd *f, enum fwd_part part, double began);
-/* ST_CANCELLED or ST_OK */
+/* ST_CANCELLED, ST_DEVICE or ST_OK */
 BD_MUST_USE enum st fwd_stop(const struct fwd *f, const struct sink *s, struct err *e);
 
 #endif

@@ -1,14 +1,20 @@
 /* kv.c - keys and values of one sequence. */
 #include "core/model/forward.h"
 
+#include <stdio.h>
+
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
 #include "core/base/text.h"
+#include "core/model/place.h"
 
-static enum st no_room(size_t cap, size_t bytes, struct err *e)
+static enum st no_room(const struct model *m, size_t cap, size_t bytes, struct err *e)
 {
-	char need[16], have[16];
+	char need[16], have[16], what[64];
 
+	snprintf(what, sizeof what, "a KV cache for %zu tokens", cap);
+	if (!m->be->host_memory)
+		return place_full(m, what, bytes, "use a shorter context", e);
 	if (bytes <= mem_available()) /* a limit of this process, or of the device */
 		return err_set(e, ST_NOMEM,
 			"KV cache of %s for %zu tokens: the system gives no more memory (see "
@@ -49,14 +55,14 @@ enum st kv_new(
 		!size_mul(&values, scales, m->hp.head_dim) || values > SIZE_MAX / 16)
 		return err_set(e, ST_INVALID, "a KV cache of %zu tokens cannot be made", cap);
 	bytes = 2 * (type == KV_F32 ? values * sizeof(float) : values + scales * sizeof(float));
-	if (m->be->host_memory && bytes > mem_available())
-		return no_room(cap, bytes, e);
+	if (bytes > place_room(m->be))
+		return no_room(m, cap, bytes, e);
 	kv = xalloc(sizeof *kv);
 	kv->m = m;
 	kv->cap = cap;
 	if (!take(kv, type, values, scales)) {
 		kv_free(kv);
-		return no_room(cap, bytes, e);
+		return no_room(m, cap, bytes, e);
 	}
 	*out = kv;
 	return ST_OK;

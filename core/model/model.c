@@ -8,6 +8,8 @@
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
 #include "core/base/text.h"
+#include "core/model/fwd.h"
+#include "core/model/place.h"
 #include "core/model/weights.h"
 
 struct need {
@@ -67,20 +69,20 @@ uint64_t model_need(const struct checkpoint *ck)
 	return n.linears + n.ends + n.norms;
 }
 
-static enum st check_fits(const struct checkpoint *ck, struct err *e)
+static enum st check_fits(const struct checkpoint *ck, const struct backend *be, struct err *e)
 {
 	struct need n = need_of(ck);
-	uint64_t all = n.linears + n.ends + n.norms, have = mem_available();
-	char a[16], l[16], d[16], h[16];
+	uint64_t all = n.linears + n.ends + n.norms;
+	char a[16], l[16], d[16], room[PLACE_TEXT];
 
-	if (all <= have)
+	if (all <= place_room(be))
 		return ST_OK;
 	return err_set(e, ST_NOMEM,
-		"%s takes %s of memory (linears %s, embedding and head %s) and %s are available; "
-		"close "
-		"other programs or open a smaller model",
-		ck->name, text_bytes(all, a), text_bytes(n.linears, l), text_bytes(n.ends, d),
-		text_bytes(have, h));
+		"%s takes %s of memory (linears %s, embedding and head %s) and %s; %s", ck->name,
+		text_bytes(all, a), text_bytes(n.linears, l), text_bytes(n.ends, d),
+		place_text(be, room),
+		be->host_memory ? "close other programs or open a smaller model"
+				: "open a smaller model, or this one with --device cpu");
 }
 
 /* ---- loading */
@@ -180,7 +182,7 @@ static enum st load(struct model *m, const struct sink *s, struct err *e)
 	enum st st = check_hparams(&m->hp, e);
 
 	if (!st)
-		st = check_fits(m->ck, e);
+		st = check_fits(m->ck, m->be, e);
 	if (st)
 		return st;
 	m->n_linears = m->hp.layers * LINEAR_KINDS;
@@ -198,21 +200,49 @@ static enum st load(struct model *m, const struct sink *s, struct err *e)
 	if (!st)
 		st = load_ends(m, s, e);
 	m->resident = m->memory->bytes;
+	if (m->be->wait)
+		m->be->wait(); /* what did not arrive is known now */
+	if (!st || st == ST_NOMEM) {
+		enum st fault = model_fault(m, e);
+
+		st = fault ? fault : st;
+	}
 	return st;
 }
 
-enum st model_load(struct model **out, struct checkpoint *ck, const struct backend *be,
-	const struct sink *s, struct err *e)
+static struct model *model_on(struct checkpoint *ck, const struct backend *be)
 {
 	struct model *m = xalloc(sizeof *m);
-	enum st st;
 
 	m->ck = ck;
 	m->be = be;
 	m->hp = ck->hp;
 	m->memory = xalloc(sizeof *m->memory);
 	m->memory->be = be;
-	st = load(m, s, e);
+	m->faults = xalloc(sizeof *m->faults);
+	return m;
+}
+
+/* All but the checkpoint. */
+static void free_weights(struct model *m)
+{
+	weights_release(m->memory);
+	xfree(m->memory);
+	xfree(m->faults);
+	big_free(m->linear);
+	big_free(m->ref);
+	big_free(m->attn_norm);
+	big_free(m->mlp_norm);
+	big_free(m->inv_freq);
+	xfree(m);
+}
+
+enum st model_load(struct model **out, struct checkpoint *ck, const struct backend *be,
+	const struct sink *s, struct err *e)
+{
+	struct model *m = model_on(ck, be);
+	enum st st = load(m, s, e);
+
 	if (st) {
 		model_free(m);
 		return st;
@@ -223,17 +253,71 @@ enum st model_load(struct model **out, struct checkpoint *ck, const struct backe
 
 void model_free(struct model *m)
 {
+	struct checkpoint *ck = m ? (struct checkpoint *)m->ck : NULL;
+
 	if (!m)
 		return;
-	weights_release(m->memory);
-	xfree(m->memory);
-	big_free(m->linear);
-	big_free(m->ref);
-	big_free(m->attn_norm);
-	big_free(m->mlp_norm);
-	big_free(m->inv_freq);
-	checkpoint_close((struct checkpoint *)m->ck);
-	xfree(m);
+	free_weights(m);
+	checkpoint_close(ck);
+}
+
+/* Others hold &linear[i].ref and &m->head: the weights change hands, not the structs. */
+enum st model_move(struct model *m, const struct backend *be, void (*leave)(void *arg), void *arg,
+	const struct sink *s, struct err *e)
+{
+	struct model *to = model_on((struct checkpoint *)m->ck, be);
+	struct model_memory *memory = m->memory;
+	enum st st = checkpoint_unchanged(m->ck, e);
+
+	if (!st)
+		st = load(to, s, e);
+	if (st) {
+		free_weights(to);
+		return st;
+	}
+	if (leave)
+		leave(arg);
+	for (size_t i = 0; i < m->n_linears; i++)
+		m->linear[i].ref = to->linear[i].ref;
+	memcpy(m->attn_norm, to->attn_norm, m->hp.layers * sizeof *m->attn_norm);
+	memcpy(m->mlp_norm, to->mlp_norm, m->hp.layers * sizeof *m->mlp_norm);
+	m->final_norm = to->final_norm;
+	m->embed = to->embed;
+	m->head = to->head;
+	m->resident = to->resident;
+	m->memory = to->memory;
+	m->be = be;
+	to->memory = memory;
+	free_weights(to);
+	return ST_OK;
+}
+
+enum st model_fault(const struct model *m, struct err *e)
+{
+	struct err own;
+	enum st st = backend_fault(m->be, &own);
+
+	if (st) {
+		m->faults->n++;
+		m->faults->last = own;
+		(void)err_set(e, st, "%s", own.msg);
+	}
+	return st;
+}
+
+unsigned model_failures(const struct model *m)
+{
+	(void)!model_fault(m, NULL); /* of what was stopped, and nobody waited for */
+	return m->faults->n;
+}
+
+enum st model_failed_since(const struct model *m, unsigned failures, struct err *e)
+{
+	enum st st = model_fault(m, e);
+
+	if (!st && failures != m->faults->n)
+		st = err_set(e, ST_DEVICE, "%s", m->faults->last.msg);
+	return st;
 }
 
 enum st model_linear_f32(const struct model *m, size_t linear, float **out, struct err *e)
@@ -242,6 +326,7 @@ enum st model_linear_f32(const struct model *m, size_t linear, float **out, stru
 	float *host, *there;
 	size_t n, bytes;
 	char name[32];
+	enum st st;
 
 	if (!size_mul(&n, w->rows, w->cols) || !size_mul(&bytes, n, sizeof *host))
 		return err_set(
@@ -252,13 +337,18 @@ enum st model_linear_f32(const struct model *m, size_t linear, float **out, stru
 	there = m->be->host_memory ? host : m->be->alloc(bytes);
 	if (!there) {
 		big_free(host);
-		return err_set(e, ST_NOMEM, "no memory on %s for %s", m->be->name, name);
+		return place_full(m, linear_name(linear, name), bytes,
+			"fewer formats leave more", e);
 	}
 	m->be->dequant(there, w, 0, w->rows);
 	if (there != host) {
 		m->be->get(host, there, bytes);
 		m->be->free(there);
 	}
-	*out = host;
-	return ST_OK;
+	st = model_fault(m, e);
+	if (st)
+		big_free(host);
+	else
+		*out = host;
+	return st;
 }

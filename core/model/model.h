@@ -43,16 +43,31 @@ struct model {
 	uint64_t weights;      /* in the linears */
 	uint64_t resident;     /* bytes taken by loading */
 	struct model_memory *memory; /* private */
+	struct model_faults *faults; /* private */
 };
 
 /* Bytes the weights will take, before it is tried; what runs from the map counts, since
- * its pages must stay. */
+ * its pages must stay, or it goes to the device. */
 uint64_t model_need(const struct checkpoint *ck);
 /* Takes ck over, also on failure.  Refuses with the arithmetic when model_need is more
- * than mem_available(); names a missing or misshapen tensor. */
+ * than be's memory has left (place.h); names a missing or misshapen tensor. */
 BD_MUST_USE enum st model_load(struct model **out, struct checkpoint *ck, const struct backend *be,
 	const struct sink *s, struct err *e);
 void model_free(struct model *m);
+/* Its weights into the memory of another backend, from the checkpoint; when that fails it is where
+ * it was.  All that others took of m->be (fwd, kv, variants) is theirs to give back: `leave`
+ * (may be NULL) is called when the weights are there, before m->be changes and without a poll
+ * in between. */
+BD_MUST_USE enum st model_move(struct model *m, const struct backend *be,
+	void (*leave)(void *arg), void *arg, const struct sink *s, struct err *e);
+
+/* What its device did wrong since it was last asked (backend.fault), for what was got from it
+ * before and with no poll in between. */
+BD_MUST_USE enum st model_fault(const struct model *m, struct err *e);
+/* Where others have their turn in between, they may be told of a failure that was ours: so who
+ * begins notes how many there were, and asks for those since. */
+unsigned model_failures(const struct model *m);
+BD_MUST_USE enum st model_failed_since(const struct model *m, unsigned failures, struct err *e);
 
 const char *linear_name(size_t index, char out[32]); /* "layers.3.gate" */
 /* The index of "layers.3.gate", or -1. */

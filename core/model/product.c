@@ -1,39 +1,75 @@
 /* product.c - matrix products, cut so that nobody waits for them. */
 #include "core/base/clock.h"
 #include "core/model/fwd.h"
+#include "core/model/place.h"
 
 /* Two slow cores do about 30 GFLOP/s: 35 ms a call.  Rows of activations are cut
  * first, so that W is cut only where it alone is too much for one call. */
 static const double CALL_FLOP = 1e9;
 enum { CALL_ROWS = 512 };
 
+static double call_flop(const struct fwd *f)
+{
+	return CALL_FLOP * place_pace(f->m->be);
+}
+
+static size_t call_rows(const struct fwd *f)
+{
+	return (size_t)(CALL_ROWS * place_pace(f->m->be));
+}
+
 /* Rows of W a call, multiples of a tile, the calls about alike. */
-static size_t rows_of_w(const struct mat *w, size_t m)
+static size_t rows_of_w(const struct mat *w, size_t m, double most)
 {
 	double flop = 2.0 * (double)m * (double)w->cols * (double)w->rows;
-	size_t calls = (size_t)(flop / CALL_FLOP) + 1, tiles = (w->rows + MAT_TILE - 1) / MAT_TILE;
+	size_t calls = (size_t)(flop / most) + 1, tiles = (w->rows + MAT_TILE - 1) / MAT_TILE;
 
 	return (tiles + calls - 1) / calls * MAT_TILE;
 }
 
+/* A device has done what it was given before the clock is read. */
+static double clock_of(const struct fwd *f)
+{
+	if (f->m->be->wait)
+		f->m->be->wait();
+	return clock_now();
+}
+
 double fwd_clock(const struct fwd *f)
 {
-	return f->times ? clock_now() : 0;
+	return f->times ? clock_of(f) : 0;
 }
 
 void fwd_spent(const struct fwd *f, enum fwd_part part, double began)
 {
 	if (f->times)
-		f->times->seconds[part] += clock_now() - began;
+		f->times->seconds[part] += clock_of(f) - began;
+}
+
+enum st fwd_fault(const struct fwd *f, struct err *e)
+{
+	return model_failed_since(f->m, f->faults, e);
+}
+
+bool fwd_renew(struct fwd *f)
+{
+	unsigned before = f->faults;
+
+	f->faults = model_failures(f->m);
+	return f->faults != before;
 }
 
 enum st fwd_stop(const struct fwd *f, const struct sink *s, struct err *e)
 {
-	double began = fwd_clock(f);
-	bool stop = sink_poll(s);
+	double began;
+	bool stop;
 
+	if (f->held)
+		return ST_OK;
+	began = fwd_clock(f);
+	stop = sink_poll(s);
 	fwd_spent(f, FWD_WAITING, began);
-	return stop ? err_set(e, ST_CANCELLED, "stopped") : ST_OK;
+	return stop ? err_set(e, ST_CANCELLED, "stopped") : fwd_fault(f, e);
 }
 
 static void run(const struct fwd *f, enum fwd_part part, const struct product *p, size_t n,
@@ -51,11 +87,12 @@ static enum st one_product(const struct fwd *f, enum fwd_part part, const struct
 	const float *x, size_t ldx, size_t rows, const struct sink *s, struct err *e)
 {
 	const struct mat *w = p->w;
-	size_t r, n, at, step, wn;
+	size_t r, n, at, step, wn, most = call_rows(f);
+	enum st st;
 
 	for (r = 0; r < rows; r += n) {
-		n = rows - r < CALL_ROWS ? rows - r : CALL_ROWS;
-		step = rows_of_w(w, n);
+		n = rows - r < most ? rows - r : most;
+		step = rows_of_w(w, n, call_flop(f));
 		for (at = 0; at < w->rows; at += wn) {
 			struct mat piece;
 
@@ -63,8 +100,9 @@ static enum st one_product(const struct fwd *f, enum fwd_part part, const struct
 			piece = wn == w->rows ? *w : mat_rows(w, at, wn);
 			run(f, part, &(struct product){ p->y + r * p->ldy + at, p->ldy, &piece }, 1,
 				x + r * ldx, ldx, n);
-			if (fwd_stop(f, s, e))
-				return ST_CANCELLED;
+			st = fwd_stop(f, s, e);
+			if (st)
+				return st;
 		}
 	}
 	return ST_OK;
@@ -78,7 +116,7 @@ enum st fwd_products(const struct fwd *f, enum fwd_part part, const struct produ
 
 	for (size_t i = 0; i < n; i++)
 		flop += 2.0 * (double)rows * (double)p[i].w->cols * (double)p[i].w->rows;
-	if (flop < CALL_FLOP && rows <= CALL_ROWS) {
+	if (flop < call_flop(f) && rows <= call_rows(f)) {
 		run(f, part, p, n, x, ldx, rows);
 		return fwd_stop(f, s, e);
 	}

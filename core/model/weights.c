@@ -8,6 +8,7 @@
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
 #include "core/base/text.h"
+#include "core/model/place.h"
 #include "kernels/pool.h"
 
 /* Weights between two looks at the stop token: about 10 ms on two cores. */
@@ -23,6 +24,10 @@ void *weights_take(struct model_memory *mem, size_t bytes, const char *what, str
 		mem->block = xrealloc(mem->block, mem->cap * sizeof *mem->block);
 	}
 	p = mem->be->alloc(bytes ? bytes : 1);
+	if (!p && !mem->be->host_memory) {
+		(void)place_small(mem->be, what, bytes, "open a smaller model, or use --device cpu", e);
+		return NULL;
+	}
 	if (!p) {
 		err_set(e, ST_NOMEM,
 			"no memory for %s (%s); close other programs or open a smaller model", what,
@@ -347,17 +352,32 @@ static enum st load_float(struct model_memory *mem, struct mat *out, const struc
 	return st;
 }
 
-static enum st load_as_is(
-	struct model_memory *mem, struct mat *out, const struct weights_source *w, struct err *e)
+/* In pieces: the file may have to be read for it. */
+static enum st put_all(const struct backend *be, unsigned char *to, const struct weights_source *w,
+	const struct sink *s, struct err *e)
+{
+	size_t n;
+
+	for (size_t at = 0; at < w->t->bytes; at += n) {
+		n = w->t->bytes - at < 4 * PIECE ? w->t->bytes - at : 4 * PIECE;
+		be->put(to + at, w->t->data + at, n);
+		if (sink_poll(s))
+			return err_set(e, ST_CANCELLED, "stopped while %s was loading", w->name);
+	}
+	return ST_OK;
+}
+
+static enum st load_as_is(struct model_memory *mem, struct mat *out, const struct weights_source *w,
+	const struct sink *s, struct err *e)
 {
 	const void *data = w->t->data;
 
 	if (!mem->be->host_memory) {
 		void *to = weights_take(mem, w->t->bytes, w->name, e);
+		enum st st = to ? put_all(mem->be, to, w, s, e) : ST_NOMEM;
 
-		if (!to)
-			return ST_NOMEM;
-		mem->be->put(to, w->t->data, w->t->bytes);
+		if (st)
+			return st;
 		data = to;
 	}
 	*out = (struct mat){
@@ -378,7 +398,7 @@ enum st weights_load(struct model_memory *mem, struct mat *out, const struct wei
 		if (st || exact)
 			return st;
 	}
-	return runs_as_is(w->t->dtype) ? load_as_is(mem, out, w, e) : load_float(mem, out, w, s, e);
+	return runs_as_is(w->t->dtype) ? load_as_is(mem, out, w, s, e) : load_float(mem, out, w, s, e);
 }
 
 enum st weights_vector(struct model_memory *mem, float **out, const struct checkpoint *ck,

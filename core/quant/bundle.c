@@ -181,10 +181,6 @@ enum st bundle_write(const char *dir, const struct model *m, const struct layout
 	else if (exists(plain))
 		st = err_set(e, ST_INVALID,
 			"%s exists already: name a new folder, or remove it first", plain);
-	else if (!m->be->host_memory)
-		st = err_set(e, ST_UNSUPPORTED,
-			"the weights are on the device of backend %s: export with --backend cpu",
-			m->be->name);
 	else
 		st = no_mixes(m, view, e);
 	if (!st)

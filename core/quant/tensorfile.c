@@ -5,6 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/json.h"
+#include "core/model/place.h"
 #include "core/quant/squeeze.h"
 #include "kernels/pool.h"
 
@@ -14,6 +15,11 @@ struct writer {
 	unsigned char *buf; /* of PIECE bytes or one row, whatever is more */
 	size_t cap, done, total;
 	uint8_t *codes; /* as many rows as buf has room for, one a byte */
+	/* Where the model's memory is a device's: the last matrix, as it is there. */
+	const struct model *m;
+	const struct mat *there;
+	struct mat here;
+	void *memory;
 };
 
 enum { PIECE = 1 << 18 };
@@ -193,8 +199,33 @@ static enum st put_rows(struct writer *w, const struct part_entry *t, struct err
 	return st;
 }
 
-static enum st put_entry(struct writer *w, const struct part_entry *t, struct err *e)
+/* The codes, scales and offsets of a matrix are three entries, often one after the other. */
+static enum st fetch(struct writer *w, const struct mat *there, struct err *e)
 {
+	enum st st;
+
+	if (there == w->there)
+		return ST_OK;
+	big_free(w->memory);
+	w->memory = NULL;
+	w->there = NULL;
+	st = place_get(&w->here, &w->memory, there, w->m, "a matrix to write", e);
+	if (!st)
+		w->there = there;
+	return st;
+}
+
+static enum st put_entry(struct writer *w, const struct part_entry *of, struct err *e)
+{
+	struct part_entry here = *of, *t = &here;
+
+	if (t->mat && !w->m->be->host_memory) {
+		enum st st = fetch(w, t->mat, e);
+
+		if (st)
+			return st;
+		t->mat = &w->here;
+	}
 	switch (t->part) {
 	case PART_RAW:
 		return put_plain(w, t->tensor->data, t->bytes, e);
@@ -232,7 +263,7 @@ static enum st buffers(struct writer *w, const struct tensor_plan *p, struct err
 enum st tensor_file_write(
 	const struct tensor_plan *p, const char *path, const struct sink *s, struct err *e)
 {
-	struct writer w = { .s = s };
+	struct writer w = { .s = s, .m = p->m };
 	struct json_out o;
 	unsigned char size[8];
 	size_t padded;
@@ -261,5 +292,6 @@ enum st tensor_file_write(
 	json_out_release(&o);
 	big_free(w.buf);
 	big_free(w.codes);
+	big_free(w.memory);
 	return st;
 }

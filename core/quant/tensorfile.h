@@ -31,6 +31,7 @@ struct part_entry {
 };
 
 struct tensor_plan {
+	const struct model *m;
 	struct part_entry *entry;
 	size_t n, cap;
 	size_t bytes; /* of the data */

@@ -128,6 +128,7 @@ enum st tensor_plan_make(
 	enum st st = add_norm(p, m, "norm", e);
 	char name[48];
 
+	p->m = m;
 	for (size_t i = 0; !st && i < m->hp.layers; i++) {
 		snprintf(name, sizeof name, "layers.%zu.attn_norm", i);
 		st = add_norm(p, m, name, e);

@@ -5,6 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
+#include "core/model/place.h"
 #include "core/quant/squeeze.h"
 #include "kernels/pool.h"
 
@@ -180,9 +181,37 @@ enum st variant_pack(struct variant *v, const struct qcodes *q, const struct qua
 	return ST_OK;
 }
 
+enum st variant_place(struct variant *v, const struct model *m, struct err *e)
+{
+	struct mat there;
+	void *memory;
+	enum st st;
+
+	if (m->be->host_memory || v->home || !v->mat.data)
+		return ST_OK;
+	st = place_put(&there, &memory, &v->mat, m, "a packed linear", e);
+	if (st)
+		return st;
+	big_free(v->memory);
+	v->mat = there;
+	v->memory = memory;
+	v->home = m;
+	return ST_OK;
+}
+
+enum st variant_here(const struct variant *v, struct mat *mat, void **memory, struct err *e)
+{
+	*memory = NULL;
+	*mat = v->mat;
+	return v->home ? place_get(mat, memory, &v->mat, v->home, "a packed linear", e) : ST_OK;
+}
+
 void variant_release(struct variant *v)
 {
-	big_free(v->memory);
+	if (v->home)
+		v->home->be->free(v->memory);
+	else
+		big_free(v->memory);
 	*v = (struct variant){ 0 };
 }
 

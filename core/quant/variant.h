@@ -1,6 +1,7 @@
 /* variant.h - one linear in one format by one quantizer, packed, ready to run.
  *
- * A variant owns its memory (or a mapped cache file does).  Immutable once made.
+ * A variant owns its memory (or a mapped cache file does), which is the host's, or the model's
+ * where that is a device's.  Immutable once made.
  * variant_set holds, for each (linear, format) of the dial, the best variant there
  * is so far; the engine thread alone adds to it, readers on other threads get
  * snapshots (see work/snap.h).
@@ -8,6 +9,7 @@
 #ifndef BD_QUANT_VARIANT_H
 #define BD_QUANT_VARIANT_H
 
+#include "core/model/model.h"
 #include "core/quant/quantizer.h"
 
 struct variant {
@@ -16,11 +18,17 @@ struct variant {
 	double error;  /* quant_error under the moments at hand; NAN: unknown */
 	uint64_t bytes; /* stored: format_bytes */
 	void *memory;  /* owned; NULL: belongs to a map */
+	const struct model *home; /* whose memory it is, where the host cannot touch it; else NULL */
 };
 
 BD_MUST_USE enum st variant_pack(struct variant *v, const struct qcodes *q,
 	const struct quantizer *by, double error, struct err *e);
 void variant_release(struct variant *v);
+/* To where m runs, if it is not there: the packed bytes move, or a copy of what is mapped. */
+BD_MUST_USE enum st variant_place(struct variant *v, const struct model *m, struct err *e);
+/* Its mat where the host can read it: its own (*memory NULL), or a copy (big_free). */
+BD_MUST_USE enum st variant_here(
+	const struct variant *v, struct mat *mat, void **memory, struct err *e);
 
 /* What a packed variant takes in memory, and the mat over such a piece, which is borrowed.
  * false: more than there can be. */

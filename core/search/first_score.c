@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "core/base/checked.h"
+#include "core/model/place.h"
 #include "core/search/scan.h"
 #include "core/search/walk.h"
 
@@ -28,7 +29,8 @@ static void compare(struct walk *w, const struct mat *q, size_t fmt, size_t kind
 {
 	struct score *sc = w->arg;
 	const struct backend *be = w->m->be;
-	size_t step = (size_t)(PIECE / ((double)q->rows * (double)q->cols)) + 1, n;
+	double most = PIECE * place_pace(be);
+	size_t step = (size_t)(most / ((double)q->rows * (double)q->cols)) + 1, n;
 
 	/* Few rows at once waste the unpacking of a packed matrix. */
 	step = step < 16 ? 16 : step;
@@ -118,7 +120,7 @@ enum st scan_first_score(double *err, const struct model *m, const struct varian
 		.before = before_block,
 		.after = after_block,
 		.arg = &sc };
-	size_t widest = 0, bytes;
+	size_t widest = 0, bytes = 0;
 	enum st st;
 
 	if (v->n != m->n_linears)
@@ -131,6 +133,8 @@ enum st scan_first_score(double *err, const struct model *m, const struct varian
 	}
 	if (size_mul(&bytes, walk_rows(t) + 1, widest * sizeof *sc.y))
 		sc.y = m->be->alloc(bytes);
+	if (!sc.y && !m->be->host_memory && bytes)
+		return place_full(m, "outputs of the text", bytes, "use a shorter text", e);
 	if (!sc.y)
 		return err_set(
 			e, ST_NOMEM, "outputs of %zu tokens do not fit in memory", walk_rows(t));

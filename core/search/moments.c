@@ -6,6 +6,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
+#include "core/model/place.h"
 #include "core/search/scan.h"
 #include "core/search/walk.h"
 
@@ -32,7 +33,8 @@ static const enum linear_kind site_linear[SITES] = { LINEAR_Q, LINEAR_O, LINEAR_
 static void add_products(struct walk *w, float *sum, size_t rows, size_t cols)
 {
 	const struct gather *g = w->arg;
-	size_t step = (size_t)(PIECE / ((double)rows * (double)cols)) + 1, n;
+	double most = PIECE * place_pace(w->m->be);
+	size_t step = (size_t)(most / ((double)rows * (double)cols)) + 1, n;
 
 	step = step < 64 ? 64 : step > STRIP ? STRIP : step;
 	for (size_t i = 0; i < cols; i += n) {
@@ -80,7 +82,12 @@ static enum st after_block(struct walk *w, size_t layer)
 		float *h = g->out->h[layer * SITES + s];
 		size_t n = g->cols[s];
 
+		enum st st;
+
 		be->get(h, g->sum[s], n * n * sizeof *h);
+		st = fwd_fault(w->f, w->e);
+		if (st)
+			return st;
 		for (size_t i = 1; i < n; i++)
 			for (size_t j = 0; j < i; j++)
 				h[i * n + j] = h[j * n + i];
@@ -120,6 +127,18 @@ static float *unit_gain(const struct backend *be, size_t n)
 	return gain;
 }
 
+/* Of memory of the backend. */
+static uint64_t moments_bytes(const struct gather *g, size_t rows)
+{
+	uint64_t values = 0, widest = 0;
+
+	for (size_t s = 0; s < SITES; s++) {
+		values += (uint64_t)g->cols[s] * g->cols[s];
+		widest = g->cols[s] > widest ? g->cols[s] : widest;
+	}
+	return (values + (rows + 1) * widest) * sizeof(float);
+}
+
 static enum st alloc_scratch(struct gather *g, const struct model *m, size_t rows,
 	const struct sink *sink, struct err *e)
 {
@@ -138,6 +157,9 @@ static enum st alloc_scratch(struct gather *g, const struct model *m, size_t row
 		g->unit = m->be->alloc(bytes);
 	if (ok && g->unit)
 		return ST_OK;
+	if (!m->be->host_memory)
+		return place_full(m, "gathering the moments of the linears' inputs",
+			moments_bytes(g, rows), "the processor has its own memory (:device cpu)", e);
 	return err_set(e, ST_NOMEM, "no memory to gather moments of %zu inputs over %zu tokens",
 		widest, rows);
 }

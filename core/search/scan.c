@@ -5,6 +5,7 @@
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
 #include "core/base/text.h"
+#include "core/model/place.h"
 #include "core/search/scan_priv.h"
 
 enum {
@@ -82,13 +83,22 @@ uint64_t scan_need(const struct model *m, const struct token_text *t)
  * free. */
 static bool keeps_logits(const struct model *m, struct shape t)
 {
-	return few_logits(t) && (!m->be->host_memory || need_of(m, t, true) <= mem_available() / 2);
+	return few_logits(t) && need_of(m, t, true) <= place_room(m->be) / 2;
 }
 
 static enum st no_room(const struct scan *sc, uint64_t need, struct err *e)
 {
-	char a[16], b[16];
+	char a[16], b[16], room[PLACE_TEXT];
+	enum st st = model_fault(sc->m, e);
 
+	if (st)
+		return st;
+	if (!sc->m->be->host_memory)
+		return err_set(e, ST_NOMEM,
+			"a scan over %zu tokens keeps %zu hidden states and logits of %zu, %s in all, "
+			"and %s; use fewer tokens",
+			sc->rows, sc->m->hp.layers + 1, sc->m->hp.vocab, text_bytes(need, a),
+			place_text(sc->m->be, room));
 	return err_set(e, ST_NOMEM,
 		"a scan over %zu tokens keeps %zu hidden states of %zu values each and logits of "
 		"%zu, %s in all: only %s is free; use fewer tokens",
@@ -279,7 +289,7 @@ static enum st walk(struct scan *sc, const struct mat *const *view, size_t from,
 
 size_t scan_look(const struct scan *sc)
 {
-	return KL_VALUES / sc->m->hp.vocab + 1;
+	return (size_t)((double)KL_VALUES * place_pace(sc->m->be)) / sc->m->hp.vocab + 1;
 }
 
 enum st scan_stats(const struct scan *sc, double *lse, int32_t *top, const float *z, size_t rows,
@@ -290,8 +300,9 @@ enum st scan_stats(const struct scan *sc, double *lse, int32_t *top, const float
 
 	for (size_t r = 0; !st && r < rows; r += n) {
 		n = rows - r < step ? rows - r : step;
-		sc->m->be->row_stats(lse + r, top + r, z + r * sc->m->hp.vocab, n, sc->m->hp.vocab);
-		st = stopped(s, e);
+		st = fwd_stats(sc->f, lse + r, top + r, z + r * sc->m->hp.vocab, n, e);
+		if (!st)
+			st = stopped(s, e);
 	}
 	return st;
 }
@@ -358,7 +369,7 @@ static enum st check_text(struct scan *sc, const struct scan_text *t, struct err
 	}
 	all = (struct shape){ sc->rows, sc->longest };
 	need = need_of(sc->m, all, keeps_logits(sc->m, all));
-	return sc->m->be->host_memory && need > mem_available() ? no_room(sc, need, e) : ST_OK;
+	return need > place_room(sc->m->be) ? no_room(sc, need, e) : ST_OK;
 }
 
 static enum st set_text(struct scan *sc, const struct scan_text *t, struct err *e)

@@ -27,9 +27,9 @@ static enum st compare(struct scan *sc, const float *zp, const float *zq, size_t
 
 	for (size_t r = 0; !st && r < n; r += k) {
 		k = least(n - r, step);
-		sc->m->be->kl(kl + r, zp + r * vocab, sc->lse + first + r, zq + r * vocab, lse + r,
-			k, vocab);
-		if (sink_poll(s))
+		st = fwd_kl(sc->f, kl + r, zp + r * vocab, sc->lse + first + r, zq + r * vocab,
+			lse + r, k, e);
+		if (!st && sink_poll(s))
 			st = err_set(e, ST_CANCELLED, "the scan was stopped");
 	}
 	for (size_t r = 0; !st && r < n; r++)

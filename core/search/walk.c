@@ -4,6 +4,7 @@
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
 #include "core/base/text.h"
+#include "core/model/place.h"
 
 /* Enough rows to keep matrix products busy. */
 static const size_t ROWS_AT_ONCE = 1024;
@@ -47,6 +48,8 @@ static enum st run(struct walk *w, struct fwd *f, struct span *span, float *h)
 			st = w->before(w, l);
 		if (!st)
 			st = through_block(w, f, span, h, l);
+		if (!st)
+			st = fwd_fault(f, w->e); /* the last tap polls, too */
 		if (!st && w->after)
 			st = w->after(w, l);
 		sink_progress(w->s, (double)(l + 1), (double)layers);
@@ -76,7 +79,12 @@ enum st walk_reference(struct walk *w)
 	if (st)
 		return st;
 	fwd_set_math(f, w->math);
-	h = be->host_memory && bytes > mem_available() ? NULL : be->alloc(bytes);
+	w->f = f;
+	h = bytes > place_room(be) ? NULL : be->alloc(bytes);
+	if (!h && !be->host_memory) {
+		fwd_free(f);
+		return place_full(w->m, "hidden states of the text", bytes, "use a shorter text", w->e);
+	}
 	if (!h) {
 		fwd_free(f);
 		return err_set(w->e, ST_NOMEM,

@@ -2,7 +2,8 @@
  *
  * All rows go through a block before the next one begins, so that what is gathered about
  * a block is complete when `after` is called.  The tap may refuse or stop: it keeps a
- * status in w->st, which ends the walk.  Private to core/search; engine thread.
+ * status in w->st, which ends the walk.  What the tap got of a block is to be believed when
+ * `after` is called (fwd_fault); what `after` gets itself it asks about.  Private to core/search; engine thread.
  */
 #ifndef BD_SEARCH_WALK_H
 #define BD_SEARCH_WALK_H
@@ -22,6 +23,7 @@ struct walk {
 	enum st (*after)(struct walk *w, size_t layer);  /* or NULL */
 	void *arg;
 	enum st st;
+	struct fwd *f; /* while it runs */
 	size_t rows; /* at most so many rows go through the tap at once */
 };
 

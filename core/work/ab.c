@@ -113,6 +113,12 @@ enum st ab_set(struct ab *p, const struct ab_options *o, const uint8_t *const ch
 	return ST_OK;
 }
 
+void ab_leave(struct ab *p)
+{
+	for (int i = 0; i < 2; i++)
+		chat_leave(p->side[i].chat);
+}
+
 /* ---- answering */
 
 bool ab_say(struct ab *p, const char *text)

@@ -30,6 +30,7 @@ struct ab_options {
 BD_MUST_USE enum st ab_new(struct ab **out, struct desk *d, const struct chat_how *how, struct err *e);
 void ab_free(struct ab *p); /* NULL is fine; no answer may be under way */
 void ab_clear(struct ab *p);
+void ab_leave(struct ab *p); /* chat_leave of both */
 
 /* The layouts and all else that holds for the next answers.  choice [n of the desk], stored bits
  * a weight; both by AB_A, AB_B. */

@@ -6,6 +6,7 @@
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
 #include "core/base/text.h"
+#include "core/model/place.h"
 #include "core/work/ab.h"
 
 /* Tokens that go through the blocks together, and rows whose logits, of both views, are alive at
@@ -43,6 +44,10 @@ static enum st reader_open(struct reader *r, const struct force *f, size_t n, st
 		return err_set(e, ST_INVALID, "a vocabulary of %zu cannot be", m->hp.vocab);
 	r->h = m->be->alloc(BLOCK_ROWS * m->hp.hidden * sizeof *r->h);
 	r->logits = m->be->alloc(bytes);
+	if ((!r->h || !r->logits) && !m->be->host_memory)
+		return place_full(m, "comparing the answers",
+			bytes + BLOCK_ROWS * m->hp.hidden * sizeof *r->h, "shorter answers take less",
+			e);
 	if (!r->h || !r->logits)
 		return err_set(e, ST_NOMEM, "no memory to compare the answers in");
 	return ST_OK;
@@ -70,18 +75,17 @@ static enum st read_rows(
 static enum st score(
 	struct force *f, struct reader *r, const int32_t *next, size_t row, size_t n, struct err *e)
 {
-	const struct backend *be = f->m->be;
-	size_t vocab = f->m->hp.vocab;
-	float z;
+	float z[LOGIT_ROWS];
 	enum st st = fwd_logits(f->f, r->h + row * f->m->hp.hidden, n, r->logits, f->s, e);
 
+	if (!st)
+		st = fwd_stats(f->f, r->lse, r->top, r->logits, n, e);
+	if (!st)
+		st = fwd_pick(f->f, z, r->logits, next, n, e);
 	if (st)
 		return st;
-	be->row_stats(r->lse, r->top, r->logits, n, vocab);
-	for (size_t i = 0; i < n; i++) {
-		be->get(&z, r->logits + i * vocab + (size_t)next[i], sizeof z);
-		r->nll += r->lse[i] - (double)z;
-	}
+	for (size_t i = 0; i < n; i++)
+		r->nll += r->lse[i] - (double)z[i];
 	return sink_poll(f->s) ? err_set(e, ST_CANCELLED, "stopped") : ST_OK;
 }
 
@@ -94,7 +98,9 @@ static enum st both(
 		st = score(f, &f->q, next, row, n, e);
 	if (st)
 		return st;
-	f->m->be->kl(kl, f->p.logits, f->p.lse, f->q.logits, f->q.lse, n, f->m->hp.vocab);
+	st = fwd_kl(f->f, kl, f->p.logits, f->p.lse, f->q.logits, f->q.lse, n, e);
+	if (st)
+		return st;
 	for (size_t i = 0; i < n; i++)
 		f->agree += f->p.top[i] == f->q.top[i];
 	return sink_poll(f->s) ? err_set(e, ST_CANCELLED, "stopped") : ST_OK;

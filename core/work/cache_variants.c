@@ -111,17 +111,60 @@ static bool fits(const struct fs_map *map, const struct model *m, struct format 
 	return true;
 }
 
+static struct variant entry_variant(
+	const struct fs_map *map, const struct entry *en, struct format f)
+{
+	return (struct variant){
+		.mat = { .type = MAT_INT,
+			.bits = f.bits,
+			.group = f.group,
+			.rows = en->rows,
+			.cols = en->cols,
+			.data = map->data + en->codes,
+			.scale = (const void *)(map->data + en->scale),
+			.offset = (const void *)(map->data + en->offset) },
+		.by = quantizer_find(en->by),
+		.error = en->error,
+		.bytes = format_bytes(f, en->rows, en->cols),
+	};
+}
+
+/* Each to its slot, by way of the device where the model is on one; false: stopped, or it took no
+ * more.  What has come by then stays. */
+static bool take_entries(const struct fs_map *map, const struct model *m, struct variant_set *v,
+	size_t fmt, const struct sink *s)
+{
+	const struct entry *en = (const void *)(map->data + sizeof(struct head));
+	struct err e;
+
+	for (size_t i = 0; i < m->n_linears; i++) {
+		struct variant one;
+
+		if (!en[i].rows)
+			continue;
+		one = entry_variant(map, &en[i], v->format[fmt]);
+		if (variant_place(&one, m, &e)) {
+			log_at(LOG_WARN, "cache", "%s", e.msg);
+			return false;
+		}
+		variant_release(variant_at(v, i, fmt));
+		*variant_at(v, i, fmt) = one;
+		if (one.home && sink_poll(s))
+			return false;
+	}
+	return true;
+}
+
 bool cache_get_variants(struct cache *c, const struct model *m, struct variant_set *v, size_t fmt,
 	const char *by, const struct sink *s)
 {
 	struct format f = v->format[fmt];
 	struct fs_map *map;
-	const struct entry *en;
 	bool good, stopped;
 	uint64_t sum;
 	char *path;
 
-	if (!cache_usable(c) || c->anew || c->n_maps == CACHE_MAPS || !m->be->host_memory)
+	if (!cache_usable(c) || c->anew || c->n_maps == CACHE_MAPS)
 		return false;
 	cache_flush(c); /* it may be the one asked for */
 	map = &c->maps[c->n_maps];
@@ -140,30 +183,12 @@ bool cache_get_variants(struct cache *c, const struct model *m, struct variant_s
 		xfree(path);
 		return false;
 	}
-	c->n_maps++;
-	en = (const void *)(map->data + sizeof(struct head));
-	for (size_t i = 0; i < m->n_linears; i++) {
-		struct variant *slot = variant_at(v, i, fmt);
-
-		if (!en[i].rows)
-			continue;
-		variant_release(slot);
-		*slot = (struct variant){
-			.mat = { .type = MAT_INT,
-				.bits = f.bits,
-				.group = f.group,
-				.rows = en[i].rows,
-				.cols = en[i].cols,
-				.data = map->data + en[i].codes,
-				.scale = (const void *)(map->data + en[i].scale),
-				.offset = (const void *)(map->data + en[i].offset) },
-			.by = quantizer_find(en[i].by),
-			.error = en[i].error,
-			.bytes = format_bytes(f, en[i].rows, en[i].cols),
-		};
-	}
 	xfree(path);
-	return true;
+	c->n_maps++;
+	good = take_entries(map, m, v, fmt, s);
+	if (!m->be->host_memory) /* the device has copies */
+		fs_map_close(&c->maps[--c->n_maps]);
+	return good;
 }
 
 void cache_drop_variants(struct cache *c)
@@ -267,24 +292,26 @@ static void write_file(struct cache *c, const char *path, const unsigned char *f
 		cache_cannot(c, &e);
 }
 
-/* The arrays of every variant, each at its place; false: stopped. */
+/* The arrays of every variant, each at its place; false: stopped, or its device failed. */
 static bool pack(unsigned char *file, size_t at, const struct variant_set *v, size_t fmt,
 	const struct sink *sink)
 {
 	struct entry *en = (void *)(file + sizeof(struct head));
 
 	for (size_t i = 0; i < v->n; i++) {
-		const struct mat *w = &variant_at(v, i, fmt)->mat;
+		struct mat w;
+		void *memory;
 		size_t stats;
 
 		if (!en[i].rows)
 			continue;
-		if (sink_poll(sink))
-			return false;
-		stats = mat_stat_count(w->rows, w->cols, w->group) * 2;
-		put(file, &at, &en[i].codes, w->data, mat_code_bytes(w->bits, w->rows, w->cols));
-		put(file, &at, &en[i].scale, w->scale, stats);
-		put(file, &at, &en[i].offset, w->offset, stats);
+		if (sink_poll(sink) || variant_here(variant_at(v, i, fmt), &w, &memory, NULL))
+			return false; /* of a device that failed others say it */
+		stats = mat_stat_count(w.rows, w.cols, w.group) * 2;
+		put(file, &at, &en[i].codes, w.data, mat_code_bytes(w.bits, w.rows, w.cols));
+		put(file, &at, &en[i].scale, w.scale, stats);
+		put(file, &at, &en[i].offset, w.offset, stats);
+		big_free(memory);
 	}
 	return true;
 }

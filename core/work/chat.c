@@ -27,11 +27,7 @@ enum st chat_new(struct chat **out, struct desk *d, const struct chat_how *how, 
 	c->unfed = -1;
 	c->end = "";
 	c->view = xarray(d->m->n_linears + 1, sizeof *c->view);
-	st = fwd_new(&c->fwd, d->m, PROMPT_ROWS, e);
-	if (!st)
-		fwd_time(c->fwd, &c->times);
-	if (!st)
-		st = chat_set(c, how, e);
+	st = chat_set(c, how, e);
 	if (!st) {
 		c->logits = big_array(d->m->hp.vocab, sizeof *c->logits, "logits", e);
 		st = c->logits ? ST_OK : ST_NOMEM;
@@ -51,6 +47,11 @@ enum st chat_set(struct chat *c, const struct chat_how *how, struct err *e)
 	struct kv *kv;
 	enum st st;
 
+	if (!c->fwd) {
+		st = fwd_new(&c->fwd, c->d->m, PROMPT_ROWS, e);
+		if (st)
+			return st;
+	}
 	c->how = *how;
 	fwd_set_math(c->fwd, how->exact ? MATH_F32 : MATH_FAST);
 	if (c->d->m->hp.ctx && ctx > c->d->m->hp.ctx)
@@ -65,6 +66,17 @@ enum st chat_set(struct chat *c, const struct chat_how *how, struct err *e)
 	c->stats.ctx = ctx;
 	chat_forget_kv(c);
 	return ST_OK;
+}
+
+void chat_leave(struct chat *c)
+{
+	if (c->kv)
+		chat_forget_kv(c);
+	kv_free(c->kv);
+	fwd_free(c->fwd);
+	c->kv = NULL;
+	c->fwd = NULL;
+	c->stats.wall_rate = 0;
 }
 
 void chat_free(struct chat *c)
@@ -183,20 +195,32 @@ static void ban_textless(const struct chat *c)
 		c->logits[i] = -INFINITY;
 }
 
+/* On a device some steps are measured and stand for all. */
 static void share_out(struct chat *c, double seconds)
 {
 	const double *part = c->times.seconds;
+	double of = c->in_timed > 0 ? c->in_forward / c->in_timed / seconds : 0;
 	struct chat_shares *s = &c->stats.shares;
 
-	*s = (struct chat_shares){ .linears = part[FWD_LINEARS] / seconds,
-		.attention = part[FWD_ATTENTION] / seconds,
-		.head = part[FWD_HEAD] / seconds,
+	if (!c->timed)
+		return;
+	*s = (struct chat_shares){ .linears = part[FWD_LINEARS] * of,
+		.attention = part[FWD_ATTENTION] * of,
+		.head = part[FWD_HEAD] * of,
 		.sampling = c->in_sampler / seconds };
-	s->other = (c->in_forward - part[FWD_LINEARS] - part[FWD_ATTENTION] - part[FWD_HEAD] -
-			   part[FWD_WAITING]) /
-		   seconds;
+	s->other = c->in_forward / seconds - s->linears - s->attention - s->head -
+		   part[FWD_WAITING] * of;
 	s->waiting = 1 - s->linears - s->attention - s->head - s->sampling - s->other;
-	c->stats.read_rate = (double)c->times.bytes / seconds;
+	c->stats.read_rate =
+		(double)c->times.bytes * (double)c->steps / (double)c->timed / seconds;
+}
+
+/* Measuring slows a device (forward.h): one step of so many. */
+enum { TIMED_EVERY = 32 };
+
+static bool times_this(const struct chat *c)
+{
+	return c->d->m->be->host_memory || c->steps % TIMED_EVERY == TIMED_EVERY / 2;
 }
 
 static void write_piece(struct chat *c, const struct chat_source *src, int32_t id, bool first,
@@ -233,10 +257,17 @@ static enum st remember(struct chat *c, int32_t id, struct err *e)
 static enum st feed_last(struct chat *c, const struct sink *s, struct err *e)
 {
 	int32_t id = c->unfed;
-	double began = clock_now();
-	enum st st = fwd_step(c->fwd, c->view, &c->kv, &id, 1, c->logits, s, e);
+	bool timed = times_this(c);
+	double began = clock_now(), took;
+	enum st st;
 
-	c->in_forward += clock_now() - began;
+	fwd_time(c->fwd, timed ? &c->times : NULL);
+	st = fwd_step(c->fwd, c->view, &c->kv, &id, 1, c->logits, s, e);
+	took = clock_now() - began;
+	c->in_forward += took;
+	c->steps++;
+	c->timed += timed;
+	c->in_timed += timed ? took : 0;
 	if (st)
 		return st;
 	c->unfed = -1;
@@ -288,7 +319,8 @@ enum st chat_next(struct chat *c, const struct chat_source *src, bool *more, con
 	if (!c->said.n) {
 		c->first_at = clock_now();
 		c->times = (struct fwd_times){ { 0 }, 0 };
-		c->in_forward = c->in_sampler = 0;
+		c->in_forward = c->in_sampler = c->in_timed = 0;
+		c->steps = c->timed = 0;
 		c->first_layout = layout;
 		c->stats.ttft_ms = (c->first_at - c->asked) * 1e3;
 	}
@@ -320,9 +352,9 @@ void chat_end(struct chat *c, enum st st)
 	if (n) {
 		chat_add_message(c, "assistant", answer, n);
 		c->in_kv = c->n_msg;
-	} else {
-		chat_forget_kv(c); /* nothing was said: the prompt is rendered again */
 	}
+	if (!n || st == ST_DEVICE) /* nothing was said, or it is not to be believed: rendered again */
+		chat_forget_kv(c);
 	xfree(answer);
 }
 
@@ -335,6 +367,8 @@ enum st chat_begin(
 	double bpw;
 	enum st st;
 
+	if (fwd_renew(c->fwd))
+		chat_forget_kv(c);
 	c->asked = clock_now();
 	c->end = "";
 	c->said.n = 0;

@@ -54,6 +54,9 @@ bool chat_rewind(struct chat *c);
  * the layouts are compared; the next seed where the answer would be the same again. */
 void chat_next_seed(struct chat *c, uint32_t layout);
 void chat_clear(struct chat *c);
+/* Gives back what it has of the model's memory, which is about to move; what was said stays, and
+ * chat_set before the next answer takes it there. */
+void chat_leave(struct chat *c);
 
 /* Answers the last message.  ST_CANCELLED keeps what was said. */
 BD_MUST_USE enum st chat_answer(

@@ -39,6 +39,8 @@ struct chat {
 	double asked, first_at;
 	struct fwd_times times; /* since the first token, as these: */
 	double in_forward, in_sampler;
+	double in_timed;          /* of in_forward, the steps that times is of */
+	size_t steps, timed;      /* since then */
 	const char *end; /* why it ended; "": it has not */
 
 	char *text;

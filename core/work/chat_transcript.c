@@ -11,7 +11,8 @@ void chat_forget_kv(struct chat *c)
 {
 	c->in_kv = 0;
 	c->unfed = -1;
-	c->kv->n = 0;
+	if (c->kv)
+		c->kv->n = 0;
 	c->fed.n = 0;
 }
 

@@ -8,6 +8,7 @@
 #include "core/base/alloc.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "core/model/place.h"
 #include "core/work/desk_private.h"
 
 const char desk_formats_default[] = "int2g64,int3g64,int4g128,int8g128,keep";
@@ -139,15 +140,16 @@ size_t desk_fit_formats(
 
 static enum st fit_formats(const struct desk *d, struct format *f, size_t *k, struct err *e)
 {
-	size_t room = mem_available() / 2;
+	uint64_t room = place_room(d->m->be) / 2;
 	char out[FORMAT_MAX * (FORMAT_NAME + 2)], a[16];
 
 	*k = desk_fit_formats(d->m, f, *k, room, out, sizeof out);
 	if (out[0])
 		log_at(LOG_WARN, "desk",
-			"the variants of all formats exceed %s, half of the free memory: %s left "
+			"the variants of all formats exceed %s, half of the free memory%s%s: %s left "
 			"out",
-			text_bytes(room, a), out);
+			text_bytes(room, a), d->m->be->host_memory ? "" : " of ",
+			d->m->be->host_memory ? "" : d->m->be->name, out);
 	return *k ? ST_OK : err_set(e, ST_INVALID, "no format is left");
 }
 
@@ -179,11 +181,11 @@ enum st desk_set_formats(
 	cache_drop_variants(d->cache);
 	d->set = set;
 	new_cells(d);
-	desk_load_variants(d, s);
+	st = desk_load_variants(d, s, e);
 	desk_apply_cells(d);
 	desk_tell(d, DESK_FORMATS);
 	desk_points_load(d);
-	return ST_OK;
+	return st;
 }
 
 enum st desk_set_dial(
@@ -307,7 +309,7 @@ static enum st open_model(struct desk *d, const char *path, const struct desk_op
 		log_at(LOG_WARN, "cache", "%s; nothing will be kept", cache_err.msg);
 	if (o->anew)
 		cache_anew(d->cache);
-	return model_load(&d->m, ck, backend_best(), s, e);
+	return model_load(&d->m, ck, backend_now(), s, e);
 }
 
 enum st desk_identify(struct desk *d, const struct sink *s, struct err *e)

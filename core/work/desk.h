@@ -106,6 +106,7 @@ struct desk {
 		struct format format;
 		struct mat mat;
 		void *memory;
+		const struct backend *home; /* whose memory it is; NULL: the host's */
 		struct desk_head *next;
 	} *head;
 	size_t scan_tokens;
@@ -131,6 +132,11 @@ const char *desk_formats(const char *names);
 BD_MUST_USE enum st desk_open(struct desk **out, const char *path, const struct desk_options *o,
 	const struct sink *s, struct err *e);
 void desk_close(struct desk *d);
+/* The model to another backend, with its variants; cells, points and texts stay.  Where there is no
+ * room it stays where it was.  others (may be NULL) gives back what was taken of the model's
+ * memory (model_move).  ST_DEVICE when the other device fails: the model may be there. */
+BD_MUST_USE enum st desk_move(struct desk *d, const struct backend *be, void (*others)(void *arg),
+	void *arg, const struct sink *s, struct err *e);
 /* A file that was never opened before is hashed whole, to find or found its cache.  The
  * stages do it first of all; until then nothing is kept. */
 BD_MUST_USE enum st desk_identify(struct desk *d, const struct sink *s, struct err *e);

@@ -3,6 +3,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
+#include "core/model/place.h"
 #include "core/work/desk_private.h"
 
 /* Weights of the head that are floats at once: some rows, a multiple of a tile. */
@@ -15,23 +16,33 @@ static void put_stats(const uint16_t *to, size_t first, const struct mat *w, con
 		mat_stat_count(part->rows, part->cols, part->group) * sizeof *from);
 }
 
+/* As float in w; there: room for them on a device. */
+static enum st rows_of_head(
+	const struct desk *d, size_t first, size_t n, float *there, float *w, struct err *e)
+{
+	const struct backend *be = d->m->be;
+
+	be->dequant(there ? there : w, &d->m->head, first, n);
+	if (there)
+		be->get(w, there, n * d->m->head.cols * sizeof *w);
+	return model_fault(d->m, e);
+}
+
 /* Rows first ... first + n of the head into their place. */
 static enum st quantize_slice(const struct desk *d, struct desk_head *h, size_t first, size_t n,
-	float *w, const struct sink *s, struct err *e)
+	float *there, float *w, const struct sink *s, struct err *e)
 {
 	const struct quantizer *q = quantizer_find(quantizer_data_free);
 	size_t cols = h->mat.cols;
-	struct quant_input in = {
-		.w = w, .rows = n, .cols = cols, .backend = d->m->be, .sink = s
-	};
+	struct quant_input in = { .w = w, .rows = n, .cols = cols, .backend = d->m->be, .sink = s };
 	struct qcodes codes = { 0 };
 	struct variant v = { 0 };
 	enum st st = qcodes_alloc(&codes, h->format, n, cols, e);
 
-	if (!st) {
-		d->m->be->dequant(w, &d->m->head, first, n);
+	if (!st)
+		st = rows_of_head(d, first, n, there, w, e);
+	if (!st)
 		st = q->run(&in, &codes, s, e);
-	}
 	if (!st)
 		st = variant_pack(&v, &codes, q, 0, e);
 	if (!st) {
@@ -49,7 +60,7 @@ static enum st make(const struct desk *d, struct desk_head *h, const struct sink
 {
 	size_t rows = d->m->head.rows, cols = d->m->head.cols, bytes, step, n;
 	enum st st = ST_OK;
-	float *w;
+	float *w, *there = NULL;
 
 	step = SLICE_WEIGHTS / cols / MAT_TILE * MAT_TILE;
 	step = step ? step : MAT_TILE;
@@ -60,12 +71,38 @@ static enum st make(const struct desk *d, struct desk_head *h, const struct sink
 	if (!w)
 		return ST_NOMEM;
 	h->mat = variant_mat(h->format, rows, cols, h->memory);
+	if (!d->m->be->host_memory)
+		there = d->m->be->alloc(step * cols * sizeof *there);
+	if (!d->m->be->host_memory && !there)
+		st = place_full(d->m, "a part of the head", step * cols * sizeof *w,
+			"keep the head as it is", e);
 	for (size_t at = 0; !st && at < rows; at += n) {
 		n = rows - at < step ? rows - at : step;
-		st = quantize_slice(d, h, at, n, w, s, e);
+		st = quantize_slice(d, h, at, n, there, w, s, e);
 	}
+	if (there)
+		d->m->be->free(there);
 	big_free(w);
 	return st;
+}
+
+/* To the device where the model is on one. */
+static enum st take_there(const struct desk *d, struct desk_head *h, struct err *e)
+{
+	struct mat there;
+	void *memory;
+	enum st st;
+
+	if (d->m->be->host_memory)
+		return ST_OK;
+	st = place_put(&there, &memory, &h->mat, d->m, "the quantized head", e);
+	if (st)
+		return st;
+	big_free(h->memory);
+	h->mat = there;
+	h->memory = memory;
+	h->home = d->m->be;
+	return ST_OK;
 }
 
 enum st desk_head(struct desk *d, const char *name, const struct mat **out, const struct sink *s,
@@ -80,9 +117,6 @@ enum st desk_head(struct desk *d, const char *name, const struct mat **out, cons
 	st = format_parse(&made.format, name, e);
 	if (!st && format_is_mix(made.format))
 		st = err_set(e, ST_UNSUPPORTED, "head %s: a head has one format", name);
-	if (!st && !d->m->be->host_memory)
-		st = err_set(e, ST_UNSUPPORTED, "head %s: %s keeps the head as it is", name,
-			d->m->be->name);
 	if (st)
 		return st;
 	for (struct desk_head *h = d->head; h; h = h->next)
@@ -91,6 +125,8 @@ enum st desk_head(struct desk *d, const char *name, const struct mat **out, cons
 			return ST_OK;
 		}
 	st = make(d, &made, s, e);
+	if (!st)
+		st = take_there(d, &made, e);
 	if (st) {
 		big_free(made.memory);
 		return st;
@@ -106,7 +142,10 @@ void desk_forget_heads(struct desk *d)
 	while (d->head) {
 		struct desk_head *next = d->head->next;
 
-		big_free(d->head->memory);
+		if (d->head->home)
+			d->head->home->free(d->head->memory);
+		else
+			big_free(d->head->memory);
 		xfree(d->head);
 		d->head = next;
 	}

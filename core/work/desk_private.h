@@ -30,7 +30,9 @@ BD_MUST_USE enum st desk_best_variant(
 	struct desk *d, size_t linear, size_t fmt, const struct sink *s, struct err *e);
 void desk_apply_cells(struct desk *d);
 void desk_blank_cells(struct desk *d); /* nothing is known of any */
-void desk_load_variants(struct desk *d, const struct sink *s);
+BD_MUST_USE enum st desk_load_format(
+	struct desk *d, size_t fmt, const struct sink *s, struct err *e);
+BD_MUST_USE enum st desk_load_variants(struct desk *d, const struct sink *s, struct err *e);
 void desk_store_best(const struct desk *d, size_t fmt, const struct sink *s);
 void desk_best_key(const struct desk *d, char out[16]); /* "best-1a2b3c4d" */
 

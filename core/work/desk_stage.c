@@ -89,6 +89,7 @@ enum st desk_stage(struct desk *d, enum stage g, const struct sink *s, struct er
 {
 	enum st st = desk_identify(d, s, e);
 	double units, began;
+	unsigned failures;
 
 	if (st)
 		return st;
@@ -96,7 +97,10 @@ enum st desk_stage(struct desk *d, enum stage g, const struct sink *s, struct er
 		d->began(d->arg, g);
 	units = estimate_stage_units(d, g);
 	began = clock_now();
+	failures = model_failures(d->m);
 	st = run_stage(d, g, s, e);
+	if (!st)
+		st = model_failed_since(d->m, failures, e);
 	/* Also of what was stopped: as far as it came. */
 	if (units > 0 && cache_keeps(d->cache))
 		rates_learn(estimate_stage_kind(g), d->m->weights,

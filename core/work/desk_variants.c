@@ -32,12 +32,20 @@ static enum st quantize(struct desk *d, size_t linear, size_t fmt, const struct 
 	return st;
 }
 
-static void put_variant(struct desk *d, size_t linear, size_t fmt, struct variant *v)
+/* Takes v over. */
+static enum st put_variant(
+	struct desk *d, size_t linear, size_t fmt, struct variant *v, struct err *e)
 {
 	struct variant *slot = variant_at(&d->set, linear, fmt);
+	enum st st = variant_place(v, d->m, e);
 
+	if (st) {
+		variant_release(v);
+		return st;
+	}
 	variant_release(slot);
 	*slot = *v;
+	return ST_OK;
 }
 
 enum st desk_need_moments(struct desk *d, const struct sink *s, struct err *e)
@@ -82,10 +90,10 @@ enum st desk_variant(struct desk *d, size_t linear, size_t fmt, const struct qua
 	st = quantize(d, linear, fmt, by, w, moments, &in, &v, s, e);
 	quant_cache_free(in.cache);
 	big_free(w);
-	if (!st) {
-		put_variant(d, linear, fmt, &v);
+	if (!st)
+		st = put_variant(d, linear, fmt, &v, e);
+	if (!st)
 		d->calibrated[linear * d->set.k + fmt] = false;
-	}
 	return st;
 }
 
@@ -141,20 +149,28 @@ static bool whole(const struct desk *d, size_t f)
 	return true;
 }
 
-void desk_load_variants(struct desk *d, const struct sink *s)
+enum st desk_load_format(struct desk *d, size_t f, const struct sink *s, struct err *e)
 {
+	unsigned failures = model_failures(d->m);
 	char key[16], by[12];
 
+	if (!desk_any_useful(d, f))
+		return ST_OK;
 	desk_best_key(d, key);
 	desk_by(quantizer_find(quantizer_data_free), by);
-	for (size_t f = 0; f < d->set.k; f++) {
-		if (!desk_any_useful(d, f))
-			continue;
-		d->best[f] = cache_get_variants(d->cache, d->m, &d->set, f, key, s) && whole(d, f);
-		d->data_free[f] =
-			d->best[f] ||
-			(cache_get_variants(d->cache, d->m, &d->set, f, by, s) && whole(d, f));
-	}
+	d->best[f] = cache_get_variants(d->cache, d->m, &d->set, f, key, s) && whole(d, f);
+	d->data_free[f] =
+		d->best[f] || (cache_get_variants(d->cache, d->m, &d->set, f, by, s) && whole(d, f));
+	return model_failed_since(d->m, failures, e);
+}
+
+enum st desk_load_variants(struct desk *d, const struct sink *s, struct err *e)
+{
+	enum st st = ST_OK;
+
+	for (size_t f = 0; f < d->set.k && !st; f++)
+		st = desk_load_format(d, f, s, e);
+	return st;
 }
 
 static void unpack(struct qcodes *q, const struct mat *w)
@@ -175,19 +191,24 @@ static enum st slot_error(const struct variant *v, struct format f, const struct
 	double *out, struct err *e)
 {
 	struct qcodes q = { 0 };
-	enum st st = qcodes_alloc(&q, f, v->mat.rows, v->mat.cols, e);
+	struct mat w;
+	void *memory;
+	enum st st = variant_here(v, &w, &memory, e);
 
+	if (!st)
+		st = qcodes_alloc(&q, f, w.rows, w.cols, e);
 	for (int i = 0; i < 2 && q.part && !st; i++) {
-		struct mat part = mat_part(&v->mat, i == 0);
+		struct mat part = mat_part(&w, i == 0);
 
 		unpack(&q.part[i], &part);
-		memcpy(q.order, v->mat.order, q.cols * sizeof *q.order);
+		memcpy(q.order, w.order, q.cols * sizeof *q.order);
 	}
 	if (!st && !q.part)
-		unpack(&q, &v->mat);
+		unpack(&q, &w);
 	if (!st)
 		st = quant_error(out, in, &q, e);
 	qcodes_release(&q);
+	big_free(memory);
 	return st;
 }
 
@@ -229,7 +250,7 @@ static enum st calibrate_cell(struct desk *d, size_t i, size_t f, const float *w
 		slot->error = old;
 	}
 	if (!st && v.error < old)
-		put_variant(d, i, f, &v);
+		st = put_variant(d, i, f, &v, e);
 	else
 		variant_release(&v);
 	d->calibrated[i * d->set.k + f] = !st;

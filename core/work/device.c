@@ -96,17 +96,77 @@ static void cpu(struct device_now *d)
 {
 	static char *name; /* it does not change; the first asker's thread finds it */
 	char text[TEXT];
-	const char *kernels = backend_best()->path ? backend_best()->path() : "";
+	const struct backend *best = backend_best();
 
 	if (!name)
 		name = device_cpu_name();
+	snprintf(d->id, sizeof d->id, "cpu");
+	d->here = backend_now()->host_memory;
 	snprintf(d->name, sizeof d->name, "%s", name);
-	snprintf(d->kernels, sizeof d->kernels, "%s %s", backend_best()->name, kernels);
+	snprintf(d->kernels, sizeof d->kernels, "%s %s", best->name,
+		best->path ? best->path() : "");
 	d->threads = pool_threads();
 	d->cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
 	table("/proc/meminfo", text);
 	d->total = number(text, "MemTotal:") * 1024;
 	d->used = d->total - number(text, "MemAvailable:") * 1024;
+}
+
+/* Those that were opened: one that was not has no memory to tell of. */
+static void devices(struct snap_device *d)
+{
+	const struct backend *const *be = backends();
+
+	for (size_t i = 0; be[i] && d->n < DEVICES; i++) {
+		struct device_now *to = &d->at[d->n];
+		struct backend_device is = { .total = 0 };
+
+		if (be[i]->host_memory || !be[i]->info || !be[i]->score())
+			continue;
+		be[i]->info(&is);
+		if (!is.total)
+			continue;
+		*to = (struct device_now){ .here = be[i] == backend_now(), .load = is.busy };
+		snprintf(to->id, sizeof to->id, "%s", be[i]->name);
+		snprintf(to->name, sizeof to->name, "%s", is.name);
+		snprintf(to->kernels, sizeof to->kernels, "%s", is.kernels);
+		to->total = is.total;
+		to->used = is.total > is.free ? is.total - is.free : 0;
+		to->ours = is.ours;
+		d->n++;
+	}
+}
+
+const struct backend *device_lost(void)
+{
+	const struct backend *const *be = backends();
+
+	for (size_t i = 0; be[i]; i++)
+		if (be[i]->lost && be[i]->lost())
+			return be[i];
+	return NULL;
+}
+
+void device_title(const struct backend *be, char *out, size_t cap)
+{
+	struct backend_device is = { .total = 0 };
+
+	if (be->info)
+		be->info(&is);
+	snprintf(out, cap, "%s%s%s", be->name, is.name[0] ? " " : "", is.name);
+}
+
+const char *device_computes(void)
+{
+	static _Thread_local char line[200];
+	const struct backend *be = backend_now();
+	struct backend_device is = { .total = 0 };
+
+	if (be->host_memory || !be->info)
+		return be->path ? be->path() : be->name;
+	be->info(&is);
+	snprintf(line, sizeof line, "%s %s, %s", be->name, is.name, is.kernels);
+	return line;
 }
 
 struct snap_device *device_sample(struct device_sampler *s)
@@ -118,6 +178,7 @@ struct snap_device *device_sample(struct device_sampler *s)
 
 	d->n = 1;
 	cpu(&d->at[0]);
+	devices(d);
 	machine_ticks(&busy, &all);
 	d->at[0].load = d->process = (double)NAN;
 	if (s->at > 0 && all > s->all) {

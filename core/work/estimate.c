@@ -8,10 +8,10 @@
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
 #include "core/base/text.h"
+#include "core/model/place.h"
 #include "core/work/desk_private.h"
 #include "core/work/device.h"
 #include "core/work/rates.h"
-#include "kernels/backend.h"
 
 /* Seconds a unit where nothing was measured: SmolLM2-135M-Instruct on two cores of a Xeon with AMX
  * in a quiet hour, most of them from the stages' times in README.md ("Times"); a product of 64
@@ -44,20 +44,33 @@ const char *estimate_stage_kind(enum stage g)
 /* ---- rates */
 
 /* How much quicker a product is here than where `ours` was measured. */
-static double speed(void)
+static double speed(const struct backend *be)
 {
-	static double known;
+	static struct {
+		const struct backend *of;
+		double known;
+	} at[2]; /* processor, device */
 	struct timing_ask a = { .rows = 1024, .cols = 1024, .m = 64, .math = MATH_F32 };
 	struct timing t;
+	size_t i = !be->host_memory;
 
-	if (known > 0)
-		return known;
-	known = 1;
-	if (!format_parse(&a.format, "int8g128", NULL) &&
-		!timing_run(&a, backend_best(), &t, NULL, NULL) && t.least_us > 0)
+	if (at[i].of == be)
+		return at[i].known;
+	at[i].of = be;
+	at[i].known = 1;
+	if (!format_parse(&a.format, "int8g128", NULL) && !timing_run(&a, be, &t, NULL, NULL) &&
+		t.least_us > 0)
 		/* The best of the passes: others may use the machine at this moment. */
-		known = 2e-3 * 1024 * 1024 * 64 / t.least_us / our_gops;
-	return known;
+		at[i].known = 2e-3 * 1024 * 1024 * 64 / t.least_us / our_gops;
+	return at[i].known;
+}
+
+/* Codes are chosen on the processor, wherever the model runs. */
+static const struct backend *where(const struct desk *d, const char *kind)
+{
+	if (!strcmp(kind, "minmax") || !strcmp(kind, "clip") || !strcmp(kind, "gptq"))
+		return backend_best();
+	return d->m->be;
 }
 
 static double seconds_each(const struct desk *d, const char *kind, bool *measured)
@@ -67,7 +80,7 @@ static double seconds_each(const struct desk *d, const char *kind, bool *measure
 	*measured = rates_get(kind, d->m->weights, &each);
 	for (size_t i = 0; !*measured && i < sizeof ours / sizeof *ours; i++)
 		if (!strcmp(ours[i].kind, kind))
-			each = ours[i].each / (strcmp(kind, "export") ? speed() : 1);
+			each = ours[i].each / (strcmp(kind, "export") ? speed(where(d, kind)) : 1);
 	return each;
 }
 
@@ -95,20 +108,25 @@ static void add_bytes(struct estimate_bytes *to, const char *what, uint64_t byte
 void estimate_sum(struct estimate *x)
 {
 	x->seconds = 0;
-	x->memory_sum = x->disk_sum = 0;
+	x->memory_sum = x->there_sum = x->disk_sum = 0;
 	for (size_t i = 0; i < x->n; i++)
 		x->seconds += x->part[i].seconds;
 	for (size_t i = 0; i < ESTIMATE_WORDS; i++) {
 		x->memory_sum += x->memory[i].bytes;
+		x->there_sum += x->there[i].bytes;
 		x->disk_sum += x->disk[i].bytes;
 	}
 }
 
-static void finish(struct estimate *x, const char *dir)
+static void finish(struct estimate *x, const struct desk *d, const char *dir)
 {
 	uint64_t room = mem_available(), space = device_address_room();
 
 	estimate_sum(x);
+	if (!d->m->be->host_memory) {
+		x->there_room = place_room(d->m->be);
+		snprintf(x->there_at, sizeof x->there_at, "%s", d->m->be->name);
+	}
 	x->memory_room = space < room ? space : room;
 	x->disk_room = x->disk_sum ? fs_free_bytes(dir) : 0;
 	snprintf(x->disk_at, sizeof x->disk_at, "%s", dir);
@@ -345,6 +363,12 @@ static uint64_t quantizing_bytes(const struct desk *d)
 	return most;
 }
 
+/* What the model needs where it runs. */
+static struct estimate_bytes *runs_in(struct estimate *x, const struct desk *d)
+{
+	return d->m->be->host_memory ? x->memory : x->there;
+}
+
 static void stage_memory(struct estimate *x, const struct desk *d, enum stage last)
 {
 	struct token_text t = { .n_seq = (scan_tokens(d) + DESK_SCAN_LEN - 1) / DESK_SCAN_LEN *
@@ -356,11 +380,11 @@ static void stage_memory(struct estimate *x, const struct desk *d, enum stage la
 		calib = (uint64_t)(4 * sites_sum(d, 2)) + quantizing_bytes(d);
 	else if (weights_units(d, true) > 0)
 		calib = quantizing_bytes(d);
-	add_bytes(x->memory, "packed variants", variants_bytes(d, no_variant));
-	if (calib > states)
+	add_bytes(runs_in(x, d), "packed variants", variants_bytes(d, no_variant));
+	if (calib > states || !d->m->be->host_memory)
 		add_bytes(x->memory, "moments and one linear in float", calib);
-	else
-		add_bytes(x->memory, "hidden states and logits", states);
+	if (calib <= states || !d->m->be->host_memory)
+		add_bytes(runs_in(x, d), "hidden states and logits", states);
 }
 
 /* Files of the cache: the data-free variants of a format and its best ones, cells, texts. */
@@ -397,11 +421,11 @@ static void stages(struct estimate *x, const struct desk *d, enum stage last)
 	stage_disk(x, d, last);
 }
 
-static void finish_in_cache(struct estimate *x)
+static void finish_in_cache(struct estimate *x, const struct desk *d)
 {
 	char *dir = cache_dir();
 
-	finish(x, dir);
+	finish(x, d, dir);
 	xfree(dir);
 }
 
@@ -409,7 +433,7 @@ void estimate_stages(struct estimate *x, const struct desk *d, enum stage last)
 {
 	*x = (struct estimate){ .job = "scan" };
 	stages(x, d, last);
-	finish_in_cache(x);
+	finish_in_cache(x, d);
 }
 
 void estimate_scan(struct estimate *x, const struct desk *d)
@@ -428,14 +452,14 @@ void estimate_refine(struct estimate *x, const struct desk *d)
 	*x = (struct estimate){ .job = "refine" };
 	stages(x, d, STAGE_GPTQ);
 	add_part(x, d, "exchanges of bits", "refine", estimate_refine_units(d));
-	finish_in_cache(x);
+	finish_in_cache(x, d);
 }
 
 void estimate_measure(struct estimate *x, const struct desk *d, size_t tokens)
 {
 	*x = (struct estimate){ .job = "measure" };
 	add_part(x, d, "measuring", "measure", estimate_measure_units(d, tokens));
-	finish_in_cache(x);
+	finish_in_cache(x, d);
 }
 
 void estimate_export(
@@ -465,12 +489,12 @@ void estimate_export(
 		gptq > 0 && !d->moments.h ? 4096 * (block_ops(d) + 2 * sites_sum(d, 2)) : 0);
 	add_part(x, d, "gptq variants", "gptq", gptq > 0 ? gptq + sites_sum(d, 3) : 0);
 	add_part(x, d, "writing", "export", (double)bytes);
-	add_bytes(x->memory, "packed variants", packed);
+	add_bytes(runs_in(x, d), "packed variants", packed);
 	add_bytes(x->memory, "moments and one linear in float",
 		gptq > 0 ? (uint64_t)(4 * sites_sum(d, 2)) + quantizing_bytes(d) : 0);
 	add_bytes(x->disk, "linears", l->bytes);
 	add_bytes(x->disk, "embeddings, norms and the rest of the file", bytes - l->bytes);
 	add_bytes(x->disk, "tokenizer and config", 16384 + 120 * d->m->hp.vocab);
-	finish(x, parent);
+	finish(x, d, parent);
 	xfree(parent);
 }

@@ -46,6 +46,10 @@ struct estimate {
 	double later_s; /* at most that much more, for cells that stay undecided; 0: none */
 	struct estimate_bytes memory[ESTIMATE_WORDS], disk[ESTIMATE_WORDS];
 	uint64_t memory_sum, memory_room, disk_sum, disk_room; /* room as it is now */
+	/* Of memory, what is the device's, where the model is on one: there_at is its name. */
+	struct estimate_bytes there[ESTIMATE_WORDS];
+	uint64_t there_sum, there_room;
+	char there_at[16]; /* "": it is not */
 	char disk_at[200];
 };
 

@@ -55,6 +55,9 @@ const char *estimate_line(const struct estimate *x, char out[ESTIMATE_LINE])
 	if (x->memory_sum)
 		n += snprintf(out + n, (size_t)(ESTIMATE_LINE - n), ", %s of memory",
 			text_bytes(x->memory_sum, bytes));
+	if (x->there_sum)
+		n += snprintf(out + n, (size_t)(ESTIMATE_LINE - n), ", %s on %s",
+			text_bytes(x->there_sum, bytes), x->there_at);
 	if (x->disk_sum)
 		n += snprintf(out + n, (size_t)(ESTIMATE_LINE - n), ", %s of disk",
 			text_bytes(x->disk_sum, bytes));
@@ -73,6 +76,12 @@ enum st estimate_fits(const struct estimate *x, const char *anyway, struct err *
 		return err_set(e, ST_NOMEM, "%s needs about %s of memory (%s), %s is free%s",
 			x->job, text_bytes(x->memory_sum, need), sum,
 			text_bytes(x->memory_room, room), way);
+	}
+	if (x->there_sum > x->there_room) {
+		sum_of(x->there, sum, sizeof sum);
+		return err_set(e, ST_NOMEM, "%s needs about %s of memory on %s (%s), %s is free%s",
+			x->job, text_bytes(x->there_sum, need), x->there_at, sum,
+			text_bytes(x->there_room, room), way);
 	}
 	if (x->disk_sum > x->disk_room) {
 		sum_of(x->disk, sum, sizeof sum);
@@ -108,6 +117,13 @@ void estimate_tell(const struct estimate *x, void (*put)(void *arg, const char *
 	snprintf(line, sizeof line, "memory  %s at the peak%s%s; %s is free",
 		text_bytes(x->memory_sum, a), *sum ? ": " : "", sum, text_bytes(x->memory_room, b));
 	put(arg, line);
+	if (x->there_at[0]) {
+		sum_of(x->there, sum, sizeof sum);
+		snprintf(line, sizeof line, "%-7s %s at the peak%s%s; %s is free", x->there_at,
+			text_bytes(x->there_sum, a), *sum ? ": " : "", sum,
+			text_bytes(x->there_room, b));
+		put(arg, line);
+	}
 	sum_of(x->disk, sum, sizeof sum);
 	if (x->disk_sum)
 		snprintf(line, sizeof line, "disk    %s: %s; %s has %s free",

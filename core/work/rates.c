@@ -24,12 +24,20 @@ static size_t n_rates;
 static char *read_from;                                /* the file that rate[] is of */
 static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER; /* of all above; a leaf */
 
-/* "cpu,avx512_(of_avx2,_avx512),2": one word. */
+/* "cpu,avx512_(of_avx2,_avx512),2", "cuda:0,NVIDIA_H200,16": one word. */
 static void way_now(char out[WAY])
 {
-	const struct backend *b = backend_best();
+	const struct backend *b = backend_now();
 
-	snprintf(out, WAY, "%s,%s,%d", b->name, b->path ? b->path() : "", pool_threads());
+	struct backend_device is = { .total = 0 };
+
+	if (b->info)
+		b->info(&is);
+	snprintf(out, WAY, "%s,%.48s,%d", b->name,
+		b->info         ? is.name
+		: b->path ? b->path()
+			  : "",
+		pool_threads());
 	for (char *s = out; *s; s++)
 		if (*s == ' ' || *s == '\t' || *s == '\n')
 			*s = '_';

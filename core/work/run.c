@@ -15,7 +15,7 @@
 #include "core/base/json.h"
 #include "core/base/sha256.h"
 #include "core/work/run_made.h"
-#include "kernels/backend.h"
+#include "core/work/device.h"
 
 enum { MAX_LOGS = 4, SCRIPT_MAX = 64 << 20 };
 
@@ -215,7 +215,7 @@ static enum st write_head(struct run *r, const struct run_info *info, struct err
 	json_put_f64(&o, "began", wall_clock());
 	json_put_str(&o, "bitdial", BD_VERSION);
 	json_put_str(&o, "host", uname(&u) ? "" : u.nodename);
-	json_put_str(&o, "backend", backend_best()->path());
+	json_put_str(&o, "backend", device_computes());
 	put_origin(&o, info);
 	json_close(&o, '}');
 	st = fs_note(path, o.s, o.n, e); /* the engine must not wait for the disk */

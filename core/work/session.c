@@ -41,6 +41,7 @@ struct session *session_new(const struct session_options *o, struct bus *b)
 	s->mix = o->mix;
 	s->template = dup(o->template);
 	s->layout = dup(o->layout);
+	s->device = dup(o->device);
 	s->scan_tokens = o->scan_tokens;
 	s->auto_scan = o->auto_scan;
 	s->auto_measure = o->auto_scan;
@@ -94,6 +95,7 @@ void session_free(struct session *s)
 	sources_release(&s->sources);
 	xfree(s->template);
 	xfree(s->layout);
+	xfree(s->device);
 	xfree(s->system);
 	xfree(s);
 }
@@ -137,6 +139,7 @@ enum st session_open(struct session *s, const char *path, struct err *e)
 	s->quiet = false;
 	d = deed_new(s, path, s->layout);
 	set_str(&s->layout, NULL); /* it is for the first model */
+	d->device = dup(s->device);
 	d->resume = s->auto_scan;
 	d->options = (struct desk_options){ .formats = dup(s->formats),
 		.template = dup(s->template),

@@ -37,6 +37,7 @@ struct session_options {
 	bool anew;    /* what was measured before is passed over */
 	bool read_only;       /* the cache is read only, no runs */
 	int threads;          /* 0: one a core */
+	const char *device;   /* "cpu", "cuda:0"; NULL: "auto" (backend_use) */
 	bool demo;
 };
 
@@ -124,6 +125,15 @@ bool session_leave(struct session *s);
 /* A scan although memory or disk are estimated not to do. */
 BD_MUST_USE enum st session_scan_anyway(struct session *s, struct err *e);
 bool session_busy(const struct session *s); /* anything queued or running */
+
+/* Moves the model to a device ("cpu", "cuda:0", "auto": as backend_use) as a job: what computes is
+ * stopped first; the layout, the conversation, marks, cells and measured points stay; variants are
+ * taken from the cache or made again, and the scan goes on there.  Nothing changes when it fails:
+ * the model stays where it was (where that device is lost, it goes to the processor).  Without a
+ * model: where the next one is opened. */
+BD_MUST_USE enum st session_device(struct session *s, const char *name, struct err *e);
+/* The name of the backend in use; any thread. */
+const char *session_device_now(const struct session *s);
 
 /* How fast a product is here, as a job; EV_TIMING. */
 BD_MUST_USE enum st session_time(struct session *s, const struct timing_ask *a, struct err *e);

@@ -28,6 +28,7 @@ static void deed_free(struct deed *d)
 {
 	xfree(d->path);
 	xfree(d->text);
+	xfree(d->device);
 	xfree(d->script);
 	xfree((char *)d->options.formats);
 	sources_release(&d->sources);
@@ -40,8 +41,7 @@ void deed_done(struct job *j)
 {
 	struct deed *d = j->arg;
 
-	if (j->st && j->st != ST_CANCELLED)
-		notice(d->s, LOG_ERROR, "%s", j->err.msg);
+	job_failed(d->s, j);
 	deed_free(d);
 }
 
@@ -136,7 +136,11 @@ static enum st work_open(struct job *j, struct err *e)
 	d->options.header = on_header;
 	d->options.sources = &d->sources;
 	d->options.arg = d;
-	st = desk_open(&s->desk, d->path, &d->options, &j->sink, e);
+	st = device_open(d->device, e);
+	if (!st)
+		st = desk_open(&s->desk, d->path, &d->options, &j->sink, e);
+	if (st && device_give_way(s, d->device, st, e))
+		st = desk_open(&s->desk, d->path, &d->options, &j->sink, e);
 	if (st) {
 		s->desk = NULL;
 		return st;

@@ -75,7 +75,7 @@ static enum st work_measure(struct job *j, struct err *e)
 	if (!st)
 		st = desk_measure(s->desk, choice, d->flag ? GLANCE_TOKENS : DESK_MEASURE_TOKENS,
 			"measured", &r, &j->sink, e);
-	underway_end(word, st == ST_CANCELLED && job_program_ends(j));
+	underway_end(word, st == ST_DEVICE || (st == ST_CANCELLED && job_program_ends(j)));
 	if (!st && !d->flag) /* the front shows it, and whether it is off the line */
 		tell_measured(j, &r, bytes, kl);
 	if (!st && d->flag && clock_now() - began > glance_s)
@@ -162,7 +162,7 @@ static enum st work_refine(struct job *j, struct err *e)
 	if (!st) {
 		word = underway_of(s, "refine", choice);
 		st = desk_refine(s->desk, choice, bytes, &rules, &r, &j->sink, e);
-		underway_end(word, st == ST_CANCELLED && job_program_ends(j));
+		underway_end(word, st == ST_DEVICE || (st == ST_CANCELLED && job_program_ends(j)));
 	}
 	if (!st) {
 		same = dial_generation(s->dial) == generation;

@@ -100,8 +100,7 @@ static void done_plot(struct job *j)
 {
 	struct plot_deed *d = j->arg;
 
-	if (j->st && j->st != ST_CANCELLED)
-		notice(d->s, LOG_ERROR, "%s", j->err.msg);
+	job_failed(d->s, j);
 	figure_free(d->figure);
 	for (size_t i = 0; i < d->n; i++)
 		xfree(d->word[i]);

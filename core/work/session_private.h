@@ -57,6 +57,8 @@ struct session {
 
 	/* UI thread */
 	char *path, *formats, *template, *layout, *system;
+	char *device;     /* as asked for; NULL: auto */
+	bool device_lost; /* once, and the model went to the processor */
 	struct sources sources; /* of the text; none: self-sampled */
 	bool ab_after;
 	size_t scan_tokens, max_tokens;
@@ -76,6 +78,7 @@ struct session {
 struct deed {
 	struct session *s;
 	char *path, *text;
+	char *device; /* job_open: where */
 	char *script, script_sha[65]; /* job_keep: that asked for it; NULL: none did */
 	size_t tokens;
 	struct desk_place place; /* job_seek */
@@ -101,6 +104,12 @@ extern const struct job_class job_open, job_change, job_prepare, job_exact, job_
 struct deed *deed_new(struct session *s, const char *path, const char *text);
 /* What every job has in common when it ended: a failure is said once. */
 void deed_done(struct job *j);
+/* UI thread: that a job failed, and what is done about a device that did. */
+void job_failed(struct session *s, const struct job *j);
+/* Engine thread: the device that a model is opened on (NULL: auto) is in use from now on; and when
+ * opening it there failed: it is to be tried on the processor. */
+BD_MUST_USE enum st device_open(const char *name, struct err *e);
+bool device_give_way(struct session *s, const char *name, enum st st, const struct err *why);
 /* ... and the dial's stages go on where it was asked for, also when the job failed: the scan
  * was stopped for it. */
 void deed_done_resume(struct job *j);
@@ -138,6 +147,7 @@ BD_MUST_USE enum st scan_settle(struct job *j, bool go_on, bool tell, struct err
 /* Snapshots; engine thread. */
 void publish_header(struct session *s, const struct checkpoint *ck, const char *formats);
 void publish_model(struct session *s);
+void publish_device(struct session *s); /* the model again, of which only that changed */
 void publish_variants(struct session *s);
 /* Map, damages and front; at most ten a second unless `now`. */
 void publish_cells(struct session *s, bool now);

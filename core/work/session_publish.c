@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/work/desk_private.h"
+#include "core/work/device.h"
 #include "core/work/session_private.h"
 #include "kernels/pool.h"
 
@@ -29,6 +30,7 @@ static void facts(struct snap_model *m, const struct checkpoint *ck)
 {
 	const struct tensor *t = checkpoint_find(ck, "layers.0.down");
 	const char *type = t ? dtype_name(t->dtype) : "integer";
+	const struct backend *be;
 	const char *path;
 	bool exact = t && (t->dtype == DT_F32 || t->dtype == DT_F16 || t->dtype == DT_BF16);
 
@@ -38,9 +40,13 @@ static void facts(struct snap_model *m, const struct checkpoint *ck)
 	snprintf(m->arch, sizeof m->arch, "%s", ck->hp.arch);
 	snprintf(m->reference, sizeof m->reference, exact ? "%s weights" : "%s file, dequantized",
 		type);
-	path = backend_best()->path(); /* "amx (of ref, ..., amx)": the one in use */
-	snprintf(m->device, sizeof m->device, "cpu %.*s, %d threads", (int)strcspn(path, " "), path,
-		pool_threads());
+	be = backend_now();
+	path = be->path ? be->path() : ""; /* "amx (of ref, ..., amx)": the one in use */
+	if (be->host_memory)
+		snprintf(m->device, sizeof m->device, "cpu %.*s, %d threads",
+			(int)strcspn(path, " "), path, pool_threads());
+	else
+		device_title(be, m->device, sizeof m->device);
 	m->layers = ck->hp.layers;
 	m->ctx = ck->hp.ctx;
 	m->vocab = ck->hp.vocab;
@@ -87,7 +93,7 @@ void publish_header(struct session *s, const struct checkpoint *ck, const char *
 	bus_publish(s->bus, (struct event){ .kind = EV_MODEL, .snap = &m->snap });
 }
 
-void publish_model(struct session *s)
+static struct snap_model *model_snapshot(struct session *s)
 {
 	const struct desk *d = s->desk;
 	size_t n = d->set.n, k = d->set.k;
@@ -111,8 +117,21 @@ void publish_model(struct session *s)
 	m->other_bytes = d->m->ck->file_bytes > kept ? d->m->ck->file_bytes - kept : 0;
 	m->params = d->m->weights + d->m->embed.rows * d->m->embed.cols;
 	snprintf(m->text, sizeof m->text, "%s", d->text_name);
+	return m;
+}
+
+void publish_model(struct session *s)
+{
+	struct snap_model *m = model_snapshot(s);
+
 	dial_model(s->dial, m);
 	bus_publish(s->bus, (struct event){ .kind = EV_MODEL, .snap = &m->snap });
+}
+
+void publish_device(struct session *s)
+{
+	bus_publish(s->bus,
+		(struct event){ .kind = EV_MODEL, .snap = &model_snapshot(s)->snap });
 }
 
 void publish_variants(struct session *s)

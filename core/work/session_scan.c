@@ -226,7 +226,7 @@ static enum st work_prepare(struct job *j, struct err *e)
 		if (!st)
 			st = mix_settle(j, e);
 	}
-	underway_end(word, st == ST_CANCELLED && job_program_ends(j));
+	underway_end(word, st == ST_DEVICE || (st == ST_CANCELLED && job_program_ends(j)));
 	end_scan_run(s, st);
 	if (!st) {
 		atomic_store(&s->scan_asked, false);

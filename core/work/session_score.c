@@ -137,8 +137,7 @@ static void done_score(struct job *j)
 {
 	struct score_deed *d = j->arg;
 
-	if (j->st && j->st != ST_CANCELLED)
-		notice(d->s, LOG_ERROR, "%s", j->err.msg);
+	job_failed(d->s, j);
 	xfree(d->text);
 	xfree(d->task);
 	xfree(d);

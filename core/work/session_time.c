@@ -13,7 +13,7 @@ static enum st work_time(struct job *j, struct err *e)
 	struct time_deed *d = j->arg;
 	struct snap_timing *t;
 	struct timing took;
-	enum st st = timing_run(&d->ask, backend_best(), &took, &j->sink, e);
+	enum st st = timing_run(&d->ask, backend_now(), &took, &j->sink, e);
 
 	if (st)
 		return st;
@@ -28,8 +28,7 @@ static void done_time(struct job *j)
 {
 	struct time_deed *d = j->arg;
 
-	if (j->st && j->st != ST_CANCELLED)
-		notice(d->s, LOG_ERROR, "%s", j->err.msg);
+	job_failed(d->s, j);
 	xfree(d);
 }
 

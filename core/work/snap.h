@@ -42,22 +42,26 @@ struct snap_job {
 	int64_t order;   /* among those that wait in its lane: the lowest is next */
 };
 
-/* What computes, as it is now; the first is the one in use. */
+/* What computes, as it is now: the processor first, then every device that was opened. */
 enum { DEVICES = 4 };
 struct snap_device {
 	struct snap snap;
 	size_t n;
 	struct device_now {
+		char id[16];      /* "cpu", "cuda:0": what session_device takes */
+		bool here;        /* the model is there */
 		char name[80];    /* "AMD EPYC 9654" */
-		char kernels[64]; /* "avx512 (of avx2, avx512)" */
-		int threads, cores;
+		char kernels[80]; /* "avx512 (of avx2, avx512)" */
+		int threads, cores; /* 0 but for the processor */
 		double load; /* share of all its cores that is at work, 0 ... 1; NAN: not known */
 		uint64_t used, total; /* its memory; total 0: not known */
+		uint64_t ours;        /* of used, by this process; 0: not known */
 	} at[DEVICES];
 	uint64_t resident;  /* of this process */
 	double load_1min;   /* of the machine; NAN: not known */
 	double process;     /* cores this process keeps busy; NAN: not known yet */
 	uint64_t available; /* what a job may still take: mem_available */
+	char none[120];     /* why there is no device but the processor, where it was looked for; "" */
 };
 
 struct snap_model {

@@ -11,6 +11,7 @@
 #include "core/base/f16.h"
 #include "core/base/rng.h"
 #include "core/base/text.h"
+#include "core/model/place.h"
 #include "core/quant/variant.h"
 
 enum { PASSES = 15, FEWEST = 3, COPIES = 512 };
@@ -27,8 +28,8 @@ struct walk {
 	const struct sink *sink;
 	struct mat w[COPIES];
 	size_t copies;
-	float *x, *y;
-	double ops; /* of a piece */
+	float *x, *y; /* memory of be */
+	double ops;   /* of a piece */
 };
 
 /* ---- what is multiplied */
@@ -38,26 +39,28 @@ struct sizes {
 };
 
 /* What cannot be held is refused before anything is taken. */
-static enum st sizes_of(struct sizes *n, const struct timing_ask *a, struct err *e)
+static enum st sizes_of(
+	struct sizes *n, const struct timing_ask *a, const struct backend *be, struct err *e)
 {
-	char want[16], room[16];
-	size_t weights, x, y, all, free_now = mem_available();
+	char want[16];
+	char where[PLACE_TEXT];
+	size_t weights, x, y, all;
 	double copies;
 
-	if (!variant_size(&n->one, a->format, a->rows, a->cols) || !size_mul(&n->x, a->m, a->cols) ||
-		!size_mul(&n->y, a->m, a->rows) || !size_mul(&x, n->x, sizeof(float)) ||
-		!size_mul(&y, n->y, sizeof(float)))
+	if (!variant_size(&n->one, a->format, a->rows, a->cols) ||
+		!size_mul(&n->x, a->m, a->cols) || !size_mul(&n->y, a->m, a->rows) ||
+		!size_mul(&x, n->x, sizeof(float)) || !size_mul(&y, n->y, sizeof(float)))
 		return err_set(
 			e, ST_INVALID, "a matrix of %zu x %zu cannot be made", a->rows, a->cols);
 	copies = a->cold ? floor(cold_bytes / (double)n->one) + 1 : 1;
 	n->copies = copies < COPIES ? (size_t)copies : COPIES;
 	if (!size_mul(&weights, n->one, n->copies) || !size_add(&all, weights, x) ||
-		!size_add(&all, all, y) || all > free_now)
+		!size_add(&all, all, y) || all > place_room(be))
 		return err_set(e, ST_NOMEM,
-			"time: %zu matrices of %zu x %zu and %zu rows of x take %s, there are %s free",
+			"time: %zu matrices of %zu x %zu and %zu rows of x take %s, and %s",
 			n->copies, a->rows, a->cols, a->m,
 			text_bytes((uint64_t)n->one * n->copies + x + y, want),
-			text_bytes(free_now, room));
+			place_text(be, where));
 	return ST_OK;
 }
 
@@ -71,46 +74,74 @@ static bool fill(uint64_t *words, size_t n, struct rng *r, const struct sink *s)
 	return true;
 }
 
-static bool random_mat(struct walk *k, void *memory, size_t bytes, struct rng *r)
+/* host: of so many bytes, memory itself or what is put there. */
+static bool random_mat(struct walk *k, void *memory, void *host, size_t bytes, struct rng *r)
 {
 	const struct timing_ask *a = k->ask;
-	struct mat w = variant_mat(a->format, a->rows, a->cols, memory);
+	struct mat w = variant_mat(a->format, a->rows, a->cols, host);
 	size_t stats = mat_stat_count(a->rows, a->cols, a->format.group);
 
-	k->w[k->copies++] = w; /* freed with the rest, also where it is left half made */
-	if (!fill(memory, bytes / sizeof(uint64_t), r, k->sink))
+	/* freed with the rest, also where it is left half made */
+	k->w[k->copies++] = variant_mat(a->format, a->rows, a->cols, memory);
+	if (!fill(host, bytes / sizeof(uint64_t), r, k->sink))
 		return false;
 	for (size_t i = 0; i < stats; i++) {
 		((uint16_t *)(uintptr_t)w.scale)[i] = f16_from_f32(0.02f);
 		((uint16_t *)(uintptr_t)w.offset)[i] = f16_from_f32(-0.05f);
 	}
+	if (host != memory)
+		k->be->put(memory, host, bytes);
 	return true;
+}
+
+static enum st make_weights(struct walk *k, const struct sizes *n, struct rng *r, struct err *e)
+{
+	const struct timing_ask *a = k->ask;
+	void *host = NULL;
+	enum st st = ST_OK;
+
+	if (!k->be->host_memory) {
+		host = big_alloc(n->one, "a matrix", e);
+		if (!host)
+			return ST_NOMEM;
+	}
+	while (!st && k->copies < n->copies) {
+		void *memory = k->be->alloc(n->one);
+
+		if (!memory)
+			st = err_set(e, ST_NOMEM, "no memory for %zu matrices of %zu x %zu",
+				n->copies, a->rows, a->cols);
+		else if (!random_mat(k, memory, host ? host : memory, n->one, r))
+			st = err_set(e, ST_CANCELLED, "stopped");
+	}
+	big_free(host);
+	return st;
 }
 
 static enum st make(struct walk *k, struct rng *r, struct err *e)
 {
-	const struct timing_ask *a = k->ask;
 	struct sizes n;
+	float *host;
+	enum st st = sizes_of(&n, k->ask, k->be, e);
 
-	if (sizes_of(&n, a, e))
-		return e->st;
-	while (k->copies < n.copies) {
-		void *memory = k->be->alloc(n.one);
-
-		if (!memory)
-			return err_set(e, ST_NOMEM, "no memory for %zu matrices of %zu x %zu",
-				n.copies, a->rows, a->cols);
-		if (!random_mat(k, memory, n.one, r))
-			return err_set(e, ST_CANCELLED, "stopped");
-	}
-	k->x = big_array(n.x, sizeof *k->x, "inputs", e);
-	k->y = k->x ? big_array(n.y, sizeof *k->y, "outputs", e) : NULL;
-	for (size_t i = 0; k->y && i < n.x; i++) {
+	if (!st)
+		st = make_weights(k, &n, r, e);
+	if (st)
+		return st;
+	k->x = k->be->alloc(n.x * sizeof *k->x);
+	k->y = k->be->alloc(n.y * sizeof *k->y);
+	if (!k->x || !k->y)
+		return err_set(e, ST_NOMEM, "no memory for %zu rows of x", k->ask->m);
+	host = big_array(n.x, sizeof *host, "inputs", e);
+	for (size_t i = 0; host && !st && i < n.x; i++) {
 		if (i % PIECE_FILL == 0 && sink_poll(k->sink))
-			return err_set(e, ST_CANCELLED, "stopped");
-		k->x[i] = (float)(rng_unit(r) - 0.5);
+			st = err_set(e, ST_CANCELLED, "stopped");
+		host[i] = (float)(rng_unit(r) - 0.5);
 	}
-	return k->y ? ST_OK : ST_NOMEM;
+	if (host)
+		k->be->put(k->x, host, n.x * sizeof *host);
+	big_free(host);
+	return host ? st : ST_NOMEM;
 }
 
 /* ---- multiplying */
@@ -139,8 +170,8 @@ static bool multiply(const struct walk *k, const struct mat *w)
 
 			if ((i || o) && sink_poll(k->sink))
 				return false;
-			k->be->products(&p, 1, k->x + i * a->cols, a->cols,
-				at_most(of_x, a->m - i), a->math);
+			k->be->products(&p, 1, k->x + i * a->cols, a->cols, at_most(of_x, a->m - i),
+				a->math);
 		}
 	return true;
 }
@@ -154,6 +185,14 @@ static bool pass(const struct walk *k)
 	return true;
 }
 
+/* When a device has done what it was given. */
+static double clock_of(const struct walk *k)
+{
+	if (k->be->wait)
+		k->be->wait();
+	return clock_now();
+}
+
 static int by_value(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -161,17 +200,16 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static enum st measure(
-	struct walk *k, struct timing *out, const struct sink *s, struct err *e)
+static enum st measure(struct walk *k, struct timing *out, const struct sink *s, struct err *e)
 {
 	const struct timing_ask *a = k->ask;
-	double t[PASSES], start = clock_now(), began = start, took;
+	double t[PASSES], start = clock_of(k), began = start, took;
 	size_t repeat = 1;
 	int n = 0;
 
 	if (!pass(k))
 		return err_set(e, ST_CANCELLED, "stopped");
-	took = clock_now() - began;
+	took = clock_of(k) - began;
 	k->ops = fmax(first_ops, piece_s * 2 * (double)a->rows * (double)a->cols * (double)a->m *
 					 (double)k->copies / (took + 1e-7));
 	if (took < shortest)
@@ -179,11 +217,11 @@ static enum st measure(
 	for (; n < FEWEST || (n < PASSES && clock_now() - start < enough); n++) {
 		if (sink_poll(s))
 			return err_set(e, ST_CANCELLED, "stopped");
-		began = clock_now();
+		began = clock_of(k);
 		for (size_t i = 0; i < repeat; i++)
 			if (!pass(k))
 				return err_set(e, ST_CANCELLED, "stopped");
-		t[n] = (clock_now() - began) / (double)(repeat * k->copies);
+		t[n] = (clock_of(k) - began) / (double)(repeat * k->copies);
 		sink_progress(s, n + 1, PASSES);
 	}
 	qsort(t, (size_t)n, sizeof *t, by_value);
@@ -206,15 +244,20 @@ enum st timing_run(const struct timing_ask *a, const struct backend *be, struct 
 	k->sink = s;
 	k->ops = first_ops;
 	rng_seed(&r, 1);
-	st = be->host_memory
-		     ? make(k, &r, e)
-		     : err_set(e, ST_UNSUPPORTED, "backend %s keeps its own memory", be->name);
+	st = make(k, &r, e);
 	if (!st)
 		st = measure(k, out, s, e);
+	if (!st || st == ST_NOMEM) {
+		enum st fault = backend_fault(be, e);
+
+		st = fault ? fault : st;
+	}
 	for (size_t i = 0; i < k->copies; i++)
 		be->free((void *)(uintptr_t)k->w[i].data);
-	big_free(k->x);
-	big_free(k->y);
+	if (k->x)
+		be->free(k->x);
+	if (k->y)
+		be->free(k->y);
 	xfree(k);
 	return st;
 }
