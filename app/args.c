@@ -66,6 +66,8 @@ static const struct option {
 	{ "events", NULL, FLAG, offsetof(struct args, events),
 		"what happens, as lines of JSON on stdout; the result is the last but one" },
 	{ "threads", "N", COUNT, offsetof(struct args, threads), "compute threads; else one a core" },
+	{ "device", "cpu|cuda:0|auto", STRING, offsetof(struct args, device),
+		"what computes; auto, as without it: a device where one works, else the processor" },
 	{ "demo", NULL, FLAG, offsetof(struct args, demo), "a tiny model generated from a seed" },
 	{ "fresh", NULL, FLAG, offsetof(struct args, fresh),
 		"what was measured before is passed over: cells are measured anew" },

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "app/tui/loop.h"
 #include "app/verbs.h"
 #include "core/base/log.h"
+#include "core/work/device.h"
 #include "core/work/run.h"
 
 /* A closed one of the three would be the next file that is opened: output would end up in
@@ -73,6 +75,22 @@ static int run(const struct verb *v, struct args *a)
 	return rc;
 }
 
+/* A device that is lost is lost to this process only, so what failed of it begins again in
+ * another: once, and a scan goes on from its journal.  rc where that is not so. */
+static int again_without(int rc, char **argv)
+{
+	static const char mark[] = "BITDIAL_AGAIN";
+	const struct backend *lost = device_lost();
+
+	if (!lost || rc != 1 || getenv(mark) || setenv(mark, "1", 1))
+		return rc;
+	fprintf(stderr, "bitdial: %s is lost to this process: beginning again in another one\n",
+		lost->name);
+	fflush(NULL);
+	execv("/proc/self/exe", argv);
+	return rc;
+}
+
 int main(int argc, char **argv)
 {
 	struct args a;
@@ -98,6 +116,6 @@ int main(int argc, char **argv)
 	run_origin_set(argc, argv);
 	for (const struct verb *v = verb_table; v->name; v++)
 		if (!strcmp(v->name, a.verb))
-			return verb_flush(run(v, &a));
+			return again_without(verb_flush(run(v, &a)), argv);
 	return 2;
 }

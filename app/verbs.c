@@ -1,7 +1,7 @@
 /* verbs.c - the table of verbs. */
 #include "app/verbs.h"
 
-#define COMMON " threads template read-only runs log-level demo"
+#define COMMON " threads device template read-only runs log-level demo"
 
 const struct verb verb_table[] = {
 	{ "open", "[MODEL]", "the workbench: heatmap, dial, chat",
@@ -31,7 +31,7 @@ const struct verb verb_table[] = {
 	{ "rerun", "RUN", "what made a run, once more; says what is different now", "anyway runs", 1,
 		verb_rerun, false },
 	{ "batch", "FILE.lua [ARGS]", "run a Lua script without a screen; also --batch FILE.lua",
-		"fresh formats mix tokens template json events demo read-only runs log-level threads sandbox sandbox-seconds "
+		"fresh formats mix tokens template json events demo read-only runs log-level threads device sandbox sandbox-seconds "
 		"sandbox-memory sandbox-weak no-config", 0, verb_batch, true },
 	{ "doctor", "", "what was found: machine, kernels, paths, cache",
 		"json colors clear-cache threads", 0, verb_doctor, false },

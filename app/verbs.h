@@ -22,7 +22,7 @@ struct args {
 	size_t n_words;
 	const char *text, *layout, *prompt, *formats, *out, *template, *keys, *dump, *quantizer,
 		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard,
-		*task, *mix, *kv, *head, *precision, *sort;
+		*task, *mix, *kv, *head, *precision, *sort, *device;
 	const char *texts[SOURCES_MAX]; /* each --text; text is the last */
 	size_t n_texts;
 	const char *script; /* --batch FILE */
@@ -97,6 +97,8 @@ BD_MUST_USE enum st verb_view(struct desk *d, const struct args *a, struct layou
 /* The texts of --text with their weights; sources_release. */
 struct sources;
 BD_MUST_USE enum st verb_sources(struct sources *out, const struct args *a, struct err *e);
+/* Chooses what --device names (before anything computes); without it what works best here. */
+BD_MUST_USE enum st verb_device(const struct args *a, struct err *e);
 /* Opens args' model (or the default, or the demo). */
 BD_MUST_USE enum st verb_desk(struct desk **out, const struct args *a, struct err *e);
 /* verbs_estimate.c: says with --dry-run what the work takes (*leave: then that was all), and

@@ -46,12 +46,13 @@ int verb_batch(const struct args *a)
 		.read_only = a->read_only,
 		.anew = a->fresh,
 		.no_offers = true,
+		.device = a->device,
 		.threads = (int)a->threads };
 	struct sampler_options sampler = sampler_default;
 	struct config config;
 	struct sandbox_options sandbox;
 	struct session *s;
-	struct err e;
+	struct err e = { 0 };
 	struct bus *b;
 	int rc;
 
@@ -61,6 +62,8 @@ int verb_batch(const struct args *a)
 		verb_note("bitdial: --batch wants a script: bitdial --batch FILE.lua [ARGS]");
 		return 2;
 	}
+	if (a->device && verb_device(a, &e))
+		return verb_fail(&e);
 	if (run_origin_script(o.script, &e)) {
 		/* it cannot be read: running it says so */
 	}

@@ -60,6 +60,62 @@ static void kernels(struct json_out *o, bool json)
 		json_close(o, '}');
 }
 
+/* One device: opened, since only that shows whether it works. */
+static void device(struct json_out *o, bool json, const struct backend *b)
+{
+	struct backend_device now = { 0 };
+	struct err why = { 0 };
+	bool fine = !b->open || !b->open(&why);
+	char line[600], key[40], total[16], left[16];
+
+	if (b->info)
+		b->info(&now);
+	if (json) {
+		json_open(o, NULL, '{');
+		json_put_str(o, "id", b->name);
+		json_put_str(o, "name", now.name);
+		json_put_str(o, "kernels", now.kernels);
+		json_put_i64(o, "memory", (int64_t)now.total);
+		json_put_i64(o, "free", (int64_t)now.free);
+		json_put_str(o, "not_used_because", fine ? "" : why.msg);
+		json_close(o, '}');
+		return;
+	}
+	snprintf(key, sizeof key, "device %s", b->name);
+	snprintf(line, sizeof line, "%s, %s, %s free, %s%s%s", now.name,
+		text_bytes(now.total, total), text_bytes(now.free, left), now.kernels,
+		fine ? "" : "; not used: ", fine ? "" : why.msg);
+	fact(o, json, key, line);
+}
+
+/* Beside the processor; where there is none, why. */
+static void devices(struct json_out *o, bool json)
+{
+	const char *why = backend_devices(); /* looks */
+	struct err e = { 0 };
+	size_t n = 0;
+	char line[400];
+
+	if (json)
+		json_open(o, "devices", '[');
+	for (size_t i = 0; backends()[i]; i++)
+		if (!backends()[i]->host_memory) {
+			device(o, json, backends()[i]);
+			n++;
+		}
+	if (json) {
+		json_close(o, ']');
+		json_put_str(o, "no_device_because", n ? "" : why);
+	} else if (!n) {
+		snprintf(line, sizeof line, "only the processor: %s", why);
+		fact(o, json, "devices", line);
+	}
+	if (backend_use("auto", &e)) {
+		/* then it stays the processor */
+	}
+	fact(o, json, json ? "backend" : "computes on", backend_now()->name);
+}
+
 static void places(struct json_out *o, bool json)
 {
 	static const struct {
@@ -126,6 +182,7 @@ int verb_doctor(const struct args *a)
 	fact(&o, a->json, "cpu", cpu);
 	count(&o, a->json, "threads", (uint64_t)pool_threads(), false);
 	count(&o, a->json, "memory", mem_available(), true);
+	devices(&o, a->json);
 	kernels(&o, a->json);
 	fact(&o, a->json, "model", model ? model : "none (make model fetches the default one)");
 	fact(&o, a->json, "terminal", term ? term : "none");

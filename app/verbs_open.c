@@ -125,6 +125,7 @@ static struct tui_options screen_options(const struct args *a)
 		.read_only = a->read_only,
 		.once = a->once,
 		.plain = a->plain,
+		.no_devices = a->device && !strcmp(a->device, "cpu"),
 		.json = a->json,
 		.demo = { .make = verb_demo_model, .read_only = a->read_only },
 		.tour = a->tour,
@@ -144,6 +145,7 @@ static struct session_options sitting_options(const struct args *a)
 		.layout = a->layout,
 		.read_only = a->read_only,
 		.no_runs = a->once || a->tour,
+		.device = a->device,
 		.threads = (int)a->threads };
 }
 
@@ -167,6 +169,8 @@ int verb_open(const struct args *a)
 	}
 	if (check_options(a, &o) || verb_sandbox(a, &sandbox, &o.sandbox))
 		return 2;
+	if (a->device && verb_device(a, &e))
+		return verb_fail(&e);
 	if (verb_sources(&sources, a, &e))
 		return verb_fail(&e);
 	so.sources = &sources;

@@ -21,7 +21,7 @@
 #include "core/work/cache.h"
 #include "core/work/run_made.h"
 #include "core/work/runs.h"
-#include "kernels/backend.h"
+#include "core/work/device.h"
 
 struct again {
 	const struct run_entry *r;
@@ -350,7 +350,7 @@ static void compare_all(const struct again *g)
 	struct utsname u;
 
 	compare("bitdial", g->r->version, BD_VERSION);
-	compare("the backend", g->r->backend, backend_best()->path());
+	compare("the backend", g->r->backend, device_computes());
 	compare("the host", g->r->host, uname(&u) ? "" : u.nodename);
 	compare_model(g);
 }

@@ -184,7 +184,7 @@ static enum st scan_stages(struct desk *d, const struct args *a, struct err *e)
 		verb_note("%s", desk_stage_name((enum stage)g));
 		st = desk_stage(d, (enum stage)g, verb_sink(), e);
 	}
-	underway_end(word, st == ST_CANCELLED);
+	underway_end(word, st == ST_CANCELLED || st == ST_DEVICE);
 	d->measured = NULL;
 	for (size_t i = 0; i < d->set.n * d->set.k; i++)
 		measured += d->cell[i].state == CELL_SCANNED;

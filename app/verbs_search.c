@@ -291,7 +291,7 @@ int verb_search(const struct args *a)
 	if (!st && a->refine) {
 		word = verb_underway(a, d, "refine");
 		st = refine_layout(d, &l, &refined, &e);
-		underway_end(word, st == ST_CANCELLED);
+		underway_end(word, st == ST_CANCELLED || st == ST_DEVICE);
 	}
 	if (!st && a->out)
 		written = layout_write(&l, a->out, &e);

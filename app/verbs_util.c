@@ -19,6 +19,7 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/work/desk.h"
+#include "kernels/backend.h"
 #include "kernels/pool.h"
 
 static volatile sig_atomic_t got_signal;
@@ -369,6 +370,17 @@ enum st verb_sources(struct sources *out, const struct args *a, struct err *e)
 	return sources_parse(out, a->texts, a->n_texts, "--text", e);
 }
 
+enum st verb_device(const struct args *a, struct err *e)
+{
+	struct err why = { 0 };
+
+	if (!a->device || !backend_use(a->device, &why))
+		return a->device ? ST_OK : backend_use("auto", e);
+	/* Elsewhere it may be there: no wrong usage. */
+	return err_set(e, why.st == ST_INVALID ? ST_UNSUPPORTED : why.st, "--device %s: %s",
+		a->device, why.msg);
+}
+
 enum st verb_desk(struct desk **out, const struct args *a, struct err *e)
 {
 	struct desk_options o = { .formats = a->formats,
@@ -389,6 +401,12 @@ enum st verb_desk(struct desk **out, const struct args *a, struct err *e)
 	if (verb_log(a)) /* else they come to stderr as they are */
 		log_watch(on_log);
 	pool_start((int)a->threads);
+	/* Counting tokens asks no device, and need not wait for one to be found. */
+	if (a->device || strcmp(a->verb, "tokens") != 0) {
+		st = verb_device(a, e);
+		if (st)
+			return st;
+	}
 	if (!strcmp(a->verb, "scan") || !strcmp(a->verb, "search")) {
 		st = verb_sources(&sources, a, e);
 		if (st)

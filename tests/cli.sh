@@ -10,6 +10,7 @@ trap 'exit 1' INT TERM HUP
 export XDG_CACHE_HOME="$dir/cache" XDG_STATE_HOME="$dir/state" XDG_CONFIG_HOME="$dir/config"
 export BD_RUNS="$dir/runs" LC_ALL=C.UTF-8 TERM=xterm
 unset NO_COLOR BITDIAL_MODEL COLORFGBG
+export BITDIAL_CUDA= # the same on every machine; what has a device says so
 export BITDIAL_SHARE="$dir/nothing" # what is built in, whatever is installed
 export TMPDIR="$dir/tmp"
 cd "$dir" && mkdir tmp || exit 1
@@ -636,11 +637,79 @@ rm -r config/bitdial
 # ---- doctor
 works doctor
 holds "the cache" has '^cache .*[1-9] models'
+holds "why there is no device" has '^devices  *only the processor: ..'
+holds "what computes" has '^computes on  *cpu$'
 works doctor --json
-holds json object bitdial cpu threads memory kernels model cache
+holds json object bitdial cpu threads memory devices no_device_because backend kernels model cache
 works doctor --colors
 holds "every ramp" [ "$(grep -cE '^ +(viridis|cividis|PuOr|grey|diverging) ' out)" = 5 ]
 holds "every theme" [ "$(grep -cE '^theme (default|dark|light|high-contrast|mono) ' out)" = 5 ]
+
+# ---- devices: by name, or one sentence
+none='device cuda:0: there is no cuda:0 here, but .*cpu'
+fails 1 "$none" scan --demo --device cuda:0
+fails 1 "$none" search --demo --bpw 3 --device cuda:0
+fails 1 "$none" eval --demo --text short --device=cuda:0
+fails 1 "$none" logits --demo --prompt x --device cuda:0
+fails 1 "$none" chat --demo --prompt x --device cuda:0
+fails 1 "$none" export --demo --layout int4g128 -o nowhere --device cuda:0
+holds "nothing is written" [ ! -e nowhere ]
+fails 1 "$none" tokens --demo --text short --device cuda:0
+fails 1 'device gpu: there is no gpu here, but .*cpu' --demo --once --device gpu
+fails 1 'device gpu: there is no gpu here, but .*cpu' --batch --device gpu formats.lua "$demo"
+fails 2 'wants a value: cpu|cuda:0|auto' chat --demo --device
+fails 2 'no such option' layout show x --device cpu
+works tokens --demo --text short --device cpu
+works logits --demo --prompt a --top 3 --device auto
+cp out device.auto
+works logits --demo --prompt a --top 3 --device cpu
+holds "the same without a device" cmp -s out device.auto
+cat > device.lua <<'END'
+print(bitdial.models.device())
+print(bitdial.models.device('nope'))
+assert(bitdial.open(arg[1]))
+print(bitdial.models.device('cpu'))
+print(pcall(bitdial.cmd.run, 'device nope'))
+END
+works --batch device.lua "$demo"
+holds "where, and what there is" [ "$(sed -n '1p;3p' out)" = "$(printf 'cpu\ncpu')" ]
+holds "a sentence" [ "$(grep -c 'no device "nope"; there is cpu' out)" = 2 ]
+# a device that is there, with memory that the host cannot touch (tests/fenced.c)
+fenced=$(dirname "$bitdial")/tests/libfenced.so
+if [ -f "$fenced" ]; then
+	export BITDIAL_CUDA="$fenced"
+	works doctor
+	holds "both" [ "$(grep -c '^device fenced:[01] ' out)" = 2 ]
+	holds "what computes" has '^computes on  *fenced:0$'
+	for d in cpu fenced:1; do
+		works eval --demo --layout int4g128 --text short --json --device $d
+		mv out eval.$d
+		works chat --demo --prompt hi --temp 0 --max-tokens 8 --precision exact --device $d
+		mv out chat.$d
+	done
+	holds "the same KL" is "($(field kl eval.cpu) - $(field kl eval.fenced:1)) ^ 2 < 1e-12"
+	holds "the same words" cmp -s chat.cpu chat.fenced:1
+	cat > device.lua <<'END'
+assert(bitdial.open(arg[1]))
+for _, name in ipairs { "fenced:1", "cpu", "fenced:0", "auto" } do
+	local at, why = bitdial.models.device(name)
+	print(at or why, bitdial.kernels.best())
+end
+print(bitdial.models.device("fenced:2"))
+END
+	works --batch --device cpu device.lua "$demo"
+	holds "each in turn" [ "$(cut -f 1 out | head -4 | tr '\n' ' ')" = 'fenced:1 cpu fenced:0 fenced:0 ' ]
+	holds "what there is" has 'no device "fenced:2"; there is cpu, fenced:0 (a fenced arena), fenced:1'
+	export BITDIAL_FENCED_FAIL=40
+	run logits --demo --prompt a --device fenced:0
+	holds "one that fails" [ $rc = 1 ]
+	holds "with a sentence" has '^bitdial: fenced:0: operation 40' err
+	holds "and no numbers" [ ! -s out ]
+	export BITDIAL_CUDA=
+	unset BITDIAL_FENCED_FAIL
+else
+	echo "SKIPPED: no $fenced (make cli builds it)"
+fi
 # ---- what happens, as lines
 works search --demo --bpw 3 --events
 holds "a line each" [ "$(grep -vc '^{"v":1,"t":[0-9.e-]*,"ev":"[a-z.]*".*}$' out)" = 0 ]

@@ -25,6 +25,7 @@ struct session {
 	struct bus *bus;   /* a plot is told here, */
 	const char *sixel; /* with that where sixels are asked for */
 	int pixels;        /* w * 10000 + h of the last one */
+	char device[16];   /* "": cpu */
 };
 
 static struct session fake __attribute__((unused));
@@ -113,6 +114,18 @@ enum st session_guard(struct session *s, const char *name, uint64_t seed, size_t
 {
 	(void)n;
 	return verb(s, e, "guard %s %.0f", name, (double)seed);
+}
+enum st session_device(struct session *s, const char *name, struct err *e)
+{
+	enum st st = verb(s, e, "device %s", name, 0);
+
+	if (!st)
+		snprintf(s->device, sizeof s->device, "%s", name);
+	return st;
+}
+const char *session_device_now(const struct session *s)
+{
+	return s->device[0] ? s->device : "cpu";
 }
 enum st session_time(struct session *s, const struct timing_ask *a, struct err *e)
 {

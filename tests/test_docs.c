@@ -22,7 +22,7 @@
 static const char man_path[] = "share/man/bitdial.1";
 
 /* What the manual lists once, for all verbs that open a model. */
-static const char common[] = "threads template read-only runs log-level demo";
+static const char common[] = "threads device template read-only runs log-level demo";
 
 /* ---- the manual: items of a section */
 

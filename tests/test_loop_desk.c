@@ -196,7 +196,7 @@ Test(desk, help_is_filtered_by_typing)
 
 Test(desk, help_is_what_it_was)
 {
-	char *f = play(100, 130, "l\n?\n"), *golden;
+	char *f = play(100, 132, "l\n?\n"), *golden;
 	struct err e;
 	size_t n;
 

@@ -105,7 +105,7 @@ Test(lua_hostile, a_product_of_minutes_stops_when_told)
 			     "m = 65536}:wait())",
 			     0, said),
 		SCRIPT_OK, "%s", said);
-	cr_assert(strstr(now.printed, "nil\ttime: ") && strstr(now.printed, "free"), "%s",
+	cr_assert(strstr(now.printed, "nil\ttime: ") && strstr(now.printed, "available"), "%s",
 		now.printed);
 }
 

@@ -34,6 +34,28 @@ static void talk(struct alone *a)
 	alone_hear(a, EV_CHAT, 0, 0, talk_snap(&t));
 }
 
+/* A processor, and from stage 2 on devices with everything at its longest. */
+static struct snap *machine(int stage)
+{
+	struct snap_device *d = snap_device_new();
+
+	d->n = stage == 2 ? DEVICES : (size_t)stage;
+	for (size_t i = 0; i < d->n; i++) {
+		struct device_now *o = &d->at[i];
+
+		snprintf(o->id, sizeof o->id, "%s", i ? "cuda:12345678" : "cpu");
+		memset(o->name, 'n', sizeof o->name - 1);
+		memset(o->kernels, 'k', sizeof o->kernels - 1);
+		o->cores = o->threads = i ? 0 : 4096;
+		o->here = i == 1;
+		o->load = stage == 2 ? 7 : (double)NAN;
+		o->used = o->total = o->ours = stage == 2 ? UINT64_MAX : 0;
+	}
+	memset(d->none, 'w', sizeof d->none - 1);
+	d->process = d->load_1min = stage == 2 ? 1e9 : (double)NAN;
+	return &d->snap;
+}
+
 /* stage 0: nothing was heard; 1: first scores; 2: scanned, a job failed; 3: one layer. */
 static struct alone in_stage(const struct panel_class *class, int stage)
 {
@@ -64,6 +86,7 @@ static struct alone in_stage(const struct panel_class *class, int stage)
 		alone_hear(&a, EV_JOB_ENDED, id, ST_NOMEM, &snap_text_new("no memory")->snap);
 	if (stage != 1)
 		alone_hear(&a, EV_RUNS, 0, 0, made_runs(stage == 2 ? 40 : 1));
+	alone_hear(&a, EV_DEVICE, 0, 0, machine(stage));
 	talk(&a);
 	return a;
 }

@@ -7,6 +7,7 @@
 
 static int list(lua_State *L)
 {
+	(void)backend_devices(); /* looks, once */
 	lua_newtable(L);
 	for (int i = 0; backends()[i]; i++) {
 		const struct backend *b = backends()[i];
@@ -25,7 +26,7 @@ static int list(lua_State *L)
 
 static int best(lua_State *L)
 {
-	const struct backend *b = backend_best();
+	const struct backend *b = backend_now();
 
 	lua_pushstring(L, b->name);
 	lua_pushstring(L, b->path ? b->path() : "");
@@ -115,7 +116,7 @@ static const struct l_fn fns[] = {
 		"best, "
 		"weights read, operations, and what reading alone reached in the same second",
 		time_product, options },
-	{ "list", "() -> {{name=, score=, path=}, ...}", "backends; score 0: not on this machine",
+	{ "list", "() -> {{name=, score=, path=}, ...}", "backends, those of devices with them; score 0: not on this machine",
 		list, NULL },
 	{ "best", "() -> name, path", "the one that is used, and which instructions", best, NULL },
 	{ NULL, NULL, NULL, NULL, NULL },

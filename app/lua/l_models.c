@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "app/lua/l.h"
+#include "app/tui/devices.h"
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
 
@@ -137,6 +138,34 @@ static int now(lua_State *L)
 	return 1;
 }
 
+static enum st move_to(struct session *s, void *arg, struct err *e)
+{
+	return session_device(s, arg, e);
+}
+
+static enum st ask_device(struct session *s, void *arg, struct err *e)
+{
+	(void)e;
+	*(const char **)arg = session_device_now(s);
+	return ST_OK;
+}
+
+static int device(lua_State *L)
+{
+	const char *name = luaL_optstring(L, 1, NULL), *here = "";
+	struct err e = { 0 };
+	uint32_t job;
+
+	if (name && (devices_check(name, &e) ||
+			    l_call(L, move_to, (void *)(uintptr_t)name, &job, &e) ||
+			    !l_await(L, job, &e)))
+		return l_fail(L, &e);
+	if (l_call(L, ask_device, (void *)&here, NULL, &e))
+		return l_fail(L, &e);
+	lua_pushstring(L, here);
+	return 1;
+}
+
 static const struct l_opt open_options[] = {
 	{ "path", "string", "a .gguf, a .safetensors, a llama2.c .bin or a folder" },
 	{ "demo", "boolean", "the tiny model in place of a path; with --demo --batch also open()" },
@@ -147,6 +176,10 @@ static const struct l_fn fns[] = {
 	{ "open", "(path) or {demo=true} -> model | nil, message", "opens a model; also bitdial.open", open_model,
 		open_options },
 	{ "now", "() -> model | nil", "the one that is open", now, NULL },
+	{ "device", "([name]) -> name | nil, message",
+		"moves the model to 'cpu', 'cuda:0' or, with 'auto', the best there is, and waits for it; "
+		"without a name: where it is",
+		device, NULL },
 	{ NULL, NULL, NULL, NULL, NULL },
 };
 

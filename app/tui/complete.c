@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "app/tui/commands.h"
+#include "app/tui/devices.h"
 #include "app/tui/show.h"
 #include "app/tui/themes.h"
 #include "app/tui/tui.h"
@@ -92,16 +93,17 @@ static void options(struct tui *t, struct word w)
 	}
 }
 
-struct themes {
+/* Names that another file hands over, each with what it is. */
+struct named {
 	struct tui *t;
 	struct word w;
 };
 
-static void theme(void *arg, const char *name, const char *where)
+static void add_named(void *arg, const char *name, const char *what)
 {
-	struct themes *all = arg;
+	struct named *all = arg;
 
-	add(all->t, all->w, name, where);
+	add(all->t, all->w, name, what);
 }
 
 static void option_values(struct tui *t, struct word w, const char *name)
@@ -122,7 +124,7 @@ static void option_values(struct tui *t, struct word w, const char *name)
 		return;
 	}
 	if (which == OPT_THEME) {
-		themes_each(theme, &(struct themes){ t, w });
+		themes_each(add_named, &(struct named){ t, w });
 		return;
 	}
 	for (const char *s = option_table[which].choices; *s;) {
@@ -182,6 +184,12 @@ static void linear_then(struct tui *t, struct word w, size_t nth, const char *co
 		add(t, w, "any", "no floor");
 }
 
+static void devices(struct tui *t, struct word w)
+{
+	devices_each(add_named, &(struct named){ t, w });
+	add(t, w, "auto", "the best there is");
+}
+
 static void ties(struct tui *t, struct word w)
 {
 	static const struct said words[] = { { "qkv", "q, k and v of every block" },
@@ -217,6 +225,8 @@ static bool first_argument(struct tui *t, enum complete_kind how, struct word w)
 		arrangements(t, w);
 	else if (how == COMPLETE_PLOT)
 		panels(t, w, true);
+	else if (how == COMPLETE_DEVICE)
+		devices(t, w);
 	else if (how == COMPLETE_RUN)
 		for (size_t i = 0; t->runs && i < t->runs->all.n; i++)
 			add(t, w, runs_short(&t->runs->all, &t->runs->all.at[i]),
@@ -277,6 +287,7 @@ static void argument(
 	case COMPLETE_ARRANGEMENT:
 	case COMPLETE_PLOT:
 	case COMPLETE_RUN:
+	case COMPLETE_DEVICE:
 	case COMPLETE_NONE:
 	case COMPLETE_NUMBER:
 		break;

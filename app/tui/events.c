@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/tui/acts.h"
+#include "app/tui/devices.h"
 #include "app/tui/keys.h"
 #include "app/tui/scripting.h"
 #include "app/tui/tui.h"
@@ -185,6 +186,8 @@ static void hear(struct tui *t, const struct event *ev)
 	case EV_MODEL:
 		if (t->model && t->cursor >= t->model->n)
 			t->cursor = 0;
+		t->sampled_at = 0; /* it may be on another device now; loads of so short a time say nothing */
+		t->sampler_of = (struct device_sampler){ 0 };
 		break;
 	case EV_ANSWER:
 		if (ev->snap)
@@ -245,6 +248,7 @@ static void look_around(struct tui *t)
 {
 	uint64_t lines = log_ring_head();
 	double now = clock_now();
+	char why[DEVICES_LIST];
 	struct snap_device *d;
 
 	if (lines != t->log_lines) {
@@ -257,6 +261,8 @@ static void look_around(struct tui *t)
 	if (!looks(t, 1ull << EV_DEVICE))
 		return;
 	d = device_sample(&t->sampler_of);
+	if (d->n == 1 && t->model && !t->o->no_devices) /* looked for when it was opened */
+		snprintf(d->none, sizeof d->none, "%s", devices_none(why));
 	hand_out(t, &(struct event){ .kind = EV_DEVICE, .snap = &d->snap });
 	snap_unref(&d->snap);
 }

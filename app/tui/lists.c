@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "app/tui/commands.h"
+#include "app/tui/devices.h"
 #include "app/tui/keys.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
@@ -405,7 +406,7 @@ void list_doctor(struct tui *t)
 	static const char *const depth[] = { "none", "16", "256" };
 	const char *term = getenv("TERM");
 	const struct snap_model *m = t->model;
-	char params[16], bytes[16];
+	char params[16], bytes[16], devices[DEVICES_LIST];
 
 	list_open(t, "Doctor");
 	list_add(t, ROLE_TEXT, "version    %s", BD_VERSION);
@@ -428,6 +429,7 @@ void list_doctor(struct tui *t)
 	} else {
 		list_add(t, ROLE_TEXT, "model      none open");
 	}
+	list_add(t, ROLE_TEXT, "devices    %s", devices_list(devices));
 	if (!t->o->plain)
 		list_add(t, ROLE_TEXT, "frames     %lu, %.2f ms each; keys %lu, p99 %.1f ms",
 			t->stats.frames, t->stats.draw_ms, t->stats.keys, t->stats.p99_ms);

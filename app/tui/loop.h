@@ -42,6 +42,7 @@ struct tui_options {
 	const struct sandbox_options *sandbox;
 	bool json;        /* its event lines on stdout; of a tour the times of its frames */
 	bool tour;        /* --tour: played by itself, then the end */
+	bool no_devices;  /* --device cpu: nobody wants to know why there are none */
 	bool show_cursor; /* --show-cursor: the cursor is seen where the focus is */
 	struct host_demo demo; /* for bitdial.open{ demo = true } */
 	bool anew;        /* the session passes over what was measured before */

@@ -183,6 +183,7 @@ const struct show_topic show_topics[] = {
 	{ "front", "[all]", "what was measured, and damage by bits", show_front },
 	{ "model", "", "the model that is open", model },
 	{ "jobs", "", "what runs", jobs },
+	{ "device", "", "what computes: its memory and use, and where the model is", show_device },
 	{ "chat", "", "the conversation", show_chat },
 	{ "ab", "", "the two answers by A and B, and how far they differ", show_ab },
 	{ "runs", "[FILTER]", "what was done: runs kind:search bpw<4", show_runs },

@@ -34,5 +34,7 @@ enum st show_front(struct tui *t, const char *arg, struct err *e);
 enum st show_chat(struct tui *t, const char *arg, struct err *e);
 enum st show_ab(struct tui *t, const char *arg, struct err *e);
 enum st show_runs(struct tui *t, const char *arg, struct err *e);
+/* show_device.c */
+enum st show_device(struct tui *t, const char *arg, struct err *e);
 
 #endif

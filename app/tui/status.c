@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/panel/common.h"
 #include "app/tui/keys.h"
 #include "app/tui/tui.h"
 #include "core/base/text.h"
@@ -59,11 +60,52 @@ const struct arrangement *status_tab_at(const struct tui *t, int x)
 	return NULL;
 }
 
+enum { HEADER_PARTS = 6 };
+
+/* "cuda:0"; "": the processor. */
+static void beside_cpu(const struct snap_model *m, char *out, size_t cap)
+{
+	int name = (int)strcspn(m->device, " ,");
+
+	snprintf(out, cap, "%.*s", name, m->device);
+	if (name < 2 || !strcmp(out, "cpu"))
+		*out = 0;
+}
+
+/* Of a device the name alone, first; what the processor is called can wait. */
+static void header_part(const struct snap_model *m, int i, char *out, size_t cap)
+{
+	char n[16];
+
+	*out = 0;
+	switch (i) {
+	case 0:
+		beside_cpu(m, out, cap);
+		break;
+	case 1:
+		snprintf(out, cap, "%s", num_count(m->params, n));
+		break;
+	case 2:
+		snprintf(out, cap, "%s", m->demo ? "demo: tiny, seeded" : "");
+		break;
+	case 3:
+		snprintf(out, cap, "ref %s", m->reference);
+		break;
+	case 4:
+		beside_cpu(m, out, cap);
+		snprintf(out, cap, "%s", *out ? "" : m->device);
+		break;
+	default:
+		snprintf(out, cap, "text %s", m->text);
+		break;
+	}
+}
+
 void status_header(struct tui *t, struct canvas *c)
 {
-	int gap = tab_gap(c->w), room = c->w - tabs_width(t, gap) - 1, x, tab_x = room + 1;
+	int gap = tab_gap(c->w), room = c->w - tabs_width(t, gap) - 1, x, tab_x = room + 1, keep;
 	const struct snap_model *m = t->model;
-	char tab[ARR_NAME + 8], part[320], n[16];
+	char tab[ARR_NAME + 8], part[320];
 	struct canvas left = canvas_sub(c, 0, 0, room, 1);
 
 	for (size_t i = 0; i < t->n_places; i++) {
@@ -77,29 +119,16 @@ void status_header(struct tui *t, struct canvas *c)
 		canvas_text(&left, x, 0, ROLE_DIM, t->n_jobs ? "opening" : "no model (:open PATH)");
 		return;
 	}
-	x += canvas_text(&left, x, 0, ROLE_STRONG, m->name);
+	beside_cpu(m, part, sizeof part); /* a long name leaves room for it */
+	keep = *part && room - x - 2 - columns(part) > 12 ? 2 + columns(part) : 0;
+	panel_cut(&left, x, 0, room - x - keep, ROLE_STRONG, m->name);
+	x += columns(m->name) < room - x - keep ? columns(m->name) : room - x - keep;
 	/* Each part that fits; the first ones matter most. */
-	for (int i = 0; i < 5; i++) {
-		switch (i) {
-		case 0:
-			snprintf(part, sizeof part, "%s", num_count(m->params, n));
-			break;
-		case 1:
-			snprintf(part, sizeof part, "%s", m->demo ? "demo: tiny, seeded" : "");
-			break;
-		case 2:
-			snprintf(part, sizeof part, "ref %s", m->reference);
-			break;
-		case 3:
-			snprintf(part, sizeof part, "%s", m->device);
-			break;
-		default:
-			snprintf(part, sizeof part, "text %s", m->text);
-			break;
-		}
+	for (int i = 0; i < HEADER_PARTS; i++) {
+		header_part(m, i, part, sizeof part);
 		if (!*part || x + 2 + columns(part) > room)
 			continue;
-		x += 2 + canvas_text(&left, x + 2, 0, i ? ROLE_DIM : ROLE_TEXT, part);
+		x += 2 + canvas_text(&left, x + 2, 0, i > 1 ? ROLE_DIM : ROLE_TEXT, part);
 	}
 }
 
