@@ -36,7 +36,9 @@ HELP   := $(sort $(wildcard tests/lib_*.c))
 STRESS := $(sort $(wildcard tests/stress_*.c))
 BENCH  := $(sort $(filter-out tests/bench_cuda%,$(wildcard tests/bench_*.c)))
 SCREEN := $(sort $(wildcard tests/tmux/*.sh))
-CUDA   := $(sort $(wildcard kernels/cuda/*.cu))
+# Minutes by nvcc, so first.
+CUDA   := $(wildcard $(addprefix kernels/cuda/,attention_few.cu gemv.cu attention_many.cu gemm.cu))
+CUDA   += $(filter-out $(CUDA),$(sort $(wildcard kernels/cuda/*.cu)))
 EMU    := $(sort $(wildcard tests/emu/*.cc))
 SOURCE  = $(shell find app core kernels tests -name '*.[ch]' -o -name '*.inc' -path 'kernels/*')
 obj     = $(patsubst %,$B/%.o,$(1))
@@ -67,11 +69,13 @@ CXXFLAGS ?= $(filter -O% -g% -Werror --coverage,$(CFLAGS))
 CUDA_C  := kernels/mat.c kernels/mix.c core/base/err.c core/base/f16.c core/base/text.c core/base/uc_tables.c
 EMUOBJ   = $(patsubst %,$B/emu/%.o,$(EMU))
 
+# Names of an object that others see.
+SEEN := hidden
 $B/pic/%.c.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -fvisibility=$(SEEN) -MMD -MP -c -o $@ $<
 
-ifneq ($(CUDA),)
+ifneq ($(strip $(CUDA)),)
 ifneq ($(NVCC),)
 all: $B/libbitdial-cuda.so
 else
@@ -108,20 +112,21 @@ $B/tests/libbitdial-cuda-emu.so: $(CUDA:%=$B/emu/%.o) $(EMUOBJ) $(CUDA_C:%=$B/pi
 $B/tests/so_%.so: $B/pic/tests/so_%.c.o
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -shared -o $@ $^
-$B/pic/tests/so_%.c.o: override CFLAGS += -fvisibility=default
+$B/pic/tests/so_%.c.o: SEEN := default
 
 # The emulator by itself.
-$B/tests/test_emu: $B/emu/tests/emu/selftest.cu.o $(EMUOBJ)
+$B/tests/test_emu: $(patsubst %,$B/emu/%.o,$(wildcard tests/emu/*.cu)) $(EMUOBJ)
 $B/tests/test_emu: LDLIBS += -lstdc++
-$B/tests/test_backends: $B/tests/so_other_abi.so
-ifneq ($(CUDA),)
-$B/tests/test_backends $(patsubst %.c,$B/%,$(wildcard tests/test_cuda*.c)): $B/tests/libbitdial-cuda-emu.so
+$B/tests/stress_backends: | $B/tests/libfenced.so
+$B/tests/test_backends: | $(patsubst %,$B/tests/so_%.so,other_abi no_name no_operation)
+ifneq ($(strip $(CUDA)),)
+$B/tests/test_backends $(patsubst %.c,$B/%,$(wildcard tests/test_cuda*.c)): | $B/tests/libbitdial-cuda-emu.so
 endif
 
 # Programs for a machine with a device and little else: no library but CUDA's.
 DEVICE_C := $(sort $(wildcard tests/lib_ops*.c kernels/ref/*.c)) $(addprefix kernels/,mat.c mix.c pool.c stream.c) \
 	   $(addprefix core/base/,alloc.c checked.c clock.c err.c f16.c mem.c rng.c text.c text_words.c uc_tables.c)
-DEVICE_B := $(sort $(wildcard tests/bench_cuda*.c)) tests/lib_random_model.c $(addprefix core/model/,forward.c generate.c kv.c product.c) core/base/sink.c
+DEVICE_B := $(sort $(wildcard tests/bench_cuda*.c)) tests/lib_random_model.c $(addprefix core/model/,faults.c forward.c generate.c kv.c place.c product.c) core/base/sink.c
 $B/tests/bench_cuda_peer.c.o: override CPPFLAGS += -isystem $(dir $(NVCC))../include
 
 $B/tests/check_cuda: $(call obj,tests/check_cuda.c $(DEVICE_C))
@@ -172,13 +177,13 @@ unit: $(TEST:%.c=$B/%)  ## the Criterion suites
 stress: $(STRESS:%.c=$B/%)  ## thread tests, plain programs
 	@for t in $^; do echo "$$t"; $$t || exit 1; done
 
-screens: $B/bitdial  ## the program in a real terminal (tmux)
+screens: $B/bitdial $B/tests/libbitdial-cuda-emu.so  ## the program in a real terminal (tmux)
 	@printf '%s\n' $(SCREEN) | BITDIAL=$B/bitdial xargs -P 3 -n 1 sh
 
-cli: $B/bitdial $B/tests/libfenced.so  ## the verbs as a shell sees them, and golden screens
+cli: $B/bitdial $B/tests/libfenced.so $B/tests/libbitdial-cuda-emu.so  ## the verbs as a shell sees them, and golden screens
 	@sh tests/cli.sh $B/bitdial
 
-check: all unit stress cli screens layers headers  ## all tests
+check: $B/bitdial unit stress cli screens layers headers  ## all tests, but for what needs nvcc or a GPU
 
 asan:      ## the suites under address and undefined-behaviour checks
 	LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
@@ -209,7 +214,8 @@ headers:   ## each header compiles alone
 	  $(CXX) $(CPPFLAGS) $(CXXWARN) $(CXXFLAGS) -Itests/emu -x c++ -Wno-unused-function -fsyntax-only $$h || exit 1; done
 
 fmt:       ## rewrite the sources in the house style
-	clang-format -i $$(find app core kernels tests -name '*.[ch]')
+	clang-format -i $$(find app core kernels tests -name '*.[ch]') \
+	  $$(find kernels/cuda tests/emu -name '*.cu' -o -name '*.cc' -o -name '*.inc')
 tidy:      ## static checks
 	clang-tidy -quiet $(LIB) $(APP) -- $(CPPFLAGS) $(CFLAGS)
 

@@ -207,6 +207,9 @@ const struct backend *backend_best(void);
  * the best of the processor); devices are looked for the first time it is needed (a second).
  * Fails with one sentence that says what there is.  Any thread, one at a time. */
 BD_MUST_USE enum st backend_use(const char *name, struct err *e);
+/* Why the last backend_use("auto") passed over a device ("cuda:0: there is no room ..."), "" where it
+ * did not; of the thread that called it. */
+const char *backend_passed_over(void);
 /* The one in use; backend_best() of the processor until backend_use has been called. */
 const struct backend *backend_now(void);
 /* Looks for devices once; why there is none in one line ("no NVIDIA driver is loaded"), "" when

@@ -17,13 +17,17 @@
 #define OPS(X) \
 	X(read_rate) X(products) X(dequant) X(embed) X(gemm) X(rmsnorm) X(rope) X(round_kv) X(attention) X(swiglu) X(add) \
 	X(row_stats) X(kl) X(sq_diff)
+
+/* What one with memory of its own has, too. */
+#define DEVICE_OPS(X) \
+	X(open) X(fault) X(lost) X(wait) X(step) X(info) X(alloc) X(free) X(put) X(get) X(copy)
 /* clang-format on */
 
 #define X(name) extern const struct backend bd_backend_##name;
 BACKENDS(X)
 #undef X
 
-enum { MAX = 16, GROWN = 8 };
+enum { MAX = 16, GROWN = 8, LONGEST_NAME = 31 };
 
 /* A table that is seen by others never changes: a longer one takes its place. */
 static const struct backend *tables[GROWN + 1][MAX + 1] = { {
@@ -39,7 +43,8 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* who writes tables, 
 
 static _Atomic(const struct backend *) in_use;
 static pthread_once_t looked = PTHREAD_ONCE_INIT;
-static char no_device[sizeof(((struct err *)0)->msg)]; /* why; written once, by look() */
+static char no_device[sizeof(((struct err *)0)->msg)];   /* why; written once, by look() */
+static char passed[sizeof(((struct err *)0)->msg) + 24]; /* by the last backend_use("auto") */
 
 const struct backend *const *backends(void)
 {
@@ -130,6 +135,47 @@ static bool is_ours(const struct backend *const *list)
 	return true;
 }
 
+/* As it is typed and shown: "cuda:0".  "auto" is no device's. */
+static bool is_name(const char *s)
+{
+	size_t n = s ? strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789:._-") : 0;
+
+	return n > 0 && n <= LONGEST_NAME && !s[n] && strcmp(s, "auto") != 0;
+}
+
+/* What is called without asking whether it is there; ref has none of it for a device. */
+static const char *lacks(const struct backend *b)
+{
+#define X(op)       \
+	if (!b->op) \
+		return #op;
+	X(score)
+	if (b->host_memory)
+		return NULL;
+	DEVICE_OPS(X)
+	OPS(X)
+#undef X
+	return NULL;
+}
+
+/* Who wrote the object may have left something out: it is told before it is called. */
+static enum st check_list(const char *path, const struct backend *const *list, struct err *e)
+{
+	if (!is_ours(list))
+		return err_set(e, ST_UNSUPPORTED,
+			"%s is not a backend of ABI %d: build it with this bitdial", path,
+			BD_BACKEND_ABI);
+	for (size_t i = 0; list[i]; i++) {
+		if (!is_name(list[i]->name))
+			return err_set(e, ST_UNSUPPORTED,
+				"%s: device %zu has no name such as cuda:0", path, i);
+		if (lacks(list[i]))
+			return err_set(e, ST_UNSUPPORTED, "%s: %s has no operation %s", path,
+				list[i]->name, lacks(list[i]));
+	}
+	return ST_OK;
+}
+
 /* Those of the list whose names `to` has not; -1: they do not fit. */
 static int add_to(const struct backend **to, const struct backend *const *list)
 {
@@ -177,17 +223,16 @@ static enum st entry_of(const char *path, const struct backend *const **out, str
 	const struct backend *const *(*entry)(void);
 	void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	const char *why = so ? NULL : dlerror();
+	enum st st;
 
 	if (!so)
 		return not_opened(e, path, why ? why : "no reason given");
 	*(void **)&entry = dlsym(so, "bd_backend_entry");
-	if (!entry || !is_ours(*out = entry())) {
+	*out = entry ? entry() : NULL;
+	st = check_list(path, *out, e);
+	if (st)
 		dlclose(so);
-		return err_set(e, ST_UNSUPPORTED,
-			"%s is not a backend of ABI %d: build it with this bitdial", path,
-			BD_BACKEND_ABI);
-	}
-	return ST_OK;
+	return st;
 }
 
 enum st backend_open(const char *path, struct err *e)
@@ -296,15 +341,27 @@ static enum st use(const struct backend *b, struct err *e)
 	return st;
 }
 
-/* The first device that opens. */
+const char *backend_passed_over(void)
+{
+	return passed;
+}
+
+/* The first device that opens; why the first one of all did not, stays in `passed`. */
 static const struct backend *working_device(void)
 {
 	const struct backend *const *table = backends();
 
-	for (size_t i = 0; table[i]; i++)
-		if (!table[i]->host_memory && table[i]->score() > 0 &&
-			(!table[i]->open || table[i]->open(NULL) == ST_OK))
+	passed[0] = '\0';
+	for (size_t i = 0; table[i]; i++) {
+		struct err why = { ST_OK, "" };
+
+		if (table[i]->host_memory || table[i]->score() <= 0)
+			continue;
+		if (!table[i]->open || table[i]->open(&why) == ST_OK)
 			return table[i];
+		if (!passed[0])
+			snprintf(passed, sizeof passed, "%s: %s", table[i]->name, why.msg);
+	}
 	return NULL;
 }
 

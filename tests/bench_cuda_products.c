@@ -2,9 +2,8 @@
  * each checked against fp64 first.
  *
  * x has 16 random rows; further rows are those times powers of two, so that the fp64 product of 16
- * rows is the answer for all.  Ours is held to the exact product of what it was given.  cuBLAS in
- * fp16 is held to that of its own rounded weights and x: its error is that of its sums and of its
- * 16-bit result alone, the least it can be.  In bf16 both sides are held to the exact product.
+ * rows is the answer for all.  Both sides are held to the exact product of the same W and x: what each
+ * one rounds of them to compute with counts, as do its sums and, of cuBLAS, its 16-bit result.
  */
 #include "tests/bench_cuda.h"
 
@@ -76,9 +75,9 @@ static void run(void *arg, size_t replays)
 
 struct numbers {
 	const struct ours *o;
-	uint16_t *half, *bf16;    /* [rows][cols]: W rounded */
-	float *x, *x_half;        /* [BASE][cols], and rounded */
-	double *exact, *of_half;  /* [BASE][rows]: W x in fp64, and with both rounded to halves */
+	uint16_t *half, *bf16; /* [rows][cols]: W rounded */
+	float *x;      /* [BASE][cols] */
+	double *exact; /* [BASE][rows]: W x in fp64 */
 };
 
 static double power_of(size_t row)
@@ -108,9 +107,7 @@ static void part_of_answer(void *arg, size_t r)
 	for (size_t c = 0; c < cols; c++) {
 		n->half[r * cols + c] = f16_from_f32(w[c]);
 		n->bf16[r * cols + c] = bf16_from_f32(w[c]);
-		w[c] = f16_to_f32(n->half[r * cols + c]);
 	}
-	dot(n->of_half + r, rows, w, n->x_half, cols);
 }
 
 struct compared {
@@ -272,11 +269,11 @@ static double error_of_peer(struct bench *b, struct peer *p, bool half)
 		size_t at = row % BASE * b->s->cols + i % b->s->cols;
 		float by = (float)power_of(row);
 
-		b->x16[i] = half ? f16_from_f32(b->n.x_half[at] * by) : bf16_from_f32(b->n.x[at] * by);
+		b->x16[i] = half ? f16_from_f32(b->n.x[at] * by) : bf16_from_f32(b->n.x[at] * by);
 	}
 	peer_x(p, b->x16, b->ours.m);
 	peer_y(p, b->y);
-	c = (struct compared){ .want = half ? b->n.of_half : b->n.exact, .rows = b->s->rows };
+	c = (struct compared){ .want = b->n.exact, .rows = b->s->rows };
 	if (half)
 		c.half = b->y;
 	else
@@ -378,11 +375,8 @@ static void make_x(struct bench *b, struct rng *r)
 	float *all = xarray(MOST_M * cols, sizeof *all);
 
 	b->n.x = xarray(BASE * cols, sizeof *b->n.x);
-	b->n.x_half = xarray(BASE * cols, sizeof *b->n.x_half);
-	for (size_t i = 0; i < BASE * cols; i++) {
+	for (size_t i = 0; i < BASE * cols; i++)
 		b->n.x[i] = (float)rng_normal(r);
-		b->n.x_half[i] = f16_to_f32(f16_from_f32(b->n.x[i]));
-	}
 	for (size_t i = 0; i < MOST_M * cols; i++)
 		all[i] = b->n.x[i / cols % BASE * cols + i % cols] * (float)power_of(i / cols);
 	b->ours.x = b->ours.b->alloc(MOST_M * cols * sizeof *all);
@@ -408,7 +402,6 @@ static void shape_and_format(struct bench *b, const size_t *ms, size_t n)
 	b->n.half = xarray(rows * cols, sizeof *b->n.half);
 	b->n.bf16 = xarray(rows * cols, sizeof *b->n.bf16);
 	b->n.exact = xarray(BASE * rows, sizeof *b->n.exact);
-	b->n.of_half = xarray(BASE * rows, sizeof *b->n.of_half);
 	pool_run(part_of_answer, &b->n, rows);
 	b->f16 = peer_new(PEER_F16, rows, cols, MOST_M, b->n.half);
 	b->bf16 = peer_new(PEER_BF16, rows, cols, MOST_M, b->n.bf16);
@@ -423,9 +416,7 @@ static void shape_and_format(struct bench *b, const size_t *ms, size_t n)
 	xfree(b->n.half);
 	xfree(b->n.bf16);
 	xfree(b->n.exact);
-	xfree(b->n.of_half);
 	xfree(b->n.x);
-	xfree(b->n.x_half);
 	be->free(b->ours.mem);
 	be->free(b->ours.x);
 	be->free(b->ours.y);

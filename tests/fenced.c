@@ -1,6 +1,7 @@
 /* fenced.c - a device whose memory the host cannot touch: ref's operations on an arena that is
- * PROT_NONE but while one runs, so that any other access ends the program (or those of the
- * program's processor, which are quicker).
+ * closed but while one runs, so that any other access ends the program (or those of the
+ * program's processor, which are quicker).  The fence is a protection key, which is a matter of
+ * nanoseconds, or mprotect where there is none or BITDIAL_FENCED_PAGES is set.
  *
  * A shared object with the devices "fenced:0" and "fenced:1", of which the one opened last
  * computes, as those of CUDA.  Memory is filled with NaN before it is cleared and after it was
@@ -38,10 +39,11 @@ static struct arena {
 
 static size_t size, most; /* of an arena; what alloc gives */
 static int now = -1;      /* the one that computes */
+static int key = -1;      /* of a thread that has not opened it itself: no access */
 static bool failed, lost, stepping;
 static unsigned long ops, fails_at, steps;
 static bool for_good;
-static unsigned long each = 1; /* operations after which the fence is closed */
+static unsigned long each = 1; /* operations after which pages are closed */
 static char sentence[120];
 
 /* Where its blocks end, in pages. */
@@ -51,6 +53,26 @@ static size_t high(const struct arena *a)
 
 	n = n > a->high ? n : a->high;
 	return (n + 4095) / 4096 * 4096;
+}
+
+/* ---- the fence */
+
+static void fence_open(struct arena *a)
+{
+	if (key >= 0)
+		pkey_set(key, 0);
+	else if (a->closed)
+		mprotect(a->memory, high(a), PROT_READ | PROT_WRITE);
+	a->closed = false;
+}
+
+static void fence_close(struct arena *a)
+{
+	if (key >= 0)
+		pkey_set(key, PKEY_DISABLE_ACCESS);
+	else
+		mprotect(a->memory, high(a), PROT_NONE);
+	a->closed = true;
 }
 
 /* ---- failing */
@@ -66,18 +88,14 @@ static bool begin(const char *name)
 	}
 	if (failed || lost)
 		return false;
-	if (arena[now].closed)
-		mprotect(arena[now].memory, high(&arena[now]), PROT_READ | PROT_WRITE);
-	arena[now].closed = false;
+	fence_open(&arena[now]);
 	return true;
 }
 
 static void end(void)
 {
-	if (ops % each)
-		return;
-	mprotect(arena[now].memory, high(&arena[now]), PROT_NONE);
-	arena[now].closed = true;
+	if (key >= 0 || ops % each == 0)
+		fence_close(&arena[now]);
 }
 
 static void nothing(void *host, size_t bytes)
@@ -131,7 +149,8 @@ static void *fence_alloc(size_t bytes)
 	a->n++;
 	a->ours += bytes;
 	a->high = high(a);
-	mprotect(a->memory, a->high, PROT_READ | PROT_WRITE); /* it may have grown */
+	if (key < 0)
+		mprotect(a->memory, a->high, PROT_READ | PROT_WRITE); /* it may have grown */
 	memset(a->memory + at, 0xff, bytes);
 	memset(a->memory + at, 0, bytes);
 	end();
@@ -149,11 +168,11 @@ static void fence_free(void *p)
 	while (i < a->n && a->memory + a->block[i].at != (unsigned char *)p)
 		i++;
 	if (i == a->n)
-		abort(); /* twice */
-	mprotect(a->memory, a->high, PROT_READ | PROT_WRITE);
+		abort();  /* twice */
+	a->closed = true; /* as high as it was */
+	fence_open(a);
 	memset(p, 0xff, a->block[i].bytes);
-	mprotect(a->memory, a->high, PROT_NONE);
-	a->closed = true;
+	fence_close(a);
 	a->ours -= a->block[i].bytes;
 	memmove(a->block + i, a->block + i + 1, (--a->n - i) * sizeof *a->block);
 }
@@ -275,6 +294,7 @@ static void settings(void)
 		return;
 	size = (mib ? strtoul(mib, NULL, 10) : 512) << 20;
 	most = most ? most : size;
+	key = getenv("BITDIAL_FENCED_PAGES") ? -1 : pkey_alloc(0, PKEY_DISABLE_ACCESS);
 	if (fail) {
 		fails_at = strtoul(fail, &rest, 10);
 		for_good = *rest == '!';
@@ -298,6 +318,8 @@ static enum st open_it(int i, struct err *e)
 			NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		a->block = calloc(BLOCKS + 1, sizeof *a->block);
 		if (a->memory == MAP_FAILED || !a->block)
+			abort();
+		if (key >= 0 && pkey_mprotect(a->memory, size, PROT_READ | PROT_WRITE, key))
 			abort();
 	}
 	now = i;

@@ -18,7 +18,7 @@ struct fenced_controls {
 	unsigned long (*steps)(void); /* that were begun */
 	bool (*in_step)(void);
 	void (*revive)(void); /* as in another process: nothing is lost */
-	/* With b's operations, not ref's, and the fence closed after every 64th. */
+	/* With b's operations, not ref's; a fence of pages is closed after every 64th. */
 	void (*quickly)(const struct backend *b);
 };
 

@@ -123,6 +123,16 @@ struct mat cuda_mat(const struct backend *b, const struct mat *w)
 	return d;
 }
 
+void cuda_mat_free(const struct backend *b, const struct mat *d)
+{
+	const void *part[] = { d->data, d->scale, d->offset, d->low_data, d->low_scale,
+		d->low_offset, d->order };
+	size_t n = d->type == MAT_MIX ? 7 : d->type == MAT_INT ? 3 : 1;
+
+	for (size_t i = 0; i < n; i++)
+		b->free((void *)(uintptr_t)part[i]);
+}
+
 enum { MOST = 4096 };
 
 static void *made[MOST];

@@ -29,7 +29,8 @@ void there_free_all(const struct backend *b);
 /* A copy of it on the host: malloc.  The device must not have failed. */
 void *back(const struct backend *b, const void *device, size_t bytes);
 
-/* A copy of w and of all it borrows on the device; never freed. */
+/* A copy of w and of all it borrows on the device, until cuda_mat_free. */
 struct mat cuda_mat(const struct backend *b, const struct mat *w);
+void cuda_mat_free(const struct backend *b, const struct mat *d);
 
 #endif

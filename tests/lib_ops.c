@@ -36,6 +36,7 @@ const struct op_check op_checks[] = {
 	{ "kl", op_kl, false },
 	{ "sq_diff", op_sq_diff, false },
 	{ "steps replayed", op_steps, false },
+	{ "operations together", op_joined, true },
 	{ "the same bits again", op_repeats, false },
 	{ NULL, NULL, false },
 };

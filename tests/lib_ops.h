@@ -118,6 +118,7 @@ void op_sq_diff(struct op_run *r);
 void op_memory(struct op_run *r);
 void op_device_info(struct op_run *r);
 void op_steps(struct op_run *r);
+void op_joined(struct op_run *r);
 void op_repeats(struct op_run *r);
 
 #endif

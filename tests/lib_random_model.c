@@ -7,6 +7,7 @@
 #include "core/base/alloc.h"
 #include "core/base/f16.h"
 #include "core/base/rng.h"
+#include "core/model/fwd.h"
 
 const struct random_shape random_135m = { "135M", 30, 576, 1536, 9, 3, 64, 49152 };
 const struct random_shape random_1b = { "1B", 16, 2048, 8192, 32, 8, 64, 128256 };
@@ -126,6 +127,7 @@ struct model *random_model(const struct backend *b, const struct random_shape *s
 	struct model *m = xalloc(sizeof *m);
 
 	m->be = b;
+	m->faults = xalloc(sizeof *m->faults);
 	m->hp = (struct hparams){ .arch = "llama", .vocab = s->vocab, .hidden = s->hidden,
 		.inter = s->inter, .layers = s->layers, .heads = s->heads, .kv_heads = s->kv_heads,
 		.head_dim = s->head_dim, .ctx = 8192, .rope_base = 10000, .eps = 1e-5 };
@@ -162,6 +164,7 @@ void random_model_free(struct model *m)
 	xfree(m->attn_norm);
 	xfree(m->mlp_norm);
 	xfree(m->inv_freq);
+	xfree(m->faults);
 	xfree(m);
 }
 

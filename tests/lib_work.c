@@ -2,13 +2,21 @@
 #include "tests/lib_work.h"
 
 #include <criterion/criterion.h>
+#include <criterion/hooks.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
+#include "core/base/text.h"
+#include "core/work/desk_private.h"
 #include "tests/lib_base.h"
 
 void work_home(void)
@@ -17,6 +25,73 @@ void work_home(void)
 	setenv("XDG_DATA_HOME", tmp_path("data"), 1);
 	setenv("XDG_STATE_HOME", tmp_path("state"), 1);
 	setenv("BD_RUNS", tmp_path("runs"), 1);
+}
+
+/* In a folder of the program whose tests these are, each in a process of its own. */
+static const char *texts_folder(pid_t program)
+{
+	static char path[64];
+
+	snprintf(path, sizeof path, "/tmp/bitdial-test-texts-%ld", (long)program);
+	return path;
+}
+
+static void shell(const char *fmt, const char *a, const char *b)
+{
+	char line[1024];
+
+	snprintf(line, sizeof line, fmt, a, b);
+	cr_assert_eq(system(line), 0, "%s", line);
+}
+
+static void write_texts(const char *folder)
+{
+	struct desk_options o = { .scan_tokens = 64 };
+	struct token_text t = { 0 };
+	struct desk *d = NULL;
+	struct err e = { 0 };
+
+	setenv("XDG_CACHE_HOME", folder, 1);
+	cr_assert_eq(desk_open(&d, work_demo(1), &o, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(desk_identify(d, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(desk_scan_text(d, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(desk_calib_text(d, DESK_MORE_SEQS, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(desk_measure_text(d, DESK_MEASURE_SEQS * DESK_CALIB_LEN, &t, NULL, &e), ST_OK,
+		"%s", e.msg);
+	token_text_release(&t);
+	cr_assert_eq(
+		desk_more_text_of(d, NULL, DESK_MORE_TOKENS, &t, NULL, &e), ST_OK, "%s", e.msg);
+	token_text_release(&t);
+	desk_close(d);
+}
+
+void work_home_texts(void)
+{
+	const char *folder = texts_folder(getppid());
+	char *written = xprintf("%s/written", folder);
+	int fd;
+
+	cr_assert(!mkdir(folder, 0700) || errno == EEXIST, "%s", folder);
+	fd = open(folder, O_RDONLY | O_DIRECTORY);
+	cr_assert(fd >= 0 && !flock(fd, LOCK_EX), "%s", folder);
+	if (access(written, F_OK)) {
+		write_texts(folder);
+		tmp_write(written, "", 0);
+	}
+	close(fd);
+	xfree(written);
+	work_home();
+	shell("mkdir -p '%s/bitdial' && cp -R '%s/bitdial/models' \"$XDG_CACHE_HOME/bitdial/\"",
+		getenv("XDG_CACHE_HOME"), folder);
+}
+
+ReportHook(POST_ALL)(struct criterion_global_stats *stats)
+{
+	const char *folder = texts_folder(getpid());
+
+	(void)stats;
+	if (!access(folder, F_OK))
+		shell("rm -rf '%s'", folder, "");
 }
 
 const char *work_demo(uint64_t seed)

@@ -10,6 +10,10 @@
 
 /* Cache, data, state and runs below tmp_dir() from now on. */
 void work_home(void);
+/* work_home, with the texts that the demo model (seed 1) writes for itself in the cache already:
+ * of 64 tokens to scan, and those to calibrate and measure on.  Written once a program, by the
+ * first test that asks. */
+void work_home_texts(void);
 /* The demo model of this seed in tmp_dir(); the name is static. */
 const char *work_demo(uint64_t seed);
 /* A desk on it; formats, text may be NULL. */

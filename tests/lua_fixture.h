@@ -47,7 +47,7 @@ HELPER void begin(void)
 	struct session_options o = { .threads = 1, .scan_tokens = 64, .no_runs = true };
 	struct host_face face = { .print = print, .notice = notice };
 
-	work_home();
+	work_home_texts();
 	now.bus = bus_new();
 	now.session = session_new(&o, now.bus);
 	now.host = host_new(now.session, now.bus, &face);

@@ -70,6 +70,22 @@ Test(backends, an_object_of_another_abi_is_refused)
 	expect_none(path, "is not a backend of ABI");
 }
 
+Test(backends, a_device_without_a_name_to_type_is_refused)
+{
+	const char *path = beside("so_no_name.so");
+
+	cr_assert(access(path, R_OK) == 0, "there is no %s: make check builds it", path);
+	expect_none(path, "device 0 has no name such as cuda:0");
+}
+
+Test(backends, a_device_that_lacks_an_operation_is_refused_and_not_called)
+{
+	const char *path = beside("so_no_operation.so");
+
+	cr_assert(access(path, R_OK) == 0, "there is no %s: make check builds it", path);
+	expect_none(path, "half:0 has no operation open");
+}
+
 Test(backends, without_a_driver_or_an_object_it_says_so)
 {
 	const char *why;
@@ -175,6 +191,10 @@ Test(backends, a_device_without_memory_for_the_workspace_says_so, .timeout = 60)
 	setenv("BITDIAL_CUDA", cuda_path(), 1);
 	cr_expect_eq(backend_use("cuda:0", &e), ST_UNSUPPORTED);
 	cr_expect(strstr(e.msg, "has no room for 256 MiB of workspace"), "%s", e.msg);
+	cr_expect_str_empty(backend_passed_over());
 	cr_expect_eq(backend_use("auto", &e), ST_OK, "%s", e.msg);
 	cr_expect(backend_now()->host_memory);
+	cr_expect(strstr(backend_passed_over(), "cuda:0: ") &&
+			  strstr(backend_passed_over(), "has no room for 256 MiB of workspace"),
+		"%s", backend_passed_over());
 }

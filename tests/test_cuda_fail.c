@@ -217,6 +217,75 @@ static int child_open(long n, int code, bool passes)
 	return 2;
 }
 
+/* Operations that are many calls each, with many rows: what fails in the middle of one. */
+enum { LINEARS = 3, TOKENS = 40 };
+
+static const enum math maths[] = { MATH_F32, MATH_BF16, MATH_BF16X3, MATH_INT8 };
+
+static void many_go(float *room, enum math math)
+{
+	const uint16_t *stats = (const uint16_t *)(const void *)(room + N);
+	const struct mat w = { .type = MAT_INT,
+		.rows = N,
+		.cols = N,
+		.data = room,
+		.bits = 4,
+		.group = N,
+		.scale = stats,
+		.offset = stats };
+	struct product p[LINEARS];
+	float got[N];
+	double kl;
+
+	for (size_t i = 0; i < LINEARS; i++)
+		p[i] = (struct product){ room + (1 + i) * N * TOKENS, N, &w };
+	b->products(p, LINEARS, room, N, TOKENS, math);
+	b->gemm(false, true, TOKENS, TOKENS, N, 1, room, N, p[0].y, N, 0, p[1].y, TOKENS, math);
+	b->round_kv((int8_t *)(void *)p[2].y, p[1].y, p[0].y, TOKENS, 1, N);
+	b->kl(&kl, room, &(double){ 1 }, p[0].y, &(double){ 1 }, 1, N);
+	b->get(got, p[0].y, sizeof got);
+}
+
+/* code: the index of the math.  What cuBLAS alone was told may pass. */
+static int child_many(long n, int code, bool sticky)
+{
+	long before;
+	float got = 0, *room = b->alloc((LINEARS + 2) * (size_t)N * TOKENS * sizeof *room);
+	struct err e = { ST_OK, "" };
+
+	CHECK(room, "no memory");
+	many_go(room, maths[code]);
+	CHECK(b->fault(&e) == ST_OK, "%s", e.msg);
+	cuda_fail(n, 719, sticky);
+	before = cuda_calls();
+	many_go(room, maths[code]);
+	b->wait();
+	if (cuda_calls() - before < n)
+		return 0;
+	CHECK(b->fault(&e) == ST_DEVICE && *e.msg, "call %ld: not told", n);
+	CHECK(b->lost() || !sticky, "call %ld: not lost", n);
+	before = cuda_calls();
+	many_go(room, maths[code]);
+	b->get(&got, room, sizeof got);
+	CHECK(!b->lost() || (isnan(got) && cuda_calls() == before),
+		"call %ld: %g of a lost device, which is called", n, (double)got);
+	b->free(room);
+	return 2;
+}
+
+Test(cuda_fail, whichever_call_of_an_operation_of_many_fails_it_ends, .timeout = 300)
+{
+	b = cuda_backend();
+	for (int m = 0; m < (int)(sizeof maths / sizeof *maths); m++)
+		for (int sticky = 0; sticky < 2; sticky++) {
+			long n = 1;
+
+			while (n < MOST_CALLS && in_child(child_many, n, m, sticky != 0))
+				n++;
+			cr_expect(n > 10 && n < MOST_CALLS, "math %d: %ld calls", m, n);
+		}
+}
+
 Test(cuda_fail, whichever_call_fails_opening_says_why_and_may_be_tried_again, .timeout = 300)
 {
 	static const int which[] = { 2, 209, 999 };

@@ -36,6 +36,18 @@ static void well(const struct backend *b)
 
 /* ---- memory ---- */
 
+Test(cuda_host, a_device_that_loses_the_smallest_halves_is_refused, .timeout = 60)
+{
+	const struct backend *b;
+	struct err e = { ST_OK, "" };
+
+	setenv("EMU_FLUSH", "1", 1);
+	cr_assert_eq(backend_open(cuda_path(), &e), ST_OK, "%s", e.msg);
+	b = backend_find("cuda:0");
+	cr_expect_eq(b->open(&e), ST_UNSUPPORTED);
+	cr_expect(strstr(e.msg, "smallest halves") && !strchr(e.msg, '\n'), "%s", e.msg);
+}
+
 Test(cuda_host, memory_is_zeroed_aligned_and_counted, .timeout = 60)
 {
 	const struct backend *b = cuda_backend();

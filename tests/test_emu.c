@@ -32,9 +32,9 @@ float emu_float_of_half(uint16_t h);
 uint16_t emu_bf16_of(float x);
 
 static const char *const orders[] = { "forward", "reverse", "1", "2", "3" };
-#define EACH_ORDER                                                                                 \
-	for (size_t o = 0; o < sizeof orders / sizeof *orders && !setenv("EMU_ORDER", orders[o], 1); \
-		o++)
+#define EACH_ORDER         \
+	for (size_t o = 0; \
+		o < sizeof orders / sizeof *orders && !setenv("EMU_ORDER", orders[o], 1); o++)
 
 Test(emu, barriers_keep_threads_together_in_any_order)
 {
@@ -203,13 +203,15 @@ Test(emu, lanes_that_do_not_meet_are_found)
 Test(emu, shared_memory_has_an_end)
 {
 	found("shared_overrun", "wrote byte 800 of 800 bytes of shared memory");
-	found("shared_far", "thread 0 of 224: touches byte 16384 of its 800 bytes of shared memory");
+	found("shared_far",
+		"thread 0 of 224: touches byte 16384 of its 800 bytes of shared memory");
 }
 
 Test(emu, device_memory_has_an_end)
 {
-	found("behind_the_end", "thread 0 of 224: touches 8192 bytes behind the end of allocation 1 of 4096 "
-				"bytes");
+	found("behind_the_end",
+		"thread 0 of 224: touches 8192 bytes behind the end of allocation 1 of 4096 "
+		"bytes");
 	found("just_behind", "somebody wrote byte 4 of allocation 3, which has 4 bytes");
 	found("copy_too_long", "copy to of 4100 bytes");
 	found("freed_twice", "cudaFree of");

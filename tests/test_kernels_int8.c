@@ -270,7 +270,7 @@ Test(kernels_int8, a_set_of_products_is_each_of_them, .timeout = 60)
 	guarded_free_all();
 }
 
-Test(kernels_int8, rows_that_do_not_fit_the_room_at_once_take_turns, .timeout = 60)
+Test(kernels_int8, rows_that_do_not_fit_the_room_at_once_take_turns, .timeout = 180)
 {
 	struct rng r;
 	struct mat w;

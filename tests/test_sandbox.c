@@ -150,7 +150,7 @@ static void begin(void)
 {
 	struct session_options o = { .threads = 1, .scan_tokens = 64, .no_runs = true };
 
-	work_home();
+	work_home_texts();
 	options = (struct sandbox_options){ .program = program() };
 	cr_assert_eq(access(options.program, X_OK), 0, "%s is not built", options.program);
 	bus = bus_new();

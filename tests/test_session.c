@@ -12,12 +12,14 @@
 #include "core/base/rng.h"
 #include "tests/lib_model.h"
 
-TestSuite(session, .init = work_home, .timeout = 120);
+TestSuite(session, .init = work_home_texts, .timeout = 120);
 
 Test(session, opening_tells_the_model_first_and_the_map_fills)
 {
 	const char *m;
 
+	work_home(); /* the text to scan on is written here, too */
+	setenv("XDG_CACHE_HOME", tmp_path("empty"), 1);
 	open_demo(true);
 	m = strchr(w.order, 'M');
 	cr_assert(m, "%s", w.order);

@@ -27,7 +27,7 @@ static void rest(void)
 	}
 }
 
-TestSuite(session_points, .init = work_home, .timeout = 120);
+TestSuite(session_points, .init = work_home_texts, .timeout = 120);
 
 Test(session_points, a_scan_measures_the_smallest_layout_as_an_end_of_the_prediction)
 {

@@ -50,18 +50,3 @@ uint16_t f16_from_f32(float f)
 	a += 0xfffu + (a >> 13 & 1u);
 	return (uint16_t)(sign | ((a >> 13) - (112u << 10)));
 }
-
-float bf16_to_f32(uint16_t b)
-{
-	return float_of((uint32_t)b << 16);
-}
-
-uint16_t bf16_from_f32(float f)
-{
-	uint32_t u = bits_of(f);
-
-	if ((u & 0x7fffffffu) > 0x7f800000u)
-		return (uint16_t)(u >> 16 & 0x7fu ? u >> 16 : u >> 16 | 0x40u);
-	u += 0x7fffu + (u >> 16 & 1u);
-	return (uint16_t)(u >> 16);
-}

@@ -7,10 +7,30 @@
 #define BD_BASE_F16_H
 
 #include <stdint.h>
+#include <string.h>
 
 float f16_to_f32(uint16_t h);
 uint16_t f16_from_f32(float f);
-float bf16_to_f32(uint16_t b);
-uint16_t bf16_from_f32(float f);
+
+/* Here, because loops over matrices are made of them. */
+static inline float bf16_to_f32(uint16_t b)
+{
+	uint32_t u = (uint32_t)b << 16;
+	float f;
+
+	memcpy(&f, &u, sizeof f);
+	return f;
+}
+
+static inline uint16_t bf16_from_f32(float f)
+{
+	uint32_t u;
+
+	memcpy(&u, &f, sizeof u);
+	if ((u & 0x7fffffffu) > 0x7f800000u)
+		return (uint16_t)(u >> 16 & 0x7fu ? u >> 16 : u >> 16 | 0x40u);
+	u += 0x7fffu + (u >> 16 & 1u);
+	return (uint16_t)(u >> 16);
+}
 
 #endif

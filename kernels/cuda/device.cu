@@ -62,9 +62,11 @@ bool device_enter(void)
 	return true;
 }
 
+/* Also when it is lost, which may be in the middle of an operation: what is reckoned with it then
+ * goes nowhere. */
 struct device *device_now(void)
 {
-	return device_index() < 0 || device_lost() ? NULL : &dev;
+	return device_index() < 0 ? NULL : &dev;
 }
 
 bool device_well(void)
@@ -190,25 +192,61 @@ bool open_ok(cudaError_t code, const char *what, struct err *e)
 	return false;
 }
 
+/* ---- what kernels count on ---- */
+
 struct probe_args {
-	unsigned *out;
+	unsigned *wrong; /* set to 1, or to 0 */
 };
 
-KERNEL void probe(const struct probe_args *a)
+/* A code, 1 ... 255. */
+DEVICE uint32_t probe_code(uint32_t row, uint32_t k)
 {
-	if (threadIdx.x == 0)
-		*a->out = 0;
+	return 1 + (37 * row + 11 * k) % 255;
 }
 
-/* A kernel that does nothing runs: there is an image for this device. */
+/* Codes as halves' bits, times 1024 (n + 1) in column n: sums of which no digit may be lost. */
+KERNEL void probe(const struct probe_args *a)
+{
+	uint32_t g = threadIdx.x / 4, t = threadIdx.x % 4, wrong = 0;
+	uint32_t codes[4], x[2];
+	float c[4] = { 0, 0, 0, 0 };
+
+	for (uint32_t i = 0; i < 4; i++) {
+		uint32_t row = g + i % 2 * 8, k = 2 * t + i / 2 * 8;
+
+		codes[i] = probe_code(row, k) | probe_code(row, k + 1) << 16;
+	}
+	x[0] = x[1] = half2_of(1024.0f * (float)(g + 1), 1024.0f * (float)(g + 1));
+	mma_half(c, codes, x);
+	for (uint32_t i = 0; i < 4; i++) {
+		uint32_t sum = 0;
+
+		for (uint32_t k = 0; k < 16; k++)
+			sum += probe_code(g + i / 2 * 8, k);
+		wrong |= c[i] != (float)(sum * (2 * t + i % 2 + 1)) * 0x1p-14f;
+	}
+	wrong = __any_sync(0xffffffffu, (int)wrong) != 0;
+	if (threadIdx.x == 0)
+		*a->wrong = wrong;
+}
+
+/* There is an image for this device, and it multiplies as gemv.cu has to have it. */
 static bool probe_ok(struct err *e)
 {
 	const struct probe_args a = { dev.tickets };
 	struct err told = { ST_OK, "" };
+	unsigned wrong = 1;
 
 	launch(probe, 1, 1, 1, 32, 0, a);
-	if (queue_sync())
-		return true;
+	if (device_fetch(&wrong, dev.tickets, sizeof wrong)) {
+		if (!wrong)
+			return true;
+		(void)err_set(e, ST_UNSUPPORTED,
+			"%s cannot be used: its tensor cores do not multiply the smallest halves, "
+			"which codes are, as they are",
+			dev.prop.name);
+		return false;
+	}
 	(void)device_fault(&told);
 	(void)err_set(e, ST_UNSUPPORTED, "%s cannot be used: %s", dev.prop.name, told.msg);
 	return false;

@@ -4,7 +4,10 @@
  * A block has 128 rows of W and a slice of its columns: four warps beside each other, each with 32
  * rows (packed.h), two after each other, each with half of the slice.  x is made halves in shared
  * memory, in the order of the codes; those of a unit of 128 columns are multiplied by a power of
- * two, so that the largest is about 2^14, and are split in hi + lo (22 bits) where asked.  Then
+ * two, so that the largest is about 2^14, and are split in hi + lo (22 bits) where asked.  Blocks do
+ * that themselves for up to four rows of x; more are rounded once, by a launch before, and copied:
+ * a unit of a row costs a warp some 200 instructions, and there are as many blocks that would round
+ * it as W has rows of blocks.  Then
  *	acc = codes * x			of a group, or of what a unit has of it, by mma
  *	y += scale * (acc / power) + offset * sum(x)	in float
  * Up to four rows of x have hi in the columns 0 to 3 and lo in 4 to 7 of the same mma; more have
@@ -48,14 +51,8 @@ template <int BATCH> DEVICE void reduce(struct batch<BATCH> *t, const struct par
 		}
 	}
 	UNROLL
-	for (int i = 16; i; i /= 2) {
-		UNROLL
-		for (int j = 0; j < BATCH; j++) {
-			uint32_t u = __shfl_xor_sync(0xffffffffu, t->most[j], i);
-
-			t->most[j] = u > t->most[j] ? u : t->most[j];
-		}
-	}
+	for (int j = 0; j < BATCH; j++)
+		t->most[j] = __reduce_max_sync(0xffffffffu, t->most[j]);
 	UNROLL
 	for (int i = 0; i < 3; i++) {
 		UNROLL
@@ -83,7 +80,7 @@ DEVICE float block_sum(float sum, const struct part *p, uint32_t unit, uint32_t 
 }
 
 /* One row's unit: halves, and what undoes their power. */
-DEVICE float stage_halves(const struct gemv *a, const struct part *p, unsigned char *to,
+DEVICE float stage_halves(uint32_t rows, uint32_t m, const struct part *p, unsigned char *to,
 	const struct four *x, uint32_t most)
 {
 	uint32_t lane = threadIdx.x % 32;
@@ -93,7 +90,7 @@ DEVICE float stage_halves(const struct gemv *a, const struct part *p, unsigned c
 	float power = float_of_bits((141 + 127 - e) << 23);
 	struct two_words hi, lo;
 
-	to += lane / 8 * a->rows * 64 + lane % 8 * 8;
+	to += lane / 8 * rows * 64 + lane % 8 * 8;
 	for (uint32_t i = 0; i < 2; i++) {
 		uint32_t pair = lane / 8 * 4 + lane % 2 * 2 + i;
 		float f = power * float_of_bits((127 - lift_of(p->way, pair)) << 23);
@@ -104,17 +101,25 @@ DEVICE float stage_halves(const struct gemv *a, const struct part *p, unsigned c
 			v - float_of_half((uint16_t)(hi.v[i] >> 16)));
 	}
 	*(struct two_words *)to = hi;
-	if (a->rows > a->m)
-		*(struct two_words *)(to + a->m * 64) = lo;
+	if (rows > m)
+		*(struct two_words *)(to + m * 64) = lo;
 	return finite ? float_of_bits((e - 14) << 23) : float_of_bits(0x7fc00000u);
 }
 
-/* Units of a slice by the block's warps: a unit of all rows, then the next. */
+/* Units of a slice by the block's warps: a unit of all rows, then the next.  What is read of the
+ * arguments is read once: the compiler cannot know that what is stored does not lie there. */
 template <int BATCH>
-DEVICE void stage_x(const struct gemv *a, const struct room *r, const struct packed *w,
-	const struct part *p, const struct slice *s)
+DEVICE void stage_x(const struct gemv *a, const struct room *room, const struct packed *w,
+	const struct part *of, const struct slice *slice)
 {
-	uint32_t lane = threadIdx.x % 32, n = (s->to - s->from) * a->m;
+	const struct part p = *of;
+	const struct room r = *room;
+	const struct slice s = *slice;
+	const uint16_t *order = w->order;
+	const float *x = a->x;
+	const size_t ldx = a->ldx;
+	const uint32_t m = a->m, rows = a->rows, times = a->times, small = a->small;
+	uint32_t lane = threadIdx.x % 32, n = (s.to - s.from) * m;
 
 	for (uint32_t first = threadIdx.x / 32; first < n;
 		first += (uint32_t)(THREADS / 32 * BATCH)) {
@@ -122,36 +127,37 @@ DEVICE void stage_x(const struct gemv *a, const struct room *r, const struct pac
 
 		UNROLL
 		for (uint32_t j = 0; j < (uint32_t)BATCH; j++) {
-			uint32_t i = first + j * (THREADS / 32), token = i % a->m;
+			uint32_t i = first + j * (THREADS / 32), in = i * times >> 16;
 
 			if (i < n)
-				t.x[j] = gather(p, w->order, a->x + token * a->ldx,
-					s->from + i / a->m, lane);
+				t.x[j] = gather(
+					&p, order, x + (i - in * m) * ldx, s.from + in, lane);
 			else
 				t.x[j] = no_four();
 		}
-		reduce(&t, p);
+		reduce(&t, &p);
 		UNROLL
 		for (uint32_t j = 0; j < (uint32_t)BATCH; j++) {
-			uint32_t i = first + j * (THREADS / 32), token = i % a->m;
-			uint32_t place = s->unit + i / a->m, at = place * r->cols + token;
-			uint32_t sums = (place * UNIT_BLOCKS + lane) * r->cols + token;
+			uint32_t i = first + j * (THREADS / 32), in = i * times >> 16;
+			uint32_t token = i - in * m;
+			size_t place = s.unit + in, at = place * r.cols + token;
+			size_t sums = (place * UNIT_BLOCKS + lane) * r.cols + token;
 			float sum, undo;
 
 			if (i >= n)
 				break;
-			sum = block_sum(t.sum[j], p, s->from + i / a->m, lane) * 0x1p-24f;
-			undo = stage_halves(a, p, r->x + place * r->unit_bytes + token * 64,
+			sum = block_sum(t.sum[j], &p, s.from + in, lane) * 0x1p-24f;
+			undo = stage_halves(rows, m, &p, r.x + place * r.unit_bytes + token * 64,
 				&t.x[j], t.most[j]);
 			if (lane < UNIT_BLOCKS) {
-				r->sum[sums] = t.most[j] < 0x7f800000u ? sum : 0;
-				if (a->small) /* hi's column has it already */
-					r->sum[sums + SMALL] = 0;
+				r.sum[sums] = t.most[j] < 0x7f800000u ? sum : 0;
+				if (small) /* hi's column has it already */
+					r.sum[sums + SMALL] = 0;
 			}
 			if (lane == 0) {
-				r->undo[at] = undo;
-				if (a->small)
-					r->undo[at + SMALL] = undo;
+				r.undo[at] = undo;
+				if (small)
+					r.undo[at + SMALL] = undo;
 			}
 		}
 	}
@@ -175,23 +181,66 @@ DEVICE void stage_stats(
 	}
 }
 
-template <int BATCH>
-DEVICE void stage(
-	const struct gemv *a, const struct room *r, const struct packed *w, uint32_t first_tile)
+DEVICE void copy_span(void *to, const void *from, uint32_t bytes)
 {
+	for (uint32_t i = threadIdx.x * 16; i < bytes; i += (uint32_t)THREADS * 16)
+		copy_async((char *)to + i, (const char *)from + i, true);
+}
+
+/* The same of x that was rounded before; the part's units begin with `first`. */
+DEVICE void stage_rounded(
+	const struct room *r, const struct room *from, const struct slice *s, uint32_t first)
+{
+	uint32_t n = s->to - s->from, cols = r->cols;
+	size_t unit = first + s->from;
+
+	copy_span(r->x + s->unit * r->unit_bytes, from->x + unit * r->unit_bytes,
+		n * r->unit_bytes);
+	copy_span(r->sum + s->unit * UNIT_BLOCKS * cols, from->sum + unit * UNIT_BLOCKS * cols,
+		n * UNIT_BLOCKS * cols * (uint32_t)sizeof(float));
+	copy_span(r->undo + s->unit * cols, from->undo + unit * cols,
+		n * cols * (uint32_t)sizeof(float));
+}
+
+DEVICE void stage(
+	const struct gemv *a, const struct room *r, const struct gemv_product *p, uint32_t first_tile)
+{
+	const struct packed *w = &p->w;
+	uint32_t first = 0;
+
 	for (uint32_t k = 0; k < w->parts; k++) {
 		struct slice s = slice_of(a, w, k);
 
 		stage_stats(r, &w->part[k], &s, first_tile);
+		if (a->rounded) {
+			struct room from = rounded_for(a, (uint32_t)(p - a->p), r->cols);
+
+			stage_rounded(r, &from, &s, first);
+		}
+		first += w->part[k].units;
 	}
 	copy_commit();
-	for (uint32_t k = 0; k < w->parts; k++) {
+	for (uint32_t k = 0; k < w->parts && !a->rounded; k++) {
 		struct slice s = slice_of(a, w, k);
 
-		stage_x<BATCH>(a, r, w, &w->part[k], &s);
+		stage_x<2>(a, r, w, &w->part[k], &s);
 	}
 	copy_wait<0>();
 	__syncthreads();
+}
+
+/* Block x: a unit, those of the second part after the first's; y: a product. */
+KERNEL void gemv_round(const struct gemv *a)
+{
+	const struct packed *w = &a->p[blockIdx.y].w;
+	uint32_t unit = blockIdx.x, k = unit >= w->part[0].units;
+	struct slice s = { 0, 0, unit, 0, 0, 0 };
+	struct room r = rounded_for(a, blockIdx.y, a->m > 8 ? 16 : 8);
+
+	s.from = k ? unit - w->part[0].units : unit;
+	s.to = s.from + 1;
+	if (k < w->parts && s.from < w->part[k].units)
+		stage_x<2>(a, &r, w, &w->part[k], &s);
 }
 
 /* ---- the block ---- */
@@ -276,7 +325,7 @@ KERNEL void __launch_bounds__(THREADS, TILES *PARTS == 4 ? 1 : 2) gemv_rows(cons
 {
 	const struct gemv_product *p = a->p;
 	uint32_t first_tile, first_row, left;
-	struct room r = room_of(a, TILES);
+	struct room r = room_at(a, shared(), a->units, TILES * 8);
 	struct lane<TILES, PARTS> l;
 	struct walk v;
 	struct sums s;
@@ -289,7 +338,7 @@ KERNEL void __launch_bounds__(THREADS, TILES *PARTS == 4 ? 1 : 2) gemv_rows(cons
 	v = walk_of(a, &r, &p->w, 0, first_tile);
 	l.t = threadIdx.x % 4;
 	ask_part(&l, &p->w.part[0], &v);
-	stage<TILES * PARTS == 1 ? 2 : 4>(a, &r, &p->w, first_tile);
+	stage(a, &r, p, first_tile);
 	lane_start(&l, a);
 	for (uint32_t k = 0; k < p->w.parts; k++) {
 		if (k) {
@@ -312,10 +361,22 @@ KERNEL void __launch_bounds__(THREADS, TILES *PARTS == 4 ? 1 : 2) gemv_rows(cons
 
 /* ---- the host's side ---- */
 
+/* Bytes of the workspace for sums; behind them rounded x, then ROOM. */
+enum { ROUNDED = 32 << 20, BEFORE_ROUNDED = WORKSPACE - ROOM - ROUNDED };
+
 static size_t room_bytes(size_t units, size_t rows, size_t tiles)
 {
-	return units * (rows * UNIT * 2 + (UNIT_BLOCKS + 1) * tiles * 8 * sizeof(float) +
-			       UNIT_BLOCKS * STATS_BYTES);
+	return staged_bytes(units, rows, tiles * 8) + units * UNIT_BLOCKS * STATS_BYTES;
+}
+
+/* Bytes of shared memory that a block may have, so that a multiprocessor has two of them, or one;
+ * the system takes a KiB of each. */
+static size_t shared_for(bool one)
+{
+	const cudaDeviceProp *is = &device_now()->prop;
+	size_t half = is->sharedMemPerMultiprocessor / 2 - 1024, most = is->sharedMemPerBlockOptin;
+
+	return one || half > most ? most : half;
 }
 
 /* The number of slices that takes the least time, in that of a unit of 128 by 128 weights, times
@@ -326,20 +387,22 @@ static size_t slices_of(size_t blocks, size_t units, size_t m, size_t rows, size
 	bool large = rows > 16; /* the kernel of which a multiprocessor has one block at a time */
 	size_t slots = (size_t)device_now()->prop.multiProcessorCount * (large ? 1 : 2);
 	size_t best = 1, least = SIZE_MAX;
-	size_t most = (size_t)(large ? LARGE : SHARED) / room_bytes(1, rows, tiles);
+	size_t most = shared_for(large) / room_bytes(1, rows, tiles);
 
 	for (size_t n = 1; n <= units; n++) {
-		size_t each = (units + n - 1) / n, all = blocks * n, one = 16 * (each + OVER), time;
+		/* a matrix of one part has a unit less than the most there may be */
+		size_t each = (units + n - 2) / n, all = blocks * n, one, time;
 
+		one = 16 * (each + OVER);
 		/* parts of a mix are cut each by itself */
-		if (each + 1 > most || (n > MOST && least != SIZE_MAX))
+		if ((units + n - 1) / n + 1 > most || (n > MOST && least != SIZE_MAX))
 			continue;
 		if (n > 1 && (blocks > TICKETS ||
-				     all * m * BLOCK_ROWS * sizeof(float) > WORKSPACE - ROOM))
+				     all * m * BLOCK_ROWS * sizeof(float) > BEFORE_ROUNDED))
 			continue;
 		time = all <= slots ? one : one * all / slots + one / 2;
 		if (n > 1)
-			time += 16 + n * m;
+			time += 16 + n * m / 4;
 		if (time < least) {
 			least = time;
 			best = n;
@@ -373,6 +436,10 @@ void cuda_gemv(const struct product *p, size_t n, const float *x, size_t ldx, si
 	a.rows = (uint32_t)(lo ? 2 * m : m);
 	a.slices = (uint32_t)slices_of(blocks, units, m, a.rows, tiles);
 	a.units = (uint32_t)((units + a.slices - 1) / a.slices) + 1;
+	a.times = 65535 / a.m + 1;
+	a.all = (uint32_t)units;
+	if (!a.small && n * staged_bytes(units, a.rows, tiles * 8) <= ROUNDED)
+		a.rounded = device_now()->work + BEFORE_ROUNDED;
 	a.x = x;
 	a.ldx = ldx;
 	a.sums = (float *)device_now()->work;
@@ -384,5 +451,7 @@ void cuda_gemv(const struct product *p, size_t n, const float *x, size_t ldx, si
 		kernel = tiles == 1 ? gemv_rows<1, 1> : gemv_rows<2, 1>;
 	else
 		kernel = tiles == 1 ? gemv_rows<1, 2> : gemv_rows<2, 2>;
+	if (a.rounded)
+		launch(gemv_round, (unsigned)units, (unsigned)n, 1, THREADS, 0, a);
 	launch_named("gemv", kernel, blocks, a.slices, 1, THREADS, bytes, a);
 }

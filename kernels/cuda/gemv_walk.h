@@ -10,9 +10,7 @@
 
 enum {
 	THREADS = 256,
-	SHARED = 48 << 10, /* bytes of a block at most, and ... */
-	LARGE = 96 << 10,  /* ... where a multiprocessor has one of them */
-	SMALL = 4          /* rows of x of which hi and lo share a tile */
+	SMALL = 4 /* rows of x of which hi and lo share a tile */
 };
 
 struct gemv_product {
@@ -28,6 +26,11 @@ struct gemv {
 	uint32_t rows;  /* of x in shared memory: m, or 2 m with lo */
 	uint32_t units; /* a slice has at most, of both parts */
 	uint32_t small;
+	uint32_t times; /* i / m is i * times >> 16, of the rows that a block stages */
+	/* More than SMALL rows were made halves by a launch of their own, for each product its
+	 * `all` units as in shared memory; NULL: blocks do it. */
+	unsigned char *rounded;
+	uint32_t all;
 	const float *x;
 	size_t ldx;
 	float *sums;
@@ -53,17 +56,32 @@ struct room {
 	uint32_t unit_bytes, cols;
 };
 
-DEVICE struct room room_of(const struct gemv *a, uint32_t tiles)
+/* Bytes of so many units without stats. */
+static inline size_t staged_bytes(size_t units, size_t rows, size_t cols)
+{
+	return units * (rows * UNIT * 2 + (UNIT_BLOCKS + 1) * cols * sizeof(float));
+}
+
+DEVICE struct room room_at(
+	const struct gemv *a, unsigned char *at, size_t units, uint32_t cols)
 {
 	struct room r;
 
 	r.unit_bytes = a->rows * UNIT * 2;
-	r.cols = tiles * 8;
-	r.x = shared();
-	r.sum = (float *)(r.x + a->units * r.unit_bytes);
-	r.undo = r.sum + a->units * UNIT_BLOCKS * r.cols;
-	r.stats = (unsigned char *)(r.undo + a->units * r.cols);
+	r.cols = cols;
+	r.x = at;
+	r.sum = (float *)(r.x + units * r.unit_bytes);
+	r.undo = r.sum + units * UNIT_BLOCKS * r.cols;
+	r.stats = (unsigned char *)(r.undo + units * r.cols);
 	return r;
+}
+
+/* What was rounded for a product. */
+DEVICE struct room rounded_for(const struct gemv *a, uint32_t product, uint32_t cols)
+{
+	size_t each = a->all * (a->rows * UNIT * 2 + (UNIT_BLOCKS + 1) * cols * sizeof(float));
+
+	return room_at(a, a->rounded + product * each, a->all, cols);
 }
 
 DEVICE struct slice slice_of(const struct gemv *a, const struct packed *w, uint32_t k)

@@ -1,6 +1,7 @@
 /* kv.cu - keys and values rounded to int8 for the cache, to the bit as ref does it: a warp
  * a head of a row, and no operation that could be taken together with another.
  */
+#include "kernels/cuda/join.h"
 #include "kernels/cuda/ops.h"
 #include "kernels/cuda/reduce.h"
 
@@ -11,6 +12,7 @@ struct round_kv {
 	float *scale;
 	const float *x;
 	size_t count, dim; /* rows * heads */
+	unsigned blocks;
 };
 
 DEVICE uint32_t byte_of(float x)
@@ -18,9 +20,11 @@ DEVICE uint32_t byte_of(float x)
 	return (uint32_t)(uint8_t)(int8_t)lrintf(x);
 }
 
-KERNEL void round_kv_heads(const struct round_kv *a)
+KERNEL void round_kv_heads(const struct jobs<struct round_kv> *all)
 {
-	size_t dim = a->dim, i = (size_t)blockIdx.x * WARPS + threadIdx.x / 32;
+	unsigned block;
+	const struct round_kv *a = job_of(all, &block);
+	size_t dim = a->dim, i = (size_t)block * WARPS + threadIdx.x / 32;
 	unsigned lane = threadIdx.x % 32;
 	bool wide = dim % 4 == 0 && aligned(a->x) && ((uintptr_t)a->q & 3) == 0;
 	const float *x = a->x + i * dim;
@@ -52,9 +56,23 @@ KERNEL void round_kv_heads(const struct round_kv *a)
 
 void cuda_round_kv(int8_t *q, float *scale, const float *x, size_t rows, size_t heads, size_t dim)
 {
-	const struct round_kv a = { q, scale, x, rows * heads, dim };
+	size_t count = rows * heads;
+	const struct round_kv a = { q, scale, x, count, dim,
+		(unsigned)((count + WARPS - 1) / WARPS) };
 
-	if (a.count)
-		launch(round_kv_heads, (unsigned)((a.count + WARPS - 1) / WARPS), 1, 1, WARPS * 32,
-			0, a);
+	if (count)
+		job_put("round_kv", round_kv_heads, WARPS * 32, a);
+}
+
+static struct touched touches(const struct round_kv *a)
+{
+	size_t values = a->count * a->dim;
+
+	return { { { a->q, values }, { a->scale, a->count * sizeof *a->scale } },
+		{ a->x, values * sizeof *a->x } };
+}
+
+bool rounds_join(struct put *first, const struct put *second)
+{
+	return jobs_join(first, second, round_kv_heads, touches);
 }

@@ -5,6 +5,7 @@
  * way, so that pageable memory moves about as fast as the bus or one core copies.
  */
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/join.h"
 #include "kernels/cuda/ops.h"
 #include "kernels/cuda/ptx.h"
 
@@ -134,44 +135,79 @@ void cuda_free(void *p)
 
 /* ---- kernels that copy ---- */
 
-struct copy_args {
+struct copy {
 	unsigned char *dst;
 	const unsigned char *src; /* NULL: behind the arguments */
 	size_t bytes;
+	unsigned blocks;
 };
 
-template <class T> DEVICE void copy_as(unsigned char *dst, const unsigned char *src, size_t bytes)
+template <class T> DEVICE void copy_as(const struct copy *c, const void *src, unsigned block)
 {
-	size_t n = bytes / sizeof(T), all = (size_t)gridDim.x * blockDim.x;
-	size_t first = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
+	unsigned char *dst = c->dst;
+	size_t bytes = c->bytes, n = bytes / sizeof(T), all = (size_t)c->blocks * blockDim.x;
+	size_t first = (size_t)block * blockDim.x + threadIdx.x;
 
 	for (size_t i = first; i < n; i += all)
 		((T *)dst)[i] = ((const T *)src)[i];
 	for (size_t i = n * sizeof(T) + first; i < bytes; i += all)
-		dst[i] = src[i];
+		dst[i] = ((const unsigned char *)src)[i];
 }
 
-KERNEL void copy_bytes(const struct copy_args *a)
+DEVICE void copy_from(const struct copy *c, const void *src, unsigned block)
 {
-	const unsigned char *src = a->src ? a->src : (const unsigned char *)extra_of(a);
-	uintptr_t together = (uintptr_t)a->dst | (uintptr_t)src;
+	uintptr_t together = (uintptr_t)c->dst | (uintptr_t)src;
 
 	if (together % sizeof(struct quad) == 0)
-		copy_as<struct quad>(a->dst, src, a->bytes);
+		copy_as<struct quad>(c, src, block);
 	else if (together % sizeof(uint32_t) == 0)
-		copy_as<uint32_t>(a->dst, src, a->bytes);
+		copy_as<uint32_t>(c, src, block);
 	else
-		copy_as<unsigned char>(a->dst, src, a->bytes);
+		copy_as<unsigned char>(c, src, block);
 }
 
-static void launch_copy(void *dst, const void *src, size_t bytes, const void *extra)
+KERNEL void copy_each(const struct jobs<struct copy> *a)
 {
-	const struct copy_args a = { (unsigned char *)dst, (const unsigned char *)src, bytes };
+	unsigned block;
+	const struct copy *c = job_of(a, &block);
+
+	copy_from(c, c->src, block);
+}
+
+KERNEL void copy_host_bytes(const struct copy *c)
+{
+	copy_from(c, extra_of(c), blockIdx.x);
+}
+
+static struct copy copy_of(void *dst, const void *src, size_t bytes)
+{
 	size_t blocks =
 		(bytes + THREADS * sizeof(struct quad) - 1) / (THREADS * sizeof(struct quad));
 
-	blocks = blocks < MOST_BLOCKS ? blocks : (size_t)MOST_BLOCKS;
-	launch(copy_bytes, (unsigned)blocks, 1, 1, THREADS, 0, a, extra, extra ? bytes : 0);
+	return { (unsigned char *)dst, (const unsigned char *)src, bytes,
+		(unsigned)(blocks < MOST_BLOCKS ? blocks : (size_t)MOST_BLOCKS) };
+}
+
+static void launch_copy(void *dst, const void *src, size_t bytes)
+{
+	job_put("copy", copy_each, THREADS, copy_of(dst, src, bytes));
+}
+
+static void launch_put(void *dst, const void *host, size_t bytes)
+{
+	const struct copy c = copy_of(dst, NULL, bytes);
+
+	launch(copy_host_bytes, c.blocks, 1, 1, THREADS, 0, c, host, bytes);
+}
+
+static struct touched touches(const struct copy *c)
+{
+	return { { { c->dst, c->bytes }, { NULL, 0 } }, { c->src, c->bytes } };
+}
+
+bool copies_join(struct put *first, const struct put *second)
+{
+	return jobs_join(first, second, copy_each, touches);
 }
 
 /* Where the two overlap a piece goes by way of the workspace, in the order that reads before it
@@ -184,8 +220,8 @@ static void copy_overlapping(unsigned char *dst, const unsigned char *src, size_
 		size_t n = bytes - done < WORKSPACE ? bytes - done : (size_t)WORKSPACE;
 		size_t at = dst < src ? done : bytes - done - n;
 
-		launch_copy(work, src + at, n, NULL);
-		launch_copy(dst + at, work, n, NULL);
+		launch_copy(work, src + at, n);
+		launch_copy(dst + at, work, n);
 		done += n;
 	}
 }
@@ -199,7 +235,7 @@ void cuda_copy(void *dst, const void *src, size_t bytes)
 	if (d < s + bytes && s < d + bytes)
 		copy_overlapping((unsigned char *)dst, (const unsigned char *)src, bytes);
 	else
-		launch_copy(dst, src, bytes, NULL);
+		launch_copy(dst, src, bytes);
 }
 
 /* ---- to and from the host ---- */
@@ -211,7 +247,7 @@ void cuda_put(void *dst, const void *host, size_t bytes)
 	if (!bytes || !device_well())
 		return;
 	if (bytes <= SMALL) {
-		launch_copy(dst, NULL, bytes, host);
+		launch_put(dst, host, bytes);
 		return;
 	}
 	if (!queue_before())

@@ -41,6 +41,7 @@ struct part {
 	const unsigned char *words;
 	const unsigned char *scale, *offset; /* 16-aligned */
 	uint32_t way;                        /* width of the only plane; 0: combined */
+	uint32_t log;                        /* way is 2^log; 2 where combined */
 	uint32_t bits, tiles, blocks, units, cols;
 	uint32_t groups, gb; /* of a row; blocks of one */
 	uint32_t first;      /* column 0 is input order[first], or 0 without an order */
@@ -74,6 +75,7 @@ static inline struct part part_of(const struct mat *w, size_t first, bool fine)
 	/* groups must hold whole steps, of 4 / bits blocks */
 	if (one && (fine || p.gb * p.bits % 4 == 0))
 		p.way = p.bits;
+	p.log = p.way == 8 ? 3 : p.way == 2 ? 1 : p.way == 1 ? 0 : 2;
 	return p;
 }
 
@@ -104,17 +106,18 @@ static inline uint32_t most_units(size_t cols)
 
 /* ---- x in the order of the codes ---- */
 
-/* The columns of pair i of lane t in a unit: this and ... */
-DEVICE uint32_t column_of(uint32_t way, uint32_t i, uint32_t t)
+/* The columns of pair i of lane t in a unit: this and ...  No divisions: they are some twenty
+ * instructions each. */
+DEVICE uint32_t column_of(uint32_t log, uint32_t i, uint32_t t)
 {
-	uint32_t w = way ? way : 4, per = PAIRS / w;
+	uint32_t per = PAIRS >> log;
 
-	return i / per * (UNIT / w) + t * (32 / w) + i % per;
+	return (i >> (4 - log)) * (UNIT >> log) + t * (32 >> log) + (i & (per - 1));
 }
 /* ... so many after it. */
-DEVICE uint32_t apart(uint32_t way)
+DEVICE uint32_t apart(uint32_t log)
 {
-	return PAIRS / (way ? way : 4);
+	return PAIRS >> log;
 }
 /* Pair i's codes stand so many bits up: their x is taken 2^-lift times. */
 DEVICE uint32_t lift_of(uint32_t way, uint32_t i)
@@ -161,14 +164,22 @@ DEVICE struct four no_four(void)
 DEVICE struct four gather(
 	const struct part *p, const uint16_t *order, const float *x, uint32_t unit, uint32_t lane)
 {
-	uint32_t q = lane / 8, t = lane / 2 % 4, h = lane % 2;
-	struct four r;
+	/* the first of two pairs is even, and so is the number of pairs side by side */
+	uint32_t c = unit * UNIT + column_of(p->log, lane / 8 * 4 + lane % 2 * 2, lane / 2 % 4);
+	uint32_t far = c + apart(p->log), at[4] = { c, far, c + 1, far + 1 };
+	struct four r = no_four();
 
-	for (uint32_t i = 0; i < 4; i++) {
-		uint32_t c = unit * UNIT + column_of(p->way, 4 * q + 2 * h + i / 2, t) +
-			     i % 2 * apart(p->way);
-
-		r.v[i] = c < p->cols ? x[order ? order[p->first + c] : c] : 0;
+	if (order) {
+		for (int i = 0; i < 4; i++)
+			if (at[i] < p->cols)
+				r.v[i] = x[order[p->first + at[i]]];
+	} else if (far + 1 < p->cols) { /* all but the last unit */
+		for (int i = 0; i < 4; i++)
+			r.v[i] = x[at[i]];
+	} else {
+		for (int i = 0; i < 4; i++)
+			if (at[i] < p->cols)
+				r.v[i] = x[at[i]];
 	}
 	return r;
 }

@@ -10,7 +10,7 @@
 #include "kernels/cuda/ops.h"
 #include "kernels/cuda/ptx.h"
 
-enum { THREADS = 256, MOST_BLOCKS = 2048, BEFORE_ROOM = WORKSPACE - ROOM, PACKED_ROWS = 512 };
+enum { THREADS = 256, MOST_BLOCKS = 2048, BEFORE_ROOM = WORKSPACE - ROOM, PACKED_ROWS = 256 };
 
 /* Rows of x of all the products of a call. */
 struct rows {

@@ -73,7 +73,8 @@ template <int N> DEVICE void copy_wait(void);
  * a: a[0] = rows g, columns 2t, 2t+1; a[1] = row g+8, the same; a[2] = row g, columns 2t+8,
  * 2t+9; a[3] = row g+8, the same.  b: b[0] = rows 2t, 2t+1 of column g; b[1] = rows 2t+8,
  * 2t+9.  c: c[0], c[1] = row g, columns 2t, 2t+1; c[2], c[3] = row g+8.
- * Subnormal halves count (Fasi et al., Numerical behavior of NVIDIA tensor cores, 2021). */
+ * Subnormal halves count (Fasi et al., Numerical behavior of NVIDIA tensor cores, 2021); where they
+ * do not, device_open refuses the device. */
 DEVICE void mma_half(float c[4], const uint32_t a[4], const uint32_t b[2]);
 DEVICE void mma_bf16(float c[4], const uint32_t a[4], const uint32_t b[2]);
 /* Four 8x8 matrices of 16-bit elements from shared memory: lane i gives the address of row i % 8

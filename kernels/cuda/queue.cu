@@ -9,6 +9,7 @@
  * the last ones follows how many may be under way at once, and how many launches go together.
  */
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/join.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,7 @@ static struct {
 	unsigned char *slab, *host;
 	struct kept *held;
 	size_t n, used;
+	size_t size, extra; /* bytes of the last one held: its arguments, and what is behind them */
 	bool step;
 	struct graph graph[GRAPHS];
 	uint64_t clock;
@@ -280,6 +282,8 @@ static struct graph *graph_make(cudaError_t *code)
 	if (g->exec)
 		(void)device_ok(cudaStreamSynchronize(device_now()->stream), "work on the device");
 	if (!device_well()) {
+		if (!device_lost())
+			(void)cudaGraphExecDestroy(exec);
 		free(k);
 		return NULL;
 	}
@@ -303,8 +307,9 @@ static bool start_graph(void)
 		/* no memory for it: slower, not wrong */
 		if (code == cudaErrorMemoryAllocation) {
 			(void)cudaGetLastError();
+			/* one that still runs is not taken away */
+			code = cudaStreamSynchronize(device_now()->stream);
 			(void)queue_spare();
-			code = cudaSuccess;
 		}
 		if (!device_well() || !device_ok(code, "making a graph"))
 			return false;
@@ -402,39 +407,75 @@ static size_t up16(size_t n)
 	return (n + 15) / 16 * 16;
 }
 
+static size_t bytes_of(const struct put *p)
+{
+	return up16(p->size) + up16(p->extra_bytes);
+}
+
+/* There is room.  What lies behind the arguments may lie there already, a little lower. */
+static void hold(const struct put *p)
+{
+	unsigned char *to = q.ring[q.now % SEGMENTS].host + q.used;
+	struct kept *k = &q.held[q.n++];
+
+	if (p->extra_bytes)
+		memmove(to + up16(p->size), p->extra, p->extra_bytes);
+	memcpy(to, p->args, p->size);
+	memset(k, 0, sizeof *k);
+	k->kernel = p->l.kernel;
+	k->name = p->l.name;
+	k->offset = q.used;
+	k->shared = p->l.shared;
+	memcpy(k->grid, p->l.grid, sizeof k->grid);
+	k->block = p->l.block;
+	q.used += bytes_of(p);
+	q.size = p->size;
+	q.extra = p->extra_bytes;
+}
+
+/* With the last one held, as one launch in its place. */
+static bool hold_joined(const struct put *p)
+{
+	const struct kept *k;
+	const unsigned char *at;
+	struct put both;
+
+	if (!q.n)
+		return false;
+	k = &q.held[q.n - 1];
+	at = q.ring[q.now % SEGMENTS].host + k->offset;
+	both = { { k->kernel, k->name, { k->grid[0], k->grid[1], k->grid[2] }, k->block,
+			 k->shared },
+		at, at + up16(q.size), q.size, q.extra };
+	if (!join(&both, p) || bytes_of(&both) > QUEUE_ARGS || k->offset + bytes_of(&both) > SLAB)
+		return false;
+	q.used = k->offset;
+	q.n--;
+	hold(&both);
+	return true;
+}
+
 void queue_put(const struct launch *l, const void *args, size_t size, const void *extra,
 	size_t extra_bytes)
 {
-	size_t all = up16(size) + up16(extra_bytes);
-	unsigned char *to;
-	struct kept *k;
+	const struct put p = { *l, args, extra, size, extra_bytes };
 
 	if (!l->grid[0] || !l->grid[1] || !l->grid[2] || !device_well() || !prepare(l))
 		return;
-	if (all > QUEUE_ARGS) {
+	if (bytes_of(&p) > QUEUE_ARGS) {
 		char why[200];
 
 		snprintf(why, sizeof why, "%s: %zu bytes of arguments, there is room for %d",
-			l->name, all, (int)QUEUE_ARGS);
+			l->name, bytes_of(&p), (int)QUEUE_ARGS);
 		device_failed(why);
 		return;
 	}
-	if (q.n == HELD || (!q.step && q.n >= q.batch) || q.used + all > SLAB) {
+	if (hold_joined(&p))
+		return;
+	if (q.n == HELD || (!q.step && q.n >= q.batch) || q.used + bytes_of(&p) > SLAB) {
 		queue_flush();
 		if (!device_well())
 			return;
 	}
-	to = q.ring[q.now % SEGMENTS].host + q.used;
-	memcpy(to, args, size);
-	if (extra_bytes)
-		memcpy(to + up16(size), extra, extra_bytes);
-	k = &q.held[q.n++];
-	memset(k, 0, sizeof *k);
-	k->kernel = l->kernel;
-	k->name = l->name;
-	k->offset = q.used;
-	k->shared = l->shared;
-	memcpy(k->grid, l->grid, sizeof k->grid);
-	k->block = l->block;
-	q.used += all;
+	hold(&p);
 }

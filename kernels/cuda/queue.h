@@ -5,7 +5,8 @@
  * recorded graph of launches runs again with others: other weights, positions, layouts.
  * Launches are held back and go together (queue_flush); between step(true) and
  * step(false) they become a CUDA graph, found again by the kernels, grids and sizes
- * in it.  In order on one stream; engine thread.
+ * in it.  What is held may take the next one along as one launch (join.h).  In order on one
+ * stream; engine thread.
  *
  * Device code is written for two compilers: nvcc, and the host's against the
  * thread emulator of tests/emu.  So: no <<< >>>, no static or extern __shared__ (the
@@ -94,7 +95,7 @@ struct device {
 };
 enum { WORKSPACE = 256 << 20, TICKETS = 16384, PINNED = 1 << 20 };
 
-/* The one in use; NULL before open and after it was lost. */
+/* The one in use, lost or not (device_well says); NULL before open. */
 struct device *device_now(void);
 /* Whether operations still do anything: false between a failure and its being told. */
 bool device_well(void);

@@ -1,6 +1,36 @@
 /* ref: products with a weight matrix, and its rows as float. */
+#include "core/base/f16.h"
 #include "kernels/mix.h"
 #include "kernels/ref/ref.h"
+
+struct split {
+	float hi, lo;
+};
+
+/* f rounded to bfloat16, and what that left rounded too. */
+static inline struct split split(float f)
+{
+	struct split s = { .hi = bf16_to_f32(bf16_from_f32(f)) };
+
+	s.lo = bf16_to_f32(bf16_from_f32(f - s.hi));
+	return s;
+}
+
+/* a * b by math.  Products of bfloat16 are exact in double, and so nearly are the sums. */
+static inline double times(float a, float b, enum math math)
+{
+	struct split x, w;
+	double y;
+
+	if (math != MATH_BF16 && math != MATH_BF16X3)
+		return (double)a * (double)b;
+	x = split(a);
+	w = split(b);
+	y = (double)x.hi * (double)w.hi;
+	if (math == MATH_BF16X3)
+		y += (double)x.hi * (double)w.lo + (double)x.lo * (double)w.hi;
+	return y;
+}
 
 /* Columns c ... c + n of a row as float, by way of a mat of its own, to need no room for a whole
  * row. c is a multiple of 32, n <= 32. */
@@ -44,7 +74,7 @@ static void one_product(
 				piece(w, r, c, n, wt);
 				for (size_t t = 0; t < tokens; t++)
 					for (size_t i = 0; i < n; i++)
-						sum[t] += ref_times(
+						sum[t] += times(
 							x[(first + t) * ldx + c + i], wt[i], math);
 			}
 			for (size_t t = 0; t < tokens; t++)
@@ -81,14 +111,16 @@ void ref_embed(float *y, const struct mat *w, const int32_t *ids, size_t m)
 void ref_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
 	size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, enum math math)
 {
+	size_t next_a = ta ? lda : 1, next_b = tb ? 1 : ldb;
+
 	for (size_t i = 0; i < m; i++)
 		for (size_t j = 0; j < n; j++) {
-			double sum = 0;
+			const float *x = a + i * (ta ? 1 : lda), *y = b + j * (tb ? ldb : 1);
 			float *to = &c[i * ldc + j];
+			double sum = 0;
 
 			for (size_t p = 0; p < k; p++)
-				sum += ref_times(ta ? a[p * lda + i] : a[i * lda + p],
-					tb ? b[j * ldb + p] : b[p * ldb + j], math);
+				sum += times(x[p * next_a], y[p * next_b], math);
 			sum *= (double)alpha;
 			/* as in BLAS, beta = 0 overwrites what may be NaN */
 			if (beta != 0)

@@ -13,8 +13,6 @@ void ref_products(const struct product *p, size_t n, const float *x, size_t ldx,
 	enum math math);
 /* One product with a MAT_INT by MATH_INT8 (kernels/act8.h). */
 void ref_int8(const struct product *p, const float *x, size_t ldx, size_t m);
-/* a * b by MATH_BF16 or MATH_BF16X3; by any other, as they are. */
-double ref_times(float a, float b, enum math math);
 void ref_dequant(float *out, const struct mat *w, size_t first, size_t n);
 void ref_embed(float *y, const struct mat *w, const int32_t *ids, size_t m);
 void ref_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,

@@ -13,9 +13,9 @@ struct cublasContext {
 
 static cublasStatus_t status_of(cudaError_t e)
 {
-	return !e                              ? CUBLAS_STATUS_SUCCESS
-		: e == cudaErrorMemoryAllocation ? CUBLAS_STATUS_ALLOC_FAILED
-						 : CUBLAS_STATUS_EXECUTION_FAILED;
+	return !e                               ? CUBLAS_STATUS_SUCCESS
+	       : e == cudaErrorMemoryAllocation ? CUBLAS_STATUS_ALLOC_FAILED
+						: CUBLAS_STATUS_EXECUTION_FAILED;
 }
 
 extern "C" const char *cublasGetStatusString(cublasStatus_t s)
@@ -102,9 +102,9 @@ static void vector_of(double *out, const struct operand *o, size_t i, size_t k)
 		const size_t at = i * o->across + j * o->along;
 
 		out[j] = o->type == CUDA_R_32F ? (double)((const float *)o->p)[at]
-			: o->type == CUDA_R_16F
-			? (double)float_of_half(((const uint16_t *)o->p)[at])
-			: (double)float_of_bf16(((const uint16_t *)o->p)[at]);
+			 : o->type == CUDA_R_16F
+				 ? (double)float_of_half(((const uint16_t *)o->p)[at])
+				 : (double)float_of_bf16(((const uint16_t *)o->p)[at]);
 	}
 }
 
@@ -145,7 +145,7 @@ static void run(const struct gemm &g)
 			const double sum = dot(one.data(), held.data() + j * g.k, g.k);
 
 			*c = (float)((double)g.alpha * sum +
-				(g.beta == 0 ? 0.0 : (double)g.beta * (double)*c));
+				     (g.beta == 0 ? 0.0 : (double)g.beta * (double)*c));
 		}
 	}
 }

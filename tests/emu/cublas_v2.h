@@ -57,9 +57,9 @@ cublasStatus_t cublasSgemm(cublasHandle_t h, cublasOperation_t ta, cublasOperati
 	const float *beta, float *c, int ldc);
 /* A and B of one type (float, half, bfloat16), C float, alpha and beta float. */
 cublasStatus_t cublasGemmEx(cublasHandle_t h, cublasOperation_t ta, cublasOperation_t tb, int m,
-	int n, int k, const void *alpha, const void *a, cudaDataType type_a, int lda,
-	const void *b, cudaDataType type_b, int ldb, const void *beta, void *c,
-	cudaDataType type_c, int ldc, cublasComputeType_t compute, cublasGemmAlgo_t algo);
+	int n, int k, const void *alpha, const void *a, cudaDataType type_a, int lda, const void *b,
+	cudaDataType type_b, int ldb, const void *beta, void *c, cudaDataType type_c, int ldc,
+	cublasComputeType_t compute, cublasGemmAlgo_t algo);
 }
 
 #endif

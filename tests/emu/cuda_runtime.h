@@ -18,6 +18,7 @@
  *		(else by protection keys where the processor has them)
  *	EMU_CHECK=1  what surrounds allocations is looked at after each launch, not when freed
  *	EMU_DEVICES=N  devices (1); EMU_DRIVER=VERSION of the driver (13000); EMU_SMS=N (8)
+ *	EMU_FLUSH=1  tensor cores take subnormal halves for 0
  *	EMU_FAIL=N:CODE[:sticky]  the Nth call fails, see emu_fail; N:hang:SECONDS
  */
 #ifndef BD_EMU_CUDA_RUNTIME_H
@@ -64,6 +65,8 @@ extern uint3 threadIdx, blockIdx;
 extern dim3 blockDim, gridDim;
 static const int warpSize = 32;
 
+extern const bool emu_flushes; /* EMU_FLUSH */
+
 /* The thread that runs: its number in the block. */
 extern unsigned emu_thread;
 
@@ -90,82 +93,7 @@ static inline void __syncwarp(unsigned mask = 0xffffffffu, EMU_HERE)
 	emu_meet(mask, emu_nothing, nullptr, file, line);
 }
 
-struct emu_shuffle_part {
-	uint64_t in, out;
-	unsigned from;
-};
-
-static inline void emu_shuffled(void *const part[32], unsigned mask)
-{
-	for (unsigned i = 0; i < 32; i++) {
-		struct emu_shuffle_part *s = (struct emu_shuffle_part *)part[i];
-
-		if (!(mask >> i & 1))
-			continue;
-		if (!(mask >> s->from & 1))
-			emu_wrong("lane %u shuffles with lane %u, which mask 0x%08x leaves out", i,
-				s->from, mask);
-		s->out = ((const struct emu_shuffle_part *)part[s->from])->in;
-	}
-}
-
-template <class T>
-static inline T emu_shuffle(unsigned mask, T v, unsigned from, const char *file, int line)
-{
-	struct emu_shuffle_part s = { 0, 0, from };
-
-	static_assert(sizeof(T) <= sizeof s.in, "at most eight bytes");
-	memcpy(&s.in, &v, sizeof v);
-	emu_meet(mask, emu_shuffled, &s, file, line);
-	memcpy(&v, &s.out, sizeof v);
-	return v;
-}
-
-/* What the four shuffles have in common; `at` is the lane asked for, of the lane's part of
- * `width`; outside of it a lane keeps its own. */
-#define EMU_SHUFFLE(name, second, at, inside)                                                      \
-	template <class T>                                                                         \
-	static inline T name(unsigned mask, T v, second, int width = 32, EMU_HERE)                 \
-	{                                                                                          \
-		const int lane = (int)(emu_thread % 32), base = lane & ~(width - 1), to = (at);    \
-                                                                                                   \
-		return emu_shuffle(mask, v, (unsigned)((inside) ? to : lane), file, line);         \
-	}
-EMU_SHUFFLE(__shfl_sync, int src, base + (src & (width - 1)), true)
-EMU_SHUFFLE(__shfl_up_sync, unsigned by, lane - (int)by, to >= base)
-EMU_SHUFFLE(__shfl_down_sync, unsigned by, lane + (int)by, to < base + width)
-EMU_SHUFFLE(__shfl_xor_sync, int bits, lane ^ bits, to < base + width)
-#undef EMU_SHUFFLE
-
-static inline void emu_voted(void *const part[32], unsigned mask)
-{
-	unsigned votes = 0;
-
-	for (unsigned i = 0; i < 32; i++)
-		if (mask >> i & 1)
-			votes |= *(const unsigned *)part[i] << i;
-	for (unsigned i = 0; i < 32; i++)
-		if (mask >> i & 1)
-			*(unsigned *)part[i] = votes;
-}
-
-static inline unsigned __ballot_sync(unsigned mask, int is, EMU_HERE)
-{
-	unsigned vote = is != 0;
-
-	emu_meet(mask, emu_voted, &vote, file, line);
-	return vote;
-}
-
-static inline int __any_sync(unsigned mask, int is, EMU_HERE)
-{
-	return __ballot_sync(mask, is, file, line) != 0;
-}
-
-static inline int __all_sync(unsigned mask, int is, EMU_HERE)
-{
-	return __ballot_sync(mask, is, file, line) == mask;
-}
+#include "cuda_warp.h"
 
 static inline void __threadfence(void) {}
 
@@ -263,8 +191,7 @@ static inline int __float_as_int(float f)
 /* To nearest even; what does not fit becomes the nearest that does, NaN 0. */
 static inline int __float2int_rn(float f)
 {
-	return f != f ? 0 : f >= 2147483648.0f ? INT32_MAX : f < -2147483648.0f ? INT32_MIN
-										: (int)rintf(f);
+	return f != f ? 0 : (int)rint(fmin(fmax((double)f, INT32_MIN), INT32_MAX));
 }
 static inline float __fadd_rn(float a, float b)
 {
@@ -302,14 +229,14 @@ static inline double rsqrt(double v)
 #define __expf expf
 #define __logf logf
 
-#define EMU_LESS(A, B, T)                                                                          \
-	static inline T min(A a, B b)                                                              \
-	{                                                                                          \
-		return (T)a < (T)b ? (T)a : (T)b;                                                  \
-	}                                                                                          \
-	static inline T max(A a, B b)                                                              \
-	{                                                                                          \
-		return (T)a > (T)b ? (T)a : (T)b;                                                  \
+#define EMU_LESS(A, B, T)                         \
+	static inline T min(A a, B b)             \
+	{                                         \
+		return (T)a < (T)b ? (T)a : (T)b; \
+	}                                         \
+	static inline T max(A a, B b)             \
+	{                                         \
+		return (T)a > (T)b ? (T)a : (T)b; \
 	}
 EMU_LESS(int, int, int)
 EMU_LESS(unsigned, unsigned, unsigned)
@@ -388,7 +315,7 @@ void emu_copy_wait(int n);
 	X(906, cudaErrorStreamCaptureImplicit, "operation would make the legacy stream depend on a capturing blocking stream") \
 	X(999, cudaErrorUnknown, "unknown error")
 
-enum cudaError {
+enum cudaError : int { /* of a type, so that one of a later CUDA may be in it */
 #define X(number, name, text) name = number,
 	EMU_ERRORS(X)
 #undef X
@@ -425,7 +352,8 @@ typedef struct CUgraphExec_st *cudaGraphExec_t;
 
 struct cudaDeviceProp {
 	char name[256];
-	size_t totalGlobalMem, sharedMemPerBlock, sharedMemPerBlockOptin, sharedMemPerMultiprocessor;
+	size_t totalGlobalMem, sharedMemPerBlock, sharedMemPerBlockOptin,
+		sharedMemPerMultiprocessor;
 	int regsPerBlock, warpSize, maxThreadsPerBlock, maxThreadsPerMultiProcessor;
 	int major, minor, multiProcessorCount, l2CacheSize, persistingL2CacheMaxSize;
 	int pciBusID, pciDeviceID, pciDomainID, integrated, ECCEnabled;
@@ -467,8 +395,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t s);
 cudaError_t cudaStreamQuery(cudaStream_t s);
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, enum cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g);
-cudaError_t cudaGraphInstantiate(
-	cudaGraphExec_t *x, cudaGraph_t g, unsigned long long flags = 0);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *x, cudaGraph_t g, unsigned long long flags = 0);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t x, cudaStream_t s);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t x);
 cudaError_t cudaGraphDestroy(cudaGraph_t g);

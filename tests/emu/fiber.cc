@@ -47,7 +47,8 @@ struct fiber {
 static struct fiber home;
 struct fiber *fiber_now = &home;
 static struct fiber *came; /* ran before */
-static std::vector<struct fiber *> spare;
+/* Never destroyed: what is in it is in use until the process ends. */
+static std::vector<struct fiber *> &spare = *new std::vector<struct fiber *>;
 
 #ifndef EMU_UCONTEXT
 /* Leaves what the ABI says a call keeps on the old stack, goes on with the new. */

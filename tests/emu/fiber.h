@@ -4,8 +4,8 @@
 
 struct fiber;
 
-extern struct fiber *fiber_now;  /* the one that runs */
-struct fiber *fiber_home(void);  /* whoever is on no stack of ours */
+extern struct fiber *fiber_now; /* the one that runs */
+struct fiber *fiber_home(void); /* whoever is on no stack of ours */
 
 /* One that nobody uses.  A new one begins with main, which calls fiber_begun first and never
  * returns; one that was given back goes on where it was. */

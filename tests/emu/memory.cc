@@ -113,6 +113,19 @@ static int filler(void)
 	return fd;
 }
 
+/* Of the filler, at `at`. */
+static bool map_filler(uintptr_t at, size_t bytes)
+{
+	for (size_t done = 0; done < bytes; done += PIECE) {
+		const size_t n = bytes - done < PIECE ? bytes - done : PIECE;
+
+		if (mmap((void *)(at + done), n, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, filler(), 0) == MAP_FAILED)
+			return false;
+	}
+	return true;
+}
+
 static bool map_pages(uintptr_t at, size_t bytes)
 {
 	const int flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
@@ -122,14 +135,8 @@ static bool map_pages(uintptr_t at, size_t bytes)
 			MAP_FAILED)
 			return false;
 		memset((void *)at, 0xff, bytes);
-	} else {
-		for (size_t done = 0; done < bytes; done += PIECE) {
-			const size_t n = bytes - done < PIECE ? bytes - done : PIECE;
-
-			if (mmap((void *)(at + done), n, PROT_READ | PROT_WRITE, flags, filler(),
-				    0) == MAP_FAILED)
-				return false;
-		}
+	} else if (!map_filler(at, bytes)) {
+		return false;
 	}
 	return fence != KEYS || !pkey_mprotect((void *)at, bytes, PROT_READ | PROT_WRITE, key);
 }
@@ -187,7 +194,8 @@ static void look(const allocations::value_type &a, const char *when)
 		if (p == end)
 			break;
 		if (*p != PAD)
-			emu_die("%s: somebody wrote byte %td of allocation %lu, which has %zu bytes",
+			emu_die("%s: somebody wrote byte %td of allocation %lu, which has %zu "
+				"bytes",
 				when, p - user, a.second.number, a.second.bytes);
 	}
 }
@@ -233,8 +241,9 @@ const char *emu_where(const void *p)
 			snprintf(out, sizeof out, "byte %zu of allocation %lu of %zu bytes",
 				(size_t)(a - i->first), i->second.number, i->second.bytes);
 		else
-			snprintf(out, sizeof out, "%zu bytes behind the end of allocation %lu of "
-						  "%zu bytes",
+			snprintf(out, sizeof out,
+				"%zu bytes behind the end of allocation %lu of "
+				"%zu bytes",
 				(size_t)(a - i->first - i->second.bytes), i->second.number,
 				i->second.bytes);
 		return out;
@@ -354,15 +363,18 @@ extern "C" cudaError_t cudaMallocHost(void **p, size_t bytes)
 {
 	const emu_lock l;
 	const cudaError_t e = emu_call();
+	size_t mapped;
+	void *at;
 
 	*p = nullptr;
 	if (e || !bytes)
 		return emu_return(e);
-	*p = malloc(bytes);
-	if (!*p)
+	mapped = (bytes + PAGE - 1) / PAGE * PAGE;
+	at = mmap(nullptr, mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at == MAP_FAILED || !map_filler((uintptr_t)at, mapped))
 		return emu_return(cudaErrorMemoryAllocation);
-	memset(*p, 0xff, bytes);
-	locked.insert({ (uintptr_t)*p, { bytes, bytes, ++numbers } });
+	*p = at;
+	locked.insert({ (uintptr_t)at, { bytes, mapped, ++numbers } });
 	return cudaSuccess;
 }
 
@@ -373,8 +385,11 @@ extern "C" cudaError_t cudaFreeHost(void *p)
 
 	if (e || !p)
 		return e;
-	if (!locked.erase((uintptr_t)p))
+	const auto i = locked.find((uintptr_t)p);
+
+	if (i == locked.end())
 		emu_die("cudaFreeHost of %p, which cudaMallocHost did not give", p);
-	free(p);
+	munmap(p, i->second.mapped);
+	locked.erase(i);
 	return cudaSuccess;
 }

@@ -34,6 +34,8 @@ long emu_env(const char *name, long other)
 	return s && *s ? strtol(s, nullptr, 10) : other;
 }
 
+const bool emu_flushes = emu_env("EMU_FLUSH", 0);
+
 /* ---- errors that are asked for ---- */
 
 static std::atomic<long> calls;
@@ -41,8 +43,8 @@ static struct {
 	long at; /* the number of the call, 0: none */
 	cudaError_t code;
 	bool sticky, on;
-	double hang;        /* seconds, of the call at `at` */
-	double until;       /* monotonic time; 0: not begun */
+	double hang;  /* seconds, of the call at `at` */
+	double until; /* monotonic time; 0: not begun */
 	bool hangs;
 	cudaError_t device; /* to be told by the next that waits */
 } fault;
@@ -197,8 +199,8 @@ extern "C" cudaError_t cudaPeekAtLastError(void)
 extern "C" const char *cudaGetErrorName(cudaError_t e)
 {
 	switch ((int)e) {
-#define X(number, name, text)                                                                      \
-	case number:                                                                               \
+#define X(number, name, text) \
+	case number:          \
 		return #name;
 		EMU_ERRORS(X)
 #undef X
@@ -209,8 +211,8 @@ extern "C" const char *cudaGetErrorName(cudaError_t e)
 extern "C" const char *cudaGetErrorString(cudaError_t e)
 {
 	switch ((int)e) {
-#define X(number, name, text)                                                                      \
-	case number:                                                                               \
+#define X(number, name, text) \
+	case number:          \
 		return text;
 		EMU_ERRORS(X)
 #undef X

@@ -1,64 +1,29 @@
-/* stream.cc - streams that do nothing before somebody waits for them, graphs and events.
+/* stream.cc - streams that do nothing before somebody waits for them: copies and kernels.
  *
  * What CUDA may do late is done as late as can be, so that memory used again too early
  * holds the wrong thing: a copy from page-locked memory reads when it is carried out, one from
  * other memory when it is asked for.
  */
-#include "emu.h"
+#include "stream.h"
 
-#include <deque>
 #include <map>
-#include <memory>
 #include <set>
-#include <time.h>
-#include <vector>
 
-typedef std::function<void()> work;
+CUstream_st emu_legacy;
+static std::set<cudaStream_t> streams = { &emu_legacy };
 
-struct CUgraph_st {
-	std::vector<work> nodes;
-};
-
-struct CUgraphExec_st {
-	std::vector<work> nodes;
-};
-
-struct CUstream_st {
-	std::deque<work> queue;
-	std::unique_ptr<CUgraph_st> capture;
-	enum cudaStreamCaptureMode mode;
-	bool spoilt; /* the capture */
-};
-
-struct CUevent_st {
-	cudaStream_t stream;
-	unsigned long asked, reached; /* records */
-	double time;
-};
-
-static CUstream_st legacy;
-static std::set<cudaStream_t> streams = { &legacy };
-
-static cudaStream_t stream_of(cudaStream_t s)
+cudaStream_t emu_stream(cudaStream_t s)
 {
 	if (!s)
-		return &legacy;
+		return &emu_legacy;
 	if (!streams.count(s))
 		emu_die("a stream was used that is not one, or no longer");
 	return s;
 }
 
-static double clock_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 void emu_put(cudaStream_t stream, work w)
 {
-	cudaStream_t s = stream_of(stream);
+	cudaStream_t s = emu_stream(stream);
 
 	if (s->capture)
 		s->capture->nodes.push_back(std::move(w));
@@ -70,7 +35,7 @@ void emu_put(cudaStream_t stream, work w)
 bool emu_capturing(cudaStream_t stream)
 {
 	if (stream)
-		return stream_of(stream)->capture != nullptr;
+		return emu_stream(stream)->capture != nullptr;
 	for (cudaStream_t s : streams)
 		if (s->capture && s->mode != cudaStreamCaptureModeRelaxed) {
 			s->spoilt = true;
@@ -81,7 +46,7 @@ bool emu_capturing(cudaStream_t stream)
 
 /* ---- carrying out ---- */
 
-static void run_one(cudaStream_t s)
+void emu_run_one(cudaStream_t s)
 {
 	const work w = std::move(s->queue.front());
 
@@ -91,11 +56,11 @@ static void run_one(cudaStream_t s)
 	emu_close();
 }
 
-static cudaError_t drain(cudaStream_t s)
+cudaError_t emu_drain(cudaStream_t s)
 {
 	emu_hangs(true);
 	while (!s->queue.empty())
-		run_one(s);
+		emu_run_one(s);
 	return emu_device_error();
 }
 
@@ -104,7 +69,7 @@ static cudaError_t drain_all(void)
 	cudaError_t e = cudaSuccess;
 
 	for (cudaStream_t s : streams) {
-		const cudaError_t is = drain(s);
+		const cudaError_t is = emu_drain(s);
 
 		e = e ? e : is;
 	}
@@ -127,7 +92,7 @@ extern "C" cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
 	const emu_lock l;
 	const cudaError_t e = emu_call();
-	cudaStream_t s = stream_of(stream);
+	cudaStream_t s = emu_stream(stream);
 
 	if (e)
 		return emu_return(e);
@@ -135,7 +100,7 @@ extern "C" cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 		s->spoilt = true;
 		return emu_return(cudaErrorStreamCaptureUnsupported);
 	}
-	return emu_return(drain(s));
+	return emu_return(emu_drain(s));
 }
 
 /* Whoever asks again and again gets there: one piece of work is carried out each time. */
@@ -143,7 +108,7 @@ extern "C" cudaError_t cudaStreamQuery(cudaStream_t stream)
 {
 	const emu_lock l;
 	const cudaError_t e = emu_call();
-	cudaStream_t s = stream_of(stream);
+	cudaStream_t s = emu_stream(stream);
 
 	if (e)
 		return emu_return(e);
@@ -154,7 +119,7 @@ extern "C" cudaError_t cudaStreamQuery(cudaStream_t stream)
 	if (emu_hangs(false))
 		return cudaErrorNotReady;
 	if (!s->queue.empty())
-		run_one(s);
+		emu_run_one(s);
 	return s->queue.empty() ? emu_return(emu_device_error()) : cudaErrorNotReady;
 }
 
@@ -178,7 +143,7 @@ extern "C" cudaError_t cudaStreamDestroy(cudaStream_t s)
 
 	if (e)
 		return emu_return(e);
-	drain(stream_of(s));
+	emu_drain(emu_stream(s));
 	streams.erase(s);
 	delete s;
 	return cudaSuccess;
@@ -190,9 +155,9 @@ static enum cudaMemcpyKind kind_of(const void *dst, const void *src)
 {
 	const bool to = emu_place(dst) == EMU_DEVICE, from = emu_place(src) == EMU_DEVICE;
 
-	return to ? from ? cudaMemcpyDeviceToDevice : cudaMemcpyHostToDevice
-		: from ? cudaMemcpyDeviceToHost
-		       : cudaMemcpyHostToHost;
+	return to     ? from ? cudaMemcpyDeviceToDevice : cudaMemcpyHostToDevice
+	       : from ? cudaMemcpyDeviceToHost
+		      : cudaMemcpyHostToHost;
 }
 
 /* Puts it on the stream; `late`: the host's memory is read when it is carried out. */
@@ -222,7 +187,7 @@ extern "C" cudaError_t cudaMemcpyAsync(
 {
 	const emu_lock l;
 	const cudaError_t e = emu_call(true);
-	cudaStream_t s = stream_of(stream);
+	cudaStream_t s = emu_stream(stream);
 
 	if (e || !bytes)
 		return emu_return(e);
@@ -232,7 +197,7 @@ extern "C" cudaError_t cudaMemcpyAsync(
 	put_copy(s, dst, src, bytes, s->capture != nullptr);
 	/* into memory that is not page-locked it returns when it is done */
 	if (!s->capture && emu_place(dst) == EMU_PAGEABLE)
-		return emu_return(drain(s));
+		return emu_return(emu_drain(s));
 	return cudaSuccess;
 }
 
@@ -252,7 +217,7 @@ extern "C" cudaError_t cudaMemcpy(
 			emu_where(dst), (int)kind);
 	was = drain_all();
 	put_copy(nullptr, dst, src, bytes, true);
-	drain(&legacy);
+	emu_drain(&emu_legacy);
 	return emu_return(was);
 }
 
@@ -282,8 +247,7 @@ extern "C" cudaError_t cudaMemset(void *dst, int value, size_t bytes)
 
 static std::map<const void *, size_t> shared_allowed;
 
-extern "C" cudaError_t cudaFuncSetAttribute(
-	const void *kernel, enum cudaFuncAttribute a, int value)
+extern "C" cudaError_t cudaFuncSetAttribute(const void *kernel, enum cudaFuncAttribute a, int value)
 {
 	const emu_lock l;
 	const cudaError_t e = emu_call();
@@ -314,8 +278,8 @@ extern "C" cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes *a, const
 	return cudaSuccess;
 }
 
-extern "C" cudaError_t cudaLaunchKernel(const void *kernel, dim3 grid, dim3 block, void **args,
-	size_t shared_bytes, cudaStream_t s)
+extern "C" cudaError_t cudaLaunchKernel(
+	const void *kernel, dim3 grid, dim3 block, void **args, size_t shared_bytes, cudaStream_t s)
 {
 	const emu_lock l;
 	const cudaError_t e = emu_call(true);
@@ -337,182 +301,5 @@ extern "C" cudaError_t cudaLaunchKernel(const void *kernel, dim3 grid, dim3 bloc
 		if (check)
 			emu_check(emu_symbol(kernel));
 	});
-	return cudaSuccess;
-}
-
-/* ---- graphs ---- */
-
-extern "C" cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode)
-{
-	const emu_lock l;
-	const cudaError_t e = emu_call();
-	cudaStream_t s = stream_of(stream);
-
-	if (e)
-		return emu_return(e);
-	if (s == &legacy)
-		return emu_return(cudaErrorStreamCaptureUnsupported);
-	if (s->capture)
-		return emu_return(cudaErrorIllegalState);
-	s->capture.reset(new CUgraph_st());
-	s->mode = mode;
-	s->spoilt = false;
-	return cudaSuccess;
-}
-
-extern "C" cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *g)
-{
-	const emu_lock l;
-	const cudaError_t e = emu_call();
-	cudaStream_t s = stream_of(stream);
-
-	*g = nullptr;
-	if (e)
-		return emu_return(e);
-	if (!s->capture)
-		return emu_return(cudaErrorIllegalState);
-	*g = s->capture.release();
-	if (s->spoilt) {
-		delete *g;
-		*g = nullptr;
-		return emu_return(cudaErrorStreamCaptureInvalidated);
-	}
-	return cudaSuccess;
-}
-
-extern "C" cudaError_t cudaGraphInstantiate(
-	cudaGraphExec_t *x, cudaGraph_t g, unsigned long long)
-{
-	const emu_lock l;
-	const cudaError_t e = emu_call();
-
-	*x = nullptr;
-	if (e || !g)
-		return emu_return(e ? e : cudaErrorInvalidValue);
-	*x = new CUgraphExec_st();
-	(*x)->nodes = g->nodes;
-	return cudaSuccess;
-}
-
-extern "C" cudaError_t cudaGraphLaunch(cudaGraphExec_t x, cudaStream_t s)
-{
-	const emu_lock l;
-	const cudaError_t e = emu_call(true);
-
-	if (e || !x)
-		return emu_return(e ? e : cudaErrorInvalidValue);
-	for (const work &w : x->nodes)
-		emu_put(s, w);
-	return cudaSuccess;
-}
-
-extern "C" cudaError_t cudaGraphExecDestroy(cudaGraphExec_t x)
-{
-	const cudaError_t e = emu_call();
-
-	if (!e)
-		delete x;
-	return emu_return(e);
-}
-
-extern "C" cudaError_t cudaGraphDestroy(cudaGraph_t g)
-{
-	const cudaError_t e = emu_call();
-
-	if (!e)
-		delete g;
-	return emu_return(e);
-}
-
-/* ---- events ---- */
-
-extern "C" cudaError_t cudaEventCreateWithFlags(cudaEvent_t *ev, unsigned)
-{
-	const cudaError_t e = emu_call();
-
-	*ev = e ? nullptr : new CUevent_st();
-	return emu_return(e);
-}
-
-extern "C" cudaError_t cudaEventCreate(cudaEvent_t *ev)
-{
-	return cudaEventCreateWithFlags(ev, cudaEventDefault);
-}
-
-extern "C" cudaError_t cudaEventRecord(cudaEvent_t ev, cudaStream_t stream)
-{
-	const emu_lock l;
-	const cudaError_t e = emu_call(true);
-
-	if (e)
-		return emu_return(e);
-	ev->stream = stream_of(stream);
-	const unsigned long number = ++ev->asked;
-
-	emu_put(stream, [=] {
-		ev->reached = number;
-		ev->time = clock_now();
-	});
-	return cudaSuccess;
-}
-
-extern "C" cudaError_t cudaEventQuery(cudaEvent_t ev)
-{
-	const emu_lock l;
-	const cudaError_t e = emu_call();
-
-	if (e)
-		return emu_return(e);
-	if (ev->reached == ev->asked)
-		return cudaSuccess;
-	if (emu_hangs(false))
-		return cudaErrorNotReady;
-	if (!ev->stream->queue.empty())
-		run_one(ev->stream);
-	return ev->reached == ev->asked ? emu_return(emu_device_error()) : cudaErrorNotReady;
-}
-
-extern "C" cudaError_t cudaEventSynchronize(cudaEvent_t ev)
-{
-	const emu_lock l;
-	const cudaError_t e = emu_call();
-
-	if (e)
-		return emu_return(e);
-	if (ev->reached == ev->asked)
-		return cudaSuccess;
-	emu_hangs(true);
-	while (ev->reached != ev->asked && !ev->stream->queue.empty())
-		run_one(ev->stream);
-	return emu_return(emu_device_error());
-}
-
-extern "C" cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t begin, cudaEvent_t end)
-{
-	const emu_lock l;
-	const cudaError_t e = emu_call();
-
-	*ms = 0;
-	if (e)
-		return emu_return(e);
-	if (!begin->asked || !end->asked)
-		return emu_return(cudaErrorInvalidResourceHandle);
-	if (begin->reached != begin->asked || end->reached != end->asked)
-		return cudaErrorNotReady;
-	*ms = (float)(1e3 * (end->time - begin->time));
-	return cudaSuccess;
-}
-
-extern "C" cudaError_t cudaEventDestroy(cudaEvent_t ev)
-{
-	const emu_lock l;
-	const cudaError_t e = emu_call();
-
-	if (e)
-		return emu_return(e);
-	/* a record of it may still be on the way */
-	if (ev->stream && ev->reached != ev->asked)
-		drain(ev->stream);
-	delete ev;
 	return cudaSuccess;
 }

@@ -27,7 +27,7 @@ static const char *find(const unsigned char *file, size_t size, uintptr_t at)
 		for (size_t k = 0; k < section[i].sh_size / sizeof *s; k++)
 			if ((s[k].st_info & 15) == STT_FUNC && s[k].st_value == at)
 				return (const char *)file + section[section[i].sh_link].sh_offset +
-					s[k].st_name;
+				       s[k].st_name;
 	}
 	return nullptr;
 }

@@ -50,8 +50,8 @@ static struct {
 	struct thread thread[EMU_THREADS];
 	uint3 index[EMU_THREADS];
 	unsigned order[EMU_THREADS];
-	unsigned fresh, gone, waiting; /* begun; returned; at the barrier */
-	unsigned first;                /* who came to it first */
+	unsigned fresh, gone, waiting;      /* begun; returned; at the barrier */
+	unsigned first;                     /* who came to it first */
 	unsigned arrived[EMU_THREADS / 32]; /* lanes at a warp's meeting */
 	unsigned ring[RING], head, ready;
 	/* shared memory: its end is the end of a page that nobody may touch */
@@ -134,7 +134,8 @@ static void wait(void)
 #ifdef __clang__
 __attribute__((no_sanitize("function")))
 #endif
-static void call_kernel(void)
+static void
+call_kernel(void)
 {
 	((void (*)(void *))b.kernel)(b.arg);
 }
@@ -221,8 +222,9 @@ static void check_meeting(unsigned mask, emu_done *done, const char *file, int l
 /* The lanes of mask go on, before other warps do: races between warps show. */
 static void meeting_over(unsigned mask, unsigned w)
 {
-	const unsigned turn = ordering == FORWARD ? 0 : ordering == REVERSE ? 31
-									    : random_bits() % 32;
+	const unsigned turn = ordering == FORWARD   ? 0
+			      : ordering == REVERSE ? 31
+						    : random_bits() % 32;
 
 	b.arrived[w] &= ~mask;
 	for (unsigned i = 32; i-- > 0;)
@@ -269,7 +271,8 @@ void emu_meet(unsigned mask, emu_done *done, void *part, const char *file, int l
 				continue;
 			becomes(i);
 			if (o >= b.count)
-				emu_wrong("waits at %s:%d for lane %u, and the block ends before it",
+				emu_wrong(
+					"waits at %s:%d for lane %u, and the block ends before it",
 					t->file, t->line, k);
 			if (b.thread[o].state == GONE)
 				emu_wrong("waits at %s:%d for lane %u, which has returned", t->file,
@@ -299,8 +302,8 @@ enum {
 
 static void shared_new(void)
 {
-	unsigned char *p = (unsigned char *)mmap(nullptr, SHARED_ROOM + GAP,
-		PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *p = (unsigned char *)mmap(nullptr, SHARED_ROOM + GAP, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED || mprotect(p + SHARED_ROOM, GAP, PROT_NONE))
 		emu_die("no memory for the shared memory of a block");
@@ -390,7 +393,7 @@ static void prepare(dim3 block)
 	const char *s = getenv("EMU_ORDER");
 
 	ordering = !s || !*s || !strcmp(s, "forward") ? FORWARD
-		: !strcmp(s, "reverse")               ? REVERSE
+		   : !strcmp(s, "reverse")            ? REVERSE
 						      : SHUFFLED;
 	seed = ordering == SHUFFLED ? strtoull(s, nullptr, 10) * 0x9e3779b97f4a7c15u + 1 : 1;
 	b.count = block.x * block.y * block.z;
