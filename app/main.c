@@ -12,7 +12,6 @@
 #include "app/tui/loop.h"
 #include "app/verbs.h"
 #include "core/base/log.h"
-#include "core/work/device.h"
 #include "core/work/run.h"
 
 /* A closed one of the three would be the next file that is opened: output would end up in
@@ -64,10 +63,12 @@ static int run(const struct verb *v, struct args *a)
 		return v->run(a);
 	a->json = true; /* its result is a line, too */
 	events_start();
-	event_begin(&o, "job.began");
+	event_begin(&o, verb_is_again() ? "job.again" : "job.began");
 	json_put_str(&o, "kind", v->name);
 	event_end(&o);
 	rc = v->run(a);
+	if (rc == 1 && verb_again())
+		return rc; /* it has not ended */
 	event_begin(&o, "job.ended");
 	json_put_str(&o, "status", rc ? rc > 128 ? "cancelled" : "failed" : "ok");
 	json_put_i64(&o, "exit", rc);
@@ -75,17 +76,18 @@ static int run(const struct verb *v, struct args *a)
 	return rc;
 }
 
-/* A device that is lost is lost to this process only, so what failed of it begins again in
- * another: once, and a scan goes on from its journal.  rc where that is not so. */
-static int again_without(int rc, char **argv)
+/* A device that is lost is lost to this process only, and one that is full may not be needed, so
+ * what failed there begins again in another: once, and a scan goes on from its journal.  rc where
+ * that is not so. */
+static int begin_again(int rc, char **argv)
 {
-	static const char mark[] = "BITDIAL_AGAIN";
-	const struct backend *lost = device_lost();
+	const char *on = rc == 1 ? verb_again() : NULL;
 
-	if (!lost || rc != 1 || getenv(mark) || setenv(mark, "1", 1))
+	if (!on || !verb_again_mark())
 		return rc;
-	fprintf(stderr, "bitdial: %s is lost to this process: beginning again in another one\n",
-		lost->name);
+	verb_take_back();
+	fprintf(stderr, "bitdial: beginning again, with %s\n",
+		strcmp(on, "cpu") ? "another process" : "the processor");
 	fflush(NULL);
 	execv("/proc/self/exe", argv);
 	return rc;
@@ -116,6 +118,6 @@ int main(int argc, char **argv)
 	run_origin_set(argc, argv);
 	for (const struct verb *v = verb_table; v->name; v++)
 		if (!strcmp(v->name, a.verb))
-			return again_without(verb_flush(run(v, &a)), argv);
+			return verb_flush(begin_again(run(v, &a), argv));
 	return 2;
 }

@@ -28,7 +28,7 @@ const struct verb verb_table[] = {
 		"note, trash, restore RUN",
 		"sort json runs", 8, verb_runs, false },
 	{ "watch", "RUN", "follow a run, also of another process, until it ends", "runs", 1, verb_watch, false },
-	{ "rerun", "RUN", "what made a run, once more; says what is different now", "anyway runs", 1,
+	{ "rerun", "RUN", "what made a run, once more; says what is different now", "anyway device runs", 1,
 		verb_rerun, false },
 	{ "batch", "FILE.lua [ARGS]", "run a Lua script without a screen; also --batch FILE.lua",
 		"fresh formats mix tokens template json events demo read-only runs log-level threads device sandbox sandbox-seconds "

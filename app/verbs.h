@@ -75,6 +75,8 @@ void verb_begin(struct json_out *o);   /* an object */
 void verb_json(struct json_out *o);    /* closes the object, prints and releases it */
 void verb_note(const char *fmt, ...) BD_PRINTF(1, 2); /* stderr, sanitised */
 void verb_print(const char *s, size_t n);             /* stdout, sanitised */
+/* Before the verb begins again: what was printed and is not out yet is forgotten. */
+void verb_take_back(void);
 /* A number of a table with so many digits; "-" where it is not known. */
 const char *verb_number(char out[24], int digits, double v);
 /* Is what a stop leaves of the verb's work found again by the next run?  False until said. */
@@ -99,6 +101,18 @@ struct sources;
 BD_MUST_USE enum st verb_sources(struct sources *out, const struct args *a, struct err *e);
 /* Chooses what --device names (before anything computes); without it what works best here. */
 BD_MUST_USE enum st verb_device(const struct args *a, struct err *e);
+/* verbs_device.c: what failed on a device may begin again in another process, once: "cpu" where the device was
+ * chosen by the program (lost, full or failing: the processor then), its name where it was asked
+ * for and is lost to this process only; NULL: not, as where some of the result was printed. */
+const char *verb_again(void);
+bool verb_again_mark(void); /* in the environment, for that process; false: not to be */
+bool verb_is_again(void);   /* is this one it? */
+void verb_told(void);       /* what was printed cannot be taken back; verb_print says so itself */
+void verb_failed(enum st st); /* by verb_fail */
+void verb_leave(void);        /* gives back what is not another process's: the demo's folder */
+/* The same for a verb that has no screen to show it on: says why a device was passed over, and may
+ * begin again. */
+BD_MUST_USE enum st verb_choose_device(const struct args *a, struct err *e);
 /* Opens args' model (or the default, or the demo). */
 BD_MUST_USE enum st verb_desk(struct desk **out, const struct args *a, struct err *e);
 /* verbs_estimate.c: says with --dry-run what the work takes (*leave: then that was all), and

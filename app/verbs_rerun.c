@@ -31,6 +31,7 @@ struct again {
 	const struct verb *verb; /* of a */
 	bool anyway, ours;       /* ours: this account wrote its run.json */
 	char *here;              /* where one is */
+	char *device;            /* "--device=cpu", a word of argv; NULL: it is as it was */
 	char *top, *usual;       /* folders of runs: where it was found, and without --runs */
 };
 
@@ -40,7 +41,7 @@ static void take_words(struct again *g, const struct run_words *w, const char *n
 {
 	size_t first = name != NULL;
 
-	g->argv = xarray(w->n + 2, sizeof *g->argv);
+	g->argv = xarray(w->n + 4, sizeof *g->argv);
 	g->argc = (int)(w->n + first);
 	if (name)
 		g->argv[0] = (char *)name;
@@ -119,6 +120,39 @@ static int choose(struct again *g, struct err *e)
 		"%s: its command line is one of bitdial %s, and a rerun does only what makes runs "
 		"(scan, search, eval, export, a script)",
 		r->id, g->a.verb);
+}
+
+/* On another device than it was: its command line, which is told and kept with the new run, names
+ * that one.  0, or an exit code after it was said why not. */
+static int elsewhere(struct again *g, const char *device)
+{
+	static const char option[] = "--device";
+	const size_t n = sizeof option - 1;
+	char **v = g->argv;
+	int i, rc;
+
+	if (!device)
+		return 0;
+	for (i = 1; i < g->argc && strcmp(v[i], "--") != 0 && v[i] != g->a.script; i++)
+		if (!strncmp(v[i], option, n) && (v[i][n] == '=' || !v[i][n]))
+			break;
+	if (i + 1 < g->argc && !strcmp(v[i], option)) {
+		v[i + 1] = (char *)device;
+	} else {
+		bool there = i < g->argc && !strncmp(v[i], option, n);
+
+		if (!there)
+			memmove(v + 2, v + 1, (size_t)(g->argc++ - 1) * sizeof *v);
+		g->device = xprintf("%s=%s", option, device);
+		v[there ? i : 1] = g->device;
+	}
+	rc = args_parse(&g->a, g->argc, g->argv);
+	if (!rc && (!g->a.device || strcmp(g->a.device, device) != 0)) {
+		verb_note("bitdial: --device: %s was made by a command line that takes none",
+			g->r->id);
+		rc = 1;
+	}
+	return rc;
 }
 
 static char *real_of(const char *path)
@@ -249,7 +283,7 @@ static enum st check_place(const struct again *g, struct err *e)
 
 static void compare(const char *what, const char *was, const char *now)
 {
-	if (*was && strcmp(was, now) != 0)
+	if (*was && *now && strcmp(was, now) != 0)
 		verb_note("warning: %s was %s, now it is %s", what, was, now);
 }
 
@@ -345,12 +379,21 @@ static enum st check_all(const struct again *g, struct err *e)
 	return st;
 }
 
+/* What will compute, which hangs on the device that its own command line names; where there is
+ * none such, the verb says so itself. */
+static const char *computes(const struct again *g)
+{
+	struct err e;
+
+	return verb_device(&g->a, &e) ? "" : device_computes();
+}
+
 static void compare_all(const struct again *g)
 {
 	struct utsname u;
 
 	compare("bitdial", g->r->version, BD_VERSION);
-	compare("the backend", g->r->backend, device_computes());
+	compare("the backend", g->r->backend, computes(g));
 	compare("the host", g->r->host, uname(&u) ? "" : u.nodename);
 	compare_model(g);
 }
@@ -374,6 +417,7 @@ static void tell(const struct again *g)
 static void release(struct again *g)
 {
 	xfree(g->argv);
+	xfree(g->device);
 	xfree(g->here);
 	xfree(g->top);
 	xfree(g->usual);
@@ -395,6 +439,8 @@ int verb_rerun(const struct args *a)
 		rc = verb_fail(&e);
 	if (!rc && (rc = choose(&g, &e)) && e.st)
 		rc = verb_fail(&e);
+	if (!rc)
+		rc = elsewhere(&g, a->device);
 	if (!rc) {
 		g.ours = run_made_here(g.r->path);
 		if (go_there(&g, &e) || check_all(&g, &e))

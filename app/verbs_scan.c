@@ -145,6 +145,7 @@ static enum st scan_by(struct desk *d, const struct quantizer *by, struct err *e
 	if (!st)
 		st = scan_new(&sc, d->m, &t, verb_sink(), e);
 	printf("# linear\tformat\tquantizer\tKL\tse\terror\n");
+	verb_told();
 	if (!st)
 		st = scan_cells(sc, &d->set, cells, n, print_cell, d, verb_sink(), e);
 	scan_free(sc);

@@ -199,7 +199,7 @@ struct answer {
 	const struct mat **view;
 	size_t n;
 	double bpw;
-	bool quiet;
+	bool quiet, wrote;
 	char held[4]; /* a character that is not whole yet */
 	size_t n_held;
 };
@@ -226,6 +226,7 @@ static void answer_wrote(void *arg, const char *text, size_t n)
 
 	if (an->quiet)
 		return;
+	an->wrote |= n > 0;
 	s = xalloc(an->n_held + n + 1);
 	memcpy(s, an->held, an->n_held);
 	memcpy(s + an->n_held, text, n);
@@ -296,9 +297,9 @@ static enum st converse(struct chat *c, const struct args *a, struct answer *an,
 	if (a->stats && !st)
 		chat_measure_wall(c);
 	snap = chat_snapshot(c);
-	if (!a->json)
+	if (!a->json && (!st || an->wrote))
 		putchar('\n');
-	else if (!st)
+	else if (a->json && !st)
 		chat_json(snap);
 	if (a->stats && !st)
 		verb_note("%zu tokens, %.1f tok/s, first after %.0f ms, %s",

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -193,6 +194,7 @@ int verb_fail(const struct err *e)
 {
 	char clean[sizeof e->msg * 4];
 
+	verb_failed(e->st);
 	end_line();
 	if (out_errno && !got_signal)
 		return 0; /* verb_flush says why */
@@ -232,6 +234,11 @@ int verb_flush(int rc)
 	return 1;
 }
 
+void verb_take_back(void)
+{
+	__fpurge(stdout);
+}
+
 void verb_note(const char *fmt, ...)
 {
 	char buf[512], clean[1024];
@@ -250,6 +257,8 @@ void verb_print(const char *s, size_t n)
 	char *clean = xalloc(4 * n + 1);
 
 	n = text_clean(clean, 4 * n + 1, s, n, false);
+	if (n)
+		verb_told();
 	errno = 0;
 	if ((fwrite(clean, 1, n, stdout) < n || fflush(stdout)) && !out_errno)
 		out_errno = errno ? errno : EIO;
@@ -276,9 +285,10 @@ char *verb_default_model(void)
 
 static char *demo_dir; /* temporary; removed at the end */
 
-static void remove_demo(void)
+void verb_leave(void)
 {
-	(void)!fs_remove_tree(demo_dir, NULL);
+	if (demo_dir)
+		(void)!fs_remove_tree(demo_dir, NULL);
 }
 
 static char *demo_below(const char *dir, struct err *e)
@@ -301,7 +311,7 @@ static char *demo_temporary(struct err *e)
 			strerror(errno));
 		return NULL;
 	}
-	atexit(remove_demo);
+	atexit(verb_leave);
 	return demo_below(demo_dir, e);
 }
 
@@ -370,17 +380,6 @@ enum st verb_sources(struct sources *out, const struct args *a, struct err *e)
 	return sources_parse(out, a->texts, a->n_texts, "--text", e);
 }
 
-enum st verb_device(const struct args *a, struct err *e)
-{
-	struct err why = { 0 };
-
-	if (!a->device || !backend_use(a->device, &why))
-		return a->device ? ST_OK : backend_use("auto", e);
-	/* Elsewhere it may be there: no wrong usage. */
-	return err_set(e, why.st == ST_INVALID ? ST_UNSUPPORTED : why.st, "--device %s: %s",
-		a->device, why.msg);
-}
-
 enum st verb_desk(struct desk **out, const struct args *a, struct err *e)
 {
 	struct desk_options o = { .formats = a->formats,
@@ -403,7 +402,7 @@ enum st verb_desk(struct desk **out, const struct args *a, struct err *e)
 	pool_start((int)a->threads);
 	/* Counting tokens asks no device, and need not wait for one to be found. */
 	if (a->device || strcmp(a->verb, "tokens") != 0) {
-		st = verb_device(a, e);
+		st = verb_choose_device(a, e);
 		if (st)
 			return st;
 	}

@@ -710,6 +710,64 @@ END
 else
 	echo "SKIPPED: no $fenced (make cli builds it)"
 fi
+# ---- the same on an emulated GPU (tests/emu), and what becomes of one that fails
+emulated=$(dirname "$bitdial")/tests/libbitdial-cuda-emu.so
+if [ -f "$emulated" ]; then
+	export BITDIAL_CUDA="$emulated"
+	works doctor
+	holds "the device" has '^device cuda:0 emulated GPU, .* free, sm_.* driver '
+	holds "what computes" has '^computes on  *cuda:0$'
+	cp short short.cuda
+	for d in cpu cuda:0; do
+		works eval --demo --layout int4g128 --text short.cuda --json --device $d
+		mv out eval.$d
+		works chat --demo --prompt hi --temp 0 --max-tokens 8 --device $d
+		mv out chat.$d
+	done
+	holds "the same KL" is "($(field kl eval.cpu) - $(field kl eval.cuda:0)) ^ 2 < 1e-10"
+	holds "the same words" cmp -s chat.cpu chat.cuda:0
+	holds "some words" [ "$(wc -c < chat.cuda:0)" -gt 4 ]
+	there=$(ls -t runs | grep eval | head -1)
+	holds "whose run it is" grep -q '"backend": "cuda:0 emulated GPU, ' "runs/$there/run.json"
+	works rerun "$there"
+	holds "where it was" lacks 'the backend' err
+	works rerun "$there" --device cpu
+	holds "what is different" has 'warning: the backend was cuda:0 .*, now it is ' err
+	holds "what is done" has '^again: bitdial eval .* --device cpu$' err
+	holds "another device on record" grep -q '"cpu"' "runs/$(ls -t runs | grep eval | head -1)/run.json"
+	run rerun --device nope "$there"
+	holds "one that is not there" [ $rc = 1 ]
+	holds "and why" has '^bitdial: --device nope: there is no nope here' err
+	# lost: once more in a process of its own, on the processor where no device was asked for
+	export EMU_FAIL=300:700:sticky
+	works eval --demo --layout int4g128 --text short.cuda --json
+	holds "told" [ "$(grep -c 'beginning again, with the processor' err)" = 1 ]
+	holds "its numbers" [ "$(field kl)" = "$(field kl eval.cpu)" ]
+	holds "printed once" [ "$(wc -l < out)" = 1 ]
+	works eval --demo --layout int4g128 --text short.cuda --events
+	holds "as lines" [ "$(sed -n 's/.*"ev":"\(job[.a-z]*\)".*/\1/p' out | grep -v progress | tr '\n' ' ')" = 'job.began job.again job.ended ' ]
+	run eval --demo --layout int4g128 --text short.cuda --device cuda:0
+	holds "no other where one was named" [ $rc = 1 ]
+	holds "but once more there" [ "$(grep -c 'beginning again, with another process' err)" = 1 ]
+	holds "and no numbers" [ ! -s out ]
+	export EMU_FAIL=300:2 # no memory
+	works logits --demo --prompt a --top 1
+	holds "what is full" has 'beginning again, with the processor' err
+	unset EMU_FAIL
+	export EMU_MEMORY=1000000
+	works logits --demo --prompt a --top 1
+	holds "why it is not used" has '^warning: cuda:0: .*no room.*; going on with cpu$' err
+	works doctor
+	holds "the same" has '^device cuda:0 .*; not used: .*no room'
+	unset EMU_MEMORY
+	export EMU_DRIVER=12040
+	fails 1 'device cuda:0: there is no cuda:0 here, but .*CUDA 12.4' logits --demo --prompt a --device cuda:0
+	works logits --demo --prompt a
+	unset EMU_DRIVER
+	export BITDIAL_CUDA=
+else
+	echo "SKIPPED: no $emulated (make cli builds it)"
+fi
 # ---- what happens, as lines
 works search --demo --bpw 3 --events
 holds "a line each" [ "$(grep -vc '^{"v":1,"t":[0-9.e-]*,"ev":"[a-z.]*".*}$' out)" = 0 ]

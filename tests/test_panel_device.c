@@ -178,6 +178,22 @@ Test(device, what_is_not_known_is_no_number)
 	cr_expect(says(39, 12, " use not known\n memory not known\n"), "%s", shown);
 }
 
+Test(device, one_that_was_never_opened_is_not_full)
+{
+	struct snap_device *d = machine(3);
+
+	d->at[1].asleep = true;
+	d->at[1].load = (double)NAN;
+	d->at[1].used = d->at[1].ours = 0;
+	hear(d);
+	cr_expect(says(39, 14, " cuda:0  NVIDIA H200\n not in use by bitdial\n 140.00 GiB\n"), "%s",
+		shown);
+	for (int h = 1; h <= 14; h++) {
+		cr_expect_not(says(76, h, " of 140.00 GiB  free 140"), "%s", shown);
+		cr_expect_not(strstr(shown, "0.0 KiB of"), "%s", shown);
+	}
+}
+
 Test(device, loads_beyond_all_bounds_draw_a_whole_bar)
 {
 	static const double odd[] = { -3, 7, 1e300, -1e300 };

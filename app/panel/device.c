@@ -62,7 +62,7 @@ static int draw_bar(struct canvas *c, int x, int y, double share)
 
 static double used_share(const struct device_now *o)
 {
-	return o->total ? (double)o->used / (double)o->total : (double)NAN;
+	return o->total && !o->asleep ? (double)o->used / (double)o->total : (double)NAN;
 }
 
 static bool is_processor(const struct device_now *o)
@@ -77,7 +77,7 @@ static void load_parts(struct parts *p, const struct device_now *o)
 	if (!is_processor(o) && isfinite(o->load))
 		panel_part(p, ROLE_TEXT, "%.0f %% busy", 100 * o->load);
 	else if (!is_processor(o))
-		panel_part(p, ROLE_DIM, "use not known");
+		panel_part(p, ROLE_DIM, o->asleep ? "not in use by bitdial" : "use not known");
 	else if (isfinite(o->load))
 		panel_part(p, ROLE_TEXT, "%.0f %% of %d cores", 100 * o->load, o->cores);
 	else
@@ -101,6 +101,9 @@ static bool memory_parts(struct parts *p, const struct device_now *o, bool brief
 
 	if (!o->total)
 		return !is_processor(o) && panel_part(p, ROLE_DIM, "memory not known");
+	if (o->asleep)
+		return panel_part(p, ROLE_TEXT, "%s",
+			brief ? panel_bytes5(o->total, a) : panel_mib(o->total, a));
 	if (brief)
 		return panel_part(p, ROLE_TEXT, "%s of %s", panel_bytes5(o->used, a),
 			panel_bytes5(o->total, b));
@@ -122,7 +125,7 @@ static void free_part(struct parts *p, const struct snap_device *d, const struct
 	uint64_t left = o->used < o->total ? o->total - o->used : 0;
 	char a[16];
 
-	if (o->total || is_processor(o))
+	if ((o->total && !o->asleep) || is_processor(o))
 		panel_part(p, ROLE_DIM, "free %s",
 			panel_mib(is_processor(o) ? d->available : left, a));
 }
@@ -291,7 +294,7 @@ static void draw_several(const struct snap_device *d, struct canvas *c)
 		y += apart && i;
 		for (int l = 0; l < lines[i]; l++)
 			draw_one(d, &d->at[i], c, y++,
-				(wide ? wide_block : narrow_block)[lines[i] - 1][l],
+				wide ? wide_block[lines[i] - 1][l] : narrow_block[lines[i] - 1][l],
 				!wide && lines[i] > 3);
 	}
 	if (says)

@@ -80,10 +80,13 @@ const char *devices_list(char out[DEVICES_LIST])
 
 enum st devices_check(const char *name, struct err *e)
 {
-	char all[DEVICES_LIST];
+	char all[DEVICES_LIST], why[DEVICES_LIST];
 
 	if (!strcmp(name, "cpu") || !strcmp(name, "auto") || list_all(all, name))
 		return ST_OK;
+	/* Who names a right one wants to know why it is not there; a line is soon full. */
+	if (!strncmp(name, "cuda:", 5) && *devices_none(why))
+		return err_set(e, ST_INVALID, "no device \"%s\": %s", name, why);
 	return err_set(e, ST_INVALID, "no device \"%s\"; there is %s", name, all);
 }
 

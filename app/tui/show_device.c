@@ -16,7 +16,10 @@ static void say_device(struct tui *t, const struct snap_device *d, const struct 
 	if (isfinite(o->load))
 		snprintf(use, sizeof use, "; %.0f percent %s", 100 * o->load,
 			cpu ? "of its cores at work" : "busy");
-	if (o->total)
+	if (o->asleep)
+		snprintf(memory, sizeof memory, "; memory %s; not in use by bitdial",
+			text_bytes(o->total, b));
+	else if (o->total)
 		snprintf(memory, sizeof memory, "; memory %s of %s used", text_bytes(o->used, a),
 			text_bytes(o->total, b));
 	if (ours)

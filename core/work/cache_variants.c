@@ -144,7 +144,8 @@ static bool take_entries(const struct fs_map *map, const struct model *m, struct
 			continue;
 		one = entry_variant(map, &en[i], v->format[fmt]);
 		if (variant_place(&one, m, &e)) {
-			log_at(LOG_WARN, "cache", "%s", e.msg);
+			if (!m->be->lost || !m->be->lost()) /* else what comes next says so */
+				log_at(LOG_WARN, "cache", "%s", e.msg);
 			return false;
 		}
 		variant_release(variant_at(v, i, fmt));

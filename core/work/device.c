@@ -103,8 +103,8 @@ static void cpu(struct device_now *d)
 	snprintf(d->id, sizeof d->id, "cpu");
 	d->here = backend_now()->host_memory;
 	snprintf(d->name, sizeof d->name, "%s", name);
-	snprintf(d->kernels, sizeof d->kernels, "%s %s", best->name,
-		best->path ? best->path() : "");
+	snprintf(
+		d->kernels, sizeof d->kernels, "%s %s", best->name, best->path ? best->path() : "");
 	d->threads = pool_threads();
 	d->cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
 	table("/proc/meminfo", text);
@@ -112,7 +112,7 @@ static void cpu(struct device_now *d)
 	d->used = d->total - number(text, "MemAvailable:") * 1024;
 }
 
-/* Those that were opened: one that was not has no memory to tell of. */
+/* One that this process has not opened tells at most how much memory it has. */
 static void devices(struct snap_device *d)
 {
 	const struct backend *const *be = backends();
@@ -131,7 +131,8 @@ static void devices(struct snap_device *d)
 		snprintf(to->name, sizeof to->name, "%s", is.name);
 		snprintf(to->kernels, sizeof to->kernels, "%s", is.kernels);
 		to->total = is.total;
-		to->used = is.total > is.free ? is.total - is.free : 0;
+		to->asleep = !is.free && !isfinite(is.busy); /* a full one that is open is busy */
+		to->used = is.total > is.free && !to->asleep ? is.total - is.free : 0;
 		to->ours = is.ours;
 		d->n++;
 	}

@@ -88,6 +88,14 @@ static enum st by_processor(struct job *j, const char *name, struct err *e)
 	return st;
 }
 
+/* A device that cannot be used is no failure of who named none, but nobody is to wonder. */
+static void tell_passed_over(struct session *s)
+{
+	if (*backend_passed_over())
+		notice(s, LOG_WARN, "%s; going on with %s", backend_passed_over(),
+			backend_now()->name);
+}
+
 /* path: the device; flag: the one before was lost. */
 static enum st work_device(struct job *j, struct err *e)
 {
@@ -116,6 +124,8 @@ static enum st work_device(struct job *j, struct err *e)
 	device_title(backend_now(), title, sizeof title);
 	if (s->desk && d->flag)
 		resume_look(s, d->resume);
+	else if (is_auto && *backend_passed_over())
+		tell_passed_over(s);
 	else
 		notice(s, LOG_INFO, "%s computes", title);
 	return ST_OK;
@@ -159,9 +169,14 @@ enum st session_device(struct session *s, const char *name, struct err *e)
 
 /* ---- opening there */
 
-enum st device_open(const char *name, struct err *e)
+enum st device_open(struct session *s, const char *name, struct err *e)
 {
-	return backend_use(name ? name : "auto", e);
+	bool is_auto = !name || !strcmp(name, "auto");
+	enum st st = backend_use(is_auto ? "auto" : name, e);
+
+	if (!st && is_auto)
+		tell_passed_over(s);
+	return st;
 }
 
 /* Where nobody asked for that device, a model that it cannot hold is opened on the processor. */
@@ -192,6 +207,7 @@ static void device_failed(struct session *s, const struct job *j)
 {
 	const struct backend *be = backend_now();
 	bool scan = j->class == &job_prepare || jobs_active(s->jobs, &job_prepare);
+	const char *why;
 
 	if (!is_lost(be)) {
 		/* From before the move: it was stopped by the same failure. */
@@ -207,9 +223,12 @@ static void device_failed(struct session *s, const struct job *j)
 	}
 	if (jobs_active(s->jobs, &job_device))
 		return;
+	/* Where the line ends early, it is the reason that is cut. */
+	why = reason(be, j->err.msg);
 	notice(s, LOG_ERROR,
-		"%s is lost to this process: %s. Going on with cpu; start bitdial again to use it",
-		be->name, reason(be, j->err.msg));
+		"%s is lost to this process, going on with cpu (start bitdial again to use it): "
+		"%.*s",
+		be->name, (int)strcspn(why, ";"), why);
 	s->device_lost = true;
 	xfree(s->device);
 	s->device = xstrdup("cpu");

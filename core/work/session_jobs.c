@@ -136,7 +136,7 @@ static enum st work_open(struct job *j, struct err *e)
 	d->options.header = on_header;
 	d->options.sources = &d->sources;
 	d->options.arg = d;
-	st = device_open(d->device, e);
+	st = device_open(s, d->device, e);
 	if (!st)
 		st = desk_open(&s->desk, d->path, &d->options, &j->sink, e);
 	if (st && device_give_way(s, d->device, st, e))

@@ -108,7 +108,7 @@ void deed_done(struct job *j);
 void job_failed(struct session *s, const struct job *j);
 /* Engine thread: the device that a model is opened on (NULL: auto) is in use from now on; and when
  * opening it there failed: it is to be tried on the processor. */
-BD_MUST_USE enum st device_open(const char *name, struct err *e);
+BD_MUST_USE enum st device_open(struct session *s, const char *name, struct err *e);
 bool device_give_way(struct session *s, const char *name, enum st st, const struct err *why);
 /* ... and the dial's stages go on where it was asked for, also when the job failed: the scan
  * was stopped for it. */

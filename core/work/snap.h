@@ -56,6 +56,7 @@ struct snap_device {
 		double load; /* share of all its cores that is at work, 0 ... 1; NAN: not known */
 		uint64_t used, total; /* its memory; total 0: not known */
 		uint64_t ours;        /* of used, by this process; 0: not known */
+		bool asleep; /* not opened by this process: load and used are not known */
 	} at[DEVICES];
 	uint64_t resident;  /* of this process */
 	double load_1min;   /* of the machine; NAN: not known */
