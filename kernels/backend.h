@@ -26,7 +26,7 @@
 #include "core/base/err.h"
 #include "kernels/mat.h"
 
-#define BD_BACKEND_ABI 2
+#define BD_BACKEND_ABI 3
 
 enum rope_style {
 	ROPE_HALVES, /* Hugging Face: element i turns with i + dim/2 */
@@ -182,6 +182,43 @@ struct backend {
 		const double *lse_q, size_t m, size_t n);
 	/* sums over all: num = |a - b|^2, den = |b|^2; host outputs */
 	void (*sq_diff)(double *num, double *den, const float *a, const float *b, size_t count);
+
+	/* ---- backward, of a loss L; dv is dL/dv.  All NULL on a device that cannot train.  The
+	 * gradient of W itself is gemm: dW[rows][cols] = dy^T x; that of rope is rope by -inv_freq.
+	 * Outputs overlap no inputs but where it is said. ---- */
+
+	/* dx[m][ldx] = dy[m][ldy] * W, or += where add: the product the other way.  A row of dy has
+	 * w->rows values, one of dx w->cols.  math is that of gemm. */
+	void (*products_back)(float *dx, size_t ldx, bool add, const float *dy, size_t ldy,
+		size_t m, const struct mat *w, enum math math);
+	/* dx += r gain dy - x r^3 sum(gain dy x) / n with r = 1 / sqrt(mean(x^2) + eps), each row;
+	 * dgain[n] += sum over the rows of dy x r, where it is not NULL. */
+	void (*rmsnorm_back)(float *dx, float *dgain, const float *dy, const float *x,
+		const float *gain, size_t m, size_t n, float eps);
+	/* Of attention over whole sequences: k and v are float, and pos is 0 but where host_memory is
+	 * true: there m rows behind the first pos of a sequence may go alone, after those.  dq, dk and
+	 * dv are written, but that the first pos rows of dk and dv are added to; rows q0 - pos ...
+	 * q0 + m of dk and dv, [rows][kv_heads * head_dim], are those of the sequence's k and v; rows
+	 * of no sequence stay.  out is what attention gave.  P = softmax(scale q k^T)
+	 * is computed again: dv = P^T dout, dS = P (dout v^T - sum(dout out)), dq = scale dS k,
+	 * dk = scale dS^T q, summed over the heads that share k and v.  What is not finite stays in
+	 * its sequence and its kv head. */
+	void (*attention_back)(float *dq, float *dk, float *dv, const float *dout, const float *out,
+		const float *q, const struct attn_seq *seqs, size_t n,
+		const struct attn_shape *shape);
+	/* s = 1 / (1 + exp(-gate)): dup = dy gate s, dgate = dy up s (1 + gate (1 - s)); dgate may
+	 * be gate, dup may be up. */
+	void (*swiglu_back)(float *dgate, float *dup, const float *dy, const float *gate,
+		const float *up, size_t count);
+	/* Per row of z[m][n], label[i] < n: loss[i] = log(sum(exp(z))) - z[label[i]] (host, or NULL),
+	 * and z becomes scale * (softmax(z) - onehot(label[i])).  label is host. */
+	void (*cross_entropy)(
+		double *loss, float *z, const int32_t *label, size_t m, size_t n, float scale);
+	/* Per row: kl[i] as in kl (host, or NULL), and zq becomes scale * (q - p). */
+	void (*kl_back)(double *kl, float *zq, const float *zp, size_t m, size_t n, float scale);
+	/* dw[ids[i]] += dy[i], rows of cols values, i in order; ids is host. */
+	void (*embed_back)(
+		float *dw, const float *dy, const int32_t *ids, size_t m, size_t cols);
 };
 
 /* b->fault where there is one. */

@@ -18,6 +18,10 @@
 	X(read_rate) X(products) X(dequant) X(embed) X(gemm) X(rmsnorm) X(rope) X(round_kv) X(attention) X(swiglu) X(add) \
 	X(row_stats) X(kl) X(sq_diff)
 
+/* The way back; a device may lack it, then no model is trained there. */
+#define BACK_OPS(X) \
+	X(products_back) X(rmsnorm_back) X(attention_back) X(swiglu_back) X(cross_entropy) X(kl_back) X(embed_back)
+
 /* What one with memory of its own has, too. */
 #define DEVICE_OPS(X) \
 	X(open) X(fault) X(lost) X(wait) X(step) X(info) X(alloc) X(free) X(put) X(get) X(copy)
@@ -63,7 +67,7 @@ static const struct backend *fill(size_t i)
 #define X(op)              \
 	if (!filled[i].op) \
 		filled[i].op = bd_backend_ref.op;
-		OPS(X)
+		OPS(X) BACK_OPS(X)
 #undef X
 	}
 	pthread_mutex_unlock(&mutex);
@@ -101,7 +105,7 @@ const char *backend_missing(const struct backend *b, size_t i)
 #define X(op)                   \
 	if (!b->op && i-- == 0) \
 		return #op;
-	OPS(X)
+	OPS(X) BACK_OPS(X)
 #undef X
 	return NULL;
 }

@@ -1,7 +1,7 @@
 /* bench_cuda.c - the device benchmark: the table of performance.md 6 beside cuBLAS in one run, what
- * stands between the products, whole tokens of random models.
+ * stands between the products, whole tokens of random models, the way back.
  *
- *	bench_cuda [--so FILE] [--out DIR] [--shapes small] [--only products|layer|tokens]
+ *	bench_cuda [--so FILE] [--out DIR] [--shapes small] [--only products|layer|tokens|back]
  *
  * FILE is libbitdial-cuda.so above the folder of this program; DIR gets a copy of the report,
  * DATE-DEVICE-COMMIT.md.  Ends with 0 when every result was right; what misses a target is said,
@@ -272,6 +272,8 @@ int main(int argc, char **argv)
 		bench_layer(b, &o);
 	if (wanted(only, "tokens"))
 		bench_tokens(b, &o);
+	if (wanted(only, "back"))
+		bench_back(b, &o);
 	say("\n");
 	say_others("after");
 	say("- %d of %d targets met; %s\n", bench_met, bench_targets,

@@ -65,6 +65,7 @@ struct bench_options {
 void bench_products(const struct backend *b, const struct bench_options *o);
 void bench_layer(const struct backend *b, const struct bench_options *o);
 void bench_tokens(const struct backend *b, const struct bench_options *o);
+void bench_back(const struct backend *b, const struct bench_options *o);
 extern int bench_missed; /* results that are wrong, by the check in fp64 */
 extern int bench_targets, bench_met;
 

@@ -237,6 +237,17 @@ FENCED(attention, (float *out, const float *q, const struct attn_seq *seqs, size
 	const struct attn_shape *shape), (out, q, seqs, n, shape))
 FENCED(swiglu, (float *y, const float *gate, const float *up, size_t count), (y, gate, up, count))
 FENCED(add, (float *y, const float *x, size_t count), (y, x, count))
+FENCED(products_back, (float *dx, size_t ldx, bool add, const float *dy, size_t ldy, size_t m,
+	const struct mat *w, enum math math), (dx, ldx, add, dy, ldy, m, w, math))
+FENCED(rmsnorm_back, (float *dx, float *dgain, const float *dy, const float *x, const float *gain,
+	size_t m, size_t n, float eps), (dx, dgain, dy, x, gain, m, n, eps))
+FENCED(attention_back, (float *dq, float *dk, float *dv, const float *dout, const float *out,
+	const float *q, const struct attn_seq *seqs, size_t n, const struct attn_shape *shape),
+	(dq, dk, dv, dout, out, q, seqs, n, shape))
+FENCED(swiglu_back, (float *dgate, float *dup, const float *dy, const float *gate, const float *up,
+	size_t count), (dgate, dup, dy, gate, up, count))
+FENCED(embed_back, (float *dw, const float *dy, const int32_t *ids, size_t m, size_t cols),
+	(dw, dy, ids, m, cols))
 /* clang-format on */
 
 static void fence_row_stats(double *lse, int32_t *argmax, const float *z, size_t m, size_t n)
@@ -270,6 +281,27 @@ static void fence_sq_diff(double *num, double *den, const float *a, const float 
 		return;
 	}
 	by->sq_diff(num, den, a, b, count);
+	end();
+}
+
+static void fence_cross_entropy(
+	double *loss, float *z, const int32_t *label, size_t m, size_t n, float scale)
+{
+	if (!begin("cross_entropy")) {
+		nothing(loss, m * sizeof *loss);
+		return;
+	}
+	by->cross_entropy(loss, z, label, m, n, scale);
+	end();
+}
+
+static void fence_kl_back(double *kl, float *zq, const float *zp, size_t m, size_t n, float scale)
+{
+	if (!begin("kl_back")) {
+		nothing(kl, m * sizeof *kl);
+		return;
+	}
+	by->kl_back(kl, zq, zp, m, n, scale);
 	end();
 }
 
@@ -368,7 +400,10 @@ static void info_1(struct backend_device *out)
 		.embed = fence_embed, .gemm = fence_gemm, .rmsnorm = fence_rmsnorm,              \
 		.rope = fence_rope, .round_kv = fence_round_kv, .attention = fence_attention,    \
 		.swiglu = fence_swiglu, .add = fence_add, .row_stats = fence_row_stats,          \
-		.kl = fence_kl, .sq_diff = fence_sq_diff                                         \
+		.kl = fence_kl, .sq_diff = fence_sq_diff, .products_back = fence_products_back,  \
+		.rmsnorm_back = fence_rmsnorm_back, .attention_back = fence_attention_back,      \
+		.swiglu_back = fence_swiglu_back, .cross_entropy = fence_cross_entropy,          \
+		.kl_back = fence_kl_back, .embed_back = fence_embed_back                         \
 	}
 
 const struct backend *const *bd_backend_entry(void)

@@ -38,6 +38,14 @@ const struct op_check op_checks[] = {
 	{ "steps replayed", op_steps, false },
 	{ "operations together", op_joined, true },
 	{ "the same bits again", op_repeats, false },
+	{ "products, back", op_products_back, false },
+	{ "rmsnorm, back", op_rmsnorm_back, false },
+	{ "attention, back", op_attention_back, false },
+	{ "attention, back, NaN", op_attention_back_nan, false },
+	{ "swiglu, back", op_swiglu_back, false },
+	{ "losses, back", op_losses_back, false },
+	{ "embedding, back", op_embed_back, false },
+	{ "the same bits back", op_back_repeats, false },
 	{ NULL, NULL, false },
 };
 

@@ -120,5 +120,13 @@ void op_device_info(struct op_run *r);
 void op_steps(struct op_run *r);
 void op_joined(struct op_run *r);
 void op_repeats(struct op_run *r);
+void op_products_back(struct op_run *r);
+void op_rmsnorm_back(struct op_run *r);
+void op_attention_back(struct op_run *r);
+void op_attention_back_nan(struct op_run *r);
+void op_swiglu_back(struct op_run *r);
+void op_losses_back(struct op_run *r);
+void op_embed_back(struct op_run *r);
+void op_back_repeats(struct op_run *r);
 
 #endif

@@ -113,6 +113,28 @@ void fwd_set_head(struct fwd *f, const struct mat *head)
 	f->head = head ? head : &f->m->head;
 }
 
+void fwd_set_add(struct fwd *f, fwd_add *fn, void *arg)
+{
+	f->add = fn;
+	f->add_arg = arg;
+}
+
+void fwd_set_gains(struct fwd *f, float *const *gain)
+{
+	f->gains = gain;
+}
+
+const float *fwd_gain(const struct fwd *f, size_t norm)
+{
+	const struct model *m = f->m;
+
+	if (f->gains)
+		return f->gains[norm];
+	if (norm == 2 * m->hp.layers)
+		return m->final_norm;
+	return norm % 2 ? m->mlp_norm[norm / 2] : m->attn_norm[norm / 2];
+}
+
 void fwd_set_math(struct fwd *f, enum math math)
 {
 	f->math = math;
@@ -145,6 +167,8 @@ static enum st linears(struct pass *p, size_t layer, enum linear_kind k, size_t 
 	for (size_t i = 0; i < n; i++)
 		set[i] = (struct product){ y[i], p->view[first + i]->rows, p->view[first + i] };
 	st = fwd_products(p->f, FWD_LINEARS, set, n, x, set[0].w->cols, p->rows, p->s, e);
+	for (size_t i = 0; !st && p->f->add && i < n; i++)
+		p->f->add(p->f->add_arg, first + i, x, y[i], p->rows);
 	for (size_t i = 0; !st && p->tap && i < n; i++)
 		p->tap->fn(p->tap->arg, first + i, x, y[i], p->rows);
 	return st;
@@ -262,7 +286,7 @@ static enum st attention_half(struct pass *p, size_t layer, struct err *e)
 	struct fwd *f = p->f;
 	enum st st;
 
-	normalise(p, f->m->attn_norm[layer]);
+	normalise(p, fwd_gain(f, 2 * layer));
 	st = linears(p, layer, LINEAR_Q, 3, (float *const[]){ f->q, f->k, f->v }, f->norm, e);
 	if (st)
 		return st;
@@ -276,15 +300,29 @@ static enum st attention_half(struct pass *p, size_t layer, struct err *e)
 	return st;
 }
 
+static enum st gates(struct pass *p, size_t layer, struct err *e)
+{
+	struct fwd *f = p->f;
+
+	normalise(p, fwd_gain(f, 2 * layer + 1));
+	return linears(p, layer, LINEAR_GATE, 2, (float *const[]){ f->gate, f->up }, f->norm, e);
+}
+
+enum st fwd_gates(struct fwd *f, const struct mat *const *view, size_t l, float *h, size_t rows,
+	const struct sink *s, struct err *e)
+{
+	struct pass p = { .f = f, .view = view, .h = h, .rows = rows, .s = s };
+
+	return gates(&p, l, e);
+}
+
 static enum st feed_forward_half(struct pass *p, size_t layer, struct err *e)
 {
 	struct fwd *f = p->f;
 	size_t all = p->rows * f->m->hp.inter, at, n;
 	size_t most = (size_t)((double)CALL_VALUES * place_pace(f->m->be));
-	enum st st;
+	enum st st = gates(p, layer, e);
 
-	normalise(p, f->m->mlp_norm[layer]);
-	st = linears(p, layer, LINEAR_GATE, 2, (float *const[]){ f->gate, f->up }, f->norm, e);
 	for (at = 0; !st && at < all; at += n) {
 		n = all - at < most ? all - at : most;
 		f->m->be->swiglu(f->act + at, f->gate + at, f->up + at, n);
@@ -340,6 +378,8 @@ enum st fwd_blocks(struct fwd *f, const struct mat *const *view, size_t from, si
 		return st;
 	for (layer = from; !st && layer < to; layer++) {
 		st = attention_half(&p, layer, e);
+		if (!st && f->mid)
+			f->m->be->copy(f->mid, h, p.rows * f->m->hp.hidden * sizeof *h);
 		if (!st)
 			st = feed_forward_half(&p, layer, e);
 	}
@@ -358,8 +398,8 @@ enum st fwd_logits(struct fwd *f, const float *h, size_t rows, float *logits, co
 
 	for (at = 0; !st && at < rows; at += n) {
 		n = rows - at < f->max_rows ? rows - at : f->max_rows;
-		m->be->rmsnorm(
-			f->norm, h + at * hidden, m->final_norm, n, hidden, (float)m->hp.eps);
+		m->be->rmsnorm(f->norm, h + at * hidden, fwd_gain(f, 2 * m->hp.layers), n, hidden,
+			(float)m->hp.eps);
 		st = fwd_products(f, FWD_HEAD, &(struct product){ logits + at * vocab, vocab, f->head }, 1,
 			f->norm, hidden, n, s, e);
 	}

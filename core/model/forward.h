@@ -32,6 +32,13 @@ struct fwd_times {
 void fwd_time(struct fwd *f, struct fwd_times *t);
 /* Another head in place of the model's, of its shape; NULL: the model's. */
 void fwd_set_head(struct fwd *f, const struct mat *head);
+/* Called for each linear of the blocks after it ran, x [rows][cols], to add to y [rows][w rows]: an
+ * adapter.  NULL: nothing is added, as at first. */
+typedef void fwd_add(void *arg, size_t linear, const float *x, float *y, size_t rows);
+void fwd_set_add(struct fwd *f, fwd_add *fn, void *arg);
+/* Other gains of the norms than the model's, [hidden] each in backend memory: 2 l and 2 l + 1 those of
+ * block l, 2 * layers the final one.  Borrowed; NULL: the model's, as at first. */
+void fwd_set_gains(struct fwd *f, float *const *gain);
 /* How products with the linears and the head are computed from now on; MATH_F32 at first. */
 void fwd_set_math(struct fwd *f, enum math math);
 

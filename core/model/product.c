@@ -124,3 +124,37 @@ enum st fwd_products(const struct fwd *f, enum fwd_part part, const struct produ
 		st = one_product(f, part, &p[i], x, ldx, rows, s, e);
 	return st;
 }
+
+/* A call for n rows of all W, or where even a tile of them is too much one for each piece of W: dx grows. */
+static enum st rows_back(const struct fwd *f, float *dx, bool add, const float *dy, size_t n,
+	const struct mat *w, const struct sink *s, struct err *e)
+{
+	size_t step = rows_of_w(w, n, call_flop(f)), wn;
+	enum st st = ST_OK;
+
+	for (size_t at = 0; !st && at < w->rows; at += wn) {
+		struct mat piece;
+
+		wn = w->rows - at < step ? w->rows - at : step;
+		piece = wn == w->rows ? *w : mat_rows(w, at, wn);
+		f->m->be->products_back(
+			dx, w->cols, add || at, dy + at, w->rows, n, &piece, f->math);
+		st = fwd_stop(f, s, e);
+	}
+	return st;
+}
+
+enum st fwd_product_back(const struct fwd *f, float *dx, bool add, const float *dy, size_t rows,
+	const struct mat *w, const struct sink *s, struct err *e)
+{
+	double most = call_flop(f) / (2.0 * (double)w->rows * (double)w->cols + 1);
+	size_t step = most < MAT_TILE ? MAT_TILE : most > (double)rows ? rows : (size_t)most;
+	enum st st = ST_OK;
+
+	for (size_t r = 0; !st && r < rows; r += step) {
+		size_t n = rows - r < step ? rows - r : step;
+
+		st = rows_back(f, dx + r * w->cols, add, dy + r * w->rows, n, w, s, e);
+	}
+	return st;
+}

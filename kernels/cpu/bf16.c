@@ -23,7 +23,8 @@ enum {
 	STRIPS = DEEP * BLOCK * BF16_STEP, /* values of 32 rows of x */
 	SUMS = 224 << 10,                  /* floats, where they are not yet y */
 	ROOM = 4 << 20,                    /* values of x that are rounded before at most */
-	AT_ONCE = 8                        /* products of one run of the pool at most */
+	AT_ONCE = 8,                       /* products of one run of the pool at most */
+	BACK_ROWS = 4096                   /* rows of W that go back at once */
 };
 
 _Static_assert(2 * (PANEL + STRIPS) + 4 * SUMS <= (int)POOL_SCRATCH, "a part's buffers fit");
@@ -53,10 +54,12 @@ struct bf16 {
 	/* W: rows of these one after the other, each a number of whole blocks ... */
 	const struct product *p;
 	size_t first[AT_ONCE + 1], n; /* blocks before each */
-	/* ... or one in float, [rows][ldb], or [cols][ldb] where transposed */
+	/* ... or one in float, [rows][ldb], or [cols][ldb] where transposed ... */
 	const float *b;
 	size_t ldb;
 	bool tb;
+	/* ... or this one transposed: a row of W is a column of it; not MAT_MIX */
+	const struct mat *back;
 	float alpha, beta;
 	size_t high, wide; /* parts over rows of x, over blocks of W */
 	bool first_x;      /* x is rounded before */
@@ -98,6 +101,34 @@ static void panel_strip(
 			to, g->b + row * g->ldb + c, g->ldb, least(MAT_TILE, w->rows - row), cols);
 }
 
+/* A step of a block where W is transposed: 32 of its columns by 32 of its rows, which come as
+ * floats, columns first. */
+static void back_strips(const struct bf16 *g, uint16_t *to, size_t ld, size_t block, size_t step)
+{
+	size_t r = step * BF16_STEP, rows = least(BF16_STEP, g->back->rows - r);
+	size_t c = block * BLOCK, cols = least(BLOCK, g->back->cols - c);
+	alignas(64) float w[BLOCK * BF16_STEP];
+
+	for (size_t i = 0; i < rows; i += MAT_TILE)
+		cpu_leaf()->mm.panel(w + i, BF16_STEP, g->back, r + i, c, cols);
+	g->leaf->panel_f32(to, w, BF16_STEP, least(MAT_TILE, cols), rows);
+	if (cols > MAT_TILE)
+		g->leaf->panel_f32(
+			to + ld, w + MAT_TILE * BF16_STEP, BF16_STEP, cols - MAT_TILE, rows);
+	else
+		memset(to + ld, 0, g->tiles * BF16_TILE * sizeof *to);
+}
+
+static void round_back(const struct part *t)
+{
+	size_t tile = t->g->tiles * BF16_TILE, ld = t->steps * tile;
+
+	for (size_t s = 0; s < t->steps; s++)
+		for (size_t j = t->from; j < t->to; j++)
+			back_strips(t->g, t->panel + 2 * (j - t->from) * ld + s * tile, ld, j,
+				t->step + s);
+}
+
 /* What lies row by row is read row by row: where W is transposed, a step of all strips at a time.
  */
 static void round_w(const struct part *t)
@@ -105,6 +136,10 @@ static void round_w(const struct part *t)
 	const struct bf16 *g = t->g;
 	size_t tile = g->tiles * BF16_TILE, at_once = g->tb ? 1 : t->steps;
 
+	if (g->back) {
+		round_back(t);
+		return;
+	}
 	for (size_t s = 0; s < t->steps; s += at_once)
 		for (size_t j = 2 * t->from; j < 2 * t->to; j++)
 			panel_strip(g, t->panel + (j - 2 * t->from) * t->steps * tile + s * tile,
@@ -253,7 +288,7 @@ static size_t cycles(const struct bf16 *g, size_t high, size_t wide, bool first)
 							(first          ? CYCLES_AGAIN
 								: g->tx ? CYCLES_ACROSS
 									: CYCLES_X)) +
-						blocks * (g->b ? CYCLES_FLOAT : CYCLES_W));
+						blocks * (g->b || g->back ? CYCLES_FLOAT : CYCLES_W));
 	/* an eighth: others take their share of the cores, and the more of a part is left over at
 	 * the end the larger it is */
 	return pieces(high * wide, threads) * part + part / 8 +
@@ -362,4 +397,30 @@ bool cpu_bf16_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, 
 	g.beta = beta;
 	run(&g, m);
 	return true;
+}
+
+bool cpu_bf16_back(float *dx, size_t ldx, bool add, const float *dy, size_t ldy, size_t m,
+	const struct mat *w, enum math math)
+{
+	const struct mat as_w = { .type = MAT_F32, .rows = w->cols };
+	const struct product p = { dx, ldx, &as_w };
+
+	/* all rows of a large W would leave no room for many of dy's (run) */
+	for (size_t r = 0; r < w->rows; r += BACK_ROWS) {
+		const struct mat part = mat_rows(w, r, least(BACK_ROWS, w->rows - r));
+		struct bf16 g = { .x = dy + r, .ldx = ldy, .cols = part.rows, .p = &p, .n = 1 };
+
+		if (w->cols < LEAST || !start(&g, m, math))
+			return false;
+		g.beta = add || r ? 1 : 0;
+		if (w->type == MAT_F32) {
+			g.b = part.data;
+			g.ldb = w->cols;
+			g.tb = true;
+		} else {
+			g.back = &part;
+		}
+		run(&g, m);
+	}
+	return w->rows > 0;
 }

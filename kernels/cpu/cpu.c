@@ -83,6 +83,8 @@ static struct leaf over(struct leaf below, const struct leaf *l)
 		below.mm = l->mm;
 	if (l->v.rmsnorm)
 		below.v = l->v;
+	if (l->back.rmsnorm)
+		below.back = l->back;
 	if (l->i8.product)
 		below.i8 = l->i8;
 	if (l->pair.few)
@@ -216,4 +218,11 @@ const struct backend bd_backend_cpu = {
 	.row_stats = cpu_row_stats,
 	.kl = cpu_kl,
 	.sq_diff = cpu_sq_diff,
+	.products_back = cpu_products_back,
+	.rmsnorm_back = cpu_rmsnorm_back,
+	.attention_back = cpu_attention_back,
+	.swiglu_back = cpu_swiglu_back,
+	.cross_entropy = cpu_cross_entropy,
+	.kl_back = cpu_kl_back,
+	.embed_back = cpu_embed_back,
 };

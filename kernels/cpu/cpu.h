@@ -34,6 +34,11 @@ bool cpu_bf16(const struct product *p, size_t n, const float *x, size_t ldx, siz
 	enum math math);
 bool cpu_bf16_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
 	size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, enum math math);
+/* Products backward: in bfloat16 as above, and in float; not of MAT_MIX. */
+bool cpu_bf16_back(float *dx, size_t ldx, bool add, const float *dy, size_t ldy, size_t m,
+	const struct mat *w, enum math math);
+void cpu_gemm_back(float *dx, size_t ldx, bool add, const float *dy, size_t ldy, size_t m,
+	const struct mat *w);
 void cpu_dequant(float *out, const struct mat *w, size_t first, size_t n);
 void cpu_embed(float *y, const struct mat *w, const int32_t *ids, size_t m);
 void cpu_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
@@ -51,5 +56,18 @@ void cpu_row_stats(double *lse, int32_t *argmax, const float *z, size_t m, size_
 void cpu_kl(double *kl, const float *zp, const double *lse_p, const float *zq, const double *lse_q,
 	size_t m, size_t n);
 void cpu_sq_diff(double *num, double *den, const float *a, const float *b, size_t count);
+
+void cpu_products_back(float *dx, size_t ldx, bool add, const float *dy, size_t ldy, size_t m,
+	const struct mat *w, enum math math);
+void cpu_rmsnorm_back(float *dx, float *dgain, const float *dy, const float *x, const float *gain,
+	size_t m, size_t n, float eps);
+void cpu_attention_back(float *dq, float *dk, float *dv, const float *dout, const float *out,
+	const float *q, const struct attn_seq *seqs, size_t n, const struct attn_shape *shape);
+void cpu_swiglu_back(float *dgate, float *dup, const float *dy, const float *gate, const float *up,
+	size_t count);
+void cpu_cross_entropy(
+	double *loss, float *z, const int32_t *label, size_t m, size_t n, float scale);
+void cpu_kl_back(double *kl, float *zq, const float *zp, size_t m, size_t n, float scale);
+void cpu_embed_back(float *dw, const float *dy, const int32_t *ids, size_t m, size_t cols);
 
 #endif

@@ -30,7 +30,8 @@ struct gemm {
 	float alpha, beta;
 	const float *a, *b;
 	float *c;
-	size_t high, wide; /* parts over rows, over panels or tiles */
+	const struct mat *w; /* is op(B), in place of b; or NULL */
+	size_t high, wide;   /* parts over rows, over panels or tiles */
 };
 
 /* Columns j ... j + n and rows s ... s + k of op(B). */
@@ -38,6 +39,10 @@ static void panel(const struct gemm *g, float *p, size_t j, size_t n, size_t s, 
 {
 	const struct mat b = { .type = MAT_F32, .rows = g->n, .cols = g->ldb, .data = g->b };
 
+	if (g->w) {
+		cpu_leaf()->mm.part(p, PANEL, g->w, s, k, j, n);
+		return;
+	}
 	for (size_t r = 0; g->tb && r < n; r += MAT_TILE)
 		cpu_leaf()->mm.panel(p + r, PANEL, &b, j + r, s, k);
 	for (size_t r = 0; !g->tb && r < k; r++)
@@ -127,7 +132,7 @@ static void by_blas(struct gemm *g)
 void cpu_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
 	size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, enum math math)
 {
-	struct gemm g = { ta, tb, m, n, k, lda, ldb, ldc, alpha, beta, a, b, c, 0, 0 };
+	struct gemm g = { ta, tb, m, n, k, lda, ldb, ldc, alpha, beta, a, b, c, NULL, 0, 0 };
 
 	if (math == MATH_FAST)
 		math = cpu_leaf()->bf16_beats_int8 ? MATH_BF16 : MATH_F32;
@@ -136,5 +141,15 @@ void cpu_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const
 	if (cpu_leaf() == cpu_leaf_at(0)) /* which has set OpenBLAS to one thread */
 		by_blas(&g);
 	else
+		by_microkernel(&g);
+}
+
+void cpu_gemm_back(float *dx, size_t ldx, bool add, const float *dy, size_t ldy, size_t m,
+	const struct mat *w)
+{
+	struct gemm g = { false, false, m, w->cols, w->rows, ldy, 0, ldx, 1, add ? 1 : 0, dy, NULL,
+		dx, w, 0, 0 };
+
+	if (m && w->cols)
 		by_microkernel(&g);
 }

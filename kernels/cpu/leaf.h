@@ -39,6 +39,9 @@ struct leaf_matmul {
 		const struct mat *w, size_t first, size_t n);
 	/* Rows first ... first + n as float, [n][cols]. */
 	void (*rows)(float *out, const struct mat *w, size_t first, size_t n);
+	/* Columns c ... c + cols of them, c a multiple of 32: out[n][ld]. */
+	void (*part)(float *out, size_t ld, const struct mat *w, size_t first, size_t n, size_t c,
+		size_t cols);
 };
 
 /* Rows of one head; they stand at positions pos ... and see what struct attn_seq says. */
@@ -78,6 +81,36 @@ struct leaf_vector {
 	/* scratch: ATTN_SCRATCH + ATTN_PANEL * dim floats, and 2 * ATTN_KEYS * dim for k8 */
 	void (*attention)(const struct leaf_attn *a, float *scratch);
 };
+
+/* One head of one sequence, all its rows; its own pointers to element 0 of the first. */
+struct leaf_attn_back {
+	float *dq, *dk, *dv;
+	const float *dout, *out, *q, *k, *v;
+	size_t ld, step; /* values from row to row of q, out, dout and dq; of k, v, dk and dv */
+	size_t m, pos, dim, window; /* row 0 of q stands at pos: sees keys 0 ... pos */
+	float scale;
+};
+
+/* back.inc; one row where nothing else is said */
+struct leaf_back {
+	/* dx as in backend.h; returns 1 / sqrt(mean(x^2) + eps) */
+	float (*rmsnorm)(float *dx, const float *dy, const float *x, const float *gain, size_t n,
+		float eps);
+	/* dgain[n] += sum over m rows of dy[m][ld] x[m][ld] inv[m], n <= LEAF_STRIP */
+	void (*gain)(float *dgain, const float *dy, const float *x, const float *inv, size_t m,
+		size_t ld, size_t n);
+	void (*swiglu)(float *dgate, float *dup, const float *dy, const float *gate,
+		const float *up, size_t n);
+	/* z = scale * exp(z - lse) */
+	void (*softmax)(float *z, size_t n, double lse, float scale);
+	/* zq = scale * (exp(zq - lse_q) - exp(zp - lse_p)) */
+	void (*kl)(float *zq, double lse_q, const float *zp, double lse_p, size_t n, float scale);
+	/* dq is written, dk and dv are added to; scratch: 3 * ATTN_SCRATCH + ATTN_PANEL * dim
+	 * floats */
+	void (*attention)(const struct leaf_attn_back *a, float *scratch);
+};
+
+enum { LEAF_STRIP = 64 }; /* values of a row that `gain` sums at once */
 
 /* pairs.inc, where there is a permutation for it */
 struct leaf_pair {
@@ -127,6 +160,7 @@ struct leaf {
 	bool (*pays)(void);
 	struct leaf_matmul mm;
 	struct leaf_vector v;
+	struct leaf_back back;
 	struct leaf_int8 i8; /* int8.inc */
 	struct leaf_pair pair;
 	/* For many rows: tiles do, vdpbf16ps has half the rate of vpdpbusd. */

@@ -12,6 +12,7 @@
 #include "kernels/cpu/matmul.inc"
 #include "kernels/cpu/vector.inc"
 #include "kernels/cpu/attention.inc"
+#include "kernels/cpu/back.inc"
 #include "kernels/cpu/pairs.inc"
 
 /* An instruction of each extension, of values that the compiler cannot know. */
@@ -32,7 +33,8 @@ static bool probe(void)
 const struct leaf leaf_avx512 = {
 	.name = "avx512",
 	.probe = probe,
-	.mm = { mul, scaled, panel, few, group_sums, dots, rows },
+	.mm = { mul, scaled, panel, few, group_sums, dots, rows, part },
 	.v = { rmsnorm, angles, rope, swiglu, add, stats, kl, sq_diff, attention },
+	.back = { rmsnorm_back, gain_back, swiglu_back, softmax_back, kl_back, attention_back },
 	.pair = { pair_tables, pair_few },
 };

@@ -22,11 +22,13 @@ KERNEL void mul(float *y, size_t ldy, const float *x, size_t ldx, size_t m, cons
 #include "kernels/cpu/matmul.inc"
 #include "kernels/cpu/vector.inc"
 #include "kernels/cpu/attention.inc"
+#include "kernels/cpu/back.inc"
 #include "kernels/cpu/int8.inc"
 
 const struct leaf leaf_plain = {
 	.name = "ref",
-	.mm = { mul, scaled, panel, few, group_sums, dots, rows },
+	.mm = { mul, scaled, panel, few, group_sums, dots, rows, part },
 	.v = { rmsnorm, angles, rope, swiglu, add, stats, kl, sq_diff, attention },
+	.back = { rmsnorm_back, gain_back, swiglu_back, softmax_back, kl_back, attention_back },
 	.i8 = { LANES_STRIP_MOST, round_strip, strip_product },
 };

@@ -8,9 +8,9 @@
  * Gimelshein 2018); each tile's part of the output is summed apart, so that 8192 keys are 64
  * sums of 128 and not one.  Tiles that no row sees are left out.
  */
-#include "kernels/cuda/attention.h"
+#include "kernels/cuda/attention_tile.h"
 
-enum { TILE = 64, THREADS = 256, STRIDE_P = TILE + 4 };
+enum { THREADS = TILE_THREADS, STRIDE_P = TILE + 4 };
 
 /* What a block works on. */
 struct tile_job {
@@ -82,41 +82,6 @@ DEVICE void take_q(const struct tile_job *j, const float *q, unsigned d0, unsign
 		ld, j->rows, dim);
 }
 
-/* Which rows and keys (columns) a thread has: ty + 16 i, tx + 16 i; a warp has 4 by 8, so that
- * its loads are broadcasts or meet in no bank. */
-DEVICE unsigned thread_x(void)
-{
-	return threadIdx.x / 32 % 2 * 8 + threadIdx.x % 8;
-}
-
-DEVICE unsigned thread_y(void)
-{
-	return threadIdx.x / 64 * 4 + threadIdx.x % 32 / 8;
-}
-
-template <int WIDTH>
-DEVICE void multiply_scores(float s[4][4], const float *q, const float *k, unsigned dim)
-{
-	q += thread_y() * (WIDTH + 4);
-	k += thread_x() * (WIDTH + 4);
-	for (unsigned d = 0; d < dim; d += 4) {
-		float4 x[4];
-
-		for (int i = 0; i < 4; i++)
-			x[i] = load4(q + 16 * i * (WIDTH + 4) + d);
-		for (int c = 0; c < 4; c++) {
-			float4 y = load4(k + 16 * c * (WIDTH + 4) + d);
-
-			for (int i = 0; i < 4; i++) {
-				s[i][c] += x[i].x * y.x;
-				s[i][c] += x[i].y * y.y;
-				s[i][c] += x[i].z * y.z;
-				s[i][c] += x[i].w * y.w;
-			}
-		}
-	}
-}
-
 /* Scores to shared memory, -infinity where a row does not see a key. */
 DEVICE void put_scores(const struct tile_job *j, float s[4][4], unsigned first)
 {
@@ -168,35 +133,13 @@ DEVICE void softmax_rows(const struct tile_job *j, float *max, float *sum)
 		j->factor[threadIdx.x / 4] = factor;
 }
 
-DEVICE void add_scaled(float part[4], float p, float4 v)
-{
-	part[0] += p * v.x;
-	part[1] += p * v.y;
-	part[2] += p * v.z;
-	part[3] += p * v.w;
-}
-
 /* out = out * factor + p * values, columns c0 + 4 tx ... */
 template <int WIDTH>
 DEVICE void multiply_values(float out[4][4], const struct tile_job *j, unsigned c0, unsigned n)
 {
-	const float *p = j->p + thread_y() * STRIDE_P, *v = j->kv_tile + c0 + thread_x() * 4;
 	float part[4][4] = {};
 
-	for (unsigned k = 0; k < n; k += 4) {
-		float4 x[4], y[4];
-
-		for (int i = 0; i < 4; i++)
-			x[i] = load4(p + 16 * i * STRIDE_P + k);
-		for (int c = 0; c < 4; c++)
-			y[c] = load4(v + (k + (unsigned)c) * (WIDTH + 4));
-		for (int i = 0; i < 4; i++) {
-			add_scaled(part[i], x[i].x, y[0]);
-			add_scaled(part[i], x[i].y, y[1]);
-			add_scaled(part[i], x[i].z, y[2]);
-			add_scaled(part[i], x[i].w, y[3]);
-		}
-	}
+	multiply_weights<STRIDE_P, WIDTH + 4>(part, j->p, j->kv_tile + c0, n);
 	for (int i = 0; i < 4; i++) {
 		float factor = j->factor[thread_y() + 16 * (unsigned)i];
 

@@ -135,6 +135,13 @@ static void operations(struct backend *b)
 	b->row_stats = cuda_row_stats;
 	b->kl = cuda_kl;
 	b->sq_diff = cuda_sq_diff;
+	b->products_back = cuda_products_back;
+	b->rmsnorm_back = cuda_rmsnorm_back;
+	b->attention_back = cuda_attention_back;
+	b->swiglu_back = cuda_swiglu_back;
+	b->cross_entropy = cuda_cross_entropy;
+	b->kl_back = cuda_kl_back;
+	b->embed_back = cuda_embed_back;
 }
 
 template <int I> static void make(void)

@@ -65,5 +65,28 @@ void cuda_row_stats(double *lse, int32_t *argmax, const float *z, size_t m, size
 void cuda_kl(double *kl, const float *zp, const double *lse_p, const float *zq, const double *lse_q,
 	size_t m, size_t n);
 void cuda_sq_diff(double *num, double *den, const float *a, const float *b, size_t count);
+/* lse[rows] of device memory, of as many rows of z; bytes of the workspace from `room` on that it
+ * needs a row. */
+size_t stats_room(size_t n);
+void stats_lse(double *lse, void *room, const float *z, size_t rows, size_t n);
+/* out[rows], on the host (NULL: nothing): the sums of the workspace's doubles [rows][pieces], which
+ * lie behind as many doubles that it writes. */
+void stats_fetch(double *out, size_t rows, size_t pieces);
+/* A row of z is summed in so many pieces of STATS_PIECE values, a block of STATS_THREADS each. */
+enum { STATS_PIECE = 4096, STATS_THREADS = 256 };
+
+/* ---- back.cu, back_attention.cu, back_loss.cu: the way back */
+void cuda_products_back(float *dx, size_t ldx, bool add, const float *dy, size_t ldy, size_t m,
+	const struct mat *w, enum math math);
+void cuda_rmsnorm_back(float *dx, float *dgain, const float *dy, const float *x, const float *gain,
+	size_t m, size_t n, float eps);
+void cuda_swiglu_back(float *dgate, float *dup, const float *dy, const float *gate, const float *up,
+	size_t count);
+void cuda_embed_back(float *dw, const float *dy, const int32_t *ids, size_t m, size_t cols);
+void cuda_attention_back(float *dq, float *dk, float *dv, const float *dout, const float *out,
+	const float *q, const struct attn_seq *seqs, size_t n, const struct attn_shape *shape);
+void cuda_cross_entropy(
+	double *loss, float *z, const int32_t *label, size_t m, size_t n, float scale);
+void cuda_kl_back(double *kl, float *zq, const float *zp, size_t m, size_t n, float scale);
 
 #endif

@@ -11,7 +11,7 @@
 #include "kernels/cuda/ops.h"
 #include "kernels/cuda/reduce.h"
 
-enum { THREADS = 256, PIECE = 4096, WARPS = 4 };
+enum { THREADS = STATS_THREADS, PIECE = STATS_PIECE, WARPS = 4 };
 
 /* Values i ... of a row of which this thread takes every blockDim.x-th quad: f(value, index). */
 template <class F> DEVICE void each_of(const float *z, size_t n, bool wide, F f)
@@ -147,6 +147,23 @@ static unsigned row_blocks(size_t rows)
 	return (unsigned)((rows + WARPS - 1) / WARPS);
 }
 
+static void launch_stats(const struct row_stats &a)
+{
+	launch(stats_pieces, (unsigned)(a.rows * a.pieces), 1, 1, THREADS,
+		THREADS / 32 * (sizeof(double) + sizeof(struct top)), a);
+	launch(stats_rows, row_blocks(a.rows), 1, 1, WARPS * 32, 0, a);
+}
+
+size_t stats_room(size_t n)
+{
+	return (n + PIECE - 1) / PIECE * sizeof(struct piece);
+}
+
+void stats_lse(double *lse, void *room, const float *z, size_t rows, size_t n)
+{
+	launch_stats({ z, lse, NULL, (struct piece *)room, n, (n + PIECE - 1) / PIECE, rows, true });
+}
+
 void cuda_row_stats(double *lse, int32_t *argmax, const float *z, size_t m, size_t n)
 {
 	const struct device *d = device_now();
@@ -163,9 +180,7 @@ void cuda_row_stats(double *lse, int32_t *argmax, const float *z, size_t m, size
 			a.lse = lse ? at : NULL;
 			a.argmax = argmax ? (int32_t *)(void *)(at + rows) : NULL;
 			a.parts = (struct piece *)(void *)(at + 2 * rows);
-			launch(stats_pieces, (unsigned)(rows * pieces), 1, 1, THREADS,
-				THREADS / 32 * (sizeof(double) + sizeof(struct top)), a);
-			launch(stats_rows, row_blocks(rows), 1, 1, WARPS * 32, 0, a);
+			launch_stats(a);
 		}
 		fetch_stats(lse ? lse + r : NULL, argmax ? argmax + r : NULL, &a);
 	}
@@ -194,11 +209,12 @@ KERNEL void sum_rows(const struct sum_parts *a)
 		a->out[row] = sum;
 }
 
-/* out[rows], on the host: the sums of what lies behind as many doubles in the workspace. */
-static void fetch_sums(double *out, size_t rows, size_t pieces)
+void stats_fetch(double *out, size_t rows, size_t pieces)
 {
 	const struct device *d = device_now();
 
+	if (!out)
+		return;
 	if (d && device_well()) {
 		double *at = (double *)(void *)d->work;
 		const struct sum_parts a = { at, at + rows, rows, pieces };
@@ -260,7 +276,7 @@ void cuda_kl(double *kl, const float *zp, const double *lse_p, const float *zq, 
 			launch(kl_pieces, (unsigned)(rows * pieces), 1, 1, THREADS,
 				THREADS / 32 * sizeof(double), a, lse, 2 * rows * sizeof *lse);
 		}
-		fetch_sums(kl + r, rows, pieces);
+		stats_fetch(kl + r, rows, pieces);
 	}
 }
 
@@ -320,7 +336,7 @@ void cuda_sq_diff(double *num, double *den, const float *a, const float *b, size
 			2 * (THREADS / 32) * sizeof(double), s);
 	}
 	if (blocks)
-		fetch_sums(both, 2, blocks);
+		stats_fetch(both, 2, blocks);
 	*num = both[0];
 	*den = both[1];
 }

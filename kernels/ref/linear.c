@@ -3,38 +3,8 @@
 #include "kernels/mix.h"
 #include "kernels/ref/ref.h"
 
-struct split {
-	float hi, lo;
-};
-
-/* f rounded to bfloat16, and what that left rounded too. */
-static inline struct split split(float f)
-{
-	struct split s = { .hi = bf16_to_f32(bf16_from_f32(f)) };
-
-	s.lo = bf16_to_f32(bf16_from_f32(f - s.hi));
-	return s;
-}
-
-/* a * b by math.  Products of bfloat16 are exact in double, and so nearly are the sums. */
-static inline double times(float a, float b, enum math math)
-{
-	struct split x, w;
-	double y;
-
-	if (math != MATH_BF16 && math != MATH_BF16X3)
-		return (double)a * (double)b;
-	x = split(a);
-	w = split(b);
-	y = (double)x.hi * (double)w.hi;
-	if (math == MATH_BF16X3)
-		y += (double)x.hi * (double)w.lo + (double)x.lo * (double)w.hi;
-	return y;
-}
-
-/* Columns c ... c + n of a row as float, by way of a mat of its own, to need no room for a whole
- * row. c is a multiple of 32, n <= 32. */
-static void piece(const struct mat *w, size_t row, size_t c, size_t n, float *out)
+/* By way of a mat of its own, to need no room for a whole row. */
+void ref_piece(const struct mat *w, size_t row, size_t c, size_t n, float *out)
 {
 	struct mat part = mat_rows(w, row / MAT_TILE * MAT_TILE, MAT_TILE);
 	size_t lane = row % MAT_TILE, g;
@@ -71,10 +41,10 @@ static void one_product(
 				size_t n = w->cols - c < MAT_BLOCK ? w->cols - c : MAT_BLOCK;
 				float wt[MAT_BLOCK];
 
-				piece(w, r, c, n, wt);
+				ref_piece(w, r, c, n, wt);
 				for (size_t t = 0; t < tokens; t++)
 					for (size_t i = 0; i < n; i++)
-						sum[t] += times(
+						sum[t] += ref_times(
 							x[(first + t) * ldx + c + i], wt[i], math);
 			}
 			for (size_t t = 0; t < tokens; t++)
@@ -120,7 +90,7 @@ void ref_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const
 			double sum = 0;
 
 			for (size_t p = 0; p < k; p++)
-				sum += times(x[p * next_a], y[p * next_b], math);
+				sum += ref_times(x[p * next_a], y[p * next_b], math);
 			sum *= (double)alpha;
 			/* as in BLAS, beta = 0 overwrites what may be NaN */
 			if (beta != 0)

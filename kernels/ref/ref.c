@@ -118,4 +118,11 @@ const struct backend bd_backend_ref = {
 	.row_stats = ref_row_stats,
 	.kl = ref_kl,
 	.sq_diff = ref_sq_diff,
+	.products_back = ref_products_back,
+	.rmsnorm_back = ref_rmsnorm_back,
+	.attention_back = ref_attention_back,
+	.swiglu_back = ref_swiglu_back,
+	.cross_entropy = ref_cross_entropy,
+	.kl_back = ref_kl_back,
+	.embed_back = ref_embed_back,
 };
