@@ -96,8 +96,12 @@ static void block(struct turns *b, const struct template *t, const struct chat_m
 	if (t->trim)
 		x = trim(x);
 	open_block(b, t, m->role);
+	if (is_role(m, "assistant"))
+		turns_answer(b);
 	turns_text(b, x.s, x.n);
+	turns_answer_end(b);
 	close_block(b, t);
+	turns_answer_over(b);
 }
 
 static void blocks(struct turns *b, const struct template *t, const struct chat_message *msg,
@@ -188,10 +192,13 @@ static void answer(struct turns *b, const struct template *t, const struct chat_
 
 	if (t->trim || t->trim_answer)
 		x = trim(x);
+	turns_answer(b);
 	turns_literal(b, t->answer_open);
 	turns_text(b, x.s, x.n);
 	turns_literal(b, t->answer_close);
+	turns_answer_end(b);
 	turns_id(b, tokenizer_vocab(b->tok)->eos);
+	turns_answer_over(b);
 	turns_literal(b, t->after_eos);
 }
 
@@ -231,9 +238,9 @@ static enum st finish(struct turns *b, enum st st)
 	return st ? st : end;
 }
 
-enum st template_render(const struct template *t, const char *jinja, const struct tokenizer *tok,
+static enum st render(const struct template *t, const char *jinja, const struct tokenizer *tok,
 	const struct chat_message *msg, size_t n, bool generation, struct tok_ids *ids,
-	struct err *e)
+	struct tok_ids *answers, struct err *e)
 {
 	struct turns b;
 	size_t skip = 0;
@@ -242,6 +249,7 @@ enum st template_render(const struct template *t, const char *jinja, const struc
 	if (st)
 		return st;
 	turns_init(&b, tok, ids, e);
+	b.answers = answers;
 	if (t->bos)
 		turns_id(&b, tokenizer_vocab(tok)->bos);
 	if (t->dated)
@@ -250,6 +258,20 @@ enum st template_render(const struct template *t, const char *jinja, const struc
 		default_system(&b, t, jinja);
 	st = all_turns(&b, t, msg + skip, n - skip, generation);
 	return finish(&b, st);
+}
+
+enum st template_render(const struct template *t, const char *jinja, const struct tokenizer *tok,
+	const struct chat_message *msg, size_t n, bool generation, struct tok_ids *ids,
+	struct err *e)
+{
+	return render(t, jinja, tok, msg, n, generation, ids, NULL, e);
+}
+
+enum st template_answers(const struct template *t, const char *jinja, const struct tokenizer *tok,
+	const struct chat_message *msg, size_t n, struct tok_ids *ids, struct tok_ids *answers,
+	struct err *e)
+{
+	return render(t, jinja, tok, msg, n, false, ids, answers, e);
 }
 
 enum st template_continue(const struct template *t, const struct tokenizer *tok,

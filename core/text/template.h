@@ -35,6 +35,13 @@ BD_MUST_USE enum st template_recognise(
 BD_MUST_USE enum st template_render(const struct template *t, const char *jinja,
 	const struct tokenizer *tok, const struct chat_message *msg, size_t n, bool generation,
 	struct tok_ids *ids, struct err *e);
+/* The same of a whole conversation, to be learned: answers gets two indices into ids for each
+ * assistant message, where its answer begins and behind the token that ends it.  What stands
+ * before an answer are the ids that the model would be given to answer: where the answer's own
+ * text begins with blanks, that differs from template_render's, which encodes across. */
+BD_MUST_USE enum st template_answers(const struct template *t, const char *jinja,
+	const struct tokenizer *tok, const struct chat_message *msg, size_t n, struct tok_ids *ids,
+	struct tok_ids *answers, struct err *e);
 /* Ids that continue an open conversation: end of the assistant's turn, then msg and
  * the start of the next assistant turn, without what was already rendered. */
 BD_MUST_USE enum st template_continue(const struct template *t, const struct tokenizer *tok,

@@ -52,6 +52,41 @@ static void flush(struct turns *b)
 	b->eat = b->mid_text = b->at_start = false;
 }
 
+/* ids so far, into answers; what is pending is encoded first, and goes on afterwards. */
+static void mark(struct turns *b)
+{
+	if (b->n) {
+		/* what a token has swallowed is no text that goes on */
+		bool all = b->eat && tok_blank_head(b->pend, b->n) == b->n;
+
+		flush(b);
+		b->mid_text = !all;
+	}
+	if (!b->st)
+		b->st = tok_ids_push(b->answers, (int32_t)b->ids->n, b->e);
+}
+
+void turns_answer(struct turns *b)
+{
+	if (!b->answers)
+		return;
+	mark(b);
+	b->open = true;
+	b->closing = false;
+}
+
+void turns_answer_end(struct turns *b)
+{
+	b->closing = b->open;
+}
+
+void turns_answer_over(struct turns *b)
+{
+	if (b->open)
+		mark(b);
+	b->open = b->closing = false;
+}
+
 void turns_id(struct turns *b, int32_t id)
 {
 	const struct vocab_token *k;
@@ -65,6 +100,8 @@ void turns_id(struct turns *b, int32_t id)
 	if (!b->st)
 		b->st = tok_ids_push(b->ids, id, b->e);
 	b->eat = k->rstrip;
+	if (b->closing)
+		turns_answer_over(b);
 }
 
 void turns_literal(struct turns *b, const char *s)
