@@ -95,6 +95,8 @@ BD_MUST_USE enum st fs_append(const char *path, const char *line, struct err *e)
 BD_MUST_USE enum st fs_mkdirs(const char *path, struct err *e); /* mode 0700 below the first new */
 BD_MUST_USE enum st fs_mkdir_new(const char *path, struct err *e);              /* must not exist */
 BD_MUST_USE enum st fs_rename(const char *from, const char *to, struct err *e); /* + dir fsync */
+/* path becomes a link that says `target`, in place of one that is there; another file stays. */
+BD_MUST_USE enum st fs_link(const char *path, const char *target, struct err *e);
 /* Follows no link; what is absent is fine. */
 BD_MUST_USE enum st fs_remove_tree(const char *path, struct err *e);
 uint64_t fs_tree_bytes(const char *path); /* 0 when absent */
@@ -116,7 +118,8 @@ void fs_unlock(int fd);
 /* Does somebody hold it?  Only looks: also where nothing may be written. */
 bool fs_is_locked(const char *path);
 
-/* Tests: fail the nth write-side call from now with this errno; 0: off. */
+/* Tests: fail the nth write-side call from now with this errno; 0: off.  errno below 0: the
+ * process is killed in its place, by that signal. */
 void fs_fail_at(unsigned long n, int with_errno);
 unsigned long fs_count(void);
 

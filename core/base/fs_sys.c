@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -34,6 +35,8 @@ static bool fails(void)
 	if (n != atomic_load(&fail_call))
 		return false;
 	errno = atomic_load(&fail_errno);
+	if (errno < 0)
+		raise(-errno);
 	return true;
 }
 
@@ -128,6 +131,11 @@ int fs_sys_close(int fd)
 int fs_sys_rename(const char *from, const char *to)
 {
 	return fails() ? -1 : rename(from, to);
+}
+
+int fs_sys_symlink(const char *target, const char *path)
+{
+	return fails() ? -1 : symlink(target, path);
 }
 
 int fs_sys_mkdir(const char *path, mode_t mode)

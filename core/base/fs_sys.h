@@ -18,6 +18,7 @@ int fs_sys_chmod(int fd, mode_t mode);
 int fs_sys_sync(int fd); /* 0 on what cannot be synced (EINVAL) */
 int fs_sys_close(int fd);
 int fs_sys_rename(const char *from, const char *to);
+int fs_sys_symlink(const char *target, const char *path);
 int fs_sys_mkdir(const char *path, mode_t mode);
 int fs_sys_unlinkat(int dir, const char *name, int flags);
 

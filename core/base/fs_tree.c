@@ -68,6 +68,24 @@ enum st fs_rename(const char *from, const char *to, struct err *e)
 	return ST_OK;
 }
 
+enum st fs_link(const char *path, const char *target, struct err *e)
+{
+	char *temp = xprintf("%s.%ld.tmp", path, (long)getpid());
+	struct stat sb;
+	enum st st = ST_OK;
+
+	if (!lstat(path, &sb) && !S_ISLNK(sb.st_mode))
+		st = err_set(e, ST_INVALID, "cannot make the link %s: there is another file", path);
+	else if ((unlink(temp), fs_sys_symlink(target, temp)))
+		st = io_error(e, "make the link", path, errno);
+	else
+		st = fs_rename(temp, path, e);
+	if (st)
+		unlink(temp);
+	xfree(temp);
+	return st;
+}
+
 /* ---- walking */
 
 /* Removes everything in the folder that fd is open on, and closes fd. */

@@ -84,6 +84,8 @@ struct checkpoint {
  * ours.  A run or anything else is refused with a list of what is known. */
 BD_MUST_USE enum st checkpoint_open(struct checkpoint **out, const char *path, struct err *e);
 void checkpoint_close(struct checkpoint *c); /* NULL is fine */
+/* The hyperparameters alone, of a config.json or a folder with one: there need be no weights. */
+BD_MUST_USE enum st checkpoint_config(struct hparams *hp, const char *path, struct err *e);
 
 const struct tensor *checkpoint_find(const struct checkpoint *c, const char *name);
 /* Whether the matrix is stored as integers (our own folder only); its three tensors have

@@ -87,11 +87,11 @@ static enum st write_config(
 /* ---- the folder */
 
 static enum st write_files(const char *tmp, const struct model *m, const struct layout *l,
-	const struct mat *const *view, const struct sink *s, struct err *e)
+	const struct mat *const *view, float *const *gain, const struct sink *s, struct err *e)
 {
 	struct tensor_plan plan = { 0 };
 	char *path = xprintf("%s/model.safetensors", tmp);
-	enum st st = tensor_plan_make(&plan, m, view, e);
+	enum st st = tensor_plan_make(&plan, m, view, gain, e);
 
 	if (!st)
 		st = tensor_file_write(&plan, path, s, e);
@@ -119,11 +119,13 @@ static bool exists(const char *path)
 	return fs_is_dir(path) || fs_is_file(path) || !fs_identify(path, &id, NULL);
 }
 
+static const char partial[] = ".partial-";
+
 /* A name beside dir that nobody has. */
 static char *beside(const char *dir)
 {
 	for (int i = 0;; i++) {
-		char *tmp = xprintf("%s.partial-%ld-%d", dir, (long)getpid(), i);
+		char *tmp = xprintf("%s%s%ld-%d", dir, partial, (long)getpid(), i);
 
 		if (!exists(tmp))
 			return tmp;
@@ -131,24 +133,34 @@ static char *beside(const char *dir)
 	}
 }
 
-static enum st write_folder(const char *dir, const struct model *m, const struct layout *l,
-	const struct mat *const *view, const struct sink *s, struct err *e)
+bool bundle_is_partial(const char *name)
 {
-	char *tmp = beside(dir);
-	enum st st = fs_mkdir_new(tmp, e);
+	return strstr(name, partial) != NULL;
+}
 
-	if (!st) {
-		st = write_files(tmp, m, l, view, s, e);
-		if (!st)
-			st = fs_rename(tmp, dir, e);
-		/* The rename may have happened and only its sync failed: what is not known
-		 * to last is not left behind either. */
-		if (st && exists(tmp))
-			(void)!fs_remove_tree(tmp, NULL);
-		else if (st)
-			(void)!fs_remove_tree(dir, NULL);
+enum st bundle_begin(char **tmp, const char *dir, struct err *e)
+{
+	enum st st;
+
+	*tmp = beside(dir);
+	st = fs_mkdir_new(*tmp, e);
+	if (st) {
+		xfree(*tmp);
+		*tmp = NULL;
 	}
-	xfree(tmp);
+	return st;
+}
+
+enum st bundle_end(const char *tmp, const char *dir, struct err *e)
+{
+	enum st st = fs_rename(tmp, dir, e);
+
+	/* The rename may have happened and only its sync failed: what is not known
+	 * to last is not left behind either. */
+	if (st && exists(tmp))
+		(void)!fs_remove_tree(tmp, NULL);
+	else if (st)
+		(void)!fs_remove_tree(dir, NULL);
 	return st;
 }
 
@@ -164,6 +176,33 @@ static enum st no_mixes(const struct model *m, const struct mat *const *view, st
 				"export a layout made with mix layer",
 				linear_name(i, name));
 	return ST_OK;
+}
+
+enum st bundle_put(const char *tmp, const struct model *m, const struct layout *l,
+	const struct mat *const *view, float *const *gain, const struct sink *s, struct err *e)
+{
+	enum st st = no_mixes(m, view, e);
+
+	if (!st)
+		st = checkpoint_unchanged(m->ck, e);
+	return st ? st : write_files(tmp, m, l, view, gain, s, e);
+}
+
+static enum st write_folder(const char *dir, const struct model *m, const struct layout *l,
+	const struct mat *const *view, const struct sink *s, struct err *e)
+{
+	char *tmp;
+	enum st st = bundle_begin(&tmp, dir, e);
+
+	if (st)
+		return st;
+	st = write_files(tmp, m, l, view, NULL, s, e);
+	if (!st)
+		st = bundle_end(tmp, dir, e);
+	else
+		(void)!fs_remove_tree(tmp, NULL);
+	xfree(tmp);
+	return st;
 }
 
 enum st bundle_write(const char *dir, const struct model *m, const struct layout *l,

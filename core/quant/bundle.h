@@ -18,4 +18,14 @@
 BD_MUST_USE enum st bundle_write(const char *dir, const struct model *m, const struct layout *l,
 	const struct mat *const *view, const struct sink *s, struct err *e);
 
+/* The same in steps, for who puts files of its own beside: a new empty folder beside dir (its name:
+ * xfree); what bundle_write puts into it, with other gains of the norms (as of fwd_set_gains; NULL:
+ * the model's); and dir as its name.  When that fails neither is there.  Who gives up before
+ * removes tmp.  bundle_is_partial: is a name in dir's folder one that a process left which was killed? */
+BD_MUST_USE enum st bundle_begin(char **tmp, const char *dir, struct err *e);
+BD_MUST_USE enum st bundle_put(const char *tmp, const struct model *m, const struct layout *l,
+	const struct mat *const *view, float *const *gain, const struct sink *s, struct err *e);
+BD_MUST_USE enum st bundle_end(const char *tmp, const char *dir, struct err *e);
+bool bundle_is_partial(const char *name);
+
 #endif

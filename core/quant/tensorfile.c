@@ -219,7 +219,7 @@ static enum st put_entry(struct writer *w, const struct part_entry *of, struct e
 {
 	struct part_entry here = *of, *t = &here;
 
-	if (t->mat && !w->m->be->host_memory) {
+	if (t->mat && w->m && !w->m->be->host_memory) {
 		enum st st = fetch(w, t->mat, e);
 
 		if (st)

@@ -35,21 +35,27 @@ static void set_shape(struct part_entry *t, size_t rows, size_t cols)
 	t->dim[1] = cols;
 }
 
-static enum st add_mat(struct tensor_plan *p, const char *name, const struct mat *w)
+void tensor_plan_add(struct tensor_plan *p, const char *name, const struct mat *w)
+{
+	struct part_entry *t = add(p, name, "");
+
+	set_type(t, PART_DENSE,
+		w->type == MAT_F32   ? "F32"
+		: w->type == MAT_F16 ? "F16"
+				     : "BF16",
+		w->type == MAT_F32 ? 4 : 2);
+	set_shape(t, w->rows, w->cols);
+	t->mat = w;
+}
+
+static void add_mat(struct tensor_plan *p, const char *name, const struct mat *w)
 {
 	size_t groups;
 	struct part_entry *t;
 
 	if (w->type != MAT_INT) {
-		t = add(p, name, "");
-		set_type(t, PART_DENSE,
-			w->type == MAT_F32   ? "F32"
-			: w->type == MAT_F16 ? "F16"
-					     : "BF16",
-			w->type == MAT_F32 ? 4 : 2);
-		set_shape(t, w->rows, w->cols);
-		t->mat = w;
-		return ST_OK;
+		tensor_plan_add(p, name, w);
+		return;
 	}
 	groups = mat_groups(w->cols, w->group);
 	t = add(p, name, ".codes");
@@ -64,7 +70,6 @@ static enum st add_mat(struct tensor_plan *p, const char *name, const struct mat
 	set_type(t, PART_OFFSET, "F16", 2);
 	set_shape(t, w->rows, groups);
 	t->mat = w;
-	return ST_OK;
 }
 
 /* Norms stay in their own type where safetensors knows it. */
@@ -92,6 +97,38 @@ static enum st add_norm(
 	return ST_OK;
 }
 
+/* A norm as it was trained. */
+static void add_gain(struct tensor_plan *p, const char *name, size_t norm, float *gain)
+{
+	struct part_entry *t = add(p, name, "");
+	struct mat *w = &p->gain[norm];
+
+	*w = (struct mat){ .type = MAT_F32, .rows = 1, .cols = p->m->hp.hidden, .data = gain };
+	set_type(t, PART_DENSE, "F32", 4);
+	t->mat = w;
+	t->rank = 1;
+	t->dim[0] = w->cols;
+}
+
+static enum st add_norms(struct tensor_plan *p, float *const *gain, struct err *e)
+{
+	size_t last = 2 * p->m->hp.layers;
+	char name[48];
+	enum st st = ST_OK;
+
+	if (gain)
+		p->gain = xarray(last + 1, sizeof *p->gain);
+	for (size_t i = 0; !st && i <= last; i++) {
+		snprintf(name, sizeof name, i == last ? "norm" : "layers.%zu.%s", i / 2,
+			i % 2 ? "mlp_norm" : "attn_norm");
+		if (gain)
+			add_gain(p, name, i, gain[i]);
+		else
+			st = add_norm(p, p->m, name, e);
+	}
+	return st;
+}
+
 /* Widest elements first, so that each tensor is aligned to its own. */
 static int order(const void *a, const void *b)
 {
@@ -102,7 +139,7 @@ static int order(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static enum st place(struct tensor_plan *p, struct err *e)
+enum st tensor_plan_place(struct tensor_plan *p, struct err *e)
 {
 	qsort(p->entry, p->n, sizeof *p->entry, order);
 	p->bytes = 0;
@@ -122,31 +159,26 @@ large:
 	return err_set(e, ST_NOMEM, "the tensors are larger than a file can be");
 }
 
-enum st tensor_plan_make(
-	struct tensor_plan *p, const struct model *m, const struct mat *const *view, struct err *e)
+enum st tensor_plan_make(struct tensor_plan *p, const struct model *m,
+	const struct mat *const *view, float *const *gain, struct err *e)
 {
-	enum st st = add_norm(p, m, "norm", e);
 	char name[48];
+	enum st st;
 
 	p->m = m;
-	for (size_t i = 0; !st && i < m->hp.layers; i++) {
-		snprintf(name, sizeof name, "layers.%zu.attn_norm", i);
-		st = add_norm(p, m, name, e);
-		snprintf(name, sizeof name, "layers.%zu.mlp_norm", i);
-		if (!st)
-			st = add_norm(p, m, name, e);
-	}
+	st = add_norms(p, gain, e);
 	if (!st)
-		st = add_mat(p, "embed", &m->embed);
+		add_mat(p, "embed", &m->embed);
 	if (!st && !m->hp.tied)
-		st = add_mat(p, "head", &m->head);
+		add_mat(p, "head", &m->head);
 	for (size_t i = 0; !st && i < m->n_linears; i++)
-		st = add_mat(p, linear_name(i, name), view[i]);
-	return st ? st : place(p, e);
+		add_mat(p, linear_name(i, name), view[i]);
+	return st ? st : tensor_plan_place(p, e);
 }
 
 void tensor_plan_release(struct tensor_plan *p)
 {
 	xfree(p->entry);
+	xfree(p->gain);
 	*p = (struct tensor_plan){ 0 };
 }

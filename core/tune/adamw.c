@@ -1,0 +1,102 @@
+/* adamw.c - AdamW on float weights, as PyTorch's: decoupled decay, eps outside the root. */
+#include "core/tune/state.h"
+
+struct at {
+	struct moments_at m, v;
+	size_t bytes;
+};
+
+struct adam {
+	struct pass p;
+	struct at at;
+};
+
+static struct at lay(const struct mat *w, enum tune_moments kind, bool *over)
+{
+	struct room r = { 0 };
+	struct at at;
+
+	room_take(&r, 1, sizeof(struct tune_head));
+	at.m = room_moments(&r, w, kind);
+	at.v = room_moments(&r, w, kind);
+	at.bytes = r.at;
+	*over = r.over;
+	return at;
+}
+
+enum st adam_plan(struct tune_plan *out, const struct mat *w, enum tune_moments kind)
+{
+	struct room s = { 0 };
+	bool over;
+
+	out->state = lay(w, kind, &over).bytes;
+	room_rows(&s, w);
+	out->scratch = s.at;
+	return over || s.over ? ST_INVALID : ST_OK;
+}
+
+void adam_init(struct tuned *t, const char *by, enum tune_moments kind, const struct tune_options *o)
+{
+	head_init(t, by, kind, o);
+}
+
+static void row(void *arg, size_t r, size_t part)
+{
+	struct adam *a = arg;
+	struct pass *p = &a->p;
+	size_t cols = p->t->w.cols;
+	const float *g = p->grad + r * cols;
+	float *w = (float *)p->t->w.data + r * cols, m[CHUNK], v[CHUNK], u[CHUNK];
+	uint32_t h[CHUNK];
+
+	(void)part;
+	for (size_t c = 0; c < cols; c += CHUNK) {
+		size_t n = cols - c < CHUNK ? cols - c : CHUNK;
+
+		moments_load(p, &a->at.m, false, r, c, n, m);
+		moments_load(p, &a->at.v, true, r, c, n, v);
+		p->l->ema(m, g + c, (float)p->o->b1, n);
+		p->l->ema2(v, g + c, (float)p->o->b2, n);
+		p->l->adam(u, m, v, p->fix1, p->fix2, (float)p->o->eps, n);
+		p->l->hash(h, row_key(p->key, r, 1), (uint32_t)c, n);
+		moments_store(p, &a->at.m, false, r, c, n, m, h);
+		moments_store(p, &a->at.v, true, r, c, n, v, h);
+		if (p->o->decay != 0)
+			p->l->clip(w + c, (float)(1 - p->lr * p->o->decay), 3e38f, n);
+		p->l->axpy(w + c, (float)-p->lr, u, n);
+		p->rows[r].update2 += p->lr * p->lr * p->l->squares(u, n);
+	}
+}
+
+void adam_step(struct tuned *t, float *grad, uint64_t step, const struct tune_options *o,
+	void *scratch, struct tune_counts *c)
+{
+	struct adam a;
+	bool over;
+
+	if (!pass_begin(&a.p, t, grad, step, o, scratch, c))
+		return;
+	a.at = lay(&t->w, (enum tune_moments)a.p.head->kind, &over);
+	each_row(t->w.rows, row, &a);
+	pass_end(&a.p, c);
+}
+
+static enum st plan(struct tune_plan *out, const struct mat *w, const struct tune_options *o)
+{
+	(void)o;
+	return adam_plan(out, w, MOMENTS_F32);
+}
+
+static void init(struct tuned *t, const struct tune_options *o)
+{
+	adam_init(t, "adamw", MOMENTS_F32, o);
+}
+
+const struct optimizer optimizer_adamw = {
+	.name = "adamw",
+	.summary = "AdamW with float moments, on float weights",
+	.on_float = true,
+	.plan = plan,
+	.init = init,
+	.step = adam_step,
+};

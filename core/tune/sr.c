@@ -1,0 +1,102 @@
+/* sr.c - Adam whose step is rounded by chance, nothing kept of the remainder (training.md 3.2). */
+#include "core/tune/state.h"
+
+struct at {
+	struct codes_at codes;
+	struct moments_at m, v;
+	size_t bytes;
+};
+
+struct sr {
+	struct pass p; /* first: move_code's argument */
+	struct at at;
+};
+
+static struct at lay(const struct mat *w, const struct tune_options *o, bool *over)
+{
+	struct room r = { 0 };
+	struct at at;
+
+	at.codes = room_codes(&r, w, !o->lean, !o->lean);
+	at.m = room_moments(&r, w, o->moments);
+	at.v = room_moments(&r, w, o->moments);
+	at.bytes = r.at;
+	*over = r.over;
+	return at;
+}
+
+static enum st plan(struct tune_plan *out, const struct mat *w, const struct tune_options *o)
+{
+	struct room s = { 0 };
+	bool over;
+
+	out->state = lay(w, o, &over).bytes;
+	room_rows(&s, w);
+	out->scratch = s.at;
+	return over || s.over ? ST_INVALID : ST_OK;
+}
+
+static void init(struct tuned *t, const struct tune_options *o)
+{
+	bool over;
+	struct at at = lay(&t->w, o, &over);
+
+	head_init(t, "sr", o->moments, o);
+	codes_init(t, &at.codes);
+}
+
+static void row(void *arg, size_t r, size_t part)
+{
+	struct sr *s = arg;
+	struct pass *p = &s->p;
+	const struct mat *w = &p->t->w;
+	const float *g = p->grad + r * w->cols;
+	uint8_t *q = row_codes(p, r);
+	float m[CHUNK], v[CHUNK], u[CHUNK], by[CHUNK];
+	uint32_t h[CHUNK];
+	int8_t move[CHUNK];
+
+	(void)part;
+	stats_step(p, r, q);
+	for (size_t c = 0; c < w->cols; c += CHUNK) {
+		size_t n = w->cols - c < CHUNK ? w->cols - c : CHUNK;
+
+		moments_load(p, &s->at.m, false, r, c, n, m);
+		moments_load(p, &s->at.v, true, r, c, n, v);
+		p->l->ema(m, g + c, (float)p->o->b1, n);
+		p->l->ema2(v, g + c, (float)p->o->b2, n);
+		p->l->hash(h, row_key(p->key, r, 1), (uint32_t)c, n);
+		moments_store(p, &s->at.m, false, r, c, n, m, h);
+		moments_store(p, &s->at.v, true, r, c, n, v, h);
+		p->l->adam(u, m, v, p->fix1, p->fix2, (float)p->o->eps, n);
+		p->rows[r].update2 += p->lr * p->lr * p->l->squares(u, n);
+		row_levels(p, r, c, n, (float)-p->lr, by);
+		p->l->hash(h, row_key(p->key, r, 2), (uint32_t)c, n);
+		p->l->stochastic(move, q + c, u, by, h, (1 << w->bits) - 1, n);
+		move_codes(p, r, c, move, n);
+	}
+	stats_write(p, r);
+}
+
+static void step(struct tuned *t, float *grad, uint64_t n, const struct tune_options *o,
+	void *scratch, struct tune_counts *c)
+{
+	struct sr s;
+	bool over;
+
+	if (!pass_begin(&s.p, t, grad, n, o, scratch, c))
+		return;
+	s.at = lay(&t->w, o, &over);
+	s.p.codes = s.at.codes;
+	each_row(t->w.rows, row, &s);
+	pass_end(&s.p, c);
+}
+
+const struct optimizer optimizer_sr = {
+	.name = "sr",
+	.summary = "Adam with stochastic rounding onto the codes, nothing else kept",
+	.on_codes = true,
+	.plan = plan,
+	.init = init,
+	.step = step,
+};

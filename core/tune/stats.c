@@ -1,0 +1,53 @@
+/* stats.c - scales and centres only: the codes stay (training.md 2.1). */
+#include "core/tune/state.h"
+
+static enum st plan(struct tune_plan *out, const struct mat *w, const struct tune_options *o)
+{
+	struct room r = { 0 }, s = { 0 };
+
+	(void)o;
+	room_codes(&r, w, !o->lean, true);
+	room_rows(&s, w);
+	*out = (struct tune_plan){ r.at, s.at };
+	return r.over || s.over ? ST_INVALID : ST_OK;
+}
+
+static void init(struct tuned *t, const struct tune_options *o)
+{
+	struct room r = { 0 };
+	struct codes_at at = room_codes(&r, &t->w, !o->lean, true);
+
+	head_init(t, "stats", MOMENTS_F32, o);
+	codes_init(t, &at);
+}
+
+static void row(void *arg, size_t r, size_t part)
+{
+	struct pass *p = arg;
+
+	(void)part;
+	stats_step(p, r, row_codes(p, r));
+	stats_write(p, r);
+}
+
+static void step(struct tuned *t, float *grad, uint64_t n, const struct tune_options *o,
+	void *scratch, struct tune_counts *c)
+{
+	struct room r = { 0 };
+	struct pass p;
+
+	if (!pass_begin(&p, t, grad, n, o, scratch, c))
+		return;
+	p.codes = room_codes(&r, &t->w, !o->lean, true);
+	each_row(t->w.rows, row, &p);
+	pass_end(&p, c);
+}
+
+const struct optimizer optimizer_stats = {
+	.name = "stats",
+	.summary = "trains scale and offset of every group, the codes stay",
+	.on_codes = true,
+	.plan = plan,
+	.init = init,
+	.step = step,
+};

@@ -1,0 +1,144 @@
+/* train.h - fine-tuning a model: steps over windows of a data file.
+ *
+ * What is trained is one of three things: the packed codes of a layout with their scales and
+ * offsets (no floating-point copy of them exists at any time), float masters of the linears (full
+ * fine-tuning, the ceiling), or adapters beside linears that stay as they are.  RMSNorm gains are
+ * trained beside; embedding and head are frozen.  The gradient of a linear is consumed by its
+ * optimizer before the next one exists (training.md 2.3), so there is no norm of the whole gradient
+ * before a step; a loss that is no number is seen before the first weight changes, and the step is
+ * left out.  Engine thread; polls.  Same seed, same data: same bits on any number of threads and
+ * after a resume.  Formulas: training.md 1 to 3, 7.1.
+ */
+#ifndef BD_TUNE_TRAIN_H
+#define BD_TUNE_TRAIN_H
+
+#include "core/model/backward.h"
+#include "core/text/pack.h"
+#include "core/tune/optim.h"
+
+enum train_what { TRAIN_CODES, TRAIN_MASTERS, TRAIN_ADAPTERS };
+
+/* One line of train_methods: a name people type, and what it stands for. */
+struct train_method {
+	const char *name;      /* "rank", "flips", "sr", "stats", "diodemix", "galore", "fp", "fp8", "lora", "qlora" */
+	const char *summary;   /* a sentence for help */
+	enum train_what what;
+	const char *optimizer; /* of optimizer_table; of adapters: of A and B */
+	double lr, lr_s;       /* at their peak, of 300 steps; in levels: those of 2 bits (train_new) */
+	enum lr_unit unit;
+	double lr_gain;        /* of the norms' gains (AdamW); 0: frozen */
+	size_t rank;           /* of adapters, of galore's projectors; 0: the optimizer's own */
+	double alpha;          /* of adapters: y += alpha / rank (x A^T) B^T */
+	double floor;          /* of the schedule, a share of the peak */
+	double b2, eps;        /* of the moments; 0: tune_defaults' */
+};
+extern const struct train_method train_methods[]; /* ends with one whose name is NULL */
+const struct train_method *train_method_find(const char *name);
+
+struct train_how {
+	const struct train_method *method;
+	struct tune_options tune; /* train_how_init fills it from the method; seed, steps, lr ... */
+	double lr_gain;
+	size_t windows;       /* of a step; tokens of a step = windows * the pack's window */
+	enum back_keep keep;
+	enum math math;
+	double alpha;         /* of adapters; their rank is tune.rank */
+	size_t bad_limit;     /* steps left out one after another before the run gives up */
+};
+/* Defaults of a method: 300 steps of 4 windows, MATH_BF16, BACK_NARROW, ten bad steps. */
+void train_how_init(struct train_how *how, const struct train_method *method);
+/* So many steps instead: a rate in levels, whose sum over the run is what counts (training.md 3.4),
+ * and the warm-up go with them.  Before lr is set otherwise. */
+void train_how_steps(struct train_how *how, uint64_t steps);
+
+/* What a step did. */
+struct train_report {
+	uint64_t step;           /* 1, 2, ...: finished ones and those left out */
+	bool skipped;            /* its loss was no number: nothing changed */
+	double loss;             /* nats a labelled token, before the step */
+	size_t tokens, labelled; /* rows; labels */
+	double lr, lr_s;
+	double grad_norm;        /* of all matrices together */
+	double update_norm;
+	double seconds;          /* without what others did at polls */
+	struct tune_counts counts;
+	uint64_t skipped_so_far;
+};
+
+struct train;
+
+/* view: the mats of the layout the run begins from; what is trained is copied, the rest borrowed.
+ * frozen[linear]: stays as it is (what the layout keeps as in the file); NULL: none.  What is not
+ * packed is frozen, too, under TRAIN_CODES.  (An adapter changes no linear: it is beside all.)  Of a
+ * MAT_MIX each part is a matrix of its own.  A rate in levels is that of 2 bits: matrices of b bits
+ * take (2^b - 1) / 3 times as many, which is about the same step of W.
+ * pack: borrowed.  ST_UNSUPPORTED where the model's backend has no way back, or nothing could be
+ * trained; ST_NOMEM. */
+BD_MUST_USE enum st train_new(struct train **out, const struct model *m,
+	const struct mat *const *view, const bool *frozen, const struct train_how *how,
+	struct pack *pack, const struct sink *s, struct err *e);
+void train_free(struct train *t); /* NULL is fine */
+const struct train_how *train_how(const struct train *t);
+uint64_t train_steps_done(const struct train *t);
+uint64_t train_bytes(const struct train *t); /* that it holds, without the model's own */
+size_t train_matrices(const struct train *t); /* in training; of a mix two, of an adapter two */
+/* What runs now, between steps; the gains in backend memory as fwd_set_gains has them, NULL where
+ * they are frozen. */
+const struct mat *const *train_view(const struct train *t);
+float *const *train_gains(const struct train *t);
+struct lora;
+const struct lora *train_lora(const struct train *t); /* NULL: no adapters */
+
+/* One step.  When it is stopped (ST_CANCELLED) in the middle, what moved stays: t is then only good
+ * for train_free, a run goes on from its last checkpoint.  ST_INVALID when bad_limit is reached. */
+BD_MUST_USE enum st train_step(
+	struct train *t, struct train_report *r, const struct sink *s, struct err *e);
+
+/* ---- what others read while it goes on */
+
+/* Weights (and adapters) as the last finished step left them, by themselves: nothing that train_step
+ * does shows in them.  Codes are copied; masters are, too. */
+struct train_copy;
+BD_MUST_USE enum st train_copy_new(struct train_copy **out, const struct train *t, struct err *e);
+void train_copy_take(struct train_copy *c, const struct train *t); /* between steps only */
+/* The run's own weights in the place of a copy, where nothing steps while they are read: good until
+ * the next train_step.  Takes no memory; not for train_copy_take. */
+struct train_copy *train_copy_none(const struct train *t);
+void train_copy_free(struct train_copy *c);
+uint64_t train_copy_step(const struct train_copy *c);
+/* What runs with the copy's weights takes its view, and its gains and adapters by
+ * train_copy_attach (fwd_set_add, fwd_set_gains; NULL: the model's own again). */
+const struct mat *const *train_copy_view(const struct train_copy *c);
+float *const *train_copy_gains(const struct train_copy *c);    /* as train_gains */
+const struct lora *train_copy_lora(const struct train_copy *c); /* as train_lora */
+void train_copy_attach(const struct train_copy *c, struct fwd *f);
+
+/* ---- measuring (train_eval.c): forward only */
+
+struct train_eval {
+	size_t sequences, labelled;
+	double nll, nll_se;  /* nats a labelled token; se over sequences */
+	double kl, top1;     /* from the reference on labelled rows; NAN: not asked for */
+	double *seq_nll;     /* [sequences] sums; for paired errors */
+	uint32_t *seq_n;     /* [sequences] labelled rows */
+};
+/* Of what the pack holds out, at most `windows` windows (0: all).  copy NULL: of view.  reference:
+ * KL from m->ref, too. */
+BD_MUST_USE enum st train_eval(struct train_eval *out, const struct model *m, const struct train_copy *copy,
+	const struct mat *const *view, struct pack *pack, size_t windows, bool reference,
+	enum math math, const struct sink *s, struct err *e);
+void train_eval_release(struct train_eval *v);
+
+/* ---- checkpoints (train_state.c) */
+
+/* dir/train.state: all that a resume needs beside the model, the data and `how`: weights, states, place
+ * in the data, counts; a checksum at the end.  Written as fs.h writes (complete or not at all). */
+BD_MUST_USE enum st train_save(const struct train *t, const char *dir, struct err *e);
+/* Into a t that train_new made with the same model, how and pack.  ST_FORMAT says what differs (and
+ * leaves t as it was). */
+BD_MUST_USE enum st train_load(struct train *t, const char *dir, struct err *e);
+/* Between steps: the run ends at this step instead, which is what the schedules of the steps to come
+ * go by; rates at their peak stay. */
+void train_extend(struct train *t, uint64_t steps);
+
+#endif

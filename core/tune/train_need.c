@@ -1,0 +1,215 @@
+/* train_need.c - see train_need.h. */
+#include "core/tune/train_need.h"
+
+#include "core/base/alloc.h"
+
+struct need {
+	struct train_memory *out;
+	const struct train_how *how;
+	const struct optimizer *by;
+	uint64_t largest, mixed; /* bytes of a linear's gradient; of its two parts */
+	uint64_t scratch;        /* of an optimizer's step */
+	size_t rows;             /* of a step */
+	double params;           /* of the linears */
+};
+
+struct train_shape *train_shapes(const struct hparams *hp, struct format f)
+{
+	size_t q = hp->heads * hp->head_dim, kv = hp->kv_heads * hp->head_dim;
+	const size_t shape[LINEAR_KINDS][2] = {
+		[LINEAR_Q] = { q, hp->hidden },
+		[LINEAR_K] = { kv, hp->hidden },
+		[LINEAR_V] = { kv, hp->hidden },
+		[LINEAR_O] = { hp->hidden, q },
+		[LINEAR_GATE] = { hp->inter, hp->hidden },
+		[LINEAR_UP] = { hp->inter, hp->hidden },
+		[LINEAR_DOWN] = { hp->hidden, hp->inter },
+	};
+	struct train_shape *all = xarray(hp->layers * LINEAR_KINDS, sizeof *all);
+
+	for (size_t i = 0; i < hp->layers * LINEAR_KINDS; i++)
+		all[i] = (struct train_shape){ .rows = shape[i % LINEAR_KINDS][0],
+			.cols = shape[i % LINEAR_KINDS][1],
+			.format = f };
+	return all;
+}
+
+/* A matrix that an optimizer takes a step on. */
+static enum st take(struct need *k, const struct mat *w, struct err *e)
+{
+	struct tune_plan plan;
+	enum st st = optim_plan(&plan, k->by, w, &k->how->tune, e);
+
+	if (st)
+		return st;
+	k->out->state += plan.state;
+	k->out->trained += (uint64_t)w->rows * w->cols;
+	k->scratch = plan.scratch > k->scratch ? plan.scratch : k->scratch;
+	return ST_OK;
+}
+
+static void whole_gradient(struct need *k, const struct train_shape *x, bool mix)
+{
+	uint64_t bytes = (uint64_t)x->rows * x->cols * sizeof(float);
+
+	k->largest = bytes > k->largest ? bytes : k->largest;
+	if (mix)
+		k->mixed = bytes > k->mixed ? bytes : k->mixed;
+}
+
+static struct mat packed(int bits, size_t group, size_t rows, size_t cols)
+{
+	return (struct mat){
+		.type = MAT_INT, .bits = bits, .group = group, .rows = rows, .cols = cols
+	};
+}
+
+/* The parts of a linear as it is packed: one, or two of a mix. */
+static size_t parts_of(const struct train_shape *x, struct mat part[2])
+{
+	size_t high;
+
+	if (!format_is_mix(x->format)) {
+		part[0] = packed(x->format.bits, x->format.group, x->rows, x->cols);
+		return 1;
+	}
+	high = format_high_cols(x->format, x->cols);
+	part[0] = packed(x->format.hi_bits, x->format.hi_group, x->rows, high);
+	part[1] = packed(x->format.bits, x->format.group, x->rows, x->cols - high);
+	return 2;
+}
+
+static enum st codes(struct need *k, const struct train_shape *x, struct err *e)
+{
+	struct mat part[2];
+	enum st st = ST_OK;
+
+	if (format_is_keep(x->format)) {
+		k->out->frozen += x->kept;
+		return ST_OK;
+	}
+	whole_gradient(k, x, format_is_mix(x->format));
+	for (size_t i = 0, n = parts_of(x, part); !st && i < n; i++) {
+		k->out->weights += mat_bytes(&part[i]);
+		st = take(k, &part[i], e);
+	}
+	return st;
+}
+
+static enum st masters(struct need *k, const struct train_shape *x, struct err *e)
+{
+	const struct mat w = { .type = MAT_F32, .rows = x->rows, .cols = x->cols };
+
+	k->out->weights += mat_bytes(&w);
+	whole_gradient(k, x, false);
+	return take(k, &w, e);
+}
+
+/* Gradients of A and B, and x A^T with its gradient (lora.c). */
+static enum st adapters(struct need *k, const struct train_shape *x, struct err *e)
+{
+	const size_t r = k->how->tune.rank;
+	const struct mat a = { .type = MAT_F32, .rows = r, .cols = x->cols };
+	const struct mat b = { .type = MAT_F32, .rows = x->rows, .cols = r };
+	struct mat part[2];
+	uint64_t both;
+	enum st st = take(k, &a, e);
+
+	if (format_is_keep(x->format))
+		k->out->frozen += x->kept;
+	else
+		for (size_t i = 0, n = parts_of(x, part); i < n; i++)
+			k->out->frozen += mat_bytes(&part[i]);
+	k->out->adapters += mat_bytes(&a) + mat_bytes(&b);
+	both = mat_bytes(&a) + mat_bytes(&b) + 2 * (uint64_t)k->rows * r * sizeof(float);
+	k->largest = both > k->largest ? both : k->largest;
+	return st ? st : take(k, &b, e);
+}
+
+static enum st linear(struct need *k, const struct train_shape *x, struct err *e)
+{
+	k->params += (double)x->rows * (double)x->cols;
+	switch (k->how->method->what) {
+	case TRAIN_CODES:
+		return codes(k, x, e);
+	case TRAIN_MASTERS:
+		return masters(k, x, e);
+	default:
+		return adapters(k, x, e);
+	}
+}
+
+/* The norms' gains, which AdamW moves. */
+static enum st gains(struct need *k, const struct hparams *hp, struct err *e)
+{
+	const struct mat w = { .type = MAT_F32, .rows = 1, .cols = hp->hidden };
+	struct tune_options o = k->how->tune;
+	struct tune_plan plan;
+	uint64_t norms = 2 * (uint64_t)hp->layers + 1;
+	enum st st = ST_OK;
+
+	o.moments = MOMENTS_F32;
+	if (k->how->lr_gain > 0)
+		st = optim_plan(&plan, optimizer_find("adamw"), &w, &o, e);
+	if (st || !(k->how->lr_gain > 0))
+		return st;
+	k->out->weights += norms * mat_bytes(&w);
+	k->out->state += norms * plan.state;
+	return ST_OK;
+}
+
+/* training.md 1.9. */
+static double flops_of(const struct need *k, const struct hparams *hp, size_t window)
+{
+	double rows = (double)(k->how->windows * window),
+	       head = (double)hp->vocab * (double)hp->hidden;
+	double attention =
+		4 * (double)hp->layers * (double)window * (double)(hp->heads * hp->head_dim) / 2;
+	double blocks = rows * (2 * k->params + attention), ends = rows * 2 * head, all;
+
+	/* forward; the way back to x; and to W, of the attention counted with x */
+	all = 2 * blocks + 2 * ends + rows * attention;
+	all += k->how->method->what == TRAIN_ADAPTERS ? 6 * rows * (double)k->out->trained
+						      : rows * 2 * k->params;
+	if (k->how->keep == BACK_INPUTS)
+		all += blocks;
+	if (k->how->keep == BACK_NARROW)
+		all += rows * 4 * (double)hp->layers * (double)hp->hidden * (double)hp->inter;
+	return all;
+}
+
+enum st train_need(struct train_memory *out, const struct hparams *hp,
+	const struct train_shape *shape, size_t n, uint64_t other, const struct train_how *how,
+	size_t window, struct err *e)
+{
+	struct need k = { .out = out, .how = how, .by = optimizer_find(how->method->optimizer) };
+	struct hparams headless = *hp;
+	size_t rows = how->windows * window;
+	enum st st = ST_OK;
+
+	*out = (struct train_memory){ .frozen = other };
+	k.rows = rows;
+	if (!k.by)
+		return err_set(e, ST_INVALID, "%s: there is no optimizer %s", how->method->name,
+			how->method->optimizer);
+	for (size_t i = 0; !st && i < n; i++)
+		st = linear(&k, &shape[i], e);
+	if (!st && !out->trained)
+		st = err_set(e, ST_INVALID,
+			"%s trains packed codes, and every linear of this layout is as in the "
+			"file: "
+			"name a format, such as --layout int4g128",
+			how->method->name);
+	if (!st)
+		st = gains(&k, hp, e);
+	if (st)
+		return st;
+	headless.vocab = 0;
+	out->activations = back_bytes_of(&headless, rows, how->keep);
+	out->logits = back_bytes_of(hp, rows, how->keep) - out->activations;
+	out->gradient = k.largest + k.mixed + k.scratch;
+	out->total = out->weights + out->frozen + out->state + out->adapters + out->activations +
+		     out->gradient + out->logits;
+	out->flops = flops_of(&k, hp, window);
+	return ST_OK;
+}
