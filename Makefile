@@ -145,6 +145,11 @@ $B/kernels/cpu/%_amx.c.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl
 $B/core/quant/%_avx2.c.o: override CFLAGS += -mavx2
 $B/core/quant/%_avx512.c.o: override CFLAGS += -mavx512f
 
+# And for the optimizers', which the compiler turns into vectors.
+$B/core/tune/loops_%.c.o: override CFLAGS += -O3 -fno-math-errno -fno-trapping-math
+$B/core/tune/%_avx2.c.o: override CFLAGS += -mavx2
+$B/core/tune/%_avx512.c.o: override CFLAGS += -mavx512f -mavx512bw -mavx512vl -mavx512dq -mprefer-vector-width=512
+
 $B/%.c.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -159,7 +164,7 @@ FENCED := tests/fenced.c kernels/mat.c kernels/mix.c kernels/stream.c kernels/po
 $B/tests/libfenced.so: $(FENCED) $(wildcard kernels/*.h kernels/ref/*.h) tests/fenced.h
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -Wl,-Bsymbolic -o $@ $(FENCED) -lm
-$B/tests/test_device $B/tests/test_device_model $B/tests/test_device_session: | $B/tests/libfenced.so
+$(addprefix $B/tests/test_,device device_model device_session device_train train_state lora lora_file): | $B/tests/libfenced.so
 
 deps:      ## install the Debian packages that are missing (as root or by sudo)
 	@share/install-debs $(DEBS)
@@ -272,7 +277,7 @@ install: all $B/bitdial-lua.3  ## into $(DESTDIR)$(PREFIX)
 	if [ -f $B/libbitdial-cuda.so ]; then \
 	  install -d '$(DESTDIR)$(PREFIX)/lib/bitdial' && \
 	  install -m755 $B/libbitdial-cuda.so '$(DESTDIR)$(PREFIX)/lib/bitdial/'; fi
-	cp -R share/tasks scripts '$(DESTDIR)$(PREFIX)/share/bitdial/'
+	cp -R share/tasks share/sft scripts '$(DESTDIR)$(PREFIX)/share/bitdial/'
 
 uninstall: ## take it out again; says what of yours stays
 	rm -rf '$(DESTDIR)$(PREFIX)/bin/bitdial' '$(DESTDIR)$(PREFIX)/share/bitdial' \

@@ -17,6 +17,7 @@
 #include "core/base/fs.h"
 #include "core/quant/quantizer.h"
 #include "core/text/template.h"
+#include "core/tune/train.h"
 #include "core/work/run.h"
 #include "core/work/tasks.h"
 
@@ -41,6 +42,7 @@ static const struct {
 	{ "FORMAT", "@format" },
 	{ "LIST", "@formats" },
 	{ "METHOD", "@quantizer" },
+	{ "RULE", "@method|help" },
 	{ "TEMPLATE", "@template" },
 	{ "TASK", "@task|@jsonl" },
 	{ "GUARD", "uniform|ends|random:1" },
@@ -192,15 +194,18 @@ static void put_screens(void)
 
 static void put_kinds(void)
 {
-	const char *quantizers[16] = { NULL }, *verbs[32] = { NULL };
+	const char *quantizers[16] = { NULL }, *verbs[32] = { NULL }, *methods[32] = { NULL };
 
 	for (size_t i = 0; i < 15 && quantizer_table[i]; i++)
 		quantizers[i] = quantizer_table[i]->name;
 	for (size_t i = 0; i < 31 && verb_table[i].name; i++)
 		verbs[i] = verb_table[i].name;
+	for (size_t i = 0; i < 31 && train_methods[i].name; i++)
+		methods[i] = train_methods[i].name;
 	printf("kind\t@format\t " FORMATS "\nkind\t@formats\t default " FORMATS "\n");
 	put_names("verb", verbs);
 	put_names("quantizer", quantizers);
+	put_names("method", methods);
 	put_names("template", template_names());
 	put_names("arrangement", screen_builtin_name);
 	put_screens();

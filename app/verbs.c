@@ -24,6 +24,9 @@ const struct verb verb_table[] = {
 	{ "layout", "show L", "what a layout file says", "json", 2, verb_layout, false },
 	{ "export", "MODEL --layout L -o DIR", "write the quantized model as a folder",
 		"layout quantizer formats o dry-run json events" COMMON, 1, verb_export, true },
+	{ "train", "MODEL --layout L --data FILE", "fine-tune the packed weights of a layout, or adapters, on rows of a file",
+		"data layout method steps window windows lr lr-s rank held held-every save-every seed all recompute f32 across lean test "
+		"resume rows quantizer formats dry-run json events" COMMON, 1, verb_train, true },
 	{ "runs", "[FILTER...]", "what was done: kind:search bpw<4 tag:good since:2d; also show, diff, tag, "
 		"note, trash, restore RUN",
 		"sort json runs", 8, verb_runs, false },

@@ -22,7 +22,7 @@ struct args {
 	size_t n_words;
 	const char *text, *layout, *prompt, *formats, *out, *template, *keys, *dump, *quantizer,
 		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard,
-		*task, *mix, *kv, *head, *precision, *sort, *device;
+		*task, *mix, *kv, *head, *precision, *sort, *device, *data, *method, *test, *resume;
 	const char *texts[SOURCES_MAX]; /* each --text; text is the last */
 	size_t n_texts;
 	const char *script; /* --batch FILE */
@@ -31,11 +31,13 @@ struct args {
 	bool sandbox, sandbox_weak; /* a stranger's */
 	double sandbox_seconds;     /* 0: not given */
 	uint64_t sandbox_mib;       /* 0: not given */
-	double bpw, temp;   /* NAN: not given */
+	double bpw, temp, lr, lr_s, held; /* NAN: not given */
+	uint64_t steps, windows, rank, held_every, save_every, rows;
 	uint64_t tokens, limit, window, top, max_tokens, threads;
 	int64_t seed;       /* -1: not given */
 	bool events, fresh, json, demo, once, plain, ascii, no_mouse, no_sync, read_only, clear_cache, colors, stats,
-		refine, dry_run, anyway, tour, show_cursor, no_config, default_config, roff, options;
+		refine, dry_run, anyway, tour, show_cursor, no_config, default_config, roff, options,
+		all, recompute, f32, across, lean;
 };
 
 struct verb {
@@ -74,6 +76,7 @@ struct json_out;
 void verb_begin(struct json_out *o);   /* an object */
 void verb_json(struct json_out *o);    /* closes the object, prints and releases it */
 void verb_note(const char *fmt, ...) BD_PRINTF(1, 2); /* stderr, sanitised */
+void verb_line(const char *text); /* stderr, where it is a terminal: written over by what comes next */
 void verb_print(const char *s, size_t n);             /* stdout, sanitised */
 /* Before the verb begins again: what was printed and is not out yet is forgotten. */
 void verb_take_back(void);
@@ -162,6 +165,7 @@ int verb_scan(const struct args *a);
 int verb_search(const struct args *a);
 int verb_layout(const struct args *a);
 int verb_export(const struct args *a);
+int verb_train(const struct args *a);
 int verb_chat(const struct args *a);
 int verb_help(const struct args *a);
 

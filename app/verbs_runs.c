@@ -35,9 +35,11 @@ static const char *fixed(char out[24], int digits, double v)
 static void line(const struct run_entry *r)
 {
 	char began[24], seconds[24], bpw[24], kl[24];
-	char *s = xprintf("%-30s %-16s %-8s %-9s %8s %6s %8s  %s%s%s\n", r->id, when(r, began),
+	bool trained = !strcmp(r->kind, "train") && *r->summary; /* no column tells what came of it */
+	char *s = xprintf("%-30s %-16s %-8s %-9s %8s %6s %8s  %s%s%s%s%s\n", r->id, when(r, began),
 		r->kind, r->status, fixed(seconds, 1, r->seconds), fixed(bpw, 2, r->bpw),
-		verb_number(kl, 4, r->kl), r->model, *r->tags ? "  #" : "", r->tags);
+		verb_number(kl, 4, r->kl), r->model, trained ? "  " : "", trained ? r->summary : "",
+		*r->tags ? "  #" : "", r->tags);
 
 	for (char *p = s; p[1]; p++) /* a folder's name may have anything in it */
 		if ((unsigned char)*p < ' ')
@@ -63,6 +65,10 @@ static void put_run(struct json_out *o, const struct run_entry *r)
 	json_put_i64(o, "bytes", (int64_t)r->bytes);
 	json_put_f64(o, "kl", r->kl);
 	json_put_f64(o, "se", r->se);
+	json_open(o, "numbers", '{');
+	for (size_t i = 0; i < r->n_numbers; i++)
+		json_put_f64(o, r->number[i].name, r->number[i].v);
+	json_close(o, '}');
 	json_put_str(o, "summary", r->summary);
 	json_put_str(o, "tags", r->tags);
 	json_put_str(o, "parents", r->parents);

@@ -143,10 +143,20 @@ const struct sink *verb_sink(void)
 	return &sink;
 }
 
+enum { LINE_COLUMNS = 79 };
+
+void verb_line(const char *text)
+{
+	if (isatty(2)) {
+		fprintf(stderr, "\r%-*.*s", LINE_COLUMNS, LINE_COLUMNS, text);
+		drew = true;
+	}
+}
+
 static void end_line(void)
 {
 	if (drew)
-		fputs("\r                                                  \r", stderr);
+		fprintf(stderr, "\r%*s\r", LINE_COLUMNS, "");
 	drew = false;
 }
 

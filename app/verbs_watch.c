@@ -33,23 +33,27 @@ static bool is_log(const char *name)
 	       (n > 7 && !strcmp(name + n - 7, ".ndjson"));
 }
 
-static void find_files(struct watch *w)
+/* In the folder itself, and what is measured step by step. */
+static void find_files(struct watch *w, const char *under)
 {
-	char **names = NULL;
+	char *dir = xprintf("%s/%s", w->dir, under), **names = NULL;
 	size_t n = 0;
 
-	if (fs_list(w->dir, &names, &n, NULL))
+	if (!fs_is_dir(dir) || fs_list(dir, &names, &n, NULL))
 		n = 0;
 	for (size_t i = 0; i < n; i++) {
-		bool known = !is_log(names[i]);
+		char *name = xprintf("%s%s", under, names[i]);
+		bool known = !is_log(name);
 
 		for (size_t k = 0; k < w->n && !known; k++)
-			known = !strcmp(w->file[k].name, names[i]);
+			known = !strcmp(w->file[k].name, name);
 		if (!known && w->n < FILES)
-			w->file[w->n++] = (struct watched){ .name = xstrdup(names[i]) };
+			w->file[w->n++] = (struct watched){ .name = xstrdup(name) };
+		xfree(name);
 		xfree(names[i]);
 	}
 	xfree(names);
+	xfree(dir);
 }
 
 /* Whole lines that were not told yet; what has no newline is not finished. */
@@ -82,7 +86,8 @@ static bool turn(struct watch *w, struct run_entry *r)
 
 	run_refresh(r); /* first: what was written before the end is told with it */
 	over = strcmp(r->status, "running") != 0;
-	find_files(w);
+	find_files(w, "");
+	find_files(w, "metrics/");
 	for (size_t i = 0; i < w->n; i++)
 		tell_lines(w, &w->file[i]);
 	fflush(stdout);

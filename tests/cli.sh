@@ -75,7 +75,7 @@ works --version
 holds version has '^bitdial [0-9a-z]'
 works help
 holds "a line a verb" [ "$(grep -c '^  bitdial ' out)" -ge 11 ]
-for verb in open scan search eval tokens logits chat layout export runs watch rerun batch doctor help; do
+for verb in open scan search eval tokens logits chat layout export train runs watch rerun batch doctor help; do
 	works help $verb
 	holds "its name" has "^bitdial $verb"
 	works $verb --help
@@ -251,6 +251,91 @@ holds "more than all is said" has 'as in the file: more bits than its 8.50 bring
 works search --demo --bpw 8.5 --refine
 holds "nothing to swap is a sentence" has '^refined    nothing to exchange: every linear is as in the file$'
 holds "and that alone" lacks '±'
+
+# ---- train: what it refuses, what it foretells, what it makes, how it goes on
+printf '{"prompt":"a","completion":"b"}\n' > row.jsonl
+{ cat row.jsonl; echo '{"prompt":3,"completion":"b"}'; } > third.jsonl
+echo '{"a":1}' > shape.jsonl
+seq 40 | sed 's/.*/{"prompt":"number &","completion":"then comes another"}/' > rows.jsonl
+BD_RUNS="$dir/trained"
+set -- train --demo --layout int4g64
+fails 2 'usage: bitdial train MODEL --layout L --data FILE' "$@"
+fails 2 'rank trains packed codes: which layout' train --demo --data rows.jsonl
+fails 1 'cannot open nosuch: No such file' "$@" --data nosuch
+fails 1 'folder is a folder' "$@" --data folder
+fails 1 'empty: no row in it' "$@" --data empty
+fails 1 'shape.jsonl: line 1: none of the rows known here' "$@" --data shape.jsonl
+fails 1 'third.jsonl: line 2: "prompt" is a number, expected a string' "$@" --data third.jsonl
+fails 1 'third.jsonl: line 2' "$@" --data rows.jsonl --test third.jsonl --steps 1
+fails 2 'did you mean rank' "$@" --data rows.jsonl --method rnk
+fails 2 'held 1: expected a share' "$@" --data rows.jsonl --held 1
+fails 2 'window 99999999: at most' "$@" --data rows.jsonl --window 99999999
+fails 1 "longer than the model's context of 2048" "$@" --data rows.jsonl --window 4096
+fails 1 'behind the window of 2 tokens' "$@" --data row.jsonl --window 2
+fails 1 'rates of learning 1000' "$@" --data rows.jsonl --lr 1000
+fails 1 'activations and logits' "$@" --data rows.jsonl --windows 1000000
+fails 2 'read-only' "$@" --data rows.jsonl --read-only
+fails 1 'every linear of this layout is as in the file' train --demo --layout keep --data rows.jsonl
+fails 1 'there is no run nosuch' train --resume nosuch
+fails 1 'there is no such file or folder\|cannot open nosuch' train nosuch --layout int4g64 --data rows.jsonl
+works train --method help
+holds "a line a method" [ "$(grep -c '^[a-z0-9]* *[0-9]' out)" -ge 10 ]
+mkdir shape
+cat > shape/config.json << 'EOF'
+{"architectures":["LlamaForCausalLM"],"hidden_size":4096,"intermediate_size":14336,
+"num_hidden_layers":32,"num_attention_heads":32,"num_key_value_heads":8,"vocab_size":128256,
+"max_position_embeddings":8192,"rms_norm_eps":1e-5,"rope_theta":500000.0,"tie_word_embeddings":false}
+EOF
+works train shape --layout int2g64 --recompute --dry-run
+grep -v '^free here' out > foretold
+[ -z "$UPDATE_GOLDEN" ] || cp foretold "$here/golden/train_need.txt"
+holds "the arithmetic of an 8B model" cmp -s foretold "$here/golden/train_need.txt"
+works train shape/config.json --layout int2g64 --recompute --dry-run
+holds "the same of the file alone" eval 'sed 1d foretold > a; grep -v "^free here\|^model " out | cmp -s - a'
+works train shape --layout 3.6 --method galore --rank 128 --dry-run --json
+holds json object job method stored_bpw steps step_tokens memory_bytes weights methods
+holds "not over the budget" is "$(field stored_bpw) <= 3.6 && $(field stored_bpw) > 3.59"
+works train shape --layout int2g64 --method galore --rank 128 --lean --recompute --dry-run --json
+holds "8 GB with GaLore" is "$(sed 's/"methods.*//' out > a; field memory_bytes a) <= 8e9"
+works train shape --layout int2g64 --lean --recompute --dry-run --json
+holds "20 GB without" is "$(sed 's/"methods.*//' out > a; field memory_bytes a) <= 20e9"
+fails 1 'below the least' train shape --layout 1.5 --dry-run
+fails 1 'layout foo is no file, no run' train shape --layout foo --dry-run
+fails 1 'folder shape has neither' train shape --layout int4g64 --data rows.jsonl
+works train --demo --layout int4g64 --data row.jsonl --steps 1
+holds "one row is said" has 'none can be held out' err
+works "$@" --data rows.jsonl --steps 6 --windows 2 --json
+holds json object run status folder method steps tokens seconds loss held_first held_nll
+holds "it learned" is "$(field held_nll) < $(field held_first)"
+sed 's/"seconds.*"loss/"loss/; s/"run":[^,]*,//; s/"folder":[^,]*,//' out > first
+works "$@" --data rows.jsonl --steps 6 --windows 2 --json --threads 1
+sed 's/"seconds.*"loss/"loss/; s/"run":[^,]*,//; s/"folder":[^,]*,//' out > second
+holds "the same on one thread" cmp -s first second
+dir_of=$(sed -n 's/.*"folder":"\([^"]*\)".*/\1/p' out)
+run_of=$(sed -n 's/.*"run":"\([^"]*\)".*/\1/p' out)
+works chat "$dir_of" --prompt 'number 3' --max-tokens 5
+fails 1 'its 6 steps are done' train --resume "$run_of"
+works train --resume "$run_of" --steps 8
+holds "it goes on behind the sixth" has '^step 7/8' err
+holds "what to type next" has "^next  *bitdial .*step-000008"
+works "$@" --data rows.jsonl --steps 2 --method lora --test row.jsonl
+holds "the test is told" has '^test  *[0-9]'
+holds "adapters are" has 'adapters, as PEFT reads them'
+works "$@" --data rows.jsonl --steps 2 --events
+holds "lines of steps" [ "$(grep -c '"ev":"train.step"' out)" = 2 ]
+"$bitdial" "$@" --data rows.jsonl --steps 100000 > out 2> err & pid=$!
+for i in 1 2 3 4 5 6 7 8 9 10; do grep -q '^step 1/' err && break; sleep 1; done
+kill -INT $pid
+wait $pid
+rc=$?
+last='train, interrupted'
+checks=$((checks + 1))
+[ $rc = 130 ] || bad "$last: status $rc"
+holds "how to go on" has 'is good: bitdial train --resume .* goes on' err
+run_of=$(sed -n 's/.*--resume \([^ ]*\).*/\1/p' err)
+fails 1 'that run is no training\|steps are done already' train --resume "$run_of" --steps 1
+set --
+BD_RUNS="$dir/runs"
 
 # ---- layout
 fails 2 'usage: bitdial layout' layout

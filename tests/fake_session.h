@@ -11,6 +11,7 @@
 #include "core/base/alloc.h"
 #include "core/work/figure.h"
 #include "core/work/session.h"
+#include "core/work/train_run.h"
 
 struct session {
 	char log[8192]; /* one line a verb */
@@ -26,6 +27,7 @@ struct session {
 	const char *sixel; /* with that where sixels are asked for */
 	int pixels;        /* w * 10000 + h of the last one */
 	char device[16];   /* "": cpu */
+	uint32_t training; /* the job */
 };
 
 static struct session fake __attribute__((unused));
@@ -314,6 +316,36 @@ bool session_chat_stop(struct session *s)
 enum st session_chat_clear(struct session *s, struct err *e)
 {
 	return verb(s, e, "clear", "", 0);
+}
+enum st session_train(struct session *s, const struct train_ask *ask, struct err *e)
+{
+	char all[256];
+
+	snprintf(all, sizeof all, "%s %s", ask->resume ? ask->resume : ask->data ? ask->data : "-",
+		ask->method ? ask->method : "-");
+	return verb(s, e, "train %s %.0f", all, (double)ask->steps);
+}
+uint32_t session_training(struct session *s)
+{
+	return s->training;
+}
+enum st session_train_pause(struct session *s, enum switch_verb how, bool *paused, struct err *e)
+{
+	*paused = how == SWITCH_ON;
+	return verb(s, e, "train pause%.0s %.0f", "", how);
+}
+enum st session_train_save(struct session *s, struct err *e)
+{
+	return verb(s, e, "train save%.0s%.0f", "", 0);
+}
+enum st session_train_chat(struct session *s, enum switch_verb how, bool *on, struct err *e)
+{
+	*on = how != SWITCH_OFF;
+	return verb(s, e, "train chat%.0s %.0f", "", how);
+}
+enum st session_train_ghost(struct session *s, const char *run, struct err *e)
+{
+	return verb(s, e, "train ghost %s", run, 0);
 }
 enum st session_ab(struct session *s, enum switch_verb how, bool *on, struct err *e)
 {

@@ -214,6 +214,62 @@ struct snap_progress *made_progress(const char *name, double done, double total)
 
 /* ---- talk */
 
+void made_step(struct snap_train *t, double loss, bool bad)
+{
+	float v[TRAIN_SERIES];
+
+	for (size_t i = 0; i < TRAIN_SERIES; i++)
+		v[i] = NAN;
+	t->step++;
+	v[SERIES_LOSS] = (float)loss;
+	v[SERIES_LR] = (float)(0.01 * (1 - (double)t->step / 400));
+	v[SERIES_GRAD] = 0.84F;
+	v[SERIES_RATE] = 18240;
+	v[SERIES_MEMORY] = 327155712;
+	v[SERIES_FLIPS] = 0.0041F;
+	v[SERIES_FLIPS_OF + 1] = 0.005F;
+	v[SERIES_FLIPS_OF + 3] = 0.001F;
+	v[SERIES_SATURATED] = 0.121F;
+	v[SERIES_REVERSALS] = 0.03F;
+	v[SERIES_CHANGED] = 0.021F;
+	train_history_add(&t->seen, v, bad, 2.0 * (double)t->step);
+	t->skipped += bad;
+	for (size_t i = 0; i < TRAIN_SERIES && !bad; i++)
+		t->last[i] = (double)v[i];
+}
+
+struct snap_train *made_train(uint64_t steps)
+{
+	struct snap_train *t = snap_train_new();
+
+	t->state = TRAINING_RUNS;
+	snprintf(t->run, sizeof t->run, "20260101-201403-train-7f3a");
+	snprintf(t->method, sizeof t->method, "rank");
+	snprintf(t->data, sizeof t->data, "next-step.jsonl");
+	t->bpw = 3.6;
+	t->steps = 400;
+	t->step_tokens = 1024;
+	t->widths = 1u << 2 | 1u << 4;
+	t->step_s = 2;
+	t->chat = true;
+	for (uint64_t i = 1; i <= steps; i++) {
+		made_step(t, i == 7 ? 9 : 2 + 2 * exp(-(double)i / 20), false);
+		if (i % 10 == 0)
+			train_look_add(t->look, &t->n_looks,
+				(struct train_look){ .step = i,
+					.at_s = 2 * (float)i,
+					.nll = 2.2F + 2 * expf(-(float)i / 20),
+					.se = 0.02F,
+					.kl = 0.0312F,
+					.top1 = 0.7F });
+	}
+	t->chat_step = t->step;
+	t->saved = steps / 50 * 50;
+	t->left_s = 2.0 * (double)(400 - steps);
+	t->ran_s = 2.0 * (double)steps;
+	return t;
+}
+
 void talk_add(struct talk *t, enum chat_who who, size_t turn, uint32_t layout, double bpw,
 	const char *text)
 {

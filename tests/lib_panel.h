@@ -3,6 +3,7 @@
 #define BD_TESTS_LIB_PANEL_H
 
 #include "app/panel/panel.h"
+#include "core/work/snap_train.h"
 
 struct alone {
 	const struct panel_class *class;
@@ -32,6 +33,11 @@ struct snap_answer *made_answer(size_t layers); /* linear i has format i % 4 */
 struct snap_variants *made_variants(size_t layers);
 struct snap_front *made_front(void); /* 2.5 to 5 bpw; damage 8 halves every quarter bit */
 struct snap_progress *made_progress(const char *name, double done, double total);
+
+/* A run that has done `steps` of 400: the loss falls from 4 towards 2 with a spike of 9 at step 7, and
+ * every tenth step is looked at what is held out; codes of 2 and 4 bits. */
+struct snap_train *made_train(uint64_t steps);
+void made_step(struct snap_train *t, double loss, bool bad); /* one more */
 
 /* A transcript, piece by piece. */
 struct talk {

@@ -185,6 +185,9 @@ static void hear(struct work_seen *w, struct event *ev)
 	case EV_VOTES:
 		set(&w->votes, ev->snap);
 		return;
+	case EV_TRAIN:
+		set(&w->train, ev->snap);
+		return;
 	case EV_JOB_BEGAN:
 		w->began++;
 		break;
@@ -225,6 +228,7 @@ void work_unwatch(struct work_seen *w)
 	set(&w->chat, NULL);
 	set(&w->ab, NULL);
 	set(&w->votes, NULL);
+	set(&w->train, NULL);
 }
 
 static void nap(void)

@@ -7,6 +7,7 @@
 
 #include "core/work/desk.h"
 #include "core/work/session.h"
+#include "core/work/snap_train.h"
 
 /* Cache, data, state and runs below tmp_dir() from now on. */
 void work_home(void);
@@ -37,6 +38,7 @@ struct work_seen {
 	struct snap_chat *chat;
 	struct snap_ab *ab;
 	struct snap_votes *votes;
+	struct snap_train *train;
 	int began, ended, stopped, notices;
 	char order[512];  /* a letter an event: M m f a v c, B E, N */
 	char said[16384]; /* notices, a line each */

@@ -447,3 +447,21 @@ Test(fs, temporaries_of_killed_processes_are_swept_and_others_stay)
 	xfree(mine);
 	xfree(dead);
 }
+
+Test(fs, a_link_is_made_and_pointed_elsewhere_but_never_in_place_of_a_file)
+{
+	char got[64] = "";
+	struct err e;
+
+	cr_expect_eq(fs_link(tmp_path("best"), "step-1", &e), ST_OK, "%s", e.msg);
+	cr_expect_eq(fs_link(tmp_path("best"), "step-2", &e), ST_OK, "%s", e.msg);
+	cr_expect_eq(readlink(tmp_path("best"), got, sizeof got - 1), 6);
+	cr_expect_str_eq(got, "step-2");
+	fs_fail_at(1, ENOSPC);
+	cr_expect_eq(fs_link(tmp_path("best"), "step-3", &e), ST_IO);
+	fs_fail_at(0, 0);
+	cr_expect_eq(tmp_entries(), 1);
+	tmp_write(tmp_path("file"), "x", 1);
+	cr_expect_eq(fs_link(tmp_path("file"), "step-2", &e), ST_INVALID);
+	cr_expect(tmp_holds(tmp_path("file"), "x", 1));
+}

@@ -176,7 +176,7 @@ Test(completions, bash_offers_the_words_that_the_program_accepts, .timeout = 60)
 			cr_expect(good[i](w), "%s: %s", lines[i], w);
 		cr_expect_gt(words, 4u, "%s", lines[i]);
 	}
-	same_words("1 search 3 chat 4 runs 5 jobs", o.at[6], "screens");
+	same_words("1 search 2 train 3 chat 4 runs 5 jobs", o.at[6], "screens");
 	same_words("float int8", o.at[7], "kv");
 	same_words("layer channel", o.at[8], "mix");
 	xfree(o.text);
@@ -285,6 +285,7 @@ Test(completions, bash_offers_what_fits_the_place, .timeout = 60)
 		{ "bitdial m.gguf --pl", "--plain", "--prompt" },
 		{ "bitdial -screen chat run", "runs", "chat" },
 		{ "bitdial chat --quantizer g", "gptq", "hqq" },
+		{ "bitdial train --method f", "flips", "rank" },
 		{ "bitdial help la", "layout", "help" },
 		{ "bitdial help lu", "lua", "layout" },
 		{ "bitdial layout sh", "show", "share" },

@@ -30,7 +30,7 @@ enum { ITEMS = 96 };
 
 struct item {
 	char head[160]; /* after .It */
-	char body[1200];
+	char body[2400];
 };
 
 static struct item items[ITEMS];

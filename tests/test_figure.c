@@ -135,6 +135,27 @@ Test(figure, the_loss_of_runs_becomes_curves)
 	xfree(b);
 }
 
+Test(figure, a_table_of_several_columns_is_drawn_by_the_column_that_is_asked_for)
+{
+	char *a = a_run("train", "# step\tloss\tflips\ttok_s\n1\t3.0\t70\t9\n2\t2.5\t60\t8\n");
+	const char *word[] = { a };
+	struct figure *f;
+
+	cr_assert_eq(figure_runs(&f, word, 1, NULL, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(f->plot.n, 1);
+	cr_assert_eq(f->plot.series[0].y[1], 2.5);
+	cr_assert(strstr(f->plot.series[0].label, " train loss"), "%s", f->plot.series[0].label);
+	figure_free(f);
+	cr_assert_eq(figure_runs(&f, word, 1, "flips", NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(f->plot.series[0].y[0], 70.0);
+	figure_free(f);
+	cr_assert_eq(figure_runs(&f, word, 1, "train", NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(f->plot.series[0].y[0], 9.0, "a file's own name: its last column");
+	figure_free(f);
+	cr_assert_eq(figure_runs(&f, word, 1, "step_s", NULL, &e), ST_INVALID);
+	xfree(a);
+}
+
 Test(figure, files_of_numbers_that_are_none_are_named_with_their_line)
 {
 	const char *path = tmp_path("x.tsv"), *none = "nosuchrun";

@@ -20,7 +20,7 @@ Test(loop, the_first_frame_has_header_panels_status_and_line)
 	f = play(120, 36, "x\nwait 0\n"); /* any key dismisses the first steps */
 	cr_assert_eq(rows(f), 36);
 	cr_assert_str_eq(row(f, 0), " bitdial tiny  135 M  ref Q4_1 file, dequantized  cpu, 2 "
-				    "threads                      [1]Search  3 Chat  4 Runs  "
+				    "threads             [1]Search  2 Train  3 Chat  4 Runs  "
 				    "5 Jobs");
 	cr_assert(strstr(row(f, 1), "┏━ Sensitivity ━"), "%s", row(f, 1));
 	cr_assert(strstr(row(f, 1), " 32 layers ━┓┌─ Cell ─"));
@@ -52,7 +52,7 @@ Test(loop, small_screens_lose_panels_but_not_the_way)
 	publish_job(7, "scan", 64, 100);
 	f = play(80, 24, "x\n");
 	cr_assert_eq(rows(f), 24);
-	cr_assert(strstr(row(f, 0), "[1]Search 3 Chat"));
+	cr_assert(strstr(row(f, 0), "[1]Search 2 Train 3 Chat"));
 	cr_assert(strstr(row(f, 17), "┌─ Front ─"));
 	cr_assert(strncmp(row(f, 22), " SEARCH 4.25 KL .0131", 21) == 0, "%s", row(f, 22));
 	big_free(f);
@@ -210,7 +210,7 @@ static const struct {
 	{ ":goto B", "goto: there is one mark, A, not \"B\"" },
 	{ ":mesure", "no command \"mesure\"; did you mean measure" },
 	{ ":xyzzyxyzzy", "no command \"xyzzyxyzzy\" (? lists them)" },
-	{ ":screen 2", "screen: no screen \"2\"" },
+	{ ":screen 6", "screen: no screen \"6\"" },
 	{ "2", ":" },
 	{ ":arrange nosuch", "arrange: no arrangement \"nosuch\"" },
 	{ ":focus nosuch", "focus: no panel \"nosuch\" on this screen" },
@@ -443,7 +443,7 @@ Test(loop, text_is_text_in_the_chat_and_named_keys_still_work)
 {
 	char *f = play(120, 36, "3\ntype 1?:q/\n");
 
-	cr_assert(strstr(row(f, 0), "1 Search  [3]Chat"));
+	cr_assert(strstr(row(f, 0), "1 Search  2 Train  [3]Chat"));
 	cr_assert(strstr(f, "1?:q/"));
 	big_free(f);
 	f = play(120, 36, "3\nF1\n");

@@ -206,7 +206,7 @@ Test(pty, follows_the_window_down_to_one_cell_and_back)
 	feed(100);
 	set_size(120, 36);
 	kill(pid, SIGWINCH);
-	wait_for(0, "[1]Search  3 Chat");
+	wait_for(0, "[1]Search  2 Train  3 Chat");
 	wait_for(-2, "predicted");
 	wait_for(31, "Jobs");
 	type("q");

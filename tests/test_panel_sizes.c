@@ -87,6 +87,7 @@ static struct alone in_stage(const struct panel_class *class, int stage)
 	if (stage != 1)
 		alone_hear(&a, EV_RUNS, 0, 0, made_runs(stage == 2 ? 40 : 1));
 	alone_hear(&a, EV_DEVICE, 0, 0, machine(stage));
+	alone_hear(&a, EV_TRAIN, 0, 0, &made_train(stage == 1 ? 0 : stage == 2 ? 300 : 1)->snap);
 	talk(&a);
 	return a;
 }

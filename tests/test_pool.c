@@ -70,6 +70,8 @@ Test(pool, zero_threads_means_one_a_core)
 	pool_stop();
 }
 
+enum { MOST = 100 }; /* jobs until another thread takes part */
+
 static void look_around(void *arg, size_t part)
 {
 	struct work *w = arg;
@@ -100,7 +102,10 @@ Test(pool, workers_take_no_signals_and_are_niced, .timeout = 30)
 	memset(&w, 0, sizeof w);
 	w.caller = pthread_self();
 	pool_start(4);
-	pool_run(look_around, &w, 40);
+	for (int i = 0; i < MOST && !w.elsewhere; i++) { /* a busy machine: none was awake */
+		atomic_store(&w.on_caller, 0);
+		pool_run(look_around, &w, 40);
+	}
 	pool_stop();
 	cr_expect_eq(w.on_caller + w.elsewhere, 40);
 	cr_expect(w.elsewhere > 0);
@@ -133,7 +138,8 @@ Test(pool, workers_of_a_niced_program_stay_niced, .timeout = 30)
 	if (getpriority(PRIO_PROCESS, 0) < 12) /* back up is not allowed to everybody */
 		cr_assert_eq(setpriority(PRIO_PROCESS, 0, 12), 0);
 	pool_start(4);
-	pool_run(look_at_nice, &w, 40);
+	for (int i = 0; i < MOST && !w.elsewhere; i++)
+		pool_run(look_at_nice, &w, 40);
 	pool_stop();
 	cr_expect(w.elsewhere > 0);
 	cr_expect_eq(w.niced, w.elsewhere);

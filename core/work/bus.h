@@ -43,6 +43,7 @@
 	X(CONSOLE,    EDGE)  /* key: enum console_say (app/panel/console.h); snap_text */ \
 	X(LOG,        STATE) /* n: lines logged so far (log_read) */ \
 	X(DEVICE,     STATE) /* snap_device: load and memory, once a second while shown */ \
+	X(TRAIN,      STATE) /* snap_train (snap_train.h): the run in training, or the last one */ \
 	X(VIEW,       STATE) /* n: enum view_bits: what the panels show (ramp, view, log axis) */
 /* clang-format on */
 

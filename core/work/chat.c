@@ -99,6 +99,11 @@ void chat_free(struct chat *c)
 	xfree(c);
 }
 
+struct fwd *chat_fwd(struct chat *c)
+{
+	return c->fwd;
+}
+
 void chat_sampler(struct chat *c, const struct sampler_options *o, size_t max_tokens)
 {
 	c->options = *o;

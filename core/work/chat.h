@@ -39,6 +39,7 @@ bool chat_how_set(
 BD_MUST_USE enum st chat_new(
 	struct chat **out, struct desk *d, const struct chat_how *how, struct err *e);
 void chat_free(struct chat *c); /* no answer may be under way */
+struct fwd *chat_fwd(struct chat *c); /* that computes its answers, for other gains or adapters */
 
 void chat_sampler(struct chat *c, const struct sampler_options *o, size_t max_tokens);
 /* Otherwise from now on; the conversation goes on. */

@@ -170,6 +170,15 @@ const char *device_computes(void)
 	return line;
 }
 
+uint64_t device_resident(void)
+{
+	char text[TEXT], *end;
+
+	table("/proc/self/statm", text);
+	end = strchr(text, ' ');
+	return end ? strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
 struct snap_device *device_sample(struct device_sampler *s)
 {
 	struct snap_device *d = snap_device_new();
@@ -187,9 +196,7 @@ struct snap_device *device_sample(struct device_sampler *s)
 		d->process = (double)(ours - s->ours) / (double)sysconf(_SC_CLK_TCK) / took;
 	}
 	*s = (struct device_sampler){ .at = now, .busy = busy, .all = all, .ours = ours };
-	table("/proc/self/statm", text);
-	end = strchr(text, ' ');
-	d->resident = end ? strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+	d->resident = device_resident();
 	d->load_1min = strtod(table("/proc/loadavg", text), &end);
 	if (end == text)
 		d->load_1min = (double)NAN;

@@ -31,4 +31,6 @@ char *device_cpu_name(void);
 /* Bytes of address space this process may still take (RLIMIT_AS); UINT64_MAX: no limit. */
 uint64_t device_address_room(void);
 
+uint64_t device_resident(void); /* bytes of this process in memory; 0: not known */
+
 #endif

@@ -52,8 +52,9 @@ struct figure *figure_map(const struct snap_model *m, const struct snap_map *map
 
 /* ---- of runs (figure_series.c): lines of numbers, "step  wall_s  value" */
 
-/* Each word is a run (all its metrics/ that are called `metric`, "loss" where it is NULL; where
- * there is none of that name, all) or a .tsv file: the first column is x, the last is y. */
+/* Each word is a run or a .tsv file: the first column is x, the last is y.  Of a run metrics/METRIC.tsv
+ * or, where there is none, the column of that name in all of metrics/; metric NULL: its loss.tsv,
+ * else of all files what is called loss or nll in their first line, else their last column. */
 BD_MUST_USE enum st figure_runs(struct figure **out, const char *const *word, size_t n,
 	const char *metric, const struct sink *s, struct err *e);
 

@@ -21,8 +21,27 @@ static bool ends(const char *s, const char *tail)
 	return n > k && !strcmp(s + n - k, tail);
 }
 
-/* x and y of a line: its first and its last number; false: there are not two. */
-static bool two_numbers(char *line, double *x, double *y)
+enum { LAST = -1, NONE = -2 };
+
+/* Which of the names in a file's first line, behind its #, is `name`; NONE. */
+static int column_named(const char *line, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (*line++ != '#')
+		return NONE;
+	for (int n = 0; *(line += strspn(line, " \t\r")); n++) {
+		size_t word = strcspn(line, " \t\r");
+
+		if (word == len && !strncmp(line, name, len))
+			return n;
+		line += word;
+	}
+	return NONE;
+}
+
+/* x and y of a line: its first number and that of a column; false: there are not two. */
+static bool two_numbers(char *line, int column, double *x, double *y)
 {
 	char *end;
 	int n = 0;
@@ -34,11 +53,12 @@ static bool two_numbers(char *line, double *x, double *y)
 			return false;
 		if (!n)
 			*x = v;
-		*y = v;
+		if (column == LAST || n == column)
+			*y = v;
 		n++;
 		end += strspn(end, " \t\r");
 	}
-	return n >= 2;
+	return n >= 2 && n > column;
 }
 
 struct rows {
@@ -46,7 +66,8 @@ struct rows {
 	size_t n, cap;
 };
 
-static enum st read_rows(struct rows *r, const char *path, const struct sink *s, struct err *e)
+static enum st read_rows(
+	struct rows *r, const char *path, int column, const struct sink *s, struct err *e)
 {
 	char *text, *next;
 	size_t len, line = 0;
@@ -63,7 +84,7 @@ static enum st read_rows(struct rows *r, const char *path, const struct sink *s,
 			st = err_set(e, ST_CANCELLED, "stopped");
 		if (*at == '#' || !at[strspn(at, " \t\r")])
 			continue;
-		if (!st && !two_numbers(at, &x, &y))
+		if (!st && !two_numbers(at, column, &x, &y))
 			st = err_set(e, ST_FORMAT,
 				"%s: line %zu: expected numbers with a tab between", path, line);
 		if (r->n == r->cap) {
@@ -78,11 +99,11 @@ static enum st read_rows(struct rows *r, const char *path, const struct sink *s,
 	return st;
 }
 
-static enum st add_file(
-	struct figure *f, const char *path, const char *label, const struct sink *s, struct err *e)
+static enum st add_file(struct figure *f, const char *path, int column, const char *label,
+	const struct sink *s, struct err *e)
 {
 	struct rows r = { 0 };
-	enum st st = read_rows(&r, path, s, e);
+	enum st st = read_rows(&r, path, column, s, e);
 	size_t by = r.n / POINTS + 1, n = (r.n + by - 1) / by;
 	char *name = by > 1 ? xprintf("%s (every %zu steps)", label, by) : xstrdup(label);
 	struct plot_series *line = st ? NULL : figure_series(f, name, n, false);
@@ -103,40 +124,91 @@ static enum st add_file(
 	return st;
 }
 
-/* What a run measured step by step, as the files of metrics/ are called; with `metric` that one,
- * where it is there. */
+/* ---- a run: the files of its metrics/ */
+
+/* Which column of a file is drawn, by the names in its first line: `metric`; where nothing was
+ * asked for, what is in nats a token, else the last. */
+static int column_of(const char *path, const char *metric, const char **name)
+{
+	static const char *const nats[] = { "loss", "nll" };
+	char first[1024];
+	FILE *in = fopen(path, "r");
+	int column = NONE;
+
+	if (!in || !fgets(first, sizeof first, in))
+		first[0] = '\0';
+	if (in)
+		fclose(in);
+	first[strcspn(first, "\n")] = '\0';
+	*name = metric;
+	if (metric)
+		return column_named(first, metric);
+	for (size_t i = 0; column == NONE && i < sizeof nats / sizeof *nats; i++) {
+		*name = nats[i];
+		column = column_named(first, nats[i]);
+	}
+	if (column == NONE) {
+		*name = NULL;
+		return LAST;
+	}
+	return column;
+}
+
+/* One file, "train.tsv"; *drawn: it has that column. */
+static enum st add_metrics(struct figure *f, const char *dir, const char *file, const char *id,
+	const char *metric, bool *drawn, const struct sink *s, struct err *e)
+{
+	char *path = xprintf("%s/%s", dir, file), *label;
+	size_t n = strlen(file) - 4;
+	const char *name;
+	int column;
+	enum st st = ST_OK;
+
+	if (metric && strlen(metric) == n && !strncmp(file, metric, n)) {
+		column = LAST;
+		name = NULL;
+	} else {
+		column = column_of(path, metric, &name);
+	}
+	label = xprintf("%s %.*s%s%s", id, (int)n, file, name ? " " : "", name ? name : "");
+	if (column != NONE)
+		st = add_file(f, path, column, label, s, e);
+	*drawn |= !st && column != NONE;
+	xfree(label);
+	xfree(path);
+	return st;
+}
+
+/* What a run measured step by step: metrics/METRIC.tsv, or that column of whatever has one; without
+ * a metric its loss, else all. */
 static enum st add_run(struct figure *f, const struct run_entry *run, const char *metric,
 	const struct sink *s, struct err *e)
 {
 	char *dir = xprintf("%s/metrics", run->path), **name = NULL;
-	char *one = xprintf("%s/%s.tsv", dir, metric ? metric : "loss");
-	bool only = fs_is_file(one);
-	size_t n = 0, drawn = 0;
+	char *one = xprintf("%s.tsv", metric ? metric : "loss");
+	char *path = xprintf("%s/%s", dir, one);
+	bool only = fs_is_file(path), drawn = false;
+	size_t n = 0;
 	enum st st = ST_OK;
 
-	if (metric && !only)
-		st = err_set(e, ST_INVALID, "plot: run %s has no metrics/%s.tsv", run->id, metric);
-	else if (fs_is_dir(dir))
+	if (fs_is_dir(dir))
 		st = fs_list(dir, &name, &n, e);
 	for (size_t i = 0; i < n; i++) {
-		char *path = xprintf("%s/%s", dir, name[i]);
-
-		if (!st && ends(name[i], ".tsv") && (!only || !strcmp(path, one))) {
-			char *label =
-				xprintf("%s %.*s", run->id, (int)strlen(name[i]) - 4, name[i]);
-
-			st = add_file(f, path, label, s, e);
-			drawn += !st;
-			xfree(label);
-		}
-		xfree(path);
+		if (!st && ends(name[i], ".tsv") && (!only || !strcmp(name[i], one)))
+			st = add_metrics(f, dir, name[i], run->id,
+				only ? metric ? metric : "loss" : metric, &drawn, s, e);
 		xfree(name[i]);
 	}
-	if (!st && !drawn)
+	if (!st && !drawn && metric)
+		st = err_set(e, ST_INVALID,
+			"plot: run %s has no metrics/%s.tsv, and no column of that name", run->id,
+			metric);
+	else if (!st && !drawn)
 		st = err_set(e, ST_INVALID,
 			"plot: run %s measured nothing step by step (it has no metrics/*.tsv)",
 			run->id);
 	xfree(name);
+	xfree(path);
 	xfree(one);
 	xfree(dir);
 	return st;
@@ -165,7 +237,7 @@ enum st figure_runs(struct figure **out, const char *const *word, size_t n, cons
 	figure_columns(f, 3, columns);
 	for (size_t i = 0; !st && i < n; i++) {
 		if (ends(word[i], ".tsv")) {
-			st = add_file(f, word[i], word[i], s, e);
+			st = add_file(f, word[i], LAST, word[i], s, e);
 			continue;
 		}
 		if (!loaded && (st = runs_load(&all, NULL, e)))

@@ -17,7 +17,7 @@
 #include "core/work/run_made.h"
 #include "core/work/device.h"
 
-enum { MAX_LOGS = 4, SCRIPT_MAX = 64 << 20 };
+enum { MAX_LOGS = 8, SCRIPT_MAX = 64 << 20 };
 
 struct run {
 	char *path, *id;
@@ -217,6 +217,8 @@ static enum st write_head(struct run *r, const struct run_info *info, struct err
 	json_put_str(&o, "host", uname(&u) ? "" : u.nodename);
 	json_put_str(&o, "backend", device_computes());
 	put_origin(&o, info);
+	if (info->put)
+		info->put(info->put_arg, &o);
 	json_close(&o, '}');
 	st = fs_note(path, o.s, o.n, e); /* the engine must not wait for the disk */
 	if (!st)
@@ -258,6 +260,40 @@ enum st run_new(struct run **out, const struct run_info *info, struct err *e)
 	return ST_OK;
 }
 
+enum st run_again(struct run **out, const char *path, struct err *e)
+{
+	char *lock = xprintf("%s/lock", path), *end = xprintf("%s/end.json", path);
+	const char *slash = strrchr(path, '/');
+	const char *id = slash ? slash + 1 : path;
+	int pid = 0, fd = fs_lock(lock, &pid, e);
+	enum st st = ST_OK;
+
+	if (fd < 0 && fs_is_locked(lock))
+		st = err_set(e, ST_INVALID,
+			"%s still runs (process %d): stop it first, or let it end", id, pid);
+	else if (fd < 0)
+		st = ST_IO;
+	else
+		st = fs_remove_tree(end, e);
+	if (st) {
+		fs_unlock(fd);
+	} else {
+		*out = xalloc(sizeof **out);
+		(*out)->lock = fd;
+		(*out)->began = clock_now();
+		(*out)->path = xstrdup(path);
+		(*out)->id = xstrdup(id);
+	}
+	xfree(lock);
+	xfree(end);
+	return st;
+}
+
+void run_took(struct run *r, double before)
+{
+	r->began -= before;
+}
+
 const char *run_id(const struct run *r)
 {
 	return r->id;
@@ -280,6 +316,8 @@ enum st run_line(
 	if (!r->logs[i].file) {
 		char *path = xprintf("%s/%s", r->path, file);
 
+		if (fs_is_file(path)) /* of a run that goes on */
+			header = NULL;
 		st = fs_log_open(&r->logs[i].log, path, e);
 		xfree(path);
 		if (st)

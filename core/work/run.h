@@ -18,6 +18,7 @@
 #include "core/quant/layout.h"
 
 struct run;
+struct json_out;
 
 struct run_info {         /* what run.json says; a string that is NULL is "" there */
 	const char *kind; /* "scan", "search" */
@@ -33,6 +34,8 @@ struct run_info {         /* what run.json says; a string that is NULL is "" the
 	size_t n_again;
 	const char *again_not;
 	const char *script, *script_sha; /* that asked for it; NULL: run_origin_script's */
+	void (*put)(void *arg, struct json_out *o); /* members of its own kind; NULL: none */
+	void *put_arg;
 };
 
 /* The command line of this process, and the script that all of it is for: what every run of it
@@ -49,16 +52,22 @@ char *runs_dir(void);
 void runs_dir_set(const char *dir); /* --runs */
 
 BD_MUST_USE enum st run_new(struct run **out, const struct run_info *info, struct err *e);
+/* A run that ended or was cut short goes on in its folder: its lock is taken (ST_INVALID: it still
+ * runs), its end.json removed, and what is written stands behind what is there.  before: seconds
+ * that it took until then. */
+BD_MUST_USE enum st run_again(struct run **out, const char *path, struct err *e);
+void run_took(struct run *r, double before);
 const char *run_id(const struct run *r);
 const char *run_path(const struct run *r);
-/* A line of an appended file of the run ("scan.tsv"); `header` is its first line. */
+/* A line of an appended file of the run ("scan.tsv"); `header` is its first line.  A file in a folder
+ * of the run ("metrics/loss.tsv"): the folder is there. */
 BD_MUST_USE enum st run_line(
 	struct run *r, const char *file, const char *header, const char *line, struct err *e);
 BD_MUST_USE enum st run_event(struct run *r, const char *ev, const char *text, struct err *e);
 BD_MUST_USE enum st run_layout(struct run *r, const struct layout *l, struct err *e);
 /* A number of end.json ("kl", "stored_bpw"), once a name; what is not finite and what is too many
  * is left out.  NULL is fine. */
-enum { RUN_NUMBERS = 16, RUN_NUMBER_NAME = 24 };
+enum { RUN_NUMBERS = 20, RUN_NUMBER_NAME = 24 };
 void run_number(struct run *r, const char *name, double v);
 /* Writes end.json and closes; NULL is fine. */
 void run_end(struct run *r, enum st st, const char *summary);

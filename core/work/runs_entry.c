@@ -284,7 +284,8 @@ static void read_layout(struct run_entry *r)
 		r->bpw = number_of(&j, j.root, "stored_bpw");
 		bytes = number_of(&j, j.root, "bytes");
 		predicted = json_member(j.root, "predicted");
-		if (cJSON_IsObject(predicted)) {
+		/* That of what training began from says nothing of what came of it. */
+		if (cJSON_IsObject(predicted) && strcmp(r->kind, "train") != 0) {
 			r->kl = number_of(&j, predicted, "kl");
 			r->se = number_of(&j, predicted, "se");
 		}

@@ -9,7 +9,7 @@
 #include "core/base/text.h"
 #include "core/work/runs.h"
 
-enum { FACTS = 40, FACT = 4096 };
+enum { FACTS = 48, FACT = 4096 };
 
 struct facts {
 	struct {

@@ -71,6 +71,7 @@ struct session *session_new(const struct session_options *o, struct bus *b)
 	 * signals that all of ours leave to the loop, and die of them. */
 	(void)backend_best();
 	s->dial = dial_new(b);
+	s->train = session_train_new();
 	s->jobs = jobs_new(b);
 	return s;
 }
@@ -81,6 +82,7 @@ void session_free(struct session *s)
 		return;
 	jobs_free(s->jobs);
 	log_watch(NULL);
+	session_train_free(s);
 	chat_free(s->chat);
 	ab_free(s->ab);
 	xfree(s->asked);
@@ -128,6 +130,8 @@ enum st session_open(struct session *s, const char *path, struct err *e)
 
 	if (!*path)
 		return err_set(e, ST_INVALID, "open: expected the path of a model");
+	if (session_need_no_training(s, "open", e))
+		return e->st;
 	jobs_stop_class(s->jobs, &job_open);
 	jobs_stop_class(s->jobs, &job_prepare);
 	jobs_stop_class(s->jobs, &job_measure);
@@ -342,6 +346,8 @@ bool session_stop(struct session *s, uint32_t job)
 
 	if (!any)
 		return false;
+	if (session_train_halt(s, job ? job : jobs_top(s->jobs, &job_exact)))
+		return true;
 	/* What began by itself ends, too: it may run within a poll of the one that is to end. */
 	jobs_stop(s->jobs, s->measure_job);
 	jobs_stop_class(s->jobs, &job_odds);

@@ -182,9 +182,26 @@ void session_chat_system(struct session *s, const char *text); /* NULL: the temp
  * against, is measured only then (chat_measure_wall), now or after the first answer. */
 void session_rates(struct session *s, bool shown);
 
-/* ---- two answers to each message, by the mark A and by the layout under the dial; EV_AB */
+/* ---- training, one run at a time, as a job (train_run.h); EV_TRAIN (snap_train) after each step */
 
 enum switch_verb { SWITCH_OFF, SWITCH_ON, SWITCH_TOGGLE };
+struct train_ask;
+/* Begins (or, ask->resume, goes on with) a run from the layout under the dial. */
+BD_MUST_USE enum st session_train(struct session *s, const struct train_ask *ask, struct err *e);
+uint32_t session_training(struct session *s); /* its job; 0: none */
+/* Between steps; what is paused still answers in the chat.  *paused: what it is now. */
+BD_MUST_USE enum st session_train_pause(
+	struct session *s, enum switch_verb verb, bool *paused, struct err *e);
+/* A checkpoint after the step that runs. */
+BD_MUST_USE enum st session_train_save(struct session *s, struct err *e);
+/* The chat answers from the model in training, as of its last finished step, or from the dial's. */
+BD_MUST_USE enum st session_train_chat(
+	struct session *s, enum switch_verb verb, bool *on, struct err *e);
+/* An earlier run's curve behind the one that runs; NULL: none. */
+BD_MUST_USE enum st session_train_ghost(struct session *s, const char *run, struct err *e);
+
+/* ---- two answers to each message, by the mark A and by the layout under the dial; EV_AB */
+
 /* From the next message on; refused without a mark.  *on: what it is now. */
 BD_MUST_USE enum st session_ab(
 	struct session *s, enum switch_verb verb, bool *on, struct err *e);

@@ -28,6 +28,8 @@ static enum st chat_view(void *arg, const struct mat **view, uint32_t *layout, d
 {
 	struct session *s = arg;
 
+	if (training_view(s, view, layout, bpw))
+		return ST_OK;
 	if (!look(s))
 		return err_set(e, ST_INVALID, "chat: there is no layout under the dial yet");
 	*layout = s->view_layout;
@@ -81,6 +83,9 @@ static enum st work_chat(struct job *j, struct err *e)
 	struct session *s = d->s;
 	struct chat_source src = { chat_view, s, chat_wrote };
 	const char *text = d->text;
+	uint32_t layout = 0;
+	double bpw;
+	bool trained;
 	enum st st = ST_OK;
 
 	if (!s->desk)
@@ -95,9 +100,10 @@ static enum st work_chat(struct job *j, struct err *e)
 		return st;
 	chat_sampler(s->chat, &d->sampler, d->tokens);
 	chat_system(s->chat, d->path);
+	trained = training_wear(s) && training_view(s, NULL, &layout, &bpw);
 	if (!text && chat_rewind(s->chat)) {
 		look(s);
-		chat_next_seed(s->chat, s->view_layout);
+		chat_next_seed(s->chat, trained ? layout : s->view_layout);
 	} else if (text || (text = s->asked)) { /* of A and B */
 		chat_say(s->chat, text);
 		chat_asked(s, text);
@@ -106,7 +112,8 @@ static enum st work_chat(struct job *j, struct err *e)
 	}
 	publish_chat(s, true);
 	st = chat_answer(s->chat, &src, &j->sink, e);
-	tell_speed(s);
+	if (!trained)
+		tell_speed(s);
 	publish_chat(s, true);
 	if (!st && atomic_load(&s->rates_shown))
 		measure_wall(s);

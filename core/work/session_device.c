@@ -106,6 +106,7 @@ static enum st work_device(struct job *j, struct err *e)
 	char title[64];
 	enum st st = ST_OK;
 
+	training_drop(s);
 	(void)backend_devices(); /* so that they have names */
 	if (there && strcmp(d->path, "cpu") != 0 && strcmp(d->path, before->name) != 0 && !is_auto)
 		st = by_processor(j, d->path, e);
@@ -160,6 +161,8 @@ enum st session_device(struct session *s, const char *name, struct err *e)
 		return err_set(e, ST_INVALID, "device: expected cpu, cuda:0 or auto");
 	if (jobs_active(s->jobs, &job_device))
 		return err_set(e, ST_INVALID, "device: the model is being moved already");
+	if (session_need_no_training(s, "device", e))
+		return e->st;
 	s->quiet = false;
 	xfree(s->device);
 	s->device = xstrdup(name);

@@ -69,6 +69,8 @@ static void on_changed(void *arg, enum desk_change what)
 	if (!atomic_load(&s->ready))
 		return;
 	if (what == DESK_FORMATS)
+		training_drop(s); /* what its copy borrowed is no more */
+	if (what == DESK_FORMATS)
 		publish_all(s); /* first of all the model: the rest is counted in its formats */
 	else if (what == DESK_VARIANTS)
 		publish_variants(s);
@@ -97,6 +99,7 @@ static void close_model(struct session *s)
 	atomic_store(&s->ready, false);
 	atomic_store(&s->can_measure, false);
 	atomic_store(&s->slow, false);
+	training_drop(s);
 	chat_free(s->chat);
 	s->chat = NULL;
 	ab_free(s->ab);

@@ -55,6 +55,8 @@ struct session {
 	atomic_bool scan_anyway; /* by :scan!, although it is estimated not to fit */
 	atomic_bool rates_shown; /* somebody looks at how fast answers read memory */
 
+	struct session_train *train; /* session_train.h */
+
 	/* UI thread */
 	char *path, *formats, *template, *layout, *system;
 	char *device;     /* as asked for; NULL: auto */
@@ -154,6 +156,21 @@ void publish_cells(struct session *s, bool now);
 void publish_points(struct session *s); /* measured layouts */
 void publish_chat(struct session *s, bool now);
 void publish_ab(struct session *s, bool now);
+
+/* ---- training (session_train.c) */
+struct session_train *session_train_new(void);
+void session_train_free(struct session *s);
+/* UI thread: refused while a run is in training. */
+BD_MUST_USE enum st session_need_no_training(struct session *s, const char *verb, struct err *e);
+/* UI thread: it stops after the step under way, with a checkpoint; false: it is no such job, or was
+ * asked that already, and is to be stopped as every job. */
+bool session_train_halt(struct session *s, uint32_t job);
+/* Engine thread: the copy goes, and with it what the chat answers from. */
+void training_drop(struct session *s);
+/* Engine thread, before an answer: by the copy that is in training, or (false) by the dial's. */
+bool training_wear(struct session *s);
+/* ... and then its mats (view [n], NULL: not wanted); false: the dial's. */
+bool training_view(struct session *s, const struct mat **view, uint32_t *layout, double *bpw);
 
 /* Engine thread: what is answered again where a conversation has no question of its own. */
 void chat_asked(struct session *s, const char *text);

@@ -10,7 +10,9 @@
 #include "core/base/log.h"
 #include "core/work/desk_private.h"
 #include "core/work/estimate.h"
+#include "core/work/runs.h"
 #include "core/work/session_private.h"
+#include "core/work/train_run.h"
 #include "core/work/underway.h"
 
 enum st session_raise(struct session *s, uint32_t job, struct err *e)
@@ -41,10 +43,14 @@ static void remember_crashed(void *arg, const char *id, const char *kind)
 	struct cut_short *c = arg;
 	struct tm tm = { .tm_isdst = -1 };
 
+	bool train = !strcmp(kind, "train");
+
 	log_at(LOG_INFO, "run", "%s has no end: it was cut short", id);
-	if (strcmp(kind, "scan") != 0)
+	if (strcmp(kind, "scan") != 0 && !train)
 		return;
-	snprintf(c->kind, sizeof c->kind, "scan");
+	snprintf(c->kind, sizeof c->kind, "%s", kind);
+	xfree(c->layout);
+	c->layout = train ? xstrdup(id) : NULL; /* of which the run is all there is to know */
 	if (sscanf(id, "%4d%2d%2d-%2d%2d%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
 		    &tm.tm_min, &tm.tm_sec) == 6) {
 		tm.tm_year -= 1900;
@@ -80,7 +86,35 @@ static void tell_other(struct session *s, const struct cut_short *c)
 static bool known_kind(const struct cut_short *c)
 {
 	return !strcmp(c->kind, "scan") ||
-	       (c->layout && (!strcmp(c->kind, "refine") || !strcmp(c->kind, "measure")));
+	       (c->layout && (!strcmp(c->kind, "refine") || !strcmp(c->kind, "measure") ||
+				     !strcmp(c->kind, "train")));
+}
+
+/* Word that was left says that a run was in training, not which: the newest that was stopped. */
+static void find_train(const char *model, struct cut_short *c)
+{
+	struct runs all = { 0 };
+
+	if (strcmp(c->kind, "train") != 0 || c->layout || runs_load(&all, NULL, NULL))
+		return;
+	for (size_t i = 0; i < all.n && !c->layout; i++) {
+		const struct run_entry *r = &all.at[i];
+
+		if (!strcmp(r->kind, "train") && !strcmp(r->model_sha, model) &&
+			(!strcmp(r->status, "cancelled") || !strcmp(r->status, "crashed")))
+			c->layout = xstrdup(r->id);
+	}
+	runs_release(&all);
+}
+
+static void tell_train(struct session *s, const struct cut_short *c)
+{
+	char when[24];
+
+	notice(s, LOG_WARN,
+		"the training of %s was cut short: r or :resume goes on from its last checkpoint, "
+		"Esc leaves it",
+		cut_short_when(c->began, when));
 }
 
 /* Engine thread, when the model's cells are known.  goes_on: the dial's stages follow. */
@@ -92,14 +126,19 @@ void resume_look(struct session *s, bool goes_on)
 	if (s->read_only || s->no_offers)
 		return;
 	runs_crashed(model, remember_crashed, &crashed);
-	if (!underway_take(model, NULL, &found))
+	if (underway_take(model, NULL, &found))
+		cut_short_release(&crashed);
+	else
 		found = crashed;
+	find_train(model, &found);
 	if (!known_kind(&found)) {
 		cut_short_release(&found);
 		return;
 	}
 	if (!strcmp(found.kind, "scan"))
 		tell_scan(s, &found, goes_on);
+	else if (!strcmp(found.kind, "train"))
+		tell_train(s, &found);
 	else
 		tell_other(s, &found);
 	if (!strcmp(found.kind, "scan") && goes_on) {
@@ -150,6 +189,20 @@ static void done_resume(struct job *j)
 /* In the lowest lane, as every layout from a file. */
 static const struct job_class job_resume = { "resume", NULL, LANE_SCAN, work_resume, done_resume };
 
+static enum st go_on_training(struct session *s, struct err *e)
+{
+	struct train_ask ask;
+	char *id = xstrdup(s->cut.layout);
+	enum st st;
+
+	train_ask_init(&ask);
+	ask.resume = id;
+	session_leave(s);
+	st = session_train(s, &ask, e);
+	xfree(id);
+	return st;
+}
+
 enum st session_resume(struct session *s, struct err *e)
 {
 	struct deed *d;
@@ -159,6 +212,8 @@ enum st session_resume(struct session *s, struct err *e)
 		return err_set(
 			e, ST_INVALID, "resume: nothing was cut short, or it goes on already");
 	scan = !strcmp(s->cut.kind, "scan");
+	if (!strcmp(s->cut.kind, "train"))
+		return go_on_training(s, e);
 	if (!scan && s->cut.layout) {
 		s->quiet = false;
 		d = deed_new(s, s->cut.kind, s->cut.layout);

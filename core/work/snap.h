@@ -219,11 +219,13 @@ struct snap_odds {
 
 /* A piece of transcript: text by one speaker, by one layout.  Text is raw bytes. */
 enum chat_who { CHAT_USER, CHAT_MODEL, CHAT_NOTE };
+#define LAYOUT_OF_STEP 0x80000000u
 struct chat_piece {
 	enum chat_who who;
 	size_t turn;     /* counts messages from 0 */
 	double bpw;      /* stored bpw of the answering layout (CHAT_MODEL) */
-	uint32_t layout; /* counts layouts in this sitting: changes when the dial turned */
+	uint32_t layout; /* counts layouts in this sitting: changes when the dial turned;
+			  * LAYOUT_OF_STEP and up: a model in training, as it was after that step */
 	size_t at, len;  /* bytes of snap_chat.text */
 	bool open;       /* still streaming */
 	bool differs;    /* begins with the token in which two answers differ first */

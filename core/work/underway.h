@@ -15,7 +15,7 @@
 
 struct underway;
 
-/* kind: "scan", "refine", "measure"; model: hash of its header; l: the layout it is about (NULL:
+/* kind: "scan", "refine", "measure", "train"; model: hash of its header; l: the layout it is about (NULL:
  * none).  NULL: word could not be left. */
 struct underway *underway_begin(const char *kind, const char *model, const struct layout *l);
 /* cut: the program ends in the middle of it, and the next start is to know.  NULL is fine. */
@@ -24,7 +24,7 @@ void underway_end(struct underway *u, bool cut);
 struct cut_short {
 	char kind[16]; /* "": nothing was */
 	int64_t began; /* seconds since 1970 */
-	char *layout;  /* text of a layout file; NULL: none; xfree */
+	char *layout;  /* text of a layout file, of "train" the run's id; NULL: none; xfree */
 	double bpw;    /* of it; NAN: none */
 };
 /* The newest of this model and kind (NULL: any), and takes all such away; false: none. */

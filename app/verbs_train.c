@@ -1,0 +1,220 @@
+/* verbs_train.c - train: fine-tunes a layout on rows of a file. */
+#include "app/verbs_train.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/events.h"
+#include "core/base/alloc.h"
+#include "core/base/clock.h"
+#include "core/base/text.h"
+#include "core/work/runs.h"
+
+/* ---- what is asked for */
+
+enum st train_verb_method(const struct train_method **out, const struct args *a, struct err *e)
+{
+	const char *names[32] = { NULL }, *near;
+	size_t n = 0;
+
+	*out = train_method_find(a->method ? a->method : "rank");
+	if (*out)
+		return ST_OK;
+	for (const struct train_method *m = train_methods; m->name && n < 31; m++)
+		names[n++] = m->name;
+	near = text_suggest(a->method, names);
+	return err_set(e, ST_INVALID, "--method %.40s: there is no such method%s%s (--method help)",
+		a->method, near ? "; did you mean " : "", near ? near : "");
+}
+
+static enum st too_large(const char *option, uint64_t v, uint64_t most, struct err *e)
+{
+	return v <= most ? ST_OK
+			 : err_set(e, ST_INVALID, "--%s %llu: at most %llu", option,
+				   (unsigned long long)v, (unsigned long long)most);
+}
+
+enum st train_verb_ask(struct train_ask *ask, const struct args *a, struct err *e)
+{
+	enum st st = ST_OK;
+
+	train_ask_init(ask);
+	ask->data = a->data;
+	ask->test = a->test;
+	ask->method = a->method;
+	ask->layout = a->layout;
+	ask->resume = a->resume;
+	ask->steps = a->steps;
+	ask->window = (size_t)a->window;
+	ask->windows = (size_t)a->windows;
+	ask->lr = a->lr;
+	ask->lr_s = a->lr_s;
+	ask->rank = (size_t)a->rank;
+	ask->held = a->held;
+	ask->held_every = a->held_every;
+	ask->save_every = a->save_every;
+	if (a->seed >= 0)
+		ask->seed = (uint64_t)a->seed;
+	ask->all = a->all;
+	ask->recompute = a->recompute;
+	ask->f32 = a->f32;
+	ask->across = a->across;
+	ask->lean = a->lean;
+	ask->rows = (size_t)a->rows;
+	if (a->held >= 1)
+		st = err_set(
+			e, ST_INVALID, "--held %g: expected a share from 0 to below 1", a->held);
+	st = st ? st : too_large("window", a->window, PACK_WINDOW_MAX, e);
+	st = st ? st : too_large("windows", a->windows, 1 << 20, e);
+	return st ? st : too_large("rank", a->rank, 1 << 20, e);
+}
+
+enum st train_verb_how(struct train_how *how, size_t *window, const struct train_method *m,
+	const struct train_ask *ask, struct err *e)
+{
+	struct train_ask as = *ask;
+
+	as.method = m->name;
+	*window = ask->window ? ask->window : 256;
+	return train_ask_how(how, &as, e);
+}
+
+static int list_methods(void)
+{
+	char rate[24], rate_s[24];
+
+	printf("%-10s %-9s %-9s %s\n", "method", "lr", "lr-s", "what it does");
+	for (const struct train_method *m = train_methods; m->name; m++)
+		printf("%-10s %-9s %-9s %s\n", m->name,
+			m->lr > 0 ? verb_number(rate, 3, m->lr) : "-",
+			m->lr_s > 0 ? verb_number(rate_s, 3, m->lr_s) : "-", m->summary);
+	printf("\nlr of the methods on packed codes is a share of a level, of the others of a "
+	       "weight;\n"
+	       "bitdial train MODEL --layout L --dry-run says what each takes.\n");
+	return 0;
+}
+
+/* A run that goes on knows its model, its layout and all else. */
+static enum st take_up(struct training *t, struct err *e)
+{
+	const char *slash = strrchr(t->a->resume, '/');
+	const struct run_entry *r = NULL;
+	struct runs all = { 0 };
+	char *dir = slash ? xstrndup(t->a->resume, (size_t)(slash - t->a->resume)) : NULL;
+	enum st st = runs_load(&all, dir, e);
+
+	if (!st && !(r = runs_find(&all, slash ? slash + 1 : t->a->resume, e)))
+		st = e->st;
+	if (!st && strcmp(r->kind, "train"))
+		st = err_set(e, ST_INVALID, "--resume %s: that run is no training but a %s", r->id,
+			r->kind);
+	if (!st) {
+		t->path = xstrdup(r->model_path);
+		t->layout = r->has_layout ? xprintf("%s/layout.json", r->path) : NULL;
+		t->as.layout = t->layout;
+	}
+	if (!st && !t->as.n_words && !t->as.demo)
+		t->as.word[t->as.n_words++] = t->path;
+	runs_release(&all);
+	xfree(dir);
+	return st;
+}
+
+/* What can be said before the model is opened. */
+static enum st check(struct training *t, struct err *e)
+{
+	const struct args *a = t->a;
+	const struct train_method *m;
+	struct dataset *data = NULL;
+	enum st st = train_verb_ask(&t->ask, a, e);
+
+	t->as = *a;
+	if (st)
+		return st;
+	if (a->resume)
+		return take_up(t, e);
+	st = train_verb_method(&m, a, e);
+	if (!st && !a->data)
+		st = err_set(e, ST_INVALID,
+			"usage: bitdial train MODEL --layout L --data FILE "
+			"(share/sft/next-step.jsonl comes "
+			"with it)");
+	if (!st && !a->layout && m->what == TRAIN_CODES)
+		st = err_set(e, ST_INVALID,
+			"usage: bitdial train MODEL --layout L --data FILE; %s trains packed "
+			"codes: which "
+			"layout, such as int4g128?",
+			m->name);
+	if (!st && a->read_only)
+		st = err_set(e, ST_INVALID, "--read-only: a training run writes checkpoints");
+	if (!st)
+		st = dataset_open(&data, a->data, 0, e);
+	dataset_close(data);
+	data = NULL;
+	if (!st && a->test)
+		st = dataset_open(&data, a->test, 0, e);
+	dataset_close(data);
+	return st;
+}
+
+/* ---- done */
+
+static enum st go(struct training *t, struct err *e)
+{
+	const struct train_seen seen = train_verb_seen(t);
+	const struct sink s = { .poll = verb_sink()->poll };
+	enum st st;
+
+	train_verb_begins(t);
+	t->began = t->told = clock_now();
+	st = train_run_go(t->run, &seen, &s, e);
+	verb_keeps(train_run_folder(t->run) != NULL);
+	if (st && train_run_folder(t->run) && !t->a->json)
+		verb_note("the last checkpoint, of step %llu, is good: bitdial train --resume %s "
+			  "goes on",
+			(unsigned long long)t->saved, train_run_id(t->run));
+	if (t->a->json || events_on())
+		train_verb_json(t, st == ST_CANCELLED ? "stopped" : st ? "failed" : "done");
+	else if (!st)
+		train_verb_ends(t);
+	return st;
+}
+
+int verb_train(const struct args *a)
+{
+	struct training t = {
+		.a = a, .first_held = (double)NAN, .held = (double)NAN, .held_se = (double)NAN
+	};
+	struct err e = { 0 };
+	enum st st;
+
+	if (a->method && !strcmp(a->method, "help"))
+		return list_methods();
+	if (a->dry_run && !a->resume)
+		return train_verb_plan(a);
+	st = check(&t, &e);
+	if (!st)
+		st = verb_desk(&t.d, &t.as, &e);
+	if (!st) {
+		t.view = xarray(t.d->m->n_linears + 1, sizeof *t.view);
+		st = verb_view(t.d, &t.as, &t.l, t.view, &e);
+	}
+	if (!st && !t.as.layout) { /* all as in the file */
+		struct format keep = { 0 };
+
+		layout_init(&t.l, t.d->m, &keep, 1);
+		layout_count(&t.l, t.d->m);
+	}
+	if (!st)
+		st = train_run_new(&t.run, t.d, &t.l, t.view, &t.ask, verb_sink(), &e);
+	if (!st)
+		st = go(&t, &e);
+	train_run_free(t.run);
+	layout_release(&t.l);
+	xfree(t.view);
+	desk_close(t.d);
+	xfree(t.path);
+	xfree(t.layout);
+	return st ? verb_fail(&e) : 0;
+}

@@ -1,0 +1,46 @@
+/* verbs_train.h - what the files of `bitdial train` share.  Main thread. */
+#ifndef BD_APP_VERBS_TRAIN_H
+#define BD_APP_VERBS_TRAIN_H
+
+#include "app/verbs.h"
+#include "core/tune/train_need.h"
+#include "core/work/train_run.h"
+
+/* verbs_train.c: the method that --method names, or the one of train_ask_init; ST_INVALID with a
+ * near one. */
+BD_MUST_USE enum st train_verb_method(
+	const struct train_method **out, const struct args *a, struct err *e);
+/* What was asked for, --method and numbers looked at; strings are borrowed. */
+BD_MUST_USE enum st train_verb_ask(struct train_ask *ask, const struct args *a, struct err *e);
+/* The same with another method, by which its memory is foretold. */
+BD_MUST_USE enum st train_verb_how(struct train_how *how, size_t *window,
+	const struct train_method *m, const struct train_ask *ask, struct err *e);
+
+struct training {
+	const struct args *a;
+	struct args as; /* of a run that is resumed: with its model and layout */
+	struct train_ask ask;
+	struct desk *d;
+	struct layout l;
+	const struct mat **view;
+	struct train_run *run;
+	char *path, *layout; /* owned; of as */
+	/* of what was seen */
+	struct train_report last;
+	double ema, weight; /* of the loss */
+	double first_held, held, held_se;
+	double began, told, seconds;
+	uint64_t began_at, tokens, saved;
+};
+
+/* verbs_train_tell.c: before the first step, while it goes on, at the end. */
+void train_verb_begins(struct training *t);
+struct train_seen train_verb_seen(struct training *t);
+void train_verb_ends(const struct training *t);
+void train_verb_json(const struct training *t, const char *status);
+
+/* verbs_train_plan.c: --dry-run.  Only headers are read; of a folder without weights config.json.
+ */
+int train_verb_plan(const struct args *a);
+
+#endif

@@ -1,0 +1,316 @@
+/* verbs_train_tell.c - what a training run will do, how it goes, and what to type next. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/events.h"
+#include "app/verbs_train.h"
+#include "core/base/clock.h"
+#include "core/base/json.h"
+#include "core/base/text.h"
+#include "core/work/runs.h"
+
+enum { LINE_S = 10 }; /* between two lines of progress where nobody looks */
+
+/* ---- before the first step */
+
+static void say_sizes(struct training *t, const struct train_how *how)
+{
+	const struct pack_counts *c = train_run_counts(t->run);
+	uint64_t out = c->empty + c->lost;
+	size_t all = train_run_windows(t->run);
+	char part[96] = "";
+
+	if (out)
+		snprintf(part, sizeof part,
+			", rows left out %llu (no answer, or none in the window)",
+			(unsigned long long)out);
+	verb_note("data       rows %llu, tokens %llu, learned %llu%s, rows held out %llu",
+		(unsigned long long)c->rows, (unsigned long long)c->tokens,
+		(unsigned long long)c->labelled, part, (unsigned long long)c->held);
+	if (c->cut)
+		verb_note(
+			"           longer than the window of %zu tokens, and cut: %llu (--window)",
+			train_run_ask(t->run)->window, (unsigned long long)c->cut);
+	verb_note("method     %s: %s", how->method->name, how->method->summary);
+	if (all)
+		snprintf(part, sizeof part, ", %.2g times through the data",
+			(double)how->tune.steps * (double)how->windows / (double)all);
+	verb_note("steps      %llu of %zu windows of at most %zu tokens%s",
+		(unsigned long long)how->tune.steps, how->windows, train_run_ask(t->run)->window,
+		all ? part : "");
+}
+
+void train_verb_begins(struct training *t)
+{
+	const struct train *tr = train_run_train(t->run);
+	const struct train_how *how = train_how(tr);
+	char b[16];
+
+	t->began_at = train_steps_done(tr);
+	if (events_on()) {
+		event_text("run", train_run_id(t->run));
+		return;
+	}
+	if (t->a->json)
+		return;
+	say_sizes(t, how);
+	verb_note("memory     %s for training, beside the model", text_bytes(train_bytes(tr), b));
+	verb_note("run        %s%s", train_run_id(t->run),
+		t->began_at ? ", which goes on" : "; Ctrl-C stops it with a checkpoint");
+}
+
+/* ---- while it goes on */
+
+static double share(const uint64_t part[TUNE_WIDTHS], const uint64_t all[TUNE_WIDTHS])
+{
+	uint64_t a = 0, b = 0;
+
+	for (int i = 0; i < TUNE_WIDTHS; i++) {
+		a += part[i];
+		b += all[i];
+	}
+	return b ? (double)a / (double)b : 0;
+}
+
+static const char *left(const struct training *t, char out[24])
+{
+	const struct train_how *how = train_how(train_run_train(t->run));
+	uint64_t done = t->last.step > t->began_at ? t->last.step - t->began_at : 1;
+	double s = how->tune.steps > t->last.step ? (clock_now() - t->began) / (double)done *
+							    (double)(how->tune.steps - t->last.step)
+						  : 0;
+
+	if (s < 90)
+		snprintf(out, 24, "%.0f s left", s);
+	else if (s < 5400)
+		snprintf(out, 24, "%.0f min left", s / 60);
+	else
+		snprintf(out, 24, "%.1f h left", s / 3600);
+	return out;
+}
+
+static void tell_step(struct training *t)
+{
+	const struct train_report *r = &t->last;
+	uint64_t steps = train_how(train_run_train(t->run))->tune.steps;
+	char line[200], moved[40] = "", when[24];
+
+	if (share(r->counts.flips, r->counts.weights) > 0)
+		snprintf(moved, sizeof moved, "  moved %.3g %%",
+			100 * share(r->counts.flips, r->counts.weights));
+	snprintf(line, sizeof line, "step %llu/%llu  loss %.4f  smoothed %.4f%s  %.0f tok/s  %s",
+		(unsigned long long)r->step, (unsigned long long)steps, r->loss, t->ema / t->weight,
+		moved, t->seconds > 0 ? (double)t->tokens / t->seconds : 0.0, left(t, when));
+	if (isatty(2))
+		verb_line(line);
+	else if (clock_now() - t->told >= LINE_S || r->step == steps ||
+		 r->step == t->began_at + 1) {
+		verb_note("%s", line);
+		t->told = clock_now();
+	}
+}
+
+static void event_step(const struct train_report *r)
+{
+	struct json_out o;
+
+	event_begin(&o, "train.step");
+	json_put_i64(&o, "step", (int64_t)r->step);
+	json_put_f64(&o, "loss", r->loss);
+	json_put_bool(&o, "skipped", r->skipped);
+	json_put_i64(&o, "tokens", (int64_t)r->tokens);
+	json_put_i64(&o, "labelled", (int64_t)r->labelled);
+	json_put_f64(&o, "lr", r->lr);
+	json_put_f64(&o, "lr_s", r->lr_s);
+	json_put_f64(&o, "grad_norm", r->grad_norm);
+	json_put_f64(&o, "moved", share(r->counts.flips, r->counts.weights));
+	json_put_f64(&o, "saturated", share(r->counts.saturated, r->counts.weights));
+	json_put_f64(&o, "seconds", r->seconds);
+	event_end(&o);
+}
+
+static void on_step(void *arg, const struct train_report *r)
+{
+	struct training *t = arg;
+
+	t->last = *r;
+	t->seconds += r->seconds;
+	t->tokens += r->tokens;
+	if (r->skipped) {
+		if (!events_on())
+			verb_note("step %llu: its loss is no number, so nothing was changed",
+				(unsigned long long)r->step);
+	} else {
+		t->ema = 0.95 * t->ema + 0.05 * r->loss;
+		t->weight = 0.95 * t->weight + 0.05;
+	}
+	if (events_on())
+		event_step(r);
+	else if (!t->a->json && t->weight > 0)
+		tell_step(t);
+}
+
+static void on_held(void *arg, uint64_t step, const struct train_eval *v)
+{
+	struct training *t = arg;
+	struct json_out o;
+
+	if (isnan(t->first_held))
+		t->first_held = v->nll;
+	t->held = v->nll;
+	t->held_se = v->nll_se;
+	if (events_on()) {
+		event_begin(&o, "train.held");
+		json_put_i64(&o, "step", (int64_t)step);
+		json_put_f64(&o, "nll", v->nll);
+		json_put_f64(&o, "nll_se", v->nll_se);
+		json_put_f64(&o, "kl", v->kl);
+		json_put_f64(&o, "top1", v->top1);
+		event_end(&o);
+	} else if (!t->a->json) {
+		char kl[48] = "";
+
+		if (isfinite(v->kl))
+			snprintf(kl, sizeof kl, ", KL %.4f from the model as it was", v->kl);
+		verb_note("step %-5llu held out %.4f ± %.4f%s", (unsigned long long)step, v->nll,
+			v->nll_se, kl);
+	}
+}
+
+static void on_saved(void *arg, uint64_t step, const char *dir)
+{
+	struct training *t = arg;
+	struct json_out o;
+
+	t->saved = step;
+	if (!events_on())
+		return;
+	event_begin(&o, "train.checkpoint");
+	json_put_i64(&o, "step", (int64_t)step);
+	json_put_str(&o, "folder", dir);
+	event_end(&o);
+}
+
+/* ---- at the end */
+
+/* As a shell takes it again. */
+static void quoted(char *out, size_t cap, const char *path)
+{
+	bool plain = !path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					"0123456789._+-/")];
+
+	if (plain)
+		snprintf(out, cap, "%s", path);
+	else
+		snprintf(out, cap, "\"%s\"", path);
+}
+
+/* As short as it can be typed. */
+static const char *from_here(const char *path)
+{
+	char *here = realpath(".", NULL);
+	size_t n = here ? strlen(here) : 0;
+
+	if (n > 1 && !strncmp(path, here, n) && path[n] == '/')
+		path += n + 1;
+	free(here);
+	return path;
+}
+
+static void next(const struct training *t)
+{
+	const struct train_how *how = train_how(train_run_train(t->run));
+	const char *dir = train_run_folder(t->run);
+	char at[1024];
+
+	if (!dir)
+		return;
+	quoted(at, sizeof at, from_here(dir));
+	printf("result     %s%s\n", at,
+		how->method->what == TRAIN_ADAPTERS ? " (adapters, as PEFT reads them)" : "");
+	if (how->method->what != TRAIN_ADAPTERS) {
+		printf("next       bitdial %s\n", at);
+		printf("           bitdial chat %s --prompt 'What do I do first?'\n", at);
+	}
+	if (how->method->what == TRAIN_MASTERS)
+		printf("           bitdial export %s --layout int4g128 -o DIR\n", at);
+	if (how->method->what == TRAIN_CODES)
+		printf("           bitdial train --resume %s --steps %llu\n", train_run_id(t->run),
+			2 * (unsigned long long)how->tune.steps);
+}
+
+/* What the run wrote of itself at its end; NAN: nothing. */
+static double number_of(const struct run_entry *r, const char *name)
+{
+	for (size_t i = 0; r && i < r->n_numbers; i++)
+		if (!strcmp(r->number[i].name, name))
+			return r->number[i].v;
+	return (double)NAN;
+}
+
+static void tell_numbers(const struct training *t, const struct run_entry *r)
+{
+	double test = number_of(r, "test_nll"), changed = number_of(r, "changed");
+	double peak = number_of(r, "peak_bytes");
+	char b[16], all[16];
+
+	if (isfinite(test))
+		printf("test       %.4f ± %.4f\n", test, number_of(r, "test_se"));
+	if (isfinite(changed))
+		printf("changed    %.2f %% of the codes moved at least once\n", 100 * changed);
+	printf("memory     %s for training", text_bytes(train_bytes(train_run_train(t->run)), b));
+	if (peak > 0)
+		printf(", %s of the whole program at its peak", text_bytes((uint64_t)peak, all));
+	putchar('\n');
+}
+
+void train_verb_ends(const struct training *t)
+{
+	const struct train *tr = train_run_train(t->run);
+	struct runs all = { 0 };
+	struct err e;
+
+	printf("trained    %llu steps, %llu tokens, %.0f s (%.0f tok/s)\n",
+		(unsigned long long)train_steps_done(tr), (unsigned long long)t->tokens, t->seconds,
+		t->seconds > 0 ? (double)t->tokens / t->seconds : 0.0);
+	if (t->weight > 0)
+		printf("loss       %.4f nats a learned token, smoothed\n", t->ema / t->weight);
+	if (isfinite(t->held))
+		printf("held out   %.4f ± %.4f, at first %.4f\n", t->held, t->held_se,
+			t->first_held);
+	if (runs_load(&all, NULL, &e))
+		all.n = 0;
+	tell_numbers(t, all.n ? runs_find(&all, train_run_id(t->run), &e) : NULL);
+	runs_release(&all);
+	next(t);
+}
+
+void train_verb_json(const struct training *t, const char *status)
+{
+	const struct train *tr = train_run_train(t->run);
+	struct json_out o;
+
+	verb_begin(&o);
+	json_put_str(&o, "run", train_run_id(t->run));
+	json_put_str(&o, "status", status);
+	json_put_str(&o, "folder", train_run_folder(t->run) ? train_run_folder(t->run) : "");
+	json_put_str(&o, "method", train_how(tr)->method->name);
+	json_put_i64(&o, "steps", (int64_t)train_steps_done(tr));
+	json_put_i64(&o, "tokens", (int64_t)t->tokens);
+	json_put_f64(&o, "seconds", t->seconds);
+	json_put_f64(&o, "loss", t->weight > 0 ? t->ema / t->weight : (double)NAN);
+	json_put_f64(&o, "held_first", t->first_held);
+	json_put_f64(&o, "held_nll", t->held);
+	json_put_f64(&o, "held_se", t->held_se);
+	json_put_i64(&o, "skipped", (int64_t)t->last.skipped_so_far);
+	json_put_i64(&o, "train_bytes", (int64_t)train_bytes(tr));
+	verb_json(&o);
+}
+
+struct train_seen train_verb_seen(struct training *t)
+{
+	return (struct train_seen){ .step = on_step, .held = on_held, .saved = on_saved, .arg = t };
+}

@@ -1,0 +1,48 @@
+/* session_train.h - what the files of a sitting's training share; nobody else includes it. */
+#ifndef BD_WORK_SESSION_TRAIN_H
+#define BD_WORK_SESSION_TRAIN_H
+
+#include "core/work/session_private.h"
+#include "core/work/snap_train.h"
+#include "core/work/train_run.h"
+
+struct session_train {
+	/* set by the UI, read by the engine */
+	atomic_bool paused, save, chat;
+	atomic_bool halt;  /* after the step under way */
+	atomic_bool steps; /* set by the engine: one is under way */
+
+	/* engine thread */
+	struct snap_train *now;  /* never published itself: copies of it are */
+	struct layout layout;    /* that the run began from, */
+	const struct mat **view; /* and its mats; both as long as there is a copy */
+	struct train_copy *copy; /* what the chat answers from; NULL: none */
+	bool worn;               /* the answer under way, or the last one, is the copy's */
+	bool no_copy;            /* there was no memory for one: that was said */
+	double began, before;    /* clock; seconds that a resumed run had behind it */
+	double published;        /* clock */
+	struct job *job;         /* NULL: nothing is in training */
+	bool halting;            /* what halt asked for happens now */
+};
+
+/* What a job of training is asked; strings owned. */
+struct train_deed {
+	struct session *s;
+	struct train_ask ask; /* job_ghost: resume alone, NULL: none */
+};
+struct train_deed *train_deed_new(struct session *s, const struct train_ask *ask);
+void train_deed_done(struct job *j);
+extern const struct job_class job_train, job_ghost;
+
+/* Engine thread.  Says what there is; at most four times a second unless `now`. */
+void training_publish(struct session *s, bool now);
+/* The steps of a run folder, from its metrics/: into h and look, which are empty, up to `steps`
+ * (0: all).  *seconds: those it had taken.  What cannot be read is an empty history. */
+BD_MUST_USE enum st train_read(const char *folder, uint64_t steps, struct train_history *h,
+	struct train_look *look, size_t *n_looks, double *seconds, const struct sink *sink,
+	struct err *e);
+/* The folder, the whole id and the data file of a run, xfree; word may be a part of the id. */
+BD_MUST_USE enum st train_find_run(
+	const char *word, char **folder, char **id, char **data, struct err *e);
+
+#endif

@@ -1,0 +1,456 @@
+/* session_train_job.c - a run of training on the engine thread: steps, what is seen of them, the
+ * pause between two, and the copy that the chat answers from. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/base/alloc.h"
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/work/desk_private.h"
+#include "core/work/device.h"
+#include "core/work/session_train.h"
+
+/* ---- what is seen */
+
+void training_publish(struct session *s, bool now)
+{
+	struct session_train *t = s->train;
+	double at = clock_now();
+
+	if (!now && at - t->published < 0.25)
+		return;
+	t->published = at;
+	if (t->job)
+		t->now->ran_s = t->before + at - t->began;
+	t->now->chat = atomic_load(&t->chat) && t->copy;
+	t->now->chat_step = t->copy ? train_copy_step(t->copy) : 0;
+	bus_publish(
+		s->bus, (struct event){ .kind = EV_TRAIN, .snap = &snap_train_copy(t->now)->snap });
+}
+
+/* The empty one again; the ghost stays. */
+static void begin_seeing(struct session_train *t)
+{
+	struct snap_train *was = t->now, *now = snap_train_new();
+
+	now->ghost = was->ghost;
+	was->ghost = (struct train_history){ 0 };
+	memcpy(now->ghost_name, was->ghost_name, sizeof now->ghost_name);
+	memcpy(now->ghost_look, was->ghost_look, sizeof now->ghost_look);
+	now->n_ghost_looks = was->n_ghost_looks;
+	snap_unref(&was->snap);
+	t->now = now;
+	t->began = clock_now();
+	t->before = 0;
+}
+
+static double share(uint64_t part, uint64_t of)
+{
+	return of ? (double)part / (double)of : (double)NAN;
+}
+
+static void numbers_of(const struct train_report *rep, uint64_t bytes, double v[TRAIN_SERIES])
+{
+	const struct tune_counts *c = &rep->counts;
+	uint64_t all = 0, flips = 0, ends = 0;
+
+	for (size_t i = 0; i < TRAIN_SERIES; i++)
+		v[i] = (double)NAN;
+	for (int b = 1; b <= 8; b++) {
+		all += c->weights[b];
+		flips += c->flips[b];
+		ends += c->saturated[b];
+		v[SERIES_FLIPS_OF + b - 1] = share(c->flips[b], c->weights[b]);
+	}
+	v[SERIES_LOSS] = rep->loss;
+	v[SERIES_LR] = rep->lr;
+	v[SERIES_LR_S] = rep->lr_s;
+	v[SERIES_GRAD] = rep->grad_norm;
+	v[SERIES_UPDATE] = rep->update_norm;
+	v[SERIES_RATE] = rep->seconds > 0 ? (double)rep->tokens / rep->seconds : (double)NAN;
+	v[SERIES_MEMORY] = (double)bytes;
+	v[SERIES_FLIPS] = share(flips, all);
+	v[SERIES_SATURATED] = share(ends, all);
+	v[SERIES_REVERSALS] = share(c->reversals, c->seen_flips);
+	v[SERIES_CHANGED] = share(c->changed, all);
+}
+
+static void on_step(void *arg, const struct train_report *rep)
+{
+	struct session *s = arg;
+	struct session_train *t = s->train;
+	struct snap_train *n = t->now;
+	double v[TRAIN_SERIES], at = t->before + clock_now() - t->began;
+	float f[TRAIN_SERIES];
+
+	numbers_of(rep, device_resident(), v);
+	for (size_t i = 0; i < TRAIN_SERIES; i++) {
+		f[i] = (float)v[i];
+		if (!rep->skipped)
+			n->last[i] = v[i];
+	}
+	for (int b = 1; b <= 8; b++)
+		n->widths |= rep->counts.weights[b] ? 1u << b : 0;
+	train_history_add(&n->seen, f, rep->skipped, at);
+	n->step = rep->step;
+	n->skipped = rep->skipped_so_far;
+	n->step_tokens = rep->tokens;
+	n->step_s = isfinite(n->step_s) ? 0.8 * n->step_s + 0.2 * rep->seconds : rep->seconds;
+	n->left_s = n->steps > n->step ? (double)(n->steps - n->step) * n->step_s : 0;
+	if (rep->skipped) {
+		char text[112];
+
+		snprintf(text, sizeof text,
+			"the loss is no number; the step changed nothing (%llu so far)",
+			(unsigned long long)rep->skipped_so_far);
+		snap_train_note(n, rep->step, text);
+		if (rep->skipped_so_far == 1)
+			notice(s, LOG_WARN, "step %llu: %s", (unsigned long long)rep->step, text);
+	}
+	sink_progress(&t->job->sink, (double)n->step, (double)n->steps);
+}
+
+static void on_held(void *arg, uint64_t step, const struct train_eval *v)
+{
+	struct session *s = arg;
+	struct session_train *t = s->train;
+	struct snap_train *n = t->now;
+	struct train_look one = { .step = step,
+		.at_s = (float)(t->before + clock_now() - t->began),
+		.nll = (float)v->nll,
+		.se = (float)v->nll_se,
+		.kl = (float)v->kl,
+		.top1 = (float)v->top1 };
+
+	if (n->n_looks && n->look[n->n_looks - 1].step == step)
+		n->look[n->n_looks - 1] = one; /* on more of it */
+	else
+		train_look_add(n->look, &n->n_looks, one);
+	training_publish(s, true);
+}
+
+/* ---- between steps */
+
+/* The chat's copy, as it is after this step; made when it is first wanted. */
+static void take_copy(struct session *s, struct train *tr)
+{
+	struct session_train *t = s->train;
+	struct err e;
+
+	if (!atomic_load(&t->chat))
+		return;
+	if (!t->copy && !t->no_copy && train_copy_new(&t->copy, tr, &e)) {
+		t->copy = NULL;
+		t->no_copy = true;
+		notice(s, LOG_WARN, "%s; the chat answers from the dial's model", e.msg);
+	}
+	if (t->copy)
+		train_copy_take(t->copy, tr);
+}
+
+static void hold_on(struct session *s)
+{
+	struct session_train *t = s->train;
+	double from = clock_now();
+
+	t->now->state = TRAINING_PAUSED;
+	training_publish(s, true);
+	while (atomic_load(&t->paused) && !atomic_load(&t->halt) && !job_poll(t->job)) {
+		if (atomic_load(&t->save) && t->now->saved != t->now->step)
+			break; /* it is written, and on_saved goes on holding */
+		atomic_store(&t->save, false);
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	}
+	t->began += clock_now() - from;
+	t->now->state = TRAINING_RUNS;
+	training_publish(s, true);
+}
+
+static void on_saved(void *arg, uint64_t step, const char *dir)
+{
+	struct session *s = arg;
+
+	s->train->now->saved = step;
+	log_at(LOG_INFO, "train", "step %llu is in %s", (unsigned long long)step, dir);
+	training_publish(s, true);
+	if (atomic_load(&s->train->paused))
+		hold_on(s);
+}
+
+static bool on_between(void *arg, struct train *tr)
+{
+	struct session *s = arg;
+	struct session_train *t = s->train;
+
+	take_copy(s, tr);
+	if (atomic_load(&t->paused))
+		hold_on(s);
+	if (atomic_load(&t->chat) && !t->copy)
+		take_copy(s, tr); /* asked for in the pause */
+	if (atomic_load(&t->halt)) {
+		t->halting = true;
+		t->now->state = TRAINING_STOPS;
+	}
+	training_publish(s, false);
+	return atomic_exchange(&t->save, false);
+}
+
+/* ---- a run */
+
+/* The layout under the dial, each linear by the quantizer that made what runs. */
+static enum st from_dial(struct session *s, const struct sink *sink, struct err *e)
+{
+	struct session_train *t = s->train;
+	const struct desk *d = s->desk;
+	uint64_t bytes;
+	double kl, se;
+	uint8_t *choice = session_choice(s, &bytes, &kl, &se);
+	enum st st;
+
+	if (!choice)
+		return err_set(e, ST_INVALID, "train: there is no layout under the dial yet");
+	desk_layout_of(d, choice, kl, se, &t->layout);
+	st = desk_view(s->desk, choice, t->view, sink, e);
+	for (size_t i = 0; !st && i < t->layout.n; i++)
+		t->layout.by[i] =
+			choice[i] == d->keep ? NULL : variant_at(&d->set, i, choice[i])->by;
+	xfree(choice);
+	return st;
+}
+
+static const char *file_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* That of the run. */
+static enum st from_run(
+	struct session *s, const struct train_ask *ask, const struct sink *sink, struct err *e)
+{
+	struct session_train *t = s->train;
+	char *folder, *id, *data, *path;
+	const char *source;
+	enum st st = train_find_run(ask->resume, &folder, &id, &data, e);
+
+	if (st)
+		return st;
+	snprintf(t->now->data, sizeof t->now->data, "%s", file_name(data));
+	path = xprintf("%s/layout.json", folder);
+	st = desk_layout(s->desk, path, &t->layout, &source, sink, e);
+	if (!st) {
+		xfree(t->view); /* it may have brought formats */
+		t->view = xarray(s->desk->set.n + 1, sizeof *t->view);
+		st = desk_layout_view(s->desk, &t->layout, t->view, sink, e);
+	}
+	xfree(path);
+	xfree(folder);
+	xfree(id);
+	xfree(data);
+	return st;
+}
+
+void training_drop(struct session *s)
+{
+	struct session_train *t = s->train;
+
+	if (t->job) /* it needs them itself */
+		return;
+	if (t->worn && s->chat)
+		train_copy_attach(NULL, chat_fwd(s->chat));
+	t->worn = false;
+	train_copy_free(t->copy);
+	t->copy = NULL;
+	layout_release(&t->layout);
+	xfree(t->view);
+	t->view = NULL;
+}
+
+/* Of a run that goes on: what it did so far. */
+static enum st read_back(struct session *s, struct train_run *run, const struct sink *sink)
+{
+	struct session_train *t = s->train;
+	uint64_t done = train_steps_done(train_run_train(run));
+	char *folder, *id, *data;
+	struct err e;
+	enum st st;
+
+	t->now->step = t->now->saved = done;
+	if (!done)
+		return ST_OK;
+	st = train_find_run(train_run_id(run), &folder, &id, &data, &e);
+	if (!st)
+		st = train_read(folder, done, &t->now->seen, t->now->look, &t->now->n_looks,
+			&t->before, sink, &e);
+	xfree(folder);
+	xfree(id);
+	xfree(data);
+	if (st && st != ST_CANCELLED)
+		notice(s, LOG_WARN, "%s; the curve begins at step %llu", e.msg,
+			(unsigned long long)done);
+	if (!t->now->seen.n)
+		t->now->seen.first = done;
+	return st == ST_CANCELLED ? st : ST_OK;
+}
+
+/* Stopped as every job, or between two steps. */
+static bool poll_steps(const struct sink *sink)
+{
+	const struct session_train *t = sink->self;
+
+	return t->halting || job_poll(t->job);
+}
+
+static enum st go(struct session *s, struct train_run *run, struct job *j, struct err *e)
+{
+	struct session_train *t = s->train;
+	struct train_seen seen = { on_step, on_held, on_saved, on_between, s };
+	/* Its progress is on_step's: what counts is steps, not the windows of a look. */
+	struct sink steps = { .poll = poll_steps, .self = t };
+	enum st st = read_back(s, run, &j->sink);
+
+	snprintf(t->now->run, sizeof t->now->run, "%s", train_run_id(run));
+	t->now->steps = train_how(train_run_train(run))->tune.steps;
+	snprintf(t->now->method, sizeof t->now->method, "%s",
+		train_how(train_run_train(run))->method->name);
+	t->now->state = TRAINING_RUNS;
+	t->halting = false;
+	job_stage(j, "train", "steps");
+	t->began = clock_now();
+	take_copy(s, train_run_train(run));
+	training_publish(s, true);
+	atomic_store(&t->steps, true);
+	if (!st)
+		st = train_run_go(run, &seen, &steps, e);
+	atomic_store(&t->steps, false);
+	return st;
+}
+
+static void tell_end(struct session *s, struct job *j, struct train_run *run, enum st st)
+{
+	struct snap_train *n = s->train->now;
+	const struct train_look *l = n->n_looks ? &n->look[n->n_looks - 1] : NULL;
+	char held[64] = "";
+
+	n->state = !st ? TRAINING_DONE : st == ST_CANCELLED ? TRAINING_STOPPED : TRAINING_FAILED;
+	n->left_s = (double)NAN;
+	if (!run || (st && st != ST_CANCELLED))
+		return;
+	if (l && n->n_looks > 1)
+		snprintf(held, sizeof held, "; held out %.3f to %.3f nats", (double)n->look[0].nll,
+			(double)l->nll);
+	if (!st)
+		notice(s, LOG_INFO, "%s: %llu steps%s%s", n->run, (unsigned long long)n->step, held,
+			s->train->copy ? "; the chat answers from it (:train chat off: the dial's)"
+				       : "");
+	else if (n->saved)
+		notice(s, LOG_INFO, "%s stopped; step %llu is kept (:train resume goes on)", n->run,
+			(unsigned long long)n->saved);
+	else
+		notice(s, LOG_INFO, "%s stopped before its first checkpoint", n->run);
+	if (!st)
+		job_say(j, n->run);
+}
+
+static enum st work_train(struct job *j, struct err *e)
+{
+	struct train_deed *d = j->arg;
+	struct session *s = d->s;
+	struct session_train *t = s->train;
+	struct train_run *run = NULL;
+	struct underway *word = NULL;
+	enum st st = ST_OK;
+
+	if (!s->desk)
+		return err_set(e, ST_INVALID, "train: no model is open");
+	training_drop(s);
+	begin_seeing(t);
+	t->no_copy = false;
+	t->job = j;
+	t->view = xarray(s->desk->set.n + 1, sizeof *t->view);
+	t->now->state = TRAINING_BEGINS;
+	t->now->job = j->id;
+	snprintf(t->now->data, sizeof t->now->data, "%s",
+		d->ask.data ? file_name(d->ask.data) : "");
+	training_publish(s, true);
+	job_stage(j, "train: preparing", "");
+	st = d->ask.resume ? from_run(s, &d->ask, &j->sink, e) : from_dial(s, &j->sink, e);
+	if (!st)
+		t->now->bpw = layout_stored_bpw(&t->layout);
+	if (!st)
+		st = train_run_new(&run, s->desk, &t->layout, t->view, &d->ask, &j->sink, e);
+	if (!st) {
+		word = underway_of(s, "train", NULL);
+		st = go(s, run, j, e);
+		underway_end(word, st == ST_DEVICE || (st == ST_CANCELLED && job_program_ends(j)));
+	}
+	tell_end(s, j, run, st);
+	train_run_free(run);
+	t->job = NULL;
+	if (st && st != ST_CANCELLED)
+		training_drop(s);
+	training_publish(s, true);
+	return st;
+}
+
+const struct job_class job_train = { "train", "steps", LANE_TRAIN, work_train, train_deed_done };
+
+/* ---- a ghost */
+
+static enum st work_ghost(struct job *j, struct err *e)
+{
+	struct train_deed *d = j->arg;
+	struct snap_train *n = d->s->train->now;
+	struct train_history h = { 0 };
+	char *folder = NULL, *id = NULL, *data = NULL;
+	double seconds;
+	enum st st = ST_OK;
+
+	n->n_ghost_looks = 0;
+	if (d->ask.resume)
+		st = train_find_run(d->ask.resume, &folder, &id, &data, e);
+	if (!st && folder)
+		st = train_read(
+			folder, 0, &h, n->ghost_look, &n->n_ghost_looks, &seconds, &j->sink, e);
+	if (!st) {
+		train_history_release(&n->ghost);
+		n->ghost = h;
+		snprintf(n->ghost_name, sizeof n->ghost_name, "%s", id ? id : "");
+	} else {
+		train_history_release(&h);
+	}
+	training_publish(d->s, true);
+	xfree(folder);
+	xfree(id);
+	xfree(data);
+	return st;
+}
+
+const struct job_class job_ghost = { "ghost", NULL, LANE_INTERACTIVE, work_ghost, train_deed_done };
+
+/* ---- the chat */
+
+bool training_wear(struct session *s)
+{
+	struct session_train *t = s->train;
+
+	t->worn = atomic_load(&t->chat) && t->copy;
+	train_copy_attach(t->worn ? t->copy : NULL, chat_fwd(s->chat));
+	return t->worn;
+}
+
+bool training_view(struct session *s, const struct mat **view, uint32_t *layout, double *bpw)
+{
+	const struct session_train *t = s->train;
+
+	if (!t->worn)
+		return false;
+	if (view)
+		memcpy(view, train_copy_view(t->copy), s->desk->set.n * sizeof *view);
+	*layout = LAYOUT_OF_STEP | (uint32_t)(train_copy_step(t->copy) & ~(uint64_t)LAYOUT_OF_STEP);
+	*bpw = t->now->bpw;
+	return true;
+}

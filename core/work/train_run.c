@@ -1,0 +1,348 @@
+/* train_run.c - what is asked of a training run, and all that is looked at before its start. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/alloc.h"
+#include "core/base/clock.h"
+#include "core/base/fs.h"
+#include "core/base/log.h"
+#include "core/work/run_desk.h"
+#include "core/work/train_run_private.h"
+
+void train_ask_init(struct train_ask *a)
+{
+	*a = (struct train_ask){
+		.lr = (double)NAN, .lr_s = (double)NAN, .lr_gain = (double)NAN, .held = (double)NAN
+	};
+}
+
+/* ---- the ask */
+
+static char *copy(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+/* Good from another folder, too. */
+static char *real_path(const char *s)
+{
+	char *real = s ? realpath(s, NULL) : NULL, *out = copy(real ? real : s);
+
+	free(real);
+	return out;
+}
+
+static void ask_release(struct train_ask *a)
+{
+	xfree((char *)a->data);
+	xfree((char *)a->test);
+	xfree((char *)a->text);
+	xfree((char *)a->name);
+	xfree((char *)a->method);
+	xfree((char *)a->resume);
+	xfree((char *)a->layout);
+	*a = (struct train_ask){ 0 };
+}
+
+static uint64_t at_least(uint64_t n, uint64_t least)
+{
+	return n > least ? n : least;
+}
+
+/* What was left open, filled in; strings copied. */
+static void take_ask(struct train_ask *to, const struct train_ask *from)
+{
+	*to = *from;
+	to->data = real_path(from->data);
+	to->test = real_path(from->test);
+	to->text = real_path(from->text);
+	to->name = copy(from->name);
+	to->method = copy(from->method ? from->method : "rank");
+	to->resume = copy(from->resume);
+	to->layout = copy(from->layout);
+	to->steps = from->steps ? from->steps : 300;
+	to->window = from->window ? from->window : 256;
+	to->windows = from->windows ? from->windows : 4;
+	to->held = isnan(from->held) ? 0.05 : from->held;
+	if (!to->held_every)
+		to->held_every = at_least(to->steps / 20, 10);
+	if (!to->save_every)
+		to->save_every = at_least(to->steps / 10, 25);
+}
+
+enum st train_ask_how(struct train_how *how, const struct train_ask *a, struct err *e)
+{
+	const struct train_method *m = train_method_find(a->method ? a->method : "rank");
+
+	if (!m)
+		return err_set(e, ST_INVALID,
+			"%.40s is no method of training: bitdial help train names them", a->method);
+	train_how_init(how, m);
+	how->tune.seed = a->seed;
+	how->tune.across = a->across;
+	how->tune.lean = a->lean;
+	if (a->steps)
+		train_how_steps(how, a->steps);
+	if (a->windows)
+		how->windows = a->windows;
+	if (!isnan(a->lr))
+		how->tune.lr = a->lr;
+	if (!isnan(a->lr_s))
+		how->tune.lr_s = a->lr_s;
+	if (!isnan(a->lr_gain))
+		how->lr_gain = a->lr_gain;
+	if (a->rank)
+		how->tune.rank = a->rank;
+	if (a->recompute)
+		how->keep = BACK_INPUTS;
+	if (a->f32)
+		how->math = MATH_F32;
+	return ST_OK;
+}
+
+static enum st check_ask(const struct train_run *r, struct err *e)
+{
+	const struct train_ask *a = &r->ask;
+	const struct model *m = r->d->m;
+
+	if (!a->data)
+		return err_set(e, ST_INVALID,
+			"no data to train on: name a file of rows (Alpaca JSON, JSON lines, or a "
+			"text)");
+	if (!(a->held >= 0 && a->held < 1))
+		return err_set(
+			e, ST_INVALID, "%g of the rows held out: expected 0 to below 1", a->held);
+	if (m->hp.ctx && a->window > m->hp.ctx)
+		return err_set(e, ST_INVALID,
+			"a window of %zu tokens is longer than the model's context of %zu: set a "
+			"shorter one",
+			a->window, (size_t)m->hp.ctx);
+	if (!r->d->tok)
+		return err_set(e, ST_INVALID, "%s", r->d->tok_err.msg);
+	return ST_OK;
+}
+
+/* ---- made */
+
+static void so_far_init(struct train_so_far *f, uint64_t steps)
+{
+	*f = (struct train_so_far){ .steps = steps,
+		.best_nll = (double)NAN,
+		.look_step = UINT64_MAX,
+		.look_nll = (double)NAN,
+		.look_kl = (double)NAN,
+		.changed = (double)NAN };
+}
+
+/* With the quantizers that made what it begins from, so that a resumed run begins from the same. */
+static enum st write_layout(const struct train_run *r, struct err *e)
+{
+	const struct variant_set *set = &r->d->set;
+	struct layout l;
+	enum st st;
+
+	layout_copy(&l, r->l);
+	for (size_t i = 0; i < l.n; i++)
+		for (size_t f = 0; f < set->k; f++)
+			if (r->view[i] == &variant_at(set, i, f)->mat)
+				l.by[i] = variant_at(set, i, f)->by;
+	st = run_layout(r->run, &l, e);
+	layout_release(&l);
+	return st;
+}
+
+static enum st begin_folder(struct train_run *r, struct err *e)
+{
+	struct run_info info = run_info_of(r->d, "train");
+	char *options = xprintf("%s, %llu steps of %zu x %zu tokens%s%s", r->ask.method,
+		(unsigned long long)r->ask.steps, r->ask.windows, r->ask.window,
+		r->ask.layout ? ", layout " : "", r->ask.layout ? r->ask.layout : "");
+	char *metrics;
+	enum st st;
+
+	info.text = r->ask.data;
+	info.options = r->ask.name ? r->ask.name : options;
+	info.seed = r->ask.seed;
+	if (!r->ask.layout) /* of a verb its own words make it again */
+		info.again_not = "its layout was under the dial: bitdial train MODEL --layout FILE "
+				 "takes one from a file";
+	info.put = train_run_put;
+	info.put_arg = r;
+	st = run_new(&r->run, &info, e);
+	xfree(options);
+	if (st) {
+		r->run = NULL;
+		return st;
+	}
+	r->path = xstrdup(run_path(r->run));
+	r->id = xstrdup(run_id(r->run));
+	st = write_layout(r, e);
+	metrics = xprintf("%s/metrics", r->path);
+	if (!st)
+		st = fs_mkdirs(metrics, e);
+	xfree(metrics);
+	return st;
+}
+
+/* Of a run that is gone on with, all but steps is its own. */
+static enum st take_resumed(struct train_run *r, const struct train_ask *ask, struct err *e)
+{
+	uint64_t steps;
+	bool there;
+	enum st st = train_run_find(&r->path, ask->resume, e);
+
+	if (!st)
+		st = train_run_asked(r, r->path, e);
+	r->ask.resume = copy(ask->resume);
+	if (!st)
+		st = train_run_last(r, &there, e);
+	if (st)
+		return st;
+	if (!there)
+		so_far_init(&r->far, r->ask.steps);
+	steps = ask->steps ? ask->steps : r->far.steps;
+	if (r->far.step > steps)
+		return err_set(e, ST_INVALID,
+			"%s: %llu steps are done already, %llu were asked for", ask->resume,
+			(unsigned long long)r->far.step, (unsigned long long)steps);
+	if (r->far.step == steps && train_run_finished(r->path))
+		return err_set(e, ST_INVALID,
+			"%s: its %llu steps are done: name more steps to go on", ask->resume,
+			(unsigned long long)steps);
+	r->steps = steps;
+	return ST_OK;
+}
+
+static enum st go_on_folder(struct train_run *r, struct err *e)
+{
+	char *metrics = xprintf("%s/metrics", r->path), text[64];
+	enum st st = run_again(&r->run, r->path, e);
+	uint64_t step = r->far.step;
+	bool there;
+
+	if (st)
+		r->run = NULL;
+	else
+		st = train_run_last(r, &there, e); /* now that nobody else writes it */
+	if (!st && r->far.step != step)
+		st = err_set(e, ST_INVALID, "%s went on meanwhile: try again", r->ask.resume);
+	if (!st) {
+		r->id = xstrdup(run_id(r->run));
+		run_took(r->run, r->far.wall);
+		train_run_prune(r);
+		fs_sweep(r->path);
+		fs_sweep(metrics);
+		snprintf(text, sizeof text, "behind step %llu", (unsigned long long)r->far.step);
+		st = fs_mkdirs(metrics, e);
+		if (!st)
+			st = train_run_cut(r, e);
+		if (!st)
+			st = run_event(r->run, "resumed", text, e);
+	}
+	xfree(metrics);
+	return st;
+}
+
+static enum st make(
+	struct train_run *r, const struct train_ask *ask, const struct sink *s, struct err *e)
+{
+	enum st st = ST_OK;
+
+	if (ask->resume) {
+		st = take_resumed(r, ask, e);
+	} else {
+		take_ask(&r->ask, ask);
+		so_far_init(&r->far, r->ask.steps);
+		r->steps = r->ask.steps;
+	}
+	if (!st)
+		st = check_ask(r, e);
+	if (!st)
+		st = train_ask_how(&r->how, &r->ask, e);
+	r->how.tune.steps = r->far.steps; /* as the last checkpoint has it */
+	if (!st)
+		st = train_run_read(r, s, e);
+	if (!st && ask->resume)
+		st = train_run_same(r, r->path, e);
+	if (st)
+		return st;
+	st = train_run_fits(r, e);
+	if (!st)
+		st = train_new(&r->t, r->d->m, r->view, r->frozen, &r->how, r->pack, s, e);
+	if (!st)
+		st = ask->resume ? go_on_folder(r, e) : begin_folder(r, e);
+	if (!st && ask->resume)
+		st = train_run_load(r, e);
+	if (!st && r->steps != r->far.steps) {
+		train_extend(r->t, r->steps);
+		r->far.steps = r->steps;
+	}
+	return st ? st : train_run_room(r, r->saved_step == UINT64_MAX ? 2 : 1, e);
+}
+
+enum st train_run_new(struct train_run **out, struct desk *d, const struct layout *l,
+	const struct mat *const *view, const struct train_ask *ask, const struct sink *s,
+	struct err *e)
+{
+	struct train_run *r = xalloc(sizeof *r);
+	enum st st;
+
+	r->d = d;
+	r->l = l;
+	r->view = view;
+	r->saved_step = UINT64_MAX;
+	so_far_init(&r->far, 0);
+	st = make(r, ask, s, e);
+	if (!st) {
+		r->began = clock_now() - r->far.wall;
+		r->saved_at = clock_now();
+		*out = r;
+		return ST_OK;
+	}
+	/* A folder in which nothing happened is of no use to anybody. */
+	if (r->run && !ask->resume) {
+		run_end(r->run, st, e->msg);
+		r->run = NULL;
+		(void)!fs_remove_tree(r->path, NULL);
+	}
+	train_run_free(r);
+	*out = NULL;
+	return st;
+}
+
+void train_run_free(struct train_run *r)
+{
+	if (!r)
+		return;
+	if (r->run) /* nobody said how it ended */
+		run_end(r->run, ST_CANCELLED, "stopped");
+	train_free(r->t);
+	pack_free(r->pack);
+	pack_free(r->test);
+	pack_free(r->text);
+	layout_release(&r->written);
+	ask_release(&r->ask);
+	xfree(r->frozen);
+	xfree(r->path);
+	xfree(r->id);
+	xfree(r->folder);
+	xfree(r);
+}
+
+struct train *train_run_train(struct train_run *r)
+{
+	return r->t;
+}
+const char *train_run_id(const struct train_run *r)
+{
+	return r->id;
+}
+const char *train_run_folder(const struct train_run *r)
+{
+	return r->folder;
+}
+uint64_t train_run_best(const struct train_run *r)
+{
+	return isnan(r->far.best_nll) ? r->saved_step : r->far.best_step;
+}

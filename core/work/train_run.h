@@ -1,0 +1,91 @@
+/* train_run.h - a training run: its folder, checkpoints, held-out looks, and how it goes on.
+ *
+ * runs/...-train-7f3a/ holds, beside what every run does (run.h):
+ *   layout.json          what it began from
+ *   metrics/train.tsv    a line a step: step, wall_s, loss, ema, lr, lr_s, grad_norm, update_norm,
+ *                        flips2, flips3, flips4, flips8 (share of the codes of a width that
+ * changed), saturated (share of all codes), reversals (share of flips), changed (share of codes
+ * that ever did), tok_s, skipped (so far), bytes (in memory) metrics/loss.tsv     step, wall_s,
+ * loss; held.tsv: step, wall_s, se, nll; kl.tsv: step, wall_s, kl: what figure_runs draws, x first
+ * and y last.  Each step once, also of a run that was resumed step-000150/         the last good
+ * checkpoint, and the one whose held-out loss was lowest: our own folder (bundle.h), which opens as
+ * a model; of adapters PEFT's files; and train.state, train.json.  `last` and `best` are links to
+ * them test.tsv             a line a sequence of the test file, for paired errors A checkpoint is
+ * written beside and renamed; the one before goes when the new one is whole.  kill -9 at any moment
+ * leaves the last one; any run that does not run can be resumed: it goes on in its folder.
+ * end.json's numbers: loss (smoothed), held_nll, held_kl, test_nll, test_se, steps, tokens,
+ * seconds_a_step, peak_bytes, changed, stored_bpw, best_step, best_nll.
+ */
+#ifndef BD_WORK_TRAIN_RUN_H
+#define BD_WORK_TRAIN_RUN_H
+
+#include "core/tune/train.h"
+#include "core/work/desk.h"
+#include "core/work/run.h"
+
+struct train_ask {
+	const char *data;   /* a file (dataset.h) */
+	const char *test;   /* measured once at the end; NULL: none */
+	const char *text;   /* another text: once at the end, against the reference; NULL: none */
+	const char *name;   /* a line that the run says of itself (its options); NULL: none */
+	const char *method; /* NULL: "rank" */
+	const char *layout; /* as it was named, for who reads about the run; NULL: unknown */
+	const char *resume; /* a run's id or path; NULL: a new one.  All else is then the run's */
+	uint64_t steps;     /* 0: 300 */
+	size_t window, windows;   /* 0: 256 and 4 */
+	double lr, lr_s, lr_gain; /* NAN: the method's */
+	size_t rank;              /* 0: the method's */
+	double held;              /* share held out; NAN: 0.05 */
+	uint64_t held_every;      /* 0: a twentieth of the run, at least 10 steps */
+	uint64_t save_every;      /* 0: a tenth of the run, at least 25 steps, and at least each ten
+				     minutes */
+	uint64_t seed;
+	bool all; /* loss on everything, not the answers alone */
+	bool recompute, f32;
+	bool across; /* rank: one threshold for all matrices */
+	bool lean;   /* of tune_options */
+	size_t rows; /* of the data, at most; 0: all */
+};
+void train_ask_init(struct train_ask *a);
+
+/* What a run is made of by what was asked for; ST_INVALID: there is no such method. */
+BD_MUST_USE enum st train_ask_how(struct train_how *how, const struct train_ask *a, struct err *e);
+
+struct train_run;
+
+/* Everything that can be wrong with the ask is said here, before the first step: data, sizes,
+ * memory (ST_NOMEM with both figures), disk for two checkpoints.  l: the layout it begins from,
+ * with the mats of `view`, both borrowed; resumed runs must get the same (layout.json says which).
+ */
+BD_MUST_USE enum st train_run_new(struct train_run **out, struct desk *d, const struct layout *l,
+	const struct mat *const *view, const struct train_ask *ask, const struct sink *s,
+	struct err *e);
+void train_run_free(struct train_run *r); /* NULL is fine */
+
+/* Told after every step and every look at what is held out. */
+struct train_seen {
+	void (*step)(void *arg, const struct train_report *rep);
+	void (*held)(void *arg, uint64_t step, const struct train_eval *v);
+	void (*saved)(void *arg, uint64_t step, const char *dir);
+	/* Between steps: a step is finished, train_copy_take may be called; true: write a
+	 * checkpoint now. */
+	bool (*between)(void *arg, struct train *t);
+	void *arg;
+};
+/* To the end, or until it is stopped (a stop between steps writes a checkpoint first). */
+BD_MUST_USE enum st train_run_go(
+	struct train_run *r, const struct train_seen *seen, const struct sink *s, struct err *e);
+
+struct train *train_run_train(struct train_run *r);
+const struct train_ask *train_run_ask(
+	const struct train_run *r); /* without zeros and NANs, as it runs */
+const struct pack_counts *train_run_counts(const struct train_run *r);
+size_t train_run_windows(const struct train_run *r); /* once through the data; 0: unknown */
+const char *train_run_id(const struct train_run *r);
+const char *train_run_folder(
+	const struct train_run *r); /* of the last checkpoint; NULL: none yet */
+/* The step of the checkpoint with the lowest held-out loss, the last one where nothing is held out;
+ * UINT64_MAX: there is none. */
+uint64_t train_run_best(const struct train_run *r);
+
+#endif

@@ -1,0 +1,168 @@
+/* train_run_check.c - what may be wrong with a training run, found before its first step. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/fs.h"
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/work/train_run_private.h"
+
+typedef unsigned long long ull;
+
+/* ---- data */
+
+static enum st read_file(const struct train_run *r, const char *path, double held, size_t rows,
+	struct pack **out, char sha[65], const struct sink *s, struct err *e)
+{
+	const struct vocab *v = r->d->m->ck->vocab;
+	struct pack_how how = { .tok = r->d->tok,
+		.template = r->d->template,
+		.jinja = v ? v->chat_template : NULL,
+		.window = r->ask.window,
+		.all = r->ask.all,
+		.held = held,
+		.seed = r->ask.seed };
+	struct dataset *d;
+	enum st st = dataset_open(&d, path, rows, e);
+
+	*out = NULL;
+	if (st)
+		return st;
+	st = pack_read(out, d, &how, s, e);
+	if (!st)
+		st = dataset_sha256(d, sha, s, e);
+	if (st) {
+		pack_free(*out);
+		*out = NULL;
+	}
+	dataset_close(d);
+	return st;
+}
+
+/* What of the rows does not take part, and why. */
+static void tell_rows(const struct train_run *r, const char *path, const struct pack_counts *c)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+	if (c->cut || c->lost)
+		log_at(LOG_WARN, "train",
+			"%s: of %llu rows %llu are longer than the window of %zu tokens and cut, "
+			"%llu more have no answer left in it and are left out",
+			name, (ull)c->rows, (ull)c->cut, r->ask.window, (ull)c->lost);
+	if (c->empty)
+		log_at(LOG_WARN, "train",
+			"%s: %llu of %llu rows have nothing to learn and are left out", name,
+			(ull)c->empty, (ull)c->rows);
+}
+
+enum { TEXT_ROWS = 64 }; /* of a plain text about 256 KiB: more than is measured */
+
+enum st train_run_read(struct train_run *r, const struct sink *s, struct err *e)
+{
+	const struct train_ask *a = &r->ask;
+	const struct pack_counts *c;
+	char text_sha[65];
+	enum st st = read_file(r, a->data, a->held, a->rows, &r->pack, r->data_sha, s, e);
+
+	if (!st && a->test)
+		st = read_file(r, a->test, 1, 0, &r->test, r->test_sha, s, e);
+	if (!st && a->text)
+		st = read_file(r, a->text, 1, TEXT_ROWS, &r->text, text_sha, s, e);
+	if (st)
+		return st;
+	c = pack_counts(r->pack);
+	tell_rows(r, a->data, c);
+	if (a->held > 0 && !c->held_labelled)
+		log_at(LOG_WARN, "train",
+			"%s has one row to learn from: none can be held out, so there is no "
+			"held-out loss",
+			a->data);
+	if (r->test)
+		tell_rows(r, a->test, pack_counts(r->test));
+	return ST_OK;
+}
+
+/* ---- memory */
+
+static struct train_shape *shapes(const struct train_run *r)
+{
+	const struct model *m = r->d->m;
+	struct train_shape *x = xarray(m->n_linears, sizeof *x);
+
+	for (size_t i = 0; i < m->n_linears; i++)
+		x[i] = (struct train_shape){ .rows = m->linear[i].rows,
+			.cols = m->linear[i].cols,
+			.format = r->l->format[r->l->choice[i]],
+			.kept = mat_bytes(r->view[i]) };
+	return x;
+}
+
+/* What is there already does not count: the model, and the view's variants. */
+static enum st enough(const struct train_run *r, struct err *e)
+{
+	const struct train_memory *n = &r->need;
+	uint64_t more = n->total - n->frozen, room = mem_available();
+	char b[7][16];
+
+	if (!r->d->m->be->host_memory || more <= room)
+		return ST_OK; /* a device says it itself, matrix by matrix */
+	return err_set(e, ST_NOMEM,
+		"training by %s takes %s more (weights %s, optimizer %s, adapters %s, activations "
+		"and "
+		"logits %s, gradient %s), and %s are free: fewer or shorter windows, recompute, or "
+		"a "
+		"method with less state",
+		r->how.method->name, text_bytes(more, b[0]), text_bytes(n->weights, b[1]),
+		text_bytes(n->state, b[2]), text_bytes(n->adapters, b[3]),
+		text_bytes(n->activations + n->logits, b[4]), text_bytes(n->gradient, b[5]),
+		text_bytes(room, b[6]));
+}
+
+enum st train_run_fits(struct train_run *r, struct err *e)
+{
+	const struct model *m = r->d->m;
+	struct train_shape *x = shapes(r);
+	uint64_t other = mat_bytes(&m->embed) + (m->hp.tied ? 0 : mat_bytes(&m->head));
+	enum st st;
+
+	r->frozen = xarray(m->n_linears, sizeof *r->frozen);
+	for (size_t i = 0; i < m->n_linears; i++)
+		r->frozen[i] = r->how.method->what == TRAIN_CODES && format_is_keep(x[i].format);
+	st = train_need(&r->need, &m->hp, x, m->n_linears, other, &r->how, r->ask.window, e);
+	xfree(x);
+	return st ? st : enough(r, e);
+}
+
+/* ---- disk */
+
+/* The folder, and the weights once more with what the optimizer keeps. */
+static uint64_t checkpoint_bytes(const struct train_run *r)
+{
+	const struct train_memory *n = &r->need;
+	uint64_t state = n->weights + n->state + n->adapters;
+
+	switch (r->how.method->what) {
+	case TRAIN_CODES:
+		return layout_file_bytes(r->l, r->d->m) + state;
+	case TRAIN_MASTERS:
+		return n->weights + n->frozen + state;
+	case TRAIN_ADAPTERS:
+		break;
+	}
+	return n->adapters + state;
+}
+
+enum st train_run_room(const struct train_run *r, unsigned n, struct err *e)
+{
+	uint64_t need = n * checkpoint_bytes(r), room = fs_free_bytes(r->path);
+	char b1[16], b2[16];
+
+	if (need <= room)
+		return ST_OK;
+	return err_set(e, ST_IO,
+		"%s: %s needs %s, and %s are free: make room, or name another folder for "
+		"runs (--runs)",
+		r->path, n > 1 ? "checkpoints of this run (two at a time)" : "a checkpoint",
+		text_bytes(need, b1), text_bytes(room, b2));
+}

@@ -1,0 +1,342 @@
+/* train_run_go.c - a training run from its first step to its end. */
+#include <math.h>
+#include <stdio.h>
+
+#include "core/base/alloc.h"
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/work/train_run_private.h"
+
+/* ---- going */
+
+/* A sink that goes on for a while when it is stopped: a step that is nearly done is worth the wait,
+ * since what a step left half done is of no use. */
+struct patient {
+	struct sink sink;
+	const struct sink *under;
+	double began, takes; /* the step; what the one before took */
+	double asked;        /* when it was first stopped; 0: not */
+	bool for_ever;       /* never gives up */
+};
+
+static const double patience = 4; /* seconds */
+
+static bool patient_poll(const struct sink *s)
+{
+	struct patient *p = s->self;
+	double now;
+
+	if (!sink_poll(p->under))
+		return false;
+	now = clock_now();
+	if (p->asked <= 0)
+		p->asked = now;
+	return !p->for_ever &&
+	       (p->began + p->takes - p->asked > patience || now - p->asked > 2 * patience);
+}
+
+static struct patient patient_of(const struct sink *under, double takes, bool for_ever)
+{
+	return (struct patient){ .sink = { .poll = patient_poll },
+		.under = under,
+		.began = clock_now(),
+		.takes = takes,
+		.for_ever = for_ever };
+}
+
+static enum st stopped_inside(const struct train_run *r, struct err *e)
+{
+	if (r->saved_step == UINT64_MAX)
+		return err_set(e, ST_CANCELLED,
+			"stopped in step %llu, before the first checkpoint: a resumed run begins "
+			"anew",
+			(unsigned long long)r->far.step + 1);
+	return err_set(e, ST_CANCELLED, "stopped in step %llu; step %llu is the last checkpoint",
+		(unsigned long long)r->far.step + 1, (unsigned long long)r->saved_step);
+}
+
+static enum st failed_inside(const struct train_run *r, enum st st, struct err *e)
+{
+	struct err why = *e;
+
+	if (r->saved_step == UINT64_MAX)
+		return st;
+	return err_set(e, st, "%.260s; step %llu is the last checkpoint", why.msg,
+		(unsigned long long)r->saved_step);
+}
+
+static void count(struct train_run *r, const struct train_report *rep)
+{
+	static const double keeps = 0.95;
+	struct train_so_far *f = &r->far;
+	uint64_t weights = 0;
+
+	f->step = rep->step;
+	f->tokens += rep->tokens;
+	f->seconds += rep->seconds;
+	f->wall = clock_now() - r->began;
+	r->last_step_s = rep->seconds;
+	if (!rep->skipped) {
+		f->ema = keeps * f->ema + (1 - keeps) * rep->loss;
+		f->ema_weight = keeps * f->ema_weight + (1 - keeps);
+	}
+	for (int b = 0; b < TUNE_WIDTHS; b++)
+		weights += rep->counts.weights[b];
+	if (weights && !r->how.tune.lean) /* else nobody keeps it */
+		f->changed = (double)rep->counts.changed / (double)weights;
+}
+
+static enum st step(
+	struct train_run *r, const struct train_seen *seen, const struct sink *s, struct err *e)
+{
+	struct patient wait = patient_of(s, r->last_step_s, false);
+	struct train_report rep = { 0 };
+	enum st st;
+
+	wait.sink.self = &wait;
+	st = train_step(r->t, &rep, &wait.sink, e);
+	if (st == ST_CANCELLED)
+		return stopped_inside(r, e);
+	if (st)
+		return failed_inside(r, st, e);
+	count(r, &rep);
+	train_run_line_step(r, &rep);
+	if (seen->step)
+		seen->step(seen->arg, &rep);
+	return ST_OK;
+}
+
+/* What is held out, as the weights are now. */
+static enum st look(struct train_run *r, const struct train_seen *seen, size_t windows,
+	const struct sink *s, struct train_eval *v, struct err *e)
+{
+	struct train_so_far *f = &r->far;
+	bool again = f->look_step == f->step;
+	struct train_copy *c;
+	enum st st;
+
+	*v = (struct train_eval){ .nll = (double)NAN, .kl = (double)NAN };
+	if (!pack_counts(r->pack)->held_labelled)
+		return ST_OK;
+	c = train_copy_none(r->t);
+	st = train_eval(v, r->d->m, c, r->view, r->pack, windows, true, r->how.math, s, e);
+	train_copy_free(c);
+	if (st)
+		return st;
+	f->look_step = f->step;
+	f->look_nll = v->nll;
+	f->look_kl = v->kl;
+	f->wall = clock_now() - r->began;
+	if (!again)
+		train_run_line_held(r, v);
+	if (seen->held)
+		seen->held(seen->arg, f->step, v);
+	return ST_OK;
+}
+
+enum { LOOK_WINDOWS = 16 }; /* of a look on the way; the last one is of all */
+
+static enum st look_once(
+	struct train_run *r, const struct train_seen *seen, const struct sink *s, struct err *e)
+{
+	struct train_eval v;
+	enum st st;
+
+	if (r->far.look_step == r->far.step)
+		return ST_OK;
+	st = look(r, seen, LOOK_WINDOWS, s, &v, e);
+	train_eval_release(&v);
+	return st;
+}
+
+/* A failure is said, and the run goes on: the last good checkpoint stands, the next try may
+ * succeed. */
+static void save(struct train_run *r, const struct train_seen *seen, const struct sink *s)
+{
+	struct patient wait = patient_of(s, 0, true);
+	struct err e = { 0 };
+
+	wait.sink.self = &wait;
+	if (r->saved_step == r->far.step)
+		return;
+	r->save_st = train_run_save(r, &wait.sink, &e);
+	r->save_err = e;
+	r->saved_at = clock_now();
+	if (r->save_st) {
+		log_at(LOG_WARN, "train", "no checkpoint at step %llu: %s; the run goes on",
+			(unsigned long long)r->far.step, e.msg);
+		if (r->run && run_event(r->run, "not saved", e.msg, &e)) {
+			/* the disk is full: that was said */
+		}
+	} else if (seen->saved) {
+		seen->saved(seen->arg, r->far.step, r->folder);
+	}
+}
+
+/* Between two steps.  ST_CANCELLED: it was stopped, with a checkpoint. */
+static enum st between(
+	struct train_run *r, const struct train_seen *seen, const struct sink *s, struct err *e)
+{
+	static const double save_seconds = 600;
+	const struct train_so_far *f = &r->far;
+	bool asked = seen->between && seen->between(seen->arg, r->t);
+	bool last = f->step == f->steps, stop = sink_poll(s);
+	bool due = last || f->step % r->ask.save_every == 0 ||
+		   clock_now() - r->saved_at > save_seconds;
+	enum st st = ST_OK;
+
+	if (!stop && (due || f->step % r->ask.held_every == 0))
+		st = look_once(r, seen, s, e);
+	stop |= st == ST_CANCELLED;
+	if (st && !stop)
+		return st;
+	if (asked || due || stop)
+		save(r, seen, s);
+	if (!stop)
+		return ST_OK;
+	if (r->save_st)
+		return err_set(e, ST_IO,
+			"stopped at step %llu, and its checkpoint could not be written: %.200s",
+			(unsigned long long)f->step, r->save_err.msg);
+	return err_set(e, ST_CANCELLED, "stopped at step %llu", (unsigned long long)f->step);
+}
+
+/* ---- the end */
+
+/* Once, by the weights of the end; windows 0: all. */
+static enum st measure_pack(struct train_run *r, struct pack *p, size_t windows, bool reference,
+	struct train_eval *v, const struct sink *s, struct err *e)
+{
+	struct train_copy *c = train_copy_none(r->t);
+	enum st st = train_eval(
+		v, r->d->m, c, r->view, p, windows, reference, r->how.math, s, e);
+
+	train_copy_free(c);
+	return st;
+}
+
+static enum st measure_test(struct train_run *r, const struct sink *s, struct err *e)
+{
+	struct train_eval v = { 0 };
+	enum st st;
+
+	if (!r->test)
+		return ST_OK;
+	st = measure_pack(r, r->test, 0, false, &v, s, e);
+	if (!st) {
+		train_run_line_test(r, &v);
+		run_number(r->run, "test_nll", v.nll);
+		run_number(r->run, "test_se", v.nll_se);
+	}
+	train_eval_release(&v);
+	return st;
+}
+
+enum { TEXT_WINDOWS = 32 }; /* 8,192 tokens of what is not trained on: what is forgotten */
+
+static enum st measure_text(struct train_run *r, const struct sink *s, struct err *e)
+{
+	struct train_eval v = { 0 };
+	enum st st;
+
+	if (!r->text)
+		return ST_OK;
+	st = measure_pack(r, r->text, TEXT_WINDOWS, true, &v, s, e);
+	if (!st) {
+		run_number(r->run, "text_nll", v.nll);
+		run_number(r->run, "text_kl", v.kl);
+	}
+	train_eval_release(&v);
+	return st;
+}
+
+static enum st measure(
+	struct train_run *r, const struct train_seen *seen, const struct sink *s, struct err *e)
+{
+	const struct train_so_far *f = &r->far;
+	struct pack_batch b = { 0 };
+	struct train_eval v = { 0 };
+	size_t at = 0;
+	enum st st = pack_held(r->pack, &at, LOOK_WINDOWS + 1, &b, e);
+
+	/* Of few windows the last look was of all. */
+	if (!st && (b.n_windows > LOOK_WINDOWS || f->look_step != f->step))
+		st = look(r, seen, 0, s, &v, e);
+	pack_batch_release(&b);
+	train_eval_release(&v);
+	if (!st && f->look_step == f->step) {
+		run_number(r->run, "held_nll", f->look_nll);
+		run_number(r->run, "held_kl", f->look_kl);
+	}
+	if (!st)
+		st = measure_test(r, s, e);
+	return st ? st : measure_text(r, s, e);
+}
+
+static void numbers(struct train_run *r)
+{
+	const struct train_so_far *f = &r->far;
+
+	run_number(r->run, "steps", (double)f->step);
+	run_number(r->run, "tokens", (double)f->tokens);
+	run_number(r->run, "loss", train_run_ema(r));
+	if (f->step)
+		run_number(r->run, "seconds_a_step", f->seconds / (double)f->step);
+	run_number(r->run, "changed", f->changed);
+	run_number(r->run, "peak_bytes", f->peak);
+	run_number(r->run, "train_bytes", (double)train_bytes(r->t));
+	if (r->how.method->what == TRAIN_ADAPTERS)
+		run_number(r->run, "adapter_bytes", (double)r->need.adapters);
+	run_number(r->run, "stored_bpw", layout_stored_bpw(r->l));
+	if (!isnan(f->best_nll)) {
+		run_number(r->run, "best_step", (double)f->best_step);
+		run_number(r->run, "best_nll", f->best_nll);
+	}
+}
+
+static enum st end(struct train_run *r, enum st st, struct err *e)
+{
+	char *say;
+
+	if (!st && r->save_st)
+		st = err_set(e, ST_IO,
+			"all %llu steps are done, but the last checkpoint could not be written: "
+			"%.200s",
+			(unsigned long long)r->far.step, r->save_err.msg);
+	r->far.peak = fmax(r->far.peak, (double)train_run_peak());
+	numbers(r);
+	if (st)
+		say = xstrdup(e->msg);
+	else if (isnan(r->far.look_nll))
+		say = xprintf("%s, %llu steps, loss %.4f", r->ask.method,
+			(unsigned long long)r->far.step, train_run_ema(r));
+	else
+		say = xprintf("%s, %llu steps, loss %.4f, held out %.4f", r->ask.method,
+			(unsigned long long)r->far.step, train_run_ema(r), r->far.look_nll);
+	run_end(r->run, st, say);
+	r->run = NULL;
+	xfree(say);
+	return st;
+}
+
+enum st train_run_go(
+	struct train_run *r, const struct train_seen *seen, const struct sink *s, struct err *e)
+{
+	static const struct train_seen nobody = { 0 };
+	enum st st = ST_OK;
+
+	seen = seen ? seen : &nobody;
+	if (!r->run)
+		return err_set(e, ST_INVALID, "this run has ended: resume it");
+	if (!r->far.step)
+		st = look_once(r, seen, s, e);
+	while (!st && r->far.step < r->far.steps) {
+		st = step(r, seen, s, e);
+		if (!st)
+			st = between(r, seen, s, e);
+		sink_progress(s, (double)r->far.step, (double)r->far.steps);
+	}
+	if (!st)
+		st = measure(r, seen, s, e);
+	return end(r, st, e);
+}

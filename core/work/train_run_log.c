@@ -1,0 +1,174 @@
+/* train_run_log.c - the lines a training run writes: a step, a look at what is held out, a test. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/buf.h"
+#include "core/base/fs.h"
+#include "core/base/log.h"
+#include "core/work/train_run_private.h"
+
+enum { LINES_MAX = 1 << 30 };
+
+static const char *const metrics[] = { "metrics/train.tsv", "metrics/loss.tsv", "metrics/held.tsv",
+	"metrics/kl.tsv" };
+
+double train_run_ema(const struct train_run *r)
+{
+	return r->far.ema_weight > 0 ? r->far.ema / r->far.ema_weight : (double)NAN;
+}
+
+/* A line of /proc/self/status in KiB, as bytes. */
+static uint64_t status_bytes(const char *key)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	unsigned long long kib = 0;
+	char line[256];
+
+	while (f && fgets(line, sizeof line, f))
+		if (!strncmp(line, key, strlen(key)) &&
+			sscanf(line + strlen(key), "%llu", &kib) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return (uint64_t)kib * 1024;
+}
+
+uint64_t train_run_peak(void)
+{
+	return status_bytes("VmHWM:");
+}
+
+/* The curves are for people: where they cannot be written the run goes on, and says so once. */
+static void put(struct train_run *r, const char *file, const char *header, const char *line)
+{
+	struct err e;
+
+	if (!run_line(r->run, file, header, line, &e) || r->mute)
+		return;
+	r->mute = true;
+	log_at(LOG_WARN, "train", "%s; the run goes on, its curves have a gap", e.msg);
+}
+
+/* ---- a step */
+
+static double share(uint64_t part, uint64_t of)
+{
+	return of ? (double)part / (double)of : (double)NAN;
+}
+
+static double flips(const struct tune_counts *c, int bits)
+{
+	return share(c->flips[bits], c->weights[bits]);
+}
+
+void train_run_line_step(struct train_run *r, const struct train_report *rep)
+{
+	static const char header[] =
+		"# step\twall_s\tloss\tema\tlr\tlr_s\tgrad_norm\tupdate_norm\tflips2\tflips3\t"
+		"flips4\tflips8\tsaturated\treversals\tchanged\ttok_s\tskipped\tbytes";
+	const struct tune_counts *c = &rep->counts;
+	uint64_t weights = 0, saturated = 0;
+	unsigned long long n = (unsigned long long)rep->step;
+	char line[512];
+
+	for (int b = 0; b < TUNE_WIDTHS; b++) {
+		weights += c->weights[b];
+		saturated += c->saturated[b];
+	}
+	snprintf(line, sizeof line,
+		"%llu\t%.3f\t%.9g\t%.9g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g"
+		"\t%.6g\t%.6g\t%llu\t%llu",
+		n, r->far.wall, rep->loss, train_run_ema(r), rep->lr, rep->lr_s, rep->grad_norm,
+		rep->update_norm, flips(c, 2), flips(c, 3), flips(c, 4), flips(c, 8),
+		share(saturated, weights), share(c->reversals, c->seen_flips),
+		r->how.tune.lean ? (double)NAN : share(c->changed, weights),
+		rep->seconds > 0 ? (double)rep->tokens / rep->seconds : (double)NAN,
+		(unsigned long long)rep->skipped_so_far,
+		(unsigned long long)status_bytes("VmRSS:"));
+	put(r, metrics[0], header, line);
+	if (!isfinite(rep->loss))
+		return;
+	snprintf(line, sizeof line, "%llu\t%.3f\t%.9g", n, r->far.wall, rep->loss);
+	put(r, metrics[1], "# step\twall_s\tloss", line);
+}
+
+void train_run_line_held(struct train_run *r, const struct train_eval *v)
+{
+	unsigned long long n = (unsigned long long)r->far.step;
+	char line[128];
+
+	snprintf(line, sizeof line, "%llu\t%.3f\t%.9g\t%.9g", n, r->far.wall, v->nll_se, v->nll);
+	put(r, metrics[2], "# step\twall_s\tse\tnll", line);
+	if (isnan(v->kl))
+		return;
+	snprintf(line, sizeof line, "%llu\t%.3f\t%.9g", n, r->far.wall, v->kl);
+	put(r, metrics[3], "# step\twall_s\tkl", line);
+}
+
+void train_run_line_test(struct train_run *r, const struct train_eval *v)
+{
+	static const char header[] = "# sequence\tnll_sum\tlabelled\n";
+	char *path = xprintf("%s/test.tsv", r->path), line[96];
+	struct buf b = { 0 };
+	struct err e;
+
+	buf_str(&b, header);
+	for (size_t i = 0; i < v->sequences; i++) {
+		snprintf(line, sizeof line, "%zu\t%.17g\t%u\n", i, v->seq_nll[i],
+			(unsigned)v->seq_n[i]);
+		buf_str(&b, line);
+	}
+	if (fs_write_all(path, b.s, b.n, &e))
+		log_at(LOG_WARN, "train", "%s", e.msg);
+	xfree(b.s);
+	xfree(path);
+}
+
+/* ---- behind a checkpoint */
+
+/* Keeps comments, and whole lines of steps up to `step` that follow each other. */
+static enum st cut(const char *path, uint64_t step, struct err *e)
+{
+	char *text, *end, *next;
+	size_t n, kept = 0;
+	bool any = false;
+	uint64_t last = 0;
+	enum st st = fs_read(path, LINES_MAX, &text, &n, e);
+
+	if (st)
+		return st;
+	for (char *at = text; (next = memchr(at, '\n', (size_t)(text + n - at))); at = next + 1) {
+		uint64_t is = strtoull(at, &end, 10);
+		size_t len = (size_t)(next + 1 - at);
+
+		if (*at != '#' && (end == at || is > step || (any && is <= last)))
+			continue;
+		if (*at != '#') {
+			last = is;
+			any = true;
+		}
+		memmove(text + kept, at, len);
+		kept += len;
+	}
+	if (kept != n)
+		st = fs_write_all(path, text, kept, e);
+	big_free(text);
+	return st;
+}
+
+enum st train_run_cut(const struct train_run *r, struct err *e)
+{
+	enum st st = ST_OK;
+
+	for (size_t i = 0; !st && i < sizeof metrics / sizeof *metrics; i++) {
+		char *path = xprintf("%s/%s", r->path, metrics[i]);
+
+		if (fs_is_file(path))
+			st = cut(path, r->far.step, e);
+		xfree(path);
+	}
+	return st;
+}

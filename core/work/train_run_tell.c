@@ -1,0 +1,20 @@
+/* train_run_tell.c - what a run was asked for and what it reads, for who shows it. */
+#include "core/work/train_run_private.h"
+
+const struct train_ask *train_run_ask(const struct train_run *r)
+{
+	return &r->ask;
+}
+
+const struct pack_counts *train_run_counts(const struct train_run *r)
+{
+	return pack_counts(r->pack);
+}
+
+size_t train_run_windows(const struct train_run *r)
+{
+	size_t n;
+	struct err e;
+
+	return pack_windows(r->pack, 0, &n, &e) ? 0 : n;
+}

@@ -1,0 +1,23 @@
+/* lib_back.h - all gradients of a small model on any backend, for suites that compare two. */
+#ifndef BD_TESTS_LIB_BACK_H
+#define BD_TESTS_LIB_BACK_H
+
+#include "core/model/backward.h"
+
+struct gradients {
+	double loss;
+	size_t n;   /* tensors: linears as the way back meets them, norms between them */
+	float **of; /* [n], host */
+	size_t *count;
+};
+
+/* Of a batch of three sequences of letters, some labels left out; twice, what the first leaves is
+ * of no account. */
+struct gradients gradients_of(
+	const struct model *m, const struct mat *const *view, enum back_keep keep, enum math math);
+void gradients_free(struct gradients *g);
+
+/* Largest |a - b| / |b| of a tensor. */
+double gradients_apart(const struct gradients *a, const struct gradients *b);
+
+#endif

@@ -1,0 +1,287 @@
+/* test_session_train.c - a run of training in a sitting: it begins, holds, is talked to, stops with
+ * a checkpoint and goes on. */
+#include "tests/session_fixture.h"
+
+#include <time.h>
+
+#include "core/base/fs.h"
+#include "core/work/train_run.h"
+
+static char data[256];
+
+/* Forty questions that all have the same kind of answer. */
+static void write_data(void)
+{
+	FILE *f;
+
+	snprintf(data, sizeof data, "%s/rows.jsonl", tmp_dir());
+	f = fopen(data, "w");
+	cr_assert_not_null(f);
+	for (int i = 0; i < 40; i++)
+		fprintf(f, "{\"prompt\": \"what is %d\", \"completion\": \"it is number %d\"}\n", i,
+			i * 7 % 40);
+	fclose(f);
+}
+
+static void set_up(void)
+{
+	open_chat();
+	write_data();
+	ok(session_budget(s, 3.5, &e));
+	settle();
+}
+
+TestSuite(session_train, .init = set_up, .fini = end, .timeout = 120);
+
+static struct train_ask ask_of(uint64_t steps)
+{
+	struct train_ask a;
+
+	train_ask_init(&a);
+	a.data = data;
+	a.steps = steps;
+	a.window = 48;
+	a.windows = 2;
+	a.held = 0.1;
+	a.held_every = 10;
+	a.save_every = 10;
+	return a;
+}
+
+static uint64_t wanted_step;
+
+static bool is_at(const struct work_seen *seen)
+{
+	return seen->train && seen->train->step >= wanted_step;
+}
+
+static void until_step(uint64_t step)
+{
+	wanted_step = step;
+	cr_assert(work_until(s, &w, is_at), "step %llu never came; said: %s",
+		(unsigned long long)step, w.said);
+}
+
+static bool is_paused(const struct work_seen *seen)
+{
+	return seen->train && seen->train->state == TRAINING_PAUSED;
+}
+
+static bool has_answered(const struct work_seen *seen)
+{
+	return seen->chat && seen->chat->n > 1 && !seen->chat->stats.streaming &&
+	       seen->chat->stats.answer_tokens > 0;
+}
+
+static void begin_run(uint64_t steps)
+{
+	struct train_ask a = ask_of(steps);
+
+	ok(session_train(s, &a, &e));
+}
+
+static void pause_run(void)
+{
+	bool paused;
+
+	ok(session_train_pause(s, SWITCH_ON, &paused, &e));
+	cr_assert(paused);
+	cr_assert(work_until(s, &w, is_paused), "said: %s", w.said);
+}
+
+static void go_on(void)
+{
+	bool paused;
+
+	ok(session_train_pause(s, SWITCH_OFF, &paused, &e));
+}
+
+Test(session_train, steps_arrive_and_the_run_ends_well)
+{
+	const struct snap_train *t;
+
+	begin_run(24);
+	settle();
+	t = w.train;
+	cr_assert_not_null(t, "said: %s", w.said);
+	cr_assert_eq(t->state, TRAINING_DONE, "said: %s", w.said);
+	cr_expect_eq(t->step, 24);
+	cr_expect_eq(t->steps, 24);
+	cr_expect_eq(train_history_steps(&t->seen), 24);
+	cr_expect_geq(t->n_looks, 3);
+	cr_expect_lt(t->seen.bucket[23].v[SERIES_LOSS].mean, t->seen.bucket[0].v[SERIES_LOSS].mean);
+	cr_expect_gt(t->last[SERIES_CHANGED], 0);
+	cr_expect_neq(t->widths, 0);
+	cr_expect_eq(t->saved, 24);
+	cr_expect_str_eq(t->method, "rank");
+	cr_expect_str_eq(t->data, "rows.jsonl");
+	cr_expect_eq(session_training(s), 0);
+}
+
+Test(session_train, a_pause_holds_and_what_is_paused_goes_on)
+{
+	uint64_t held;
+
+	begin_run(60);
+	until_step(3);
+	pause_run();
+	held = w.train->step;
+	nanosleep(&(struct timespec){ .tv_nsec = 300000000 }, NULL);
+	work_read(&w);
+	cr_expect_eq(w.train->step, held);
+	cr_expect_lt(held, 60);
+	cr_expect_neq(session_training(s), 0);
+	go_on();
+	until_step(held + 1);
+	settle();
+	cr_expect_eq(w.train->step, 60);
+}
+
+static bool is_saved(const struct work_seen *seen)
+{
+	return seen->train && seen->train->saved == seen->train->step && is_paused(seen);
+}
+
+Test(session_train, a_checkpoint_in_the_pause_is_written_and_the_pause_goes_on)
+{
+	uint64_t held;
+
+	begin_run(60);
+	until_step(3);
+	pause_run();
+	held = w.train->step;
+	ok(session_train_save(s, &e));
+	cr_assert(work_until(s, &w, is_saved), "said: %s", w.said);
+	cr_expect_eq(w.train->step, held);
+	nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+	work_read(&w);
+	cr_expect_eq(w.train->step, held);
+	cr_expect(session_stop(s, session_training(s)));
+	settle();
+}
+
+Test(session_train, the_chat_answers_from_the_last_finished_step_and_says_which)
+{
+	const struct chat_piece *p;
+	bool on;
+
+	begin_run(60);
+	until_step(4);
+	pause_run();
+	ok(session_say(s, "what is 3", &e));
+	cr_assert(work_until(s, &w, has_answered), "said: %s", w.said);
+	p = &w.chat->piece[1];
+	cr_expect_eq(p->who, CHAT_MODEL);
+	cr_assert_geq(p->layout, LAYOUT_OF_STEP);
+	cr_expect_eq(p->layout - LAYOUT_OF_STEP, w.train->step);
+	cr_expect_eq(w.train->chat_step, w.train->step);
+	cr_expect_eq(w.chat->n, 2, "an answer is of one step alone");
+	go_on();
+	settle();
+	ok(session_say(s, "what is 4", &e));
+	settle();
+	cr_expect_eq(w.chat->piece[w.chat->n - 1].layout - LAYOUT_OF_STEP, 60,
+		"what was trained still answers");
+	ok(session_train_chat(s, SWITCH_OFF, &on, &e));
+	cr_expect_not(on);
+	ok(session_say(s, "what is 5", &e));
+	settle();
+	cr_expect_lt(w.chat->piece[w.chat->n - 1].layout, LAYOUT_OF_STEP);
+}
+
+Test(session_train, a_stopped_run_has_a_checkpoint_and_goes_on_where_it_was)
+{
+	struct train_ask a = ask_of(0);
+	char id[64];
+	uint64_t kept;
+
+	begin_run(60);
+	until_step(12);
+	cr_expect(session_stop(s, session_training(s)));
+	settle();
+	cr_assert_eq(w.train->state, TRAINING_STOPPED, "said: %s", w.said);
+	kept = w.train->saved;
+	cr_assert_gt(kept, 10, "not the one of step 10");
+	cr_assert_eq(kept, w.train->step, "no step that was done is lost");
+	snprintf(id, sizeof id, "%s", w.train->run);
+	a.data = NULL;
+	a.resume = id;
+	ok(session_train(s, &a, &e));
+	settle();
+	cr_assert_eq(w.train->state, TRAINING_DONE, "said: %s", w.said);
+	cr_expect_eq(w.train->step, 60);
+	cr_expect_str_eq(w.train->run, id);
+	cr_expect_eq(w.train->seen.first, 0, "its curve begins where the run did");
+	cr_expect_eq(train_history_steps(&w.train->seen), 60);
+}
+
+static bool has_ghost(const struct work_seen *seen)
+{
+	return seen->train && seen->train->ghost.n;
+}
+
+Test(session_train, an_earlier_run_is_a_ghost_behind_the_next)
+{
+	char id[64];
+
+	begin_run(12);
+	settle();
+	snprintf(id, sizeof id, "%s", w.train->run);
+	ok(session_train_ghost(s, id, &e));
+	cr_assert(work_until(s, &w, has_ghost), "said: %s", w.said);
+	cr_expect_eq(train_history_steps(&w.train->ghost), 12);
+	cr_expect_float_eq(w.train->ghost.bucket[11].v[SERIES_LOSS].mean,
+		w.train->seen.bucket[11].v[SERIES_LOSS].mean, 1e-4);
+	begin_run(3);
+	settle();
+	cr_expect_eq(train_history_steps(&w.train->ghost), 12, "it stays behind the next");
+	ok(session_train_ghost(s, NULL, &e));
+	settle();
+	cr_expect_eq(w.train->ghost.n, 0);
+	ok(session_train_ghost(s, "nosuch", &e));
+	settle();
+	cr_expect(strstr(w.said, "nosuch"), "said: %s", w.said);
+}
+
+Test(session_train, what_cannot_begin_says_why)
+{
+	struct train_ask a = ask_of(5);
+	bool on;
+
+	cr_expect_neq(session_train_pause(s, SWITCH_ON, &on, &e), ST_OK);
+	cr_expect(strstr(e.msg, "nothing is in training"), "%s", e.msg);
+	cr_expect_neq(session_train_save(s, &e), ST_OK);
+	a.method = "alchemy";
+	cr_expect_neq(session_train(s, &a, &e), ST_OK);
+	cr_expect(strstr(e.msg, "alchemy"), "%s", e.msg);
+	a = ask_of(5);
+	a.data = "nosuch.jsonl";
+	cr_expect_neq(session_train(s, &a, &e), ST_OK);
+	cr_expect(strstr(e.msg, "nosuch.jsonl"), "%s", e.msg);
+	a = ask_of(60);
+	ok(session_train(s, &a, &e));
+	cr_expect_neq(session_train(s, &a, &e), ST_OK, "one at a time");
+	cr_expect_neq(session_open(s, "another.gguf", &e), ST_OK);
+	cr_expect(strstr(e.msg, "in training"), "%s", e.msg);
+	cr_expect_neq(session_device(s, "cpu", &e), ST_OK);
+	cr_expect(session_stop(s, session_training(s)));
+	settle();
+}
+
+Test(session_train, a_sitting_that_ends_in_the_middle_offers_to_go_on_at_the_next)
+{
+	begin_run(600);
+	until_step(12);
+	session_free(s);
+	work_unwatch(&w);
+	bus_free(bus);
+	memset(&w, 0, sizeof w);
+	begin((struct session_options){ .template = "chatml" });
+	ok(session_open(s, work_demo(1), &e));
+	settle();
+	cr_assert(strstr(w.said, "the training of "), "said: %s", w.said);
+	ok(session_resume(s, &e));
+	until_step(13);
+	cr_expect(session_stop(s, session_training(s)));
+	settle();
+}
