@@ -139,6 +139,8 @@ extern const struct l_class l_job_class;
 void l_push_job(lua_State *L, const char *kind, uint32_t id, int (*result)(lua_State *L));
 /* Until the job is over: true, or false and e. */
 bool l_await(lua_State *L, uint32_t id, struct err *e);
+bool l_over(lua_State *L, uint32_t id);
+enum st l_stop(lua_State *L, uint32_t id, struct err *e); /* asks it to */
 /* What a job that is over said at its end; borrowed. */
 const char *l_said(lua_State *L, uint32_t id);
 

@@ -8,6 +8,7 @@
 #include "core/base/json.h"
 #include "core/eval/task.h"
 #include "core/text/corpus.h"
+#include "core/text/dataset.h"
 #include "core/work/tasks.h"
 
 static bool poll_stop(const struct sink *s)
@@ -62,6 +63,7 @@ struct rows {
 	size_t n, at, cap, line;
 	struct json row; /* being pushed: freed also when that raises */
 	bool has_row;
+	struct dataset *set; /* of what is trained on; NULL: lines */
 };
 
 static void drop_row(struct rows *r)
@@ -78,6 +80,7 @@ static void rows_release(void *handle)
 	drop_row(r);
 	if (r->open)
 		fs_in_close(&r->in);
+	dataset_close(r->set);
 	xfree(r->path);
 	xfree(r->buf);
 	*r = (struct rows){ 0 };
@@ -142,13 +145,41 @@ static const struct l_opt rows_fields[] = {
 };
 static const struct l_class class = {
 	.name = "rows",
-	.help = "the rows of a .jsonl file, read as they are asked for",
+	.help = "the rows of a file, read as they are asked for",
 	.method = rows_methods,
 	.field = rows_fields,
 	.get = rows_get,
 	.release = rows_release,
 	.size = sizeof(struct rows),
 };
+
+/* {messages = {{role =, content =}, ...}} */
+static int next_of_set(lua_State *L, struct rows *r)
+{
+	struct sink sink = { .poll = poll_stop, .self = l_ctx(L)->stop };
+	struct dataset_row row;
+	struct err e = { 0 };
+
+	if (dataset_next(r->set, &row, &sink, &e))
+		return luaL_error(L, "%s", e.msg);
+	if (!row.n) {
+		lua_pushnil(L);
+		return 1;
+	}
+	r->line = (size_t)row.line;
+	lua_createtable(L, 0, 1);
+	lua_createtable(L, (int)row.n, 0);
+	for (size_t i = 0; i < row.n; i++) {
+		lua_createtable(L, 0, 2);
+		lua_pushstring(L, row.msg[i].role);
+		lua_setfield(L, -2, "role");
+		lua_pushlstring(L, row.msg[i].text, row.msg[i].len);
+		lua_setfield(L, -2, "content");
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+	lua_setfield(L, -2, "messages");
+	return 1;
+}
 
 static int rows_next(lua_State *L)
 {
@@ -157,6 +188,8 @@ static int rows_next(lua_State *L)
 	char where[32], *line;
 	size_t len;
 
+	if (r->set)
+		return next_of_set(L, r);
 	drop_row(r);
 	do {
 		line = next_line(L, r, &len);
@@ -183,6 +216,15 @@ static int rows_next(lua_State *L)
 }
 
 /* for row in bitdial.data.jsonl(path) do: next, the handle, and it is closed at the end. */
+static int iterator(lua_State *L)
+{
+	lua_getfield(L, -1, "next");
+	lua_insert(L, -2);
+	lua_pushnil(L);
+	lua_pushvalue(L, -2);
+	return 4;
+}
+
 static int jsonl(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1);
@@ -194,11 +236,20 @@ static int jsonl(lua_State *L)
 	if (fs_in_open(&r->in, r->path, &e))
 		return l_fail(L, &e);
 	r->open = true;
-	lua_getfield(L, -1, "next");
-	lua_insert(L, -2);
-	lua_pushnil(L);
-	lua_pushvalue(L, -2);
-	return 4;
+	return iterator(L);
+}
+
+static int rows(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	struct err e = { 0 };
+	struct rows *r;
+
+	r = l_new(L, &class);
+	r->path = xstrdup(path);
+	if (dataset_open(&r->set, path, 0, &e))
+		return l_fail(L, &e);
+	return iterator(L);
 }
 
 /* ---- texts */
@@ -326,6 +377,11 @@ static const struct l_fn fns[] = {
 		"for row in bitdial.data.jsonl(path) do: an object a line as tables; what is wrong "
 		"raises with the line",
 		jsonl, NULL },
+	{ "rows", "(path) -> iterator | nil, message",
+		"for row in bitdial.data.rows(path) do: {messages = {{role=, content=}, ...}} of a file "
+		"that a model can be trained on, whatever its shape; a document is one message whose role "
+		"is text",
+		rows, NULL },
 	{ "tasks", "() -> {{name=, path=}, ...}", "tasks of multiple choice that are here", tasks,
 		NULL },
 	{ "task",

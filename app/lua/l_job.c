@@ -57,6 +57,12 @@ static int job_wait(lua_State *L)
 	return j->result(L);
 }
 
+bool l_over(lua_State *L, uint32_t id)
+{
+	l_hear(L);
+	return !id || end_of(L, id);
+}
+
 static enum st stop(struct session *s, void *arg, struct err *e)
 {
 	(void)e;
@@ -64,13 +70,17 @@ static enum st stop(struct session *s, void *arg, struct err *e)
 	return ST_OK;
 }
 
+enum st l_stop(lua_State *L, uint32_t id, struct err *e)
+{
+	return l_over(L, id) ? ST_OK : l_call(L, stop, &id, NULL, e);
+}
+
 static int job_stop(lua_State *L)
 {
 	struct l_job *j = l_check(L, 1, &l_job_class);
 	struct err e = { 0 };
 
-	l_hear(L);
-	if (j->id && !end_of(L, j->id) && l_call(L, stop, &j->id, NULL, &e))
+	if (l_stop(L, j->id, &e))
 		return l_fail(L, &e);
 	lua_pushboolean(L, 1);
 	return 1;

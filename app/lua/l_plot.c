@@ -293,7 +293,7 @@ static const struct l_opt map_options[] = {
 static const struct l_opt runs_options[] = {
 	{ "path", "string", "where to, as above" },
 	{ "runs", "table", "ids of runs, or .tsv files: first column against last" },
-	{ "metric", "string", "of the run's metrics/ (loss; where there is none, all)" },
+	{ "metric", "string", "of the run's metrics/, a file or a column (loss; where there is none, all)" },
 	{ "title", "string", "above it" },
 	{ "log_y", "boolean", "logarithmic axis" },
 	{ NULL, NULL, NULL },

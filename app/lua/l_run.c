@@ -19,7 +19,7 @@ static void set_number(lua_State *L, const char *name, double v)
 
 static void push_run(lua_State *L, const struct run_entry *r)
 {
-	lua_createtable(L, 0, 24);
+	lua_createtable(L, 0, 25);
 	set(L, "id", r->id);
 	set(L, "path", r->path);
 	set(L, "kind", r->kind);
@@ -42,6 +42,10 @@ static void push_run(lua_State *L, const struct run_entry *r)
 	set_number(L, "bytes", r->bytes ? (double)r->bytes : (double)NAN);
 	set_number(L, "damage", r->kl);
 	set_number(L, "se", r->se);
+	lua_createtable(L, 0, (int)r->n_numbers);
+	for (size_t i = 0; i < r->n_numbers; i++)
+		set_number(L, r->number[i].name, r->number[i].v);
+	lua_setfield(L, -2, "numbers");
 }
 
 static int list(lua_State *L)
@@ -206,8 +210,7 @@ static const struct l_opt list_options[] = {
 static const struct l_fn fns[] = {
 	{ "get", "(id) -> run | nil, message",
 		"{id=, path=, kind=, status=, model=, bpw=, bytes=, damage=, se=, seconds=, tags= "
-		"...}; "
-		"an end of the id is enough",
+		"..., numbers = {name = what it measured}}; an end of the id is enough",
 		get, NULL },
 	{ "list", "(filter) or {filter=, sort=} -> {run, ...} | nil, message", "newest first", list,
 		list_options },

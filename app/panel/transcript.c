@@ -114,7 +114,10 @@ static void append_mark(struct message *m, struct layouts *l, const struct chat_
 	if (isnan(p->bpw) || (l->any && l->last == p->layout))
 		return;
 	*l = (struct layouts){ true, p->layout };
-	n = snprintf(mark, sizeof mark, "┆%.2f bpw┆ ", p->bpw);
+	if (p->layout >= LAYOUT_OF_STEP)
+		n = snprintf(mark, sizeof mark, "┆step %u┆ ", p->layout - LAYOUT_OF_STEP);
+	else
+		n = snprintf(mark, sizeof mark, "┆%.2f bpw┆ ", p->bpw);
 	append(m, ROLE_DIM, mark, (size_t)n);
 }
 

@@ -2,7 +2,8 @@
 #include "app/tui/tui.h"
 
 /* Equal to layouts/: the program works with no share folder.  A test compares them. */
-const char *const screen_builtin_name[] = { "search", "console", "chat", "runs", "jobs", NULL };
+const char *const screen_builtin_name[] = { "search", "console", "chat", "runs", "jobs", "train",
+	NULL };
 /* clang-format off */
 const char *const screen_builtin[] = {
 	"-- The Search screen.  Rows from the top: h is the height in lines, \"*\" takes what is left;\n"
@@ -62,6 +63,17 @@ const char *const screen_builtin[] = {
 	"    { h = 8, \"jobs\" },\n"
 	"    { h = 4, \"device\", drop = 1 },\n"
 	"    { h = \"*\", \"log\", drop = 2 },\n"
+	"  },\n"
+	"}\n",
+	"-- The Train screen: is it learning, and does it win back what quantizing cost.\n"
+	"return {\n"
+	"  name = \"train\", key = \"2\",\n"
+	"  { h = \"*\", \"loss:0.70\", \"facts\" },\n"
+	"  { h = 6,  \"spark\", drop = 2 },\n"
+	"  { h = 3,  \"jobs\", drop = 1 },\n"
+	"  narrow = {\n"
+	"    { h = \"*\", \"loss:0.66\", \"facts\" },\n"
+	"    { h = 6,  \"spark\", drop = 1 },\n"
 	"  },\n"
 	"}\n",
 	NULL,

@@ -8,6 +8,7 @@
 #include "app/tui/devices.h"
 #include "app/tui/show.h"
 #include "app/tui/themes.h"
+#include "app/tui/train_words.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
@@ -184,6 +185,22 @@ static void linear_then(struct tui *t, struct word w, size_t nth, const char *co
 		add(t, w, "any", "no floor");
 }
 
+/* Files behind data= and test=, in the place of the whole word. */
+static void training(struct tui *t, struct word w, size_t nth, const char *before)
+{
+	const char *word = w.s;
+	size_t eq = 0;
+
+	while (eq < w.n && w.s[eq] != '=')
+		eq++;
+	if (eq < w.n && eq == 4 && (!strncmp(w.s, "data", 4) || !strncmp(w.s, "test", 4))) {
+		t->prompt.list.from += eq + 1;
+		paths(t, (struct word){ w.s + eq + 1, w.n - eq - 1 });
+		return;
+	}
+	train_words(t, nth, before, word, add_named, &(struct named){ t, w });
+}
+
 static void devices(struct tui *t, struct word w)
 {
 	devices_each(add_named, &(struct named){ t, w });
@@ -277,6 +294,9 @@ static void argument(
 		break;
 	case COMPLETE_TOPIC:
 		commands(t, w);
+		break;
+	case COMPLETE_TRAIN:
+		training(t, w, nth, before);
 		break;
 	case COMPLETE_PATH: /* these have nothing behind their first */
 	case COMPLETE_BUDGET:

@@ -168,6 +168,7 @@ static void hold(struct tui *t, const struct event *ev)
 		[EV_RUNS] = (const void **)&t->runs,
 		[EV_CHAT] = (const void **)&t->talk,
 		[EV_AB] = (const void **)&t->ab,
+		[EV_TRAIN] = (const void **)&t->training,
 	};
 	const void **to = slot[ev->kind];
 

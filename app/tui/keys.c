@@ -20,8 +20,9 @@ static const struct binding global[] = {
 	{ "C-c", "stop", "stop what runs; again within 2 s: quit" },
 	{ "C-z C-l", "suspend | redraw", "suspend to the shell, draw anew" },
 	{ "Tab S-Tab", "focus next | focus prev", "next, previous panel" },
-	{ "1 3 5 4", "screen 1 | screen 3 | screen 5 | screen 4", "Search, Chat, Jobs, Runs" },
-	{ "M-1 M-3 M-5 M-4", "screen 1 | screen 3 | screen 5 | screen 4",
+	{ "1 2 3 4 5", "screen 1 | screen 2 | screen 3 | screen 4 | screen 5",
+		"Search, Train, Chat, Runs, Jobs" },
+	{ "M-1 M-2 M-3 M-4 M-5", "screen 1 | screen 2 | screen 3 | screen 4 | screen 5",
 		"the same from a text input" },
 	{ "[ ]", "arrange prev | arrange next", "another arrangement of this screen" },
 	{ "F2", "console", "the Lua console, beside the panels it drives" },
@@ -73,6 +74,16 @@ static const struct binding chat[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct binding train[] = {
+	{ "Space", "train pause", "pause between steps, or go on" },
+	{ "c", "train save", "a checkpoint after this step" },
+	{ "L", "log-axis", "logarithmic axis, or not" },
+	{ "w", "prompt export loss", "the numbers into a file: .csv .tsv .json" },
+	{ "o", "plot", "draw the curve with gnuplot" },
+	{ "r", "resume", "go on with what was cut short" },
+	{ NULL, NULL, NULL },
+};
+
 static const struct binding jobs[] = {
 	{ "x", "stop here", "stop the job under the cursor and those it asked for" },
 	{ "P", "priority here", "a job that waits goes before the others of its lane" },
@@ -84,6 +95,7 @@ static const struct binding jobs[] = {
 const struct key_context key_contexts[] = {
 	{ "global", global },
 	{ "search", search },
+	{ "train", train },
 	{ "chat", chat },
 	{ "jobs", jobs },
 	{ NULL, NULL },

@@ -279,13 +279,17 @@ static void hints_of(struct hints *h, const struct binding *table, size_t from, 
 	while (n > from && n--) {
 		const struct binding *b = &table[n];
 		struct taken taken = { h->own, false };
+		const char *from_verb;
 		char what[24], keys[32];
 
 		if (table != h->own)
 			keys_walk(b, is_taken, &taken);
 		if (taken.any)
 			continue;
-		snprintf(what, sizeof what, "%.*s", (int)strcspn(b->command, " |"), b->command);
+		from_verb = b->command; /* "train pause" is said as pause */
+		if (!strncmp(from_verb, "train ", 6))
+			from_verb += 6;
+		snprintf(what, sizeof what, "%.*s", (int)strcspn(from_verb, " |"), from_verb);
 		squeeze(b->keys, keys);
 		if (strcmp(what, "prompt") && strncmp(keys, "M-", 2))
 			add_hint(h, keys, what);

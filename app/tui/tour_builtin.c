@@ -41,5 +41,5 @@ const char tour_builtin[] =
 	"    plain = \"talk to it: the layout under the dial answers, and after ab on the mark A answers the same beside it.\",\n"
 	"    command = \"say Tell me about the dial.\",\n"
 	"    play = { \"3\", \"type Tell me about the dial.\", \"Enter\", \"wait idle\" } },\n"
-	"  finish = \"that was the tour: ? lists the keys where you are, help WORD finds a command, and bitdial MODEL opens a model of yours\",\n"
+	"  finish = \"that was the tour: 2 and :train start fine-tune it, ? lists the keys where you are, help WORD finds a command, and bitdial MODEL opens a model of yours\",\n"
 	"}\n";

@@ -212,6 +212,7 @@ void tui_free(struct tui *t)
 	snap_unref((struct snap *)t->odds);
 	snap_unref((struct snap *)t->talk);
 	snap_unref((struct snap *)t->ab);
+	snap_unref((struct snap *)t->training);
 	snap_unref((struct snap *)t->runs);
 	xfree(t->want_edit);
 	list_close(t);

@@ -21,6 +21,7 @@
 #include "core/work/runs_io.h"
 #include "core/work/device.h"
 #include "core/work/session.h"
+#include "core/work/snap_train.h"
 
 enum { PANELS = 32, SCREENS = 9, NOTICES = 64, JOBS = 16, CHOICES = 48 };
 
@@ -131,6 +132,7 @@ struct tui {
 	const struct snap_odds *odds;
 	const struct snap_chat *talk;
 	const struct snap_ab *ab;
+	const struct snap_train *training; /* NULL: there was none yet */
 	const struct snap_runs *runs; /* NULL: nobody wanted to see them yet */
 	struct runs_io *runs_io;      /* ... */
 	bool streaming;

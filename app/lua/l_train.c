@@ -1,0 +1,443 @@
+/* l_train.c - bitdial.train: fine-tuning the layout under the dial, as a run. */
+#include <math.h>
+#include <string.h>
+
+#include "app/lua/l.h"
+#include "core/base/alloc.h"
+#include "core/work/runs.h"
+#include "core/work/snap_train.h"
+#include "core/work/train_run.h"
+
+struct l_training {
+	uint32_t id;             /* of the job */
+	uint64_t seen;           /* the step that next() gave last */
+	struct snap_train *last; /* of this run; NULL: nothing yet */
+};
+
+static const struct l_class class;
+
+static void put(lua_State *L, const char *name, double v)
+{
+	l_push_number(L, v);
+	lua_setfield(L, -2, name);
+}
+
+/* ---- how it goes */
+
+static void release(void *handle)
+{
+	struct l_training *t = handle;
+
+	if (t->last)
+		snap_unref(&t->last->snap);
+}
+
+/* The newest of this run; NULL: nothing yet. */
+static const struct snap_train *hear(lua_State *L, struct l_training *t)
+{
+	struct snap_train *now;
+
+	l_hear(L);
+	now = (struct snap_train *)(uintptr_t)l_last(L, EV_TRAIN);
+	if (now && now != t->last && now->job == t->id) {
+		if (t->last)
+			snap_unref(&t->last->snap);
+		t->last = (struct snap_train *)snap_ref(&now->snap);
+	}
+	return t->last;
+}
+
+static const struct train_look *look(const struct snap_train *s)
+{
+	return s->n_looks ? &s->look[s->n_looks - 1] : NULL;
+}
+
+static void push_step(lua_State *L, const struct snap_train *s)
+{
+	const struct train_look *l = look(s);
+
+	lua_createtable(L, 0, 12);
+	lua_pushinteger(L, (lua_Integer)s->step);
+	lua_setfield(L, -2, "step");
+	lua_pushinteger(L, (lua_Integer)s->steps);
+	lua_setfield(L, -2, "steps");
+	lua_pushinteger(L, (lua_Integer)s->skipped);
+	lua_setfield(L, -2, "skipped");
+	put(L, "loss", s->last[SERIES_LOSS]);
+	put(L, "lr", s->last[SERIES_LR]);
+	put(L, "lr_s", s->last[SERIES_LR_S]);
+	put(L, "grad", s->last[SERIES_GRAD]);
+	put(L, "flips", s->last[SERIES_FLIPS]);
+	put(L, "changed", s->last[SERIES_CHANGED]);
+	put(L, "tok_s", s->last[SERIES_RATE]);
+	put(L, "held", l ? (double)l->nll : (double)NAN);
+	put(L, "held_step", l ? (double)l->step : (double)NAN);
+}
+
+/* ---- what is asked for */
+
+static double rate(lua_State *L, const char *name)
+{
+	lua_Number v = l_number(L, 1, name, (lua_Number)NAN);
+
+	if (v < 0 || isinf(v))
+		luaL_error(L, "%s: %s: expected a number from 0 on", l_name(L), name);
+	return v;
+}
+
+static uint64_t count(lua_State *L, const char *name, lua_Integer most)
+{
+	return (uint64_t)l_whole(L, 1, name, 0, 1, most);
+}
+
+/* Strings are the table's. */
+static void read_ask(lua_State *L, struct train_ask *a)
+{
+	train_ask_init(a);
+	a->data = l_string(L, 1, "data", NULL);
+	a->test = l_string(L, 1, "test", NULL);
+	a->text = l_string(L, 1, "text", NULL);
+	a->method = l_string(L, 1, "method", NULL);
+	a->resume = l_string(L, 1, "resume", NULL);
+	a->name = l_string(L, 1, "name", NULL);
+	a->steps = count(L, "steps", 1 << 30);
+	a->window = (size_t)count(L, "window", PACK_WINDOW_MAX);
+	a->windows = (size_t)count(L, "windows", 1 << 20);
+	a->lr = rate(L, "lr");
+	a->lr_s = rate(L, "lr_s");
+	a->lr_gain = rate(L, "lr_gain");
+	a->rank = (size_t)count(L, "rank", 1 << 16);
+	a->held = rate(L, "held");
+	a->held_every = count(L, "held_every", 1 << 30);
+	a->save_every = count(L, "save_every", 1 << 30);
+	a->seed = (uint64_t)l_whole(L, 1, "seed", (lua_Integer)a->seed, 0, LUA_MAXINTEGER);
+	a->rows = (size_t)count(L, "rows", LUA_MAXINTEGER);
+	a->all = l_flag(L, 1, "all", a->all);
+	a->recompute = l_flag(L, 1, "recompute", a->recompute);
+	a->f32 = l_flag(L, 1, "f32", a->f32);
+	a->across = l_flag(L, 1, "across", a->across);
+	if (a->held >= 1)
+		luaL_error(L, "%s: held: expected a share below 1", l_name(L));
+}
+
+static enum st begin(struct session *s, void *arg, struct err *e)
+{
+	return session_train(s, arg, e);
+}
+
+/* Where nobody chats there is no copy to be made of each step. */
+static enum st begin_alone(struct session *s, void *arg, struct err *e)
+{
+	bool on;
+	enum st st = session_train_chat(s, SWITCH_OFF, &on, e);
+
+	return st ? st : session_train(s, arg, e);
+}
+
+static int run(lua_State *L)
+{
+	struct train_ask ask;
+	struct err e = { 0 };
+	struct l_training *t;
+	uint32_t job;
+
+	if (lua_isnoneornil(L, 1)) {
+		lua_settop(L, 0);
+		lua_newtable(L);
+	}
+	l_options(L, 1);
+	read_ask(L, &ask);
+	lua_settop(L, 1);
+	lua_getfield(L, 1, "layout");
+	if (!lua_isnil(L, 2) && l_use_layout(L, 2, &e))
+		return l_fail(L, &e);
+	if (l_call(L, host_face(l_ctx(L)->host)->screen ? begin : begin_alone, &ask, &job, &e))
+		return l_fail(L, &e);
+	t = l_new(L, &class);
+	t->id = job;
+	return 1;
+}
+
+static int methods(lua_State *L)
+{
+	static const char *const what[] = { "codes", "masters", "adapters" };
+	lua_Integer i = 0;
+
+	lua_newtable(L);
+	for (const struct train_method *m = train_methods; m->name; m++) {
+		lua_createtable(L, 0, 8);
+		lua_pushstring(L, m->name);
+		lua_setfield(L, -2, "name");
+		lua_pushstring(L, m->summary);
+		lua_setfield(L, -2, "summary");
+		lua_pushstring(L, what[m->what]);
+		lua_setfield(L, -2, "what");
+		lua_pushstring(L, m->unit == LR_LEVELS ? "levels" : "absolute");
+		lua_setfield(L, -2, "unit");
+		put(L, "lr", m->lr);
+		put(L, "lr_s", m->lr_s);
+		put(L, "lr_gain", m->lr_gain);
+		lua_pushinteger(L, (lua_Integer)m->rank);
+		lua_setfield(L, -2, "rank");
+		lua_rawseti(L, -2, ++i);
+	}
+	return 1;
+}
+
+/* ---- a run in training */
+
+static int get(lua_State *L, void *handle, const char *field)
+{
+	struct l_training *t = handle;
+	const struct snap_train *s = hear(L, t);
+	const struct train_look *l = s ? look(s) : NULL;
+
+	if (!strcmp(field, "tostring"))
+		lua_pushfstring(L, " %s", s && s->run[0] ? s->run : "that begins");
+	else if (!strcmp(field, "id"))
+		lua_pushinteger(L, t->id);
+	else if (!strcmp(field, "ended"))
+		lua_pushboolean(L, l_over(L, t->id));
+	else if (!s)
+		lua_pushnil(L);
+	else if (!strcmp(field, "run"))
+		lua_pushstring(L, s->run);
+	else if (!strcmp(field, "state"))
+		lua_pushstring(L, training_name(s->state));
+	else if (!strcmp(field, "step"))
+		lua_pushinteger(L, (lua_Integer)s->step);
+	else if (!strcmp(field, "steps"))
+		lua_pushinteger(L, (lua_Integer)s->steps);
+	else if (!strcmp(field, "loss"))
+		l_push_number(L, s->last[SERIES_LOSS]);
+	else if (!strcmp(field, "held"))
+		l_push_number(L, l ? (double)l->nll : (double)NAN);
+	else
+		l_push_number(L, s->left_s);
+	return 1;
+}
+
+/* A step is heard of once; of several since the last time the newest. */
+static int next(lua_State *L)
+{
+	struct l_training *t = l_check(L, 1, &class);
+	const struct snap_train *s;
+	bool over;
+
+	for (;;) {
+		over = l_over(L, t->id); /* before: what was told comes with its end */
+		s = hear(L, t);
+		if (s && s->step > t->seen)
+			break;
+		if (over) {
+			lua_pushnil(L);
+			return 1;
+		}
+		l_wait(L, 1000);
+	}
+	t->seen = s->step;
+	push_step(L, s);
+	return 1;
+}
+
+/* What its folder says: {run =, path =} and the numbers of end.json. */
+static int push_result(lua_State *L, const char *id)
+{
+	const struct run_entry *r;
+	struct err e = { 0 };
+	struct runs all;
+
+	if (runs_load(&all, NULL, &e))
+		return l_fail(L, &e);
+	r = runs_find(&all, id, &e);
+	if (!r) {
+		runs_release(&all);
+		return l_fail(L, &e);
+	}
+	lua_createtable(L, 0, 2 + (int)r->n_numbers);
+	lua_pushstring(L, r->id);
+	lua_setfield(L, -2, "run");
+	lua_pushstring(L, r->path);
+	lua_setfield(L, -2, "path");
+	for (size_t i = 0; i < r->n_numbers; i++)
+		put(L, r->number[i].name, r->number[i].v);
+	runs_release(&all);
+	return 1;
+}
+
+static int wait(lua_State *L)
+{
+	struct l_training *t = l_check(L, 1, &class);
+	const struct snap_train *s;
+	struct err e = { 0 };
+
+	if (!l_await(L, t->id, &e))
+		return l_fail(L, &e);
+	s = hear(L, t);
+	if (!s || !s->run[0]) {
+		(void)err_set(&e, ST_INVALID, "train: no run was written");
+		return l_fail(L, &e);
+	}
+	return push_result(L, s->run);
+}
+
+static int stop(lua_State *L)
+{
+	struct l_training *t = l_check(L, 1, &class);
+	struct err e = { 0 };
+
+	if (l_stop(L, t->id, &e))
+		return l_fail(L, &e);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+struct pause {
+	enum switch_verb verb;
+	bool now;
+};
+
+static enum st do_pause(struct session *s, void *arg, struct err *e)
+{
+	struct pause *p = arg;
+
+	return session_train_pause(s, p->verb, &p->now, e);
+}
+
+static enum st do_save(struct session *s, void *arg, struct err *e)
+{
+	(void)arg;
+	return session_train_save(s, e);
+}
+
+/* Only of the run that is in training. */
+static bool runs_now(lua_State *L, const struct l_training *t, struct err *e)
+{
+	if (!l_over(L, t->id))
+		return true;
+	(void)err_set(e, ST_INVALID, "%s: this run is over", l_name(L));
+	return false;
+}
+
+static int pause(lua_State *L)
+{
+	struct l_training *t = l_check(L, 1, &class);
+	struct pause p = { SWITCH_ON, true };
+	struct err e = { 0 };
+
+	if (!lua_isnoneornil(L, 2) && !lua_toboolean(L, 2))
+		p.verb = SWITCH_OFF;
+	if (!runs_now(L, t, &e) || l_call(L, do_pause, &p, NULL, &e))
+		return l_fail(L, &e);
+	lua_pushboolean(L, p.now);
+	return 1;
+}
+
+static int save(lua_State *L)
+{
+	struct l_training *t = l_check(L, 1, &class);
+	struct err e = { 0 };
+
+	if (!runs_now(L, t, &e) || l_call(L, do_save, NULL, NULL, &e))
+		return l_fail(L, &e);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+static const struct l_fn of_run[] = {
+	{ "wait", "() -> result | nil, message",
+		"until it is over; {run=, path=} and the numbers that the run ends with: "
+		"held_nll=, "
+		"test_nll=, text_kl=, seconds_a_step=, changed= ...",
+		wait, NULL },
+	{ "next", "() -> step | nil",
+		"waits for a step more: {step=, steps=, loss=, lr=, lr_s=, grad=, flips=, "
+		"changed=, "
+		"tok_s=, skipped=, held=, held_step=}; of several since the last time the newest; "
+		"nil: it "
+		"is over",
+		next, NULL },
+	{ "pause", "([on]) -> paused | nil, message", "after the step that runs; false: goes on",
+		pause, NULL },
+	{ "save", "() -> true | nil, message", "a checkpoint after the step that runs", save,
+		NULL },
+	{ "stop", "() -> true | nil, message",
+		"after a checkpoint; train{resume =} goes on from it", stop, NULL },
+	{ NULL, NULL, NULL, NULL, NULL },
+};
+
+static const struct l_opt fields[] = {
+	{ "id", "number", "as the Jobs panel counts" },
+	{ "ended", "boolean", "it is over, well or not" },
+	{ "run", "string", "the id of its folder; nil until it is there, as all that follows" },
+	{ "state", "string", "begins, running, paused ..." },
+	{ "step", "number", "finished, or left out" },
+	{ "steps", "number", "of the whole run" },
+	{ "loss", "number", "nats a learned token, before the last step" },
+	{ "held", "number", "the same of what is held out, at the last look" },
+	{ "left", "number", "seconds it expects to take yet; nil: not known" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct l_class class = {
+	.name = "training",
+	.help = "a run in training, beside the script until wait() gives what came of it",
+	.method = of_run,
+	.field = fields,
+	.get = get,
+	.release = release,
+	.size = sizeof(struct l_training),
+};
+
+static const struct l_opt options[] = {
+	{ "data", "string",
+		"what to train on, as bitdial.data.rows reads it (questions and answers that come "
+		"with bitdial)" },
+	{ "layout", "layout", "what to begin from; else what is under the dial" },
+	{ "method", "string", "one of bitdial.train.methods() (rank)" },
+	{ "steps", "number", "300" },
+	{ "window", "number", "tokens of a window (256)" },
+	{ "windows", "number", "of a step (4)" },
+	{ "lr", "number", "at its peak; else the method's, by the number of steps" },
+	{ "lr_s", "number", "of scales and offsets" },
+	{ "lr_gain", "number", "of the norms' gains; 0: they stay" },
+	{ "rank", "number", "of adapters, of galore's projectors" },
+	{ "held", "number", "share of the rows that is held out (0.05)" },
+	{ "held_every", "number", "steps between looks at it" },
+	{ "save_every", "number", "steps between checkpoints" },
+	{ "seed", "number", "of the order of the data and of all chance (0)" },
+	{ "rows", "number", "of the data, at most" },
+	{ "test", "string", "another data file, measured once at the end: test.tsv of the run" },
+	{ "text", "string", "another text, measured once at the end, against the reference, too" },
+	{ "all", "boolean", "everything is learned, not the answers alone (false)" },
+	{ "recompute", "boolean", "blocks are run twice, and less is kept (false)" },
+	{ "f32", "boolean", "products in 32 bits (false)" },
+	{ "across", "boolean", "rank: one threshold for all matrices (false)" },
+	{ "name", "string", "what the run says of itself before all else" },
+	{ "resume", "string",
+		"a run that was cut short goes on; it knows all the rest, its layout, too" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct l_fn fns[] = {
+	{ "run", "[{data=, method=, ...}] or {resume=} -> training | nil, message",
+		"trains the layout under the dial; the layout stays as it is, the trained one is "
+		"in the run's "
+		"folder",
+		run, options },
+	{ "methods", "() -> {{name=, summary=, what=, unit=, lr=, lr_s=, lr_gain=, rank=}, ...}",
+		"what it can be trained by; what: codes, masters or adapters; unit of lr: levels "
+		"(over "
+		"300 steps) or absolute",
+		methods, NULL },
+	{ NULL, NULL, NULL, NULL, NULL },
+};
+
+const struct l_module l_train = {
+	.name = "train",
+	.help = "fine-tuning: of packed codes, of float copies, of adapters",
+	.main = "run",
+	.fn = fns,
+	.class = &class,
+	.sandbox = "methods",
+};

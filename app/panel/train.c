@@ -1,0 +1,287 @@
+/* loss - the curve of the run in training, or of the last one: is it learning? */
+#include "app/panel/panel.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/panel/common.h"
+#include "app/panel/train_chart.h"
+#include "app/tui/keys.h"
+#include "app/tui/view.h"
+#include "core/base/alloc.h"
+#include "core/work/figure_train.h"
+
+static const double smooths[] = { 0.9, 0.97, 0, 0.6 };
+enum { SMOOTHS = sizeof smooths / sizeof smooths[0] };
+
+struct loss {
+	struct snap_train *now; /* NULL: there was none yet */
+	struct chart_view view;
+	char note[96];
+};
+
+static void *create(void)
+{
+	struct loss *p = xalloc(sizeof *p);
+
+	p->view = (struct chart_view){ .log = true, .smooth = smooths[0] };
+	return p;
+}
+
+static void destroy(void *self)
+{
+	struct loss *p = self;
+
+	snap_unref((struct snap *)p->now);
+	xfree(p);
+}
+
+static void refresh(struct loss *p)
+{
+	size_t n = 0;
+
+	if (!p->now)
+		return;
+	chart_fit(&p->view, p->now);
+	if (p->view.smooth > 0)
+		n = (size_t)snprintf(p->note, sizeof p->note, "─ loss  ━ ema %.2g", p->view.smooth);
+	else
+		n = (size_t)snprintf(p->note, sizeof p->note, "─ loss");
+	if (p->now->n_looks)
+		n += (size_t)snprintf(p->note + n, sizeof p->note - n, "  ◇ held");
+	if (p->now->ghost_name[0])
+		n += (size_t)snprintf(p->note + n, sizeof p->note - n, "  ┄ ghost");
+	snprintf(p->note + n, sizeof p->note - n, "%s",
+		p->view.log && p->view.lo > 0 ? "  log y" : "");
+}
+
+static bool on_event(void *self, const struct event *ev)
+{
+	struct loss *p = self;
+
+	if (ev->kind == EV_VIEW) {
+		p->view.ascii = ev->n & VIEW_ASCII;
+		return true;
+	}
+	if (ev->kind != EV_TRAIN)
+		return false;
+	p->now = panel_hold(p->now, ev);
+	refresh(p);
+	return true;
+}
+
+/* ---- what is in view */
+
+static void zoom(struct loss *p, double by)
+{
+	double newest = p->now ? chart_newest(&p->view, p->now) : 0;
+	double least = p->view.by_time ? 10 : 20;
+	double window = (p->view.window > 0 ? p->view.window : newest) * by;
+
+	p->view.window = window >= newest ? 0 : fmax(window, least);
+	if (!(p->view.window > 0))
+		p->view.end = 0;
+}
+
+static void pan(struct loss *p, double by)
+{
+	double newest = p->now ? chart_newest(&p->view, p->now) : 0, end;
+
+	if (!(p->view.window > 0))
+		zoom(p, 0.5);
+	if (!(p->view.window > 0))
+		return;
+	end = (p->view.end > 0 ? p->view.end : newest) + by * p->view.window;
+	p->view.end = end >= newest ? 0 : fmax(end, p->view.window);
+}
+
+static bool move(struct loss *p, const char *where)
+{
+	if (!strcmp(where, "left"))
+		pan(p, -0.25);
+	else if (!strcmp(where, "right"))
+		pan(p, 0.25);
+	else if (!strcmp(where, "up"))
+		zoom(p, 0.5);
+	else if (!strcmp(where, "down"))
+		zoom(p, 2);
+	else if (!strcmp(where, "first"))
+		p->view.window = p->view.end = 0;
+	else if (!strcmp(where, "last") && !(p->view.window > 0))
+		zoom(p, 0.25);
+	else if (!strcmp(where, "last"))
+		p->view.end = 0;
+	else
+		return false;
+	return true;
+}
+
+/* "next", or a number: 0 is none. */
+static bool smooth(struct loss *p, const char *arg)
+{
+	size_t at = 0;
+	char *end;
+	double v = strtod(arg, &end);
+
+	if (!*arg || !strcmp(arg, "next")) {
+		while (at < SMOOTHS && smooths[at] != p->view.smooth)
+			at++;
+		v = smooths[at < SMOOTHS ? (at + 1) % SMOOTHS : 0];
+	} else if (*end || !(v >= 0 && v < 1)) {
+		return false;
+	}
+	p->view.smooth = v;
+	return true;
+}
+
+static bool on_command(void *self, const char *word, const char *arg)
+{
+	struct loss *p = self;
+	bool ok = true;
+
+	if (!strcmp(word, "move")) {
+		ok = move(p, arg);
+	} else if (!strcmp(word, "log-axis")) {
+		p->view.log = !p->view.log;
+	} else if (!strcmp(word, "smooth")) {
+		ok = smooth(p, arg);
+	} else if (!strcmp(word, "axis")) {
+		p->view.by_time = !p->view.by_time;
+		p->view.window = p->view.end = 0;
+	} else {
+		return false;
+	}
+	refresh(p);
+	return ok;
+}
+
+static const char *on_mouse(void *self, int x, int y, int button, int w, int h)
+{
+	(void)self, (void)x, (void)y, (void)w, (void)h;
+	if (button == MOUSE_WHEEL_UP || button == MOUSE_WHEEL_DOWN)
+		return button == MOUSE_WHEEL_UP ? "move up" : "move down";
+	return NULL;
+}
+
+/* ---- drawing */
+
+struct words {
+	struct canvas *c;
+	const char *text;
+	int y;
+	enum role role;
+};
+
+static void one_line(void *arg, size_t start, size_t len)
+{
+	struct words *w = arg;
+
+	if (w->y < w->c->h)
+		canvas_textn(w->c, 1, w->y++, w->role, w->text + start, len);
+}
+
+static void words(struct words *w, enum role role, const char *text)
+{
+	w->role = role;
+	w->text = text;
+	canvas_wrap(text, strlen(text), w->c->w - 2, one_line, w);
+}
+
+static void draw_empty(struct canvas *c)
+{
+	struct words w = { .c = c };
+
+	if (c->h < 6) {
+		words(&w, ROLE_TEXT, "no run yet; :train start begins one");
+		return;
+	}
+	w.y = 1;
+	words(&w, ROLE_TEXT, "Nothing was trained in this sitting yet.  This line begins:");
+	w.y++;
+	words(&w, ROLE_STRONG, "  :train start");
+	w.y++;
+	words(&w, ROLE_DIM,
+		"300 steps that move the codes of the layout under the dial themselves, on 150 "
+		"questions and answers that come with the program.  Its manner of answering is "
+		"heard in the chat (3), also while it trains.");
+	w.y++;
+	words(&w, ROLE_TEXT, "  :train start data=FILE method=lora steps=100");
+	words(&w, ROLE_DIM, "Tab after a word says what there is; ? explains the keys.");
+}
+
+/* No room for axes, or no number yet. */
+static void draw_small(const struct snap_train *t, struct canvas *c)
+{
+	struct parts p = { .c = c, .x = 1 };
+	char kl[16];
+
+	panel_part(&p, ROLE_TEXT, "%s", training_name(t->state));
+	if (isfinite(t->last[SERIES_LOSS]))
+		panel_part(&p, ROLE_STRONG, "loss %s", panel_kl(t->last[SERIES_LOSS], kl));
+	panel_part(&p, ROLE_TEXT, "step %llu of %llu", (unsigned long long)t->step,
+		(unsigned long long)t->steps);
+}
+
+static void draw(const void *self, struct canvas *c, bool focus)
+{
+	const struct loss *p = self;
+
+	(void)focus;
+	if (!p->now || p->now->state == TRAINING_NONE)
+		draw_empty(c);
+	else if (!chart_draw(&p->view, p->now, c))
+		draw_small(p->now, c);
+}
+
+static const char *note(const void *self)
+{
+	const struct loss *p = self;
+
+	return p->now && p->note[0] && p->now->state != TRAINING_NONE ? p->note : NULL;
+}
+
+static char *copy(const void *self)
+{
+	const struct snap_train *t = ((const struct loss *)self)->now;
+
+	if (!t || !isfinite(t->last[SERIES_LOSS]))
+		return NULL;
+	return xprintf("%s step %llu loss %.6f", t->run, (unsigned long long)t->step,
+		t->last[SERIES_LOSS]);
+}
+
+static struct figure *figure(const void *self)
+{
+	const struct loss *p = self;
+
+	return figure_train(p->now, p->view.smooth, p->view.by_time, p->view.log);
+}
+
+static const struct binding keys[] = {
+	{ "X", "axis", "over steps, over time" },
+	{ "s", "smooth next", "the mean over more steps, over fewer, none" },
+	{ "h l Left Right", "move left | move right | move left | move right", "earlier, later" },
+	{ "k j Up Down", "move up | move down | move up | move down", "fewer steps, more" },
+	{ "Home End", "move first | move last", "the whole run, the newest steps" },
+	{ NULL, NULL, NULL },
+};
+
+const struct panel_class panel_loss = {
+	.name = "loss",
+	.title = "Loss",
+	.min_w = 30,
+	.min_h = 5,
+	.events = 1ull << EV_TRAIN | 1ull << EV_VIEW,
+	.keys = keys,
+	.create = create,
+	.destroy = destroy,
+	.on_event = on_event,
+	.on_command = on_command,
+	.on_mouse = on_mouse,
+	.copy = copy,
+	.figure = figure,
+	.note = note,
+	.draw = draw,
+};

@@ -1,0 +1,28 @@
+/* train_chart.h - the curve of a loss: what is in view, on which axes, and how it is drawn.
+ *
+ * Pure but for the range, which is remembered so that the axis does not jitter.  UI thread.
+ */
+#ifndef BD_APP_PANEL_TRAIN_CHART_H
+#define BD_APP_PANEL_TRAIN_CHART_H
+
+#include "app/tui/canvas.h"
+#include "core/work/snap_train.h"
+
+struct chart_view {
+	bool log, by_time, ascii;
+	double smooth;       /* of the mean, 0: not drawn */
+	double window, end;  /* in steps or seconds; window 0: all of it; end 0: at its newest */
+	double x0, x1;       /* in view */
+	double lo, hi;       /* losses in view; hi <= lo: none yet */
+	double asked_window; /* that lo and hi are of, and whether of seconds */
+	bool asked_time;
+};
+
+/* What is in view, from what has come since. */
+void chart_fit(struct chart_view *v, const struct snap_train *t);
+/* The newest x there is. */
+double chart_newest(const struct chart_view *v, const struct snap_train *t);
+/* false: there is no room, or nothing to draw; nothing was drawn. */
+bool chart_draw(const struct chart_view *v, const struct snap_train *t, struct canvas *c);
+
+#endif

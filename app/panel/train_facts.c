@@ -1,0 +1,372 @@
+/* facts - the numbers of the run in training, or of the last one. */
+#include "app/panel/panel.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/panel/common.h"
+#include "core/base/alloc.h"
+#include "core/work/snap_train.h"
+
+struct facts {
+	struct snap_train *now; /* NULL: there was none yet */
+	char note[24];
+};
+
+static void *create(void)
+{
+	return xalloc(sizeof(struct facts));
+}
+
+static void destroy(void *self)
+{
+	struct facts *p = self;
+
+	snap_unref((struct snap *)p->now);
+	xfree(p);
+}
+
+static bool on_event(void *self, const struct event *ev)
+{
+	struct facts *p = self;
+
+	if (ev->kind != EV_TRAIN)
+		return false;
+	p->now = panel_hold(p->now, ev);
+	snprintf(p->note, sizeof p->note, "%s", p->now ? training_name(p->now->state) : "");
+	return true;
+}
+
+/* ---- numbers */
+
+/* In six columns at most: "1.412", "2.1e-04", "18240". */
+static const char *six(double v, char out[16])
+{
+	double a = fabs(v);
+
+	if (!isfinite(v))
+		snprintf(out, 16, "-");
+	else if (a >= 99999.5 || (a > 0 && a < 0.0095))
+		snprintf(out, 16, "%.1e", v);
+	else
+		snprintf(out, 16, "%.*f", a < 9.9995 ? 3 : a < 999.5 ? 1 : 0, v);
+	return out;
+}
+
+/* A share: "12.3 %", ".04 %". */
+static const char *percent(double v, char out[16])
+{
+	double p = 100 * v;
+
+	if (!isfinite(v))
+		snprintf(out, 16, "-");
+	else
+		snprintf(out, 16, "%.*f %%", p >= 9.95 || p == 0 ? 1 : p >= 0.0995 ? 2 : 3, p);
+	return out;
+}
+
+static double last_ema(const struct snap_train *t)
+{
+	float *m = xarray(t->seen.n + 1, sizeof *m);
+	double v;
+
+	train_history_smooth(&t->seen, 0.9, m);
+	v = t->seen.n ? (double)m[t->seen.n - 1] : (double)NAN;
+	xfree(m);
+	return v;
+}
+
+static const struct train_look *last_look(const struct snap_train *t)
+{
+	return t->n_looks ? &t->look[t->n_looks - 1] : NULL;
+}
+
+/* ---- lines; 0: there is no such line */
+
+static struct parts begin(struct canvas *c, int y, const char *name)
+{
+	struct parts p = { .c = c, .x = 8, .y = y };
+
+	canvas_text(c, 1, y, ROLE_DIM, name);
+	return p;
+}
+
+static void draw_step(const struct snap_train *t, struct canvas *c, int y)
+{
+	struct parts p = begin(c, y, "step");
+	char a[16], b[16];
+
+	panel_part(&p, ROLE_STRONG, "%s / %s", panel_count(t->step, a), panel_count(t->steps, b));
+	if (t->skipped)
+		panel_part(&p, ROLE_WARN, "%llu skipped", (unsigned long long)t->skipped);
+}
+
+static void draw_loss(const struct snap_train *t, struct canvas *c, int y)
+{
+	struct parts p = begin(c, y, "loss");
+	char a[16];
+
+	panel_part(&p, ROLE_STRONG, "%s", six(t->last[SERIES_LOSS], a));
+	panel_part(&p, ROLE_TEXT, "ema %s", six(last_ema(t), a));
+}
+
+static void draw_held(const struct snap_train *t, struct canvas *c, int y)
+{
+	const struct train_look *l = last_look(t);
+	struct parts p = begin(c, y, "held");
+	char a[16], b[16];
+
+	panel_part(&p, ROLE_STRONG, "%s", six((double)l->nll, a));
+	panel_part(&p, ROLE_TEXT, "at %s", panel_count(l->step, a));
+	if (t->n_looks > 1)
+		panel_part(&p, ROLE_DIM, "from %s", six((double)t->look[0].nll, b));
+}
+
+/* How far from the model as it was in the file: what quantizing cost, and what training moved. */
+static void draw_gap(const struct snap_train *t, struct canvas *c, int y)
+{
+	const struct train_look *l = last_look(t);
+	struct parts p = begin(c, y, "KL");
+	char a[16];
+
+	panel_part(&p, ROLE_TEXT, "%s to ref", panel_kl((double)l->kl, a));
+	if (isfinite(l->top1))
+		panel_part(&p, ROLE_DIM, "top-1 %.0f %%", 100 * (double)l->top1);
+}
+
+static void draw_left(const struct snap_train *t, struct canvas *c, int y)
+{
+	struct parts p;
+	char a[24];
+
+	if (isfinite(t->left_s) && t->state < TRAINING_DONE) {
+		p = begin(c, y, "left");
+		panel_part(&p, ROLE_TEXT, "%s", panel_time(t->left_s, a));
+	} else {
+		p = begin(c, y, "took");
+		panel_part(&p, ROLE_TEXT, "%s", panel_time(t->ran_s, a));
+	}
+	if (isfinite(t->step_s))
+		panel_part(&p, ROLE_DIM, t->step_s < 10 ? "%.2f s a step" : "%.0f s a step",
+			t->step_s);
+}
+
+static void draw_rate(const struct snap_train *t, struct canvas *c, int y)
+{
+	struct parts p = begin(c, y, "tok/s");
+	char a[16];
+
+	panel_part(&p, ROLE_TEXT, "%s", six(t->last[SERIES_RATE], a));
+	panel_part(&p, ROLE_DIM, "%zu a step", t->step_tokens);
+}
+
+static void draw_lr(const struct snap_train *t, struct canvas *c, int y)
+{
+	struct parts p = begin(c, y, "lr");
+	char a[16];
+
+	panel_part(&p, ROLE_TEXT, "%s", six(t->last[SERIES_LR], a));
+	if (t->last[SERIES_LR_S] > 0)
+		panel_part(&p, ROLE_TEXT, "s %s", six(t->last[SERIES_LR_S], a));
+}
+
+static void draw_grad(const struct snap_train *t, struct canvas *c, int y)
+{
+	struct parts p = begin(c, y, "grad");
+	char a[16];
+
+	panel_part(&p, ROLE_TEXT, "%s", six(t->last[SERIES_GRAD], a));
+	if (isfinite(t->last[SERIES_UPDATE]))
+		panel_part(&p, ROLE_DIM, "update %s", six(t->last[SERIES_UPDATE], a));
+}
+
+/* Each width's share of codes that changed in the step, where there are several. */
+static void draw_flips(const struct snap_train *t, struct canvas *c, int y)
+{
+	struct parts p = begin(c, y, "flips");
+	char a[16];
+
+	panel_part(&p, ROLE_TEXT, "%s", percent(t->last[SERIES_FLIPS], a));
+	for (int b = 1; b <= 8; b++)
+		if (t->widths >> b & 1 && t->widths != 1u << b)
+			panel_part(&p, ROLE_DIM, "int%d %s", b,
+				percent(t->last[SERIES_FLIPS_OF + b - 1], a));
+}
+
+static void draw_changed(const struct snap_train *t, struct canvas *c, int y)
+{
+	struct parts p = begin(c, y, "moved");
+	char a[16];
+
+	panel_part(&p, ROLE_TEXT, "%s of codes", percent(t->last[SERIES_CHANGED], a));
+}
+
+static void draw_ends(const struct snap_train *t, struct canvas *c, int y)
+{
+	struct parts p = begin(c, y, "satur.");
+	char a[16];
+
+	panel_part(&p, ROLE_TEXT, "%s", percent(t->last[SERIES_SATURATED], a));
+	if (isfinite(t->last[SERIES_REVERSALS]))
+		panel_part(&p, ROLE_DIM, "rev. %s", percent(t->last[SERIES_REVERSALS], a));
+}
+
+static void draw_memory(const struct snap_train *t, struct canvas *c, int y)
+{
+	struct parts p = begin(c, y, "memory");
+	char a[16];
+
+	panel_part(&p, ROLE_TEXT, "%s", panel_mib((uint64_t)t->last[SERIES_MEMORY], a));
+}
+
+static void draw_saved(const struct snap_train *t, struct canvas *c, int y)
+{
+	struct parts p = begin(c, y, "saved");
+	char a[16];
+
+	if (t->saved)
+		panel_part(&p, ROLE_TEXT, "at step %s", panel_count(t->saved, a));
+	else
+		panel_part(&p, ROLE_DIM, "not yet (c)");
+}
+
+static void draw_chat(const struct snap_train *t, struct canvas *c, int y)
+{
+	struct parts p = begin(c, y, "chat");
+	char a[16];
+
+	if (t->chat)
+		panel_part(&p, ROLE_TEXT, "answers from %s", panel_count(t->chat_step, a));
+	else
+		panel_part(&p, ROLE_DIM, "the dial's model");
+}
+
+static void draw_method(const struct snap_train *t, struct canvas *c, int y)
+{
+	struct parts p = begin(c, y, "by");
+
+	panel_part(&p, ROLE_TEXT, "%s", t->method);
+	if (isfinite(t->bpw))
+		panel_part(&p, ROLE_TEXT, "%.2f bpw", t->bpw);
+}
+
+static void draw_data(const struct snap_train *t, struct canvas *c, int y)
+{
+	struct parts p = begin(c, y, "data");
+
+	panel_part(&p, ROLE_TEXT, "%s", t->data);
+}
+
+static void draw_run(const struct snap_train *t, struct canvas *c, int y)
+{
+	struct parts p = begin(c, y, "run");
+	size_t n = strlen(t->run);
+
+	/* Its end tells it from the others. */
+	panel_part(&p, ROLE_TEXT, "%s", t->run + (n > 10 ? n - 10 : 0));
+}
+
+/* ---- which lines there are */
+
+static bool always(const struct snap_train *t)
+{
+	return t->state != TRAINING_NONE;
+}
+static bool has_look(const struct snap_train *t)
+{
+	return t->n_looks;
+}
+static bool has_gap(const struct snap_train *t)
+{
+	return t->n_looks && isfinite(last_look(t)->kl);
+}
+static bool has_codes(const struct snap_train *t)
+{
+	return t->widths && isfinite(t->last[SERIES_FLIPS]);
+}
+static bool has_memory(const struct snap_train *t)
+{
+	return isfinite(t->last[SERIES_MEMORY]) && t->last[SERIES_MEMORY] > 0;
+}
+static bool has_run(const struct snap_train *t)
+{
+	return t->run[0];
+}
+
+/* In the order they are drawn in; worth: the lowest goes first when lines run out. */
+static const struct {
+	bool (*there)(const struct snap_train *t);
+	void (*draw)(const struct snap_train *t, struct canvas *c, int y);
+	int worth;
+} lines[] = {
+	{ always, draw_step, 20 },
+	{ always, draw_loss, 19 },
+	{ has_look, draw_held, 18 },
+	{ has_gap, draw_gap, 15 },
+	{ always, draw_left, 17 },
+	{ always, draw_rate, 13 },
+	{ always, draw_lr, 10 },
+	{ always, draw_grad, 9 },
+	{ has_codes, draw_flips, 14 },
+	{ has_codes, draw_changed, 11 },
+	{ has_codes, draw_ends, 8 },
+	{ has_memory, draw_memory, 7 },
+	{ always, draw_saved, 12 },
+	{ always, draw_chat, 16 },
+	{ always, draw_method, 6 },
+	{ always, draw_data, 5 },
+	{ has_run, draw_run, 4 },
+};
+enum { LINES = sizeof lines / sizeof lines[0] };
+
+/* Is the line among the `room` of most worth that are there? */
+static bool fits(const struct snap_train *t, size_t line, int room)
+{
+	for (size_t i = 0; i < LINES; i++)
+		room -= lines[i].worth > lines[line].worth && lines[i].there(t);
+	return room > 0;
+}
+
+static void draw(const void *self, struct canvas *c, bool focus)
+{
+	const struct snap_train *t = ((const struct facts *)self)->now;
+	int y = 0;
+
+	(void)focus;
+	if (!t || t->state == TRAINING_NONE) {
+		panel_cut(c, 1, 0, c->w - 1, ROLE_DIM, "no run yet");
+		return;
+	}
+	for (size_t i = 0; i < LINES; i++)
+		if (lines[i].there(t) && fits(t, i, c->h))
+			lines[i].draw(t, c, y++);
+}
+
+static const char *note(const void *self)
+{
+	const struct facts *p = self;
+
+	return p->note[0] ? p->note : NULL;
+}
+
+static char *copy(const void *self)
+{
+	const struct snap_train *t = ((const struct facts *)self)->now;
+
+	return t && t->run[0] ? xstrdup(t->run) : NULL;
+}
+
+const struct panel_class panel_facts = {
+	.name = "facts",
+	.title = "Run",
+	.min_w = 24,
+	.min_h = 4,
+	.events = 1ull << EV_TRAIN,
+	.create = create,
+	.destroy = destroy,
+	.on_event = on_event,
+	.copy = copy,
+	.note = note,
+	.draw = draw,
+};

@@ -1,0 +1,361 @@
+/* cmd_train - the command `train`: a run begun, held, kept, talked to, compared. */
+#include "app/tui/commands.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/tui/acts.h"
+#include "app/tui/train_words.h"
+#include "app/tui/tui.h"
+#include "core/base/alloc.h"
+#include "core/base/text.h"
+#include "core/work/train_run.h"
+
+/* ---- KEY=VALUE */
+
+enum kind { WORD, COUNT, NUMBER, FLAG };
+
+static const struct key {
+	const char *name;
+	enum kind kind;
+	size_t at; /* in struct train_ask */
+	const char *help;
+} keys[] = {
+	{ "data", WORD, offsetof(struct train_ask, data),
+		"what to train on: Alpaca JSON, JSON lines, a text" },
+	{ "method", WORD, offsetof(struct train_ask, method), "how: rank, flips, lora ..." },
+	{ "steps", COUNT, offsetof(struct train_ask, steps), "of the whole run; default 300" },
+	{ "lr", NUMBER, offsetof(struct train_ask, lr), "at its peak; default: the method's" },
+	{ "lr_s", NUMBER, offsetof(struct train_ask, lr_s), "of scales and offsets; 0: frozen" },
+	{ "lr_gain", NUMBER, offsetof(struct train_ask, lr_gain), "of the norms; 0: frozen" },
+	{ "window", COUNT, offsetof(struct train_ask, window), "tokens of a row; default 256" },
+	{ "windows", COUNT, offsetof(struct train_ask, windows), "rows of a step; default 4" },
+	{ "rank", COUNT, offsetof(struct train_ask, rank), "of adapters and of galore" },
+	{ "held", NUMBER, offsetof(struct train_ask, held), "share held out; default 0.05" },
+	{ "held_every", COUNT, offsetof(struct train_ask, held_every),
+		"steps between two looks at what is held out" },
+	{ "save_every", COUNT, offsetof(struct train_ask, save_every),
+		"steps between two checkpoints" },
+	{ "rows", COUNT, offsetof(struct train_ask, rows), "of the data, at most" },
+	{ "test", WORD, offsetof(struct train_ask, test), "a file that is measured at the end" },
+	{ "seed", COUNT, offsetof(struct train_ask, seed), "of order, dither and adapters" },
+	{ "all", FLAG, offsetof(struct train_ask, all), "the loss is of everything: on" },
+	{ "lean", FLAG, offsetof(struct train_ask, lean),
+		"less state: scales stay, galore rounds by chance: on" },
+	{ "across", FLAG, offsetof(struct train_ask, across),
+		"rank: one threshold for all matrices: on" },
+	{ "recompute", FLAG, offsetof(struct train_ask, recompute),
+		"keep less of a step and compute it twice: on" },
+	{ "f32", FLAG, offsetof(struct train_ask, f32), "products in float: on" },
+};
+enum { KEYS = sizeof keys / sizeof keys[0] };
+
+static const struct {
+	const char *name, *help;
+} verbs[] = {
+	{ "start", "begins, with KEY=VALUE or without" },
+	{ "pause", "between steps, or goes on" },
+	{ "save", "a checkpoint after this step" },
+	{ "stop", "after this step, with a checkpoint" },
+	{ "chat", "the chat answers from the model in training, or from the dial's" },
+	{ "resume", "goes on with a run that was stopped" },
+	{ "ghost", "an earlier run's curve behind this one's; off: none" },
+};
+enum { VERBS = sizeof verbs / sizeof verbs[0] };
+
+static const struct key *key_find(const char *name, size_t n)
+{
+	for (size_t i = 0; i < KEYS; i++) {
+		size_t k = 0;
+
+		while (k < n && keys[i].name[k] &&
+			(keys[i].name[k] == name[k] || (keys[i].name[k] == '_' && name[k] == '-')))
+			k++;
+		if (k == n && !keys[i].name[k])
+			return &keys[i];
+	}
+	return NULL;
+}
+
+static enum st unknown(const char *word, struct err *e)
+{
+	const char *names[KEYS + VERBS + 1] = { NULL }, *near;
+	char name[32];
+
+	for (size_t i = 0; i < KEYS; i++)
+		names[i] = keys[i].name;
+	for (size_t i = 0; i < VERBS; i++)
+		names[KEYS + i] = verbs[i].name;
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
+	near = text_suggest(name, names);
+	return near ? err_set(e, ST_INVALID, "train: there is no \"%s\"; did you mean %s", name,
+			      near)
+		    : err_set(e, ST_INVALID,
+			      "train: expected start, pause, save, stop, chat, resume, ghost or "
+			      "KEY=VALUE, got \"%.40s\"",
+			      word);
+}
+
+static enum st set_flag(bool *to, const char *name, const char *value, struct err *e)
+{
+	*to = strcmp(value, "off") != 0 && strcmp(value, "0") != 0;
+	if (!*to || !strcmp(value, "on") || !strcmp(value, "1"))
+		return ST_OK;
+	return err_set(e, ST_INVALID, "train: %s is on or off, not \"%.40s\"", name, value);
+}
+
+/* value lies in the line that was typed, and lives as long. */
+static enum st set_key(struct train_ask *a, const struct key *k, const char *value, struct err *e)
+{
+	char *at = (char *)a + k->at, *end;
+	double v;
+
+	if (k->kind == WORD) {
+		memcpy(at, &value, sizeof value);
+		return *value ? ST_OK : err_set(e, ST_INVALID, "train: %s= wants a value", k->name);
+	}
+	if (k->kind == FLAG)
+		return set_flag((bool *)at, k->name, value, e);
+	v = strtod(value, &end);
+	if (end == value || *end || !(v >= 0 && v < 1e15) || (k->kind == COUNT && v != floor(v)))
+		return err_set(e, ST_INVALID, "train: %s is a %s, not \"%.40s\"", k->name,
+			k->kind == COUNT ? "whole number" : "number from 0 on", value);
+	if (k->kind == NUMBER) {
+		memcpy(at, &v, sizeof v);
+	} else {
+		uint64_t n = (uint64_t)v;
+		size_t small = (size_t)v;
+
+		if (k->at == offsetof(struct train_ask, steps) ||
+			k->at == offsetof(struct train_ask, held_every) ||
+			k->at == offsetof(struct train_ask, save_every) ||
+			k->at == offsetof(struct train_ask, seed))
+			memcpy(at, &n, sizeof n);
+		else
+			memcpy(at, &small, sizeof small);
+	}
+	return ST_OK;
+}
+
+/* The next word of a line, in place, with quotes as a person would expect; NULL: none. */
+static char *next_word(char **line)
+{
+	char *from = *line + strspn(*line, " "), *to = from, *at = from;
+	bool quoted = false;
+
+	if (!*from)
+		return NULL;
+	for (; *at && (quoted || *at != ' '); at++)
+		if (*at == '"')
+			quoted = !quoted;
+		else
+			*to++ = *at;
+	*line = *at ? at + 1 : at;
+	*to = 0;
+	return from;
+}
+
+static enum st parse(struct train_ask *a, char *line, struct err *e)
+{
+	enum st st = ST_OK;
+	char *word;
+
+	while (!st && (word = next_word(&line))) {
+		char *value = strchr(word, '=');
+		const struct key *k = key_find(word, strcspn(word, "="));
+
+		if (!k)
+			st = unknown(word, e);
+		else if (!value && k->kind != FLAG)
+			st = err_set(
+				e, ST_INVALID, "train: %s= wants a value: %s", k->name, k->help);
+		else
+			st = set_key(a, k, value ? value + 1 : "on", e);
+	}
+	return st;
+}
+
+/* ---- verbs */
+
+static enum st begin(struct tui *t, const char *rest, struct err *e)
+{
+	struct train_ask a;
+	char *line = xstrdup(rest);
+	enum st st;
+
+	train_ask_init(&a);
+	st = parse(&a, line, e);
+	if (!st)
+		st = session_train(t->s, &a, e);
+	if (!st && t->n_places)
+		(void)screen_go(t, "train");
+	if (!st)
+		tui_notice(
+			t, LOG_INFO, "a run begins: Space pauses it, x stops it with a checkpoint");
+	xfree(line);
+	return st;
+}
+
+/* The run that was named, or the last one of this sitting. */
+static enum st go_on(struct tui *t, const char *run, struct err *e)
+{
+	struct train_ask a;
+	enum st st;
+
+	train_ask_init(&a);
+	a.resume = run;
+	if (!run && t->training && t->training->run[0])
+		a.resume = t->training->run;
+	if (!a.resume)
+		return err_set(e, ST_INVALID,
+			"train resume: name a run (Tab lists them, screen 4 shows them)");
+	st = session_train(t->s, &a, e);
+	if (!st && t->n_places)
+		(void)screen_go(t, "train");
+	return st;
+}
+
+static enum st switch_of(const char *word, enum switch_verb *to, struct err *e)
+{
+	static const char *const name[] = { "off", "on", "toggle" };
+
+	*to = SWITCH_TOGGLE;
+	for (int i = 0; i < 3 && word; i++)
+		if (!strcmp(word, name[i])) {
+			*to = (enum switch_verb)i;
+			return ST_OK;
+		}
+	return !word ? ST_OK
+		     : err_set(e, ST_INVALID, "train: expected on, off or toggle, got \"%s\"",
+			       word);
+}
+
+static enum st turn(struct tui *t, bool pause, const char *word, struct err *e)
+{
+	enum switch_verb to;
+	bool on = false;
+	enum st st = switch_of(word, &to, e);
+
+	if (!st)
+		st = pause ? session_train_pause(t->s, to, &on, e)
+			   : session_train_chat(t->s, to, &on, e);
+	if (st)
+		return st;
+	if (pause)
+		tui_notice(t, LOG_INFO,
+			on ? "it pauses after this step (Space goes on)" : "it goes on");
+	else
+		tui_notice(t, LOG_INFO,
+			on ? "the chat answers from the model in training"
+			   : "the chat answers from the dial's model");
+	return ST_OK;
+}
+
+static enum st halt(struct tui *t, struct err *e)
+{
+	uint32_t id = session_training(t->s);
+
+	if (!id)
+		return err_set(e, ST_INVALID, "train stop: nothing is in training");
+	session_stop(t->s, id);
+	return ST_OK;
+}
+
+static enum st save(struct tui *t, struct err *e)
+{
+	enum st st = session_train_save(t->s, e);
+
+	if (!st)
+		tui_notice(t, LOG_INFO, "a checkpoint after this step");
+	return st;
+}
+
+/* Where there is no screen. */
+static void tell(struct tui *t)
+{
+	const struct snap_train *n = t->training;
+
+	tui_notice(t, LOG_INFO,
+		"%s %s: step %llu of %llu, loss %.4f, held out %.4f, checkpoint at %llu", n->run,
+		training_name(n->state), (unsigned long long)n->step, (unsigned long long)n->steps,
+		n->last[SERIES_LOSS],
+		n->n_looks ? (double)n->look[n->n_looks - 1].nll : (double)NAN,
+		(unsigned long long)n->saved);
+}
+
+enum st cmd_train(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	const char *word = argc > 1 ? argv[1] : "", *arg = argc > 2 ? argv[2] : NULL;
+
+	if (strchr(word, '='))
+		return begin(t, rest, e);
+	if (!strcmp(word, "start"))
+		return begin(t, rest + strlen("start"), e);
+	acts_say(t, "%s", ""); /* what is done to a run is no part of a layout's history */
+	if (!*word && !t->n_places && t->training && t->training->state != TRAINING_NONE) {
+		tell(t);
+		return ST_OK;
+	}
+	if (!*word)
+		return screen_go(t, "train")
+			       ? ST_OK
+			       : err_set(e, ST_INVALID,
+					 "nothing was trained yet: \"train start\" begins");
+	if (!strcmp(word, "pause"))
+		return turn(t, true, arg, e);
+	if (!strcmp(word, "chat"))
+		return turn(t, false, arg, e);
+	if (!strcmp(word, "save"))
+		return save(t, e);
+	if (!strcmp(word, "stop"))
+		return halt(t, e);
+	if (!strcmp(word, "resume"))
+		return go_on(t, arg, e);
+	if (!strcmp(word, "ghost") && !arg)
+		return err_set(e, ST_INVALID, "train ghost: name an earlier run, or off");
+	if (!strcmp(word, "ghost"))
+		return session_train_ghost(t->s, strcmp(arg, "off") ? arg : NULL, e);
+	return unknown(word, e);
+}
+
+/* ---- what may be typed */
+
+static void runs(const struct tui *t, void (*fn)(void *arg, const char *, const char *), void *arg)
+{
+	for (size_t i = 0; t->runs && i < t->runs->all.n; i++)
+		if (!strcmp(t->runs->all.at[i].kind, "train"))
+			fn(arg, runs_short(&t->runs->all, &t->runs->all.at[i]),
+				t->runs->all.at[i].options);
+}
+
+void train_words(const struct tui *t, size_t nth, const char *before, const char *word,
+	void (*fn)(void *arg, const char *text, const char *help), void *arg)
+{
+	char text[160];
+
+	if (nth == 2 && (!strcmp(before, "resume") || !strcmp(before, "ghost"))) {
+		runs(t, fn, arg);
+		return;
+	}
+	if (nth == 2 && (!strcmp(before, "pause") || !strcmp(before, "chat"))) {
+		fn(arg, "on", "");
+		fn(arg, "off", "");
+		return;
+	}
+	if (!strncmp(word, "method=", 7)) {
+		for (const struct train_method *m = train_methods; m->name; m++) {
+			snprintf(text, sizeof text, "method=%s", m->name);
+			fn(arg, text, m->summary);
+		}
+		return;
+	}
+	for (size_t i = 0; nth == 1 && i < VERBS; i++)
+		fn(arg, verbs[i].name, verbs[i].help);
+	for (size_t i = 0; i < KEYS; i++) {
+		snprintf(text, sizeof text, "%s=", keys[i].name);
+		fn(arg, text, keys[i].help);
+	}
+}

@@ -1,0 +1,244 @@
+/* test_lua_train.c - bitdial.train on the demo model, what table4.lua computes, and rows of data files. */
+#include "core/base/fs.h"
+#include "tests/lua_fixture.h"
+
+TestSuite(lua_train, .init = begin, .fini = end, .timeout = 240);
+
+#define TABLE "local T = dofile('scripts/table4.lua')\n"
+
+/* ---- rows of what is trained on */
+
+Test(lua_train, rows_of_a_data_file_are_messages_whatever_its_shape)
+{
+	static const char alpaca[] = "[{\"instruction\": \"Say \\\"a\\\"\", \"input\": \"b\", "
+				     "\"output\": \"c\\u0000d\"}]";
+	static const char text[] = "{\"text\": \"one\"}\n{\"text\": \"two\"}\n";
+	char *all = NULL;
+
+	tmp_write(tmp_path("a.json"), alpaca, sizeof alpaca - 1);
+	tmp_write(tmp_path("t.jsonl"), text, sizeof text - 1);
+	all = xprintf("for r in assert(bitdial.data.rows('%s')) do\n"
+		      "  for _, m in ipairs(r.messages) do print(m.role, (m.content:gsub('%%c', '.'))) end\n"
+		      "end\n"
+		      "for r in bitdial.data.rows('%s') do print(r.messages[1].role, r.messages[1].content) end\n"
+		      "print(bitdial.data.rows('/no/such'))\n",
+		tmp_path("a.json"), tmp_path("t.jsonl"));
+	prints(all, "user\tSay \"a\"..b\nassistant\tc.d\ntext\tone\ntext\ttwo\n"
+		    "nil\tcannot open /no/such: No such file or directory\n");
+	xfree(all);
+}
+
+Test(lua_train, a_row_that_is_wrong_is_named_with_its_line)
+{
+	static const char text[] = "{\"text\": \"one\"}\n{\"text\": 2}\n";
+	char said[512], *all;
+
+	tmp_write(tmp_path("b.jsonl"), text, sizeof text - 1);
+	all = xprintf("for r in bitdial.data.rows('%s') do end", tmp_path("b.jsonl"));
+	cr_assert_eq(run_for(all, 0, said), SCRIPT_FAILED);
+	cr_assert(strstr(said, "b.jsonl: line 2"), "%s", said);
+	xfree(all);
+}
+
+/* ---- what the table computes */
+
+/* Two sequences of 1 and 3 labels: sums differ by 1 and by -2, so by -1/4 a label; left over are
+ * 1.25 and -1.25, whose root sum of squares over 4 labels, for two, is 0.625. */
+Test(lua_train, errors_of_pairs_are_those_of_a_ratio_over_sequences)
+{
+	prints(TABLE "local a, b = { { 2, 1 }, { 4, 3 } }, { { 1, 1 }, { 6, 3 } }\n"
+		     "local d, se = T.paired(a, b)\n"
+		     "print(d, ('%.6f'):format(se), T.mean(a))\n"
+		     "local same, none = T.paired(a, a) print(same, none)\n"
+		     "print(select(2, pcall(T.paired, a, { { 1, 2 }, { 6, 3 } })):match('other sequences'))\n"
+		     "print(T.paired(T.together { a, b }, { { 1.5, 1 }, { 5, 3 } }))\n"
+		     "print(T.spread { 1, 3 }, T.spread { 1 })\n",
+		"-0.25\t0.625000\t1.5\t4\n0.0\t0.0\nother sequences\n0.0\t0.0\n"
+		"1.4142135623731\tnil\n");
+}
+
+Test(lua_train, the_rate_with_the_lowest_held_out_loss_is_taken_and_failed_probes_are_not)
+{
+	prints(TABLE "print(T.choose { { factor = 1, held = 2.5 }, { factor = 2, held = 2.25 }, { factor = 3 },\n"
+		     "  { factor = 4, held = 0/0 } }, T.choose { { factor = 1 } })\n"
+		     "local m = { name = 'lora', lr = 1e-3, unit = 'absolute' }\n"
+		     "local k, f = T.factors(m)\n"
+		     "for _, x in ipairs(f) do print(k, T.rate(m, k, x, 40), T.rate(m, k, x, 150)) end\n"
+		     "m = { name = 'flips', lr = 0.01, unit = 'levels' }\n"
+		     "print(T.rate(m, 'lr', 1, 40), T.rate(m, 'lr', 1, 150))\n"
+		     "m = { name = 'rank', lr_s = 3e-3, unit = 'levels' }\n"
+		     "k, f = T.factors(m) print(k, T.rate(m, k, f[3], 40), T.rate(m, k, f[3], 150))\n",
+		"2\tnil\nlr\t0.00033\t0.00033\nlr\t0.001\t0.001\nlr\t0.003\t0.003\n"
+		"0.075\t0.02\nlr_s\t0.009\t0.009\n");
+}
+
+Test(lua_train, the_table_s_columns_stand_under_each_other)
+{
+	prints(TABLE "local base = { method = 'base', bytes = 5e7, seq = { { 3, 1 }, { 5, 2 } }, nlls = { 8 / 3 } }\n"
+		     "local rank = { method = 'rank', rate = 3e-3, bytes = 5e7, seq = { { 2, 1 }, { 4, 2 } },\n"
+		     "  nlls = { 2 }, kl = 0.1, memory = 2 ^ 28, step_s = 3.214, changed = 0.05 }\n"
+		     "for _, l in ipairs(T.columns { T.head(1), T.row(base, base), T.row(rank, base, nil),\n"
+		     "  T.row { method = 'sr', failed = 'no' } }) do print(l) end\n",
+		"method   rate    MB  answer NLL       from base  from lora  KL on text  MiB  s/step  "
+		"changed %\n"
+		"base        -  50.0      2.6667               -          -           -    -       -        "
+		"  -\n"
+		"rank    0.003  50.0      2.0000  -0.6667±0.2222          -      0.1000  256    3.21      "
+		" 5.00\n"
+		"sr          -  no\n");
+}
+
+Test(lua_train, options_of_the_table_are_named_and_checked)
+{
+	prints(TABLE "local o = T.options({ 'steps=20', 'at=3.6' }, { steps = 150, at = '', seeds = 1 })\n"
+		     "print(o.steps, o.at, o.seeds)\n"
+		     "print(pcall(T.options, { 'steps=0' }, { steps = 150 }))\n"
+		     "print(pcall(T.options, { 'stepz=3' }, { steps = 150 }))\n",
+		"20\t3.6\t1\n"
+		"false\ttable4.lua: steps=0: expected a whole number from 1 on\n"
+		"false\ttable4.lua: stepz=3: expected name=value; names are listed at the top of the script\n");
+}
+
+/* Tenths by content: all rows are on one side or the other, a row that is there twice on one. */
+Test(lua_train, a_split_keeps_every_row_and_does_not_depend_on_the_order)
+{
+	char *all, *text = NULL;
+	size_t n = 0;
+	FILE *to = open_memstream(&text, &n);
+
+	for (int i = 0; i < 200; i++)
+		fprintf(to, "{\"prompt\": \"what is \\\"%d\\\"\", \"completion\": \"it\\n%d\"}\n", i % 150, i % 150);
+	fclose(to);
+	tmp_write(tmp_path("d.jsonl"), text, n);
+	free(text);
+	all = xprintf(TABLE "local dir = '%s/'\n"
+			    "T.split(dir .. 'd.jsonl', 1 << 30, dir .. 'a', dir .. 'b')\n"
+			    "local seen, n, twice = {}, { a = 0, b = 0 }, 0\n"
+			    "for _, f in ipairs { 'a', 'b' } do\n"
+			    "  for r in bitdial.data.rows(dir .. f) do\n"
+			    "    local q = r.messages[1].content .. r.messages[2].content\n"
+			    "    n[f] = n[f] + 1\n"
+			    "    twice = twice + (seen[q] and seen[q] ~= f and 1 or 0)\n"
+			    "    seen[q] = f\n"
+			    "  end\n"
+			    "end\n"
+			    "print(n.a + n.b, n.b > 8 and n.b < 40, twice, seen['what is \"7\"it\\n7'] ~= nil)\n",
+		tmp_dir());
+	prints(all, "200\ttrue\t0\ttrue\n");
+	xfree(all);
+}
+
+/* ---- training on the demo */
+
+#define SHORT "data = 'share/sft/next-step.jsonl', rows = 40, window = 64, windows = 2, "
+
+Test(lua_train, methods_are_told_with_their_rates)
+{
+	prints("local by = {} for _, m in ipairs(bitdial.train.methods()) do by[m.name] = m end\n"
+	       "print(by.rank.what, by.lora.what, by.fp.what, by.flips.unit, by.lora.rank > 0,\n"
+	       "  #by.rank.summary > 0, by.rank.lr_s > 0)\n",
+		"codes\tadapters\tmasters\tlevels\ttrue\ttrue\ttrue\n");
+}
+
+Test(lua_train, a_run_tells_its_steps_and_gives_its_numbers)
+{
+	prints("assert(bitdial.scan():wait()) assert(bitdial.search(4):wait())\n"
+	       "local t = assert(bitdial.train { " SHORT "method = 'rank', steps = 6, name = 'six steps' })\n"
+	       "local last, n = nil, 0\n"
+	       "for s in t.next, t do assert(not last or s.step > last.step) last = s n = n + 1 end\n"
+	       "print(last.step, last.steps, n >= 1, last.loss > 0, t.ended)\n"
+	       "local r = assert(t:wait())\n"
+	       "print(r.steps, r.held_nll > 0, r.changed > 0, r.train_bytes > 0, r.test_nll)\n"
+	       "local run = assert(bitdial.run(r.run))\n"
+	       "print(run.kind, run.state, run.options, run.numbers.held_nll == r.held_nll)\n"
+	       "print(t.run == r.run, t.state, t.step, t:pause() == nil, (select(2, t:save())))\n",
+		"6\t6\ttrue\ttrue\ttrue\n6.0\ttrue\ttrue\ttrue\tnil\n"
+		"train\tdone\tsix steps\ttrue\ntrue\tdone\t6\ttrue\t"
+		"training:save: this run is over\n");
+}
+
+Test(lua_train, a_run_that_was_stopped_goes_on_to_the_same_numbers)
+{
+	prints("assert(bitdial.scan():wait()) local l = assert(bitdial.search(4):wait())\n"
+	       "local ask = { " SHORT "method = 'flips', steps = 60, seed = 3, layout = l }\n"
+	       "local whole = assert(bitdial.train(ask):wait())\n"
+	       "local t = assert(bitdial.train(ask))\n"
+	       "assert(t:pause()) local step = assert(t:next())\n"
+	       "assert(t:stop()) local r, said = t:wait()\n"
+	       "print(r, said:match('^stopped') ~= nil, step.step < 60, bitdial.run(t.run).state)\n"
+	       "local again = assert(bitdial.train { resume = t.run }:wait())\n"
+	       "print(again.run == t.run, again.steps, again.held_nll == whole.held_nll,\n"
+	       "  again.changed == whole.changed)\n",
+		"nil\ttrue\ttrue\tstopped\ntrue\t60.0\ttrue\ttrue\n");
+}
+
+Test(lua_train, a_test_and_another_text_are_measured_at_the_end)
+{
+	char *all;
+	const char *text = "It was a dark and stormy night; the rain fell in torrents. ";
+
+	tmp_write(tmp_path("other.txt"), text, strlen(text));
+	tmp_write(tmp_path("test.jsonl"),
+		"{\"prompt\": \"a\", \"completion\": \"b c\"}\n{\"prompt\": \"d\", \"completion\": \"e\"}\n",
+		71);
+	all = xprintf("assert(bitdial.scan():wait()) assert(bitdial.search(4):wait())\n"
+		      "local T = dofile('scripts/table4.lua')\n"
+		      "local r = assert(bitdial.train { " SHORT
+		      "method = 'stats', steps = 2, test = '%s', text = '%s' }:wait())\n"
+		      "local s = T.sequences(r.path .. '/test.tsv')\n"
+		      "print(#s, s[1][2] > s[2][2], math.abs(T.mean(s) - r.test_nll) < 1e-9, r.text_kl > 0)\n",
+		tmp_path("test.jsonl"), tmp_path("other.txt"));
+	prints(all, "2\ttrue\ttrue\ttrue\n");
+	xfree(all);
+}
+
+Test(lua_train, what_cannot_be_trained_is_a_sentence_and_wrong_use_raises)
+{
+	prints("assert(bitdial.scan():wait()) assert(bitdial.search(4):wait())\n"
+	       "local function said(o)\n"
+	       "  local t, why = bitdial.train(o)\n"
+	       "  if t then t, why = t:wait() end\n"
+	       "  return t, why\n"
+	       "end\n"
+	       "print(said { data = '/no/such' })\n"
+	       "print(select(2, said { " SHORT "method = 'rang' }):match('rang') ~= nil)\n"
+	       "print(said { resume = 'nothing' } == nil)\n"
+	       "for _, o in ipairs { { stepz = 3 }, { steps = 0 }, { lr = -1 }, { held = 1 }, { steps = 1.5 } } do\n"
+	       "  local ok, why = pcall(bitdial.train, o)\n"
+	       "  print(ok, (why:gsub('^.*bitdial.train.run: ', '')))\n"
+	       "end\n",
+		"nil\ttrain: there is no file /no/such\ntrue\ntrue\n"
+		"false\tunknown option 'stepz'; did you mean 'steps'?\n"
+		"false\tsteps: expected a whole number from 1 to 1073741824, got 0\n"
+		"false\tlr: expected a number from 0 on\n"
+		"false\theld: expected a share below 1\n"
+		"false\tsteps: expected a whole number from 1 to 1073741824, got 1.5\n");
+}
+
+/* ---- the table */
+
+#define MAIN "T.main { m.path, 'share/sft/next-step.jsonl', 'budgets=int4g128,3', 'steps=4', 'probe=2', " \
+	     "'window=64', 'windows=2', 'methods=base,lora,rank' }\n"
+
+Test(lua_train, the_table_is_made_kept_and_made_again_without_a_step)
+{
+	prints(TABLE "local said, real = {}, print\n"
+		     "print = function(s) said[#said + 1] = s end\n" MAIN
+		     "local id, runs = said[#said]:match('kept in (.*)$'), #bitdial.run.list('kind:train')\n"
+		     "local first, k = table.concat(said, '\\n'), nil\n"
+		     "said = {}\n" MAIN
+		     "print = real\n"
+		     "print(table.concat(said, '\\n'):gsub('kept in.*', '') == first:gsub('kept in.*', ''))\n"
+		     /* 6 probes, and at two budgets an untrained one and two trained ones */
+		     "print(runs, #bitdial.run.list('kind:train'))\n"
+		     "local rows = {}\n"
+		     "for l in io.lines(bitdial.run(id).path .. '/table4.tsv') do\n"
+		     "  local budget, method = l:match('^(%S+)\\t[%d.]+\\t(%a+)')\n"
+		     "  rows[#rows + 1] = budget and budget .. '/' .. method\n"
+		     "end\n"
+		     "print(table.concat(rows, ' '))\n"
+		     "print(bitdial.run(id).notes:match('at int4g128') ~= nil)\n",
+		"true\n12\t12\n"
+		"int4g128/base int4g128/lora int4g128/rank 3/base 3/lora 3/rank\n"
+		"true\n");
+}

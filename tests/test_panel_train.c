@@ -1,0 +1,302 @@
+/* test_panel_train.c - the panels of the Train screen: the curve, the facts, step by step. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/tui/view.h"
+#include "core/base/alloc.h"
+#include "core/work/figure_train.h"
+#include "tests/lib_panel.h"
+
+extern const struct panel_class panel_loss, panel_facts, panel_spark;
+
+static struct alone p;
+static char *shown;
+
+static bool says(int w, int h, const char *what)
+{
+	xfree(shown);
+	shown = alone_draw(&p, w, h);
+	return strstr(shown, what);
+}
+
+static void hear(struct snap_train *t)
+{
+	cr_expect(alone_hear(&p, EV_TRAIN, 0, 0, &t->snap));
+}
+
+static void command(const char *word, const char *arg)
+{
+	cr_assert(p.class->on_command(p.self, word, arg), "%s %s", word, arg);
+}
+
+static void begin(void)
+{
+	p = alone_open(&panel_loss);
+}
+
+static void end(void)
+{
+	xfree(shown);
+	shown = NULL;
+	alone_close(&p);
+}
+
+static void with(const struct panel_class *class)
+{
+	alone_close(&p);
+	p = alone_open(class);
+}
+
+TestSuite(train_panels, .init = begin, .fini = end);
+
+/* Columns of a row behind the axis that have anything. */
+static size_t inked(int row)
+{
+	const char *s = alone_row(shown, row), *axis = strstr(s, "│");
+	size_t n = 0;
+
+	for (s = axis ? axis + strlen("│") : s; *s; s++)
+		n += *s != ' ' && ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+Test(train_panels, before_any_run_a_line_that_works_is_shown)
+{
+	cr_expect(says(80, 16, ":train start\n"), "got\n%s", shown);
+	cr_expect(says(60, 12, ":train start\n"), "got\n%s", shown);
+	cr_expect(says(40, 3, ":train start"), "got\n%s", shown);
+	hear(snap_train_new());
+	cr_expect(says(80, 16, ":train start\n"), "got\n%s", shown);
+}
+
+Test(train_panels, a_spike_of_one_step_is_seen_among_thousands)
+{
+	struct snap_train *t = made_train(0);
+
+	for (int i = 1; i <= 20000; i++)
+		made_step(t, i == 7777 ? 40 : 2, false);
+	t->steps = 20000;
+	cr_expect_leq(t->seen.n, TRAIN_BUCKETS);
+	cr_expect_eq(train_history_steps(&t->seen), 20000);
+	hear(t);
+	command("log-axis", "");
+	says(60, 14, "");
+	/* Only the spike reaches up there. */
+	for (int y = 3; y < 10; y++)
+		cr_expect_eq(inked(y), 1, "row %d of\n%s", y, shown);
+}
+
+Test(train_panels, a_step_without_a_number_leaves_a_gap_and_a_tick)
+{
+	struct snap_train *t = made_train(30);
+	const char *axis;
+
+	hear(t);
+	says(60, 14, "");
+	cr_expect_not(strchr(alone_row(shown, 13), '!'), "got\n%s", shown);
+	t = made_train(30);
+	for (int i = 0; i < 4; i++)
+		made_step(t, (double)NAN, true);
+	made_step(t, 2.3, false);
+	cr_expect_eq(t->skipped, 4);
+	hear(t);
+	says(60, 14, "");
+	axis = alone_row(shown, 13);
+	cr_expect(strchr(axis, '!'), "got\n%s", shown);
+	cr_expect_float_eq(t->seen.bucket[34].v[SERIES_LOSS].mean, 2.3, 1e-6);
+	cr_expect(isnan(t->seen.bucket[32].v[SERIES_LOSS].mean));
+}
+
+Test(train_panels, nothing_but_steps_without_a_number_is_no_curve_and_no_crash)
+{
+	struct snap_train *t = made_train(0);
+
+	made_step(t, (double)INFINITY, true);
+	made_step(t, (double)NAN, false); /* said to be one, and is none */
+	hear(t);
+	cr_expect(says(60, 14, "step 2 of 400"), "got\n%s", shown);
+}
+
+Test(train_panels, the_axis_holds_still_while_the_loss_stays_in_it)
+{
+	struct snap_train *t = made_train(100);
+	char first[128];
+
+	hear(t);
+	says(60, 14, "");
+	snprintf(first, sizeof first, "%.6s", alone_row(shown, 2));
+	t = made_train(100);
+	made_step(t, 2.01, false);
+	made_step(t, 1.99, false);
+	hear(t);
+	says(60, 14, "");
+	cr_expect_eq(strncmp(first, alone_row(shown, 2), 6), 0, "got\n%s", shown);
+	t = made_train(100);
+	made_step(t, 30, false);
+	hear(t);
+	cr_expect(says(60, 14, "30") || says(60, 14, "20"), "got\n%s", shown);
+}
+
+Test(train_panels, keys_change_axis_smoothing_and_window)
+{
+	hear(made_train(200));
+	cr_expect(says(60, 14, "200"), "got\n%s", shown);
+	cr_expect(strstr(p.class->note(p.self), "log y"));
+	command("log-axis", "");
+	cr_expect_not(strstr(p.class->note(p.self), "log y"));
+	command("axis", "");
+	cr_expect(says(60, 14, "min") || says(60, 14, " s"), "got\n%s", shown);
+	command("axis", "");
+	command("smooth", "next");
+	cr_expect(strstr(p.class->note(p.self), "ema 0.97"));
+	command("smooth", "0");
+	cr_expect_not(strstr(p.class->note(p.self), "ema"));
+	cr_expect_not(p.class->on_command(p.self, "smooth", "2"));
+	command("move", "last"); /* a quarter of it, at its end */
+	cr_expect(says(60, 14, "200"), "got\n%s", shown);
+	cr_expect_not(says(60, 14, " 50"), "got\n%s", shown);
+	command("move", "left");
+	cr_expect_not(says(60, 14, "200"), "got\n%s", shown);
+	command("move", "first");
+	cr_expect(says(60, 14, "200"), "got\n%s", shown);
+	cr_expect_not(p.class->on_command(p.self, "move", "nowhere"));
+}
+
+Test(train_panels, without_colours_mean_held_and_ghost_are_told_apart)
+{
+	struct snap_train *t = made_train(120), *g = made_train(60);
+
+	t->ghost = g->seen;
+	g->seen = (struct train_history){ 0 };
+	snprintf(t->ghost_name, sizeof t->ghost_name, "before");
+	snap_unref(&g->snap);
+	hear(t);
+	cr_expect(says(80, 18, "◇"), "got\n%s", shown);
+	cr_expect(strstr(p.class->note(p.self), "─ loss  ━ ema 0.9  ◇ held  ┄ ghost"));
+	alone_hear(&p, EV_VIEW, 0, VIEW_ASCII, NULL);
+	says(80, 18, "");
+	for (const char *s = shown; *s; s++) /* no braille dots: those begin with e2 a0 to e2 a3 */
+		cr_expect_not((unsigned char)s[0] == 0xe2 && ((unsigned char)s[1] & 0xfc) == 0xa0);
+}
+
+Test(train_panels, a_figure_has_the_curves_and_a_row_a_step)
+{
+	struct figure *f;
+
+	cr_expect_null(p.class->figure(p.self));
+	hear(made_train(40));
+	f = p.class->figure(p.self);
+	cr_assert_not_null(f);
+	cr_expect_eq(f->rows, 40);
+	cr_expect_eq(f->plot.n, 3, "loss, ema, held out");
+	cr_expect_str_eq(f->col[0], "step");
+	cr_expect_float_eq(f->value[6 * f->cols + 3].number, 9, 1e-6, "the spike at step 7");
+	cr_expect_float_eq(f->value[9 * f->cols + f->cols - 1].number, 2.2 + 2 * exp(-0.5), 1e-3);
+	figure_free(f);
+}
+
+/* ---- facts, step by step */
+
+Test(train_panels, facts_give_the_numbers_of_the_last_step)
+{
+	with(&panel_facts);
+	cr_expect(says(24, 4, "no run yet"));
+	hear(made_train(140));
+	cr_expect(says(34, 20, " step   140 / 400"), "got\n%s", shown);
+	cr_expect(strstr(shown, " loss   2.002  ema 2."), "got\n%s", shown);
+	cr_expect(strstr(shown, " held   2.202  at 140"), "got\n%s", shown);
+	cr_expect(strstr(shown, " KL     .0312 to ref"), "got\n%s", shown);
+	cr_expect(strstr(shown, " left   8 min 40 s"), "got\n%s", shown);
+	cr_expect(strstr(shown, " flips  0.41 %  int2 0.50 %"), "got\n%s", shown);
+	cr_expect(strstr(shown, " satur. 12.1 %  rev. 3.00 %"), "got\n%s", shown);
+	cr_expect(strstr(shown, " memory 312.0 MiB"), "got\n%s", shown);
+	cr_expect(strstr(shown, " chat   answers from 140"), "got\n%s", shown);
+	cr_expect_str_eq(p.class->note(p.self), "running");
+}
+
+Test(train_panels, facts_keep_what_matters_most_where_lines_are_few)
+{
+	with(&panel_facts);
+	hear(made_train(140));
+	says(24, 4, "");
+	cr_expect(strstr(shown, "step") && strstr(shown, "loss") && strstr(shown, "held") &&
+			  strstr(shown, "left"),
+		"got\n%s", shown);
+}
+
+Test(train_panels, skipped_steps_are_counted_and_said)
+{
+	struct snap_train *t = made_train(20);
+
+	for (int i = 0; i < 6; i++) {
+		char text[64];
+
+		made_step(t, (double)NAN, true);
+		snprintf(text, sizeof text, "no number, %d so far", i + 1);
+		snap_train_note(t, t->step, text);
+	}
+	cr_expect_eq(t->n_notes, TRAIN_NOTES);
+	with(&panel_spark);
+	hear(t);
+	cr_expect(says(78, 6, "! step 26: no number, 6 so far"), "got\n%s", shown);
+	cr_expect(strstr(shown, "flips"), "numbers keep half of the lines\n%s", shown);
+	t = made_train(20);
+	made_step(t, (double)NAN, true);
+	with(&panel_facts);
+	hear(t);
+	cr_expect(says(34, 20, "21 / 400  1 skipped"), "got\n%s", shown);
+}
+
+Test(train_panels, what_a_method_has_not_is_not_shown)
+{
+	struct snap_train *t = made_train(20);
+
+	t->widths = 0;
+	t->last[SERIES_FLIPS] = t->last[SERIES_CHANGED] = (double)NAN;
+	t->last[SERIES_SATURATED] = t->last[SERIES_REVERSALS] = (double)NAN;
+	with(&panel_spark);
+	hear(snap_train_copy(t));
+	cr_expect_not(says(118, 4, "flips"), "got\n%s", shown);
+	cr_expect(strstr(shown, "tok/s"), "got\n%s", shown);
+	with(&panel_facts);
+	hear(t);
+	cr_expect_not(says(34, 20, "flips"), "got\n%s", shown);
+}
+
+/* ---- histories */
+
+Test(train_panels, buckets_join_without_losing_an_end)
+{
+	struct train_history h = { 0 };
+	float v[TRAIN_SERIES] = { 0 }, *m, lo = INFINITY, hi = -INFINITY;
+	double sum = 0;
+	uint64_t n = 0;
+
+	for (int i = 1; i <= 5000; i++) {
+		v[SERIES_LOSS] = i == 4000 ? -3 : i == 4001 ? 77 : 1;
+		train_history_add(&h, v, false, i);
+	}
+	for (size_t i = 0; i < h.n; i++) {
+		const struct train_span *s = &h.bucket[i].v[SERIES_LOSS];
+
+		lo = fminf(lo, s->lo);
+		hi = fmaxf(hi, s->hi);
+		sum += (double)s->mean * h.bucket[i].n;
+		n += h.bucket[i].n;
+	}
+	cr_expect_eq(n, 5000);
+	cr_expect_eq(train_history_steps(&h), 5000);
+	cr_expect_float_eq(lo, -3, 0);
+	cr_expect_float_eq(hi, 77, 0);
+	cr_expect_float_eq(sum, 4998 - 3 + 77, 1e-2);
+	m = xarray(h.n, sizeof *m);
+	train_history_smooth(&h, 0, m);
+	cr_expect_float_eq(m[0], 1, 1e-6);
+	train_history_smooth(&h, 0.9, m);
+	cr_expect_float_eq(m[0], 1, 1e-6, "the first mean is no nearer to 0");
+	xfree(m);
+	train_history_release(&h);
+}
