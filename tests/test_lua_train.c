@@ -159,7 +159,7 @@ Test(lua_train, a_run_tells_its_steps_and_gives_its_numbers)
 
 Test(lua_train, a_run_that_was_stopped_goes_on_to_the_same_numbers)
 {
-	prints("assert(bitdial.scan():wait()) local l = assert(bitdial.search(4):wait())\n"
+	prints("local l = assert(bitdial.layout('int4g64'))\n"
 	       "local ask = { " SHORT "method = 'flips', steps = 60, seed = 3, layout = l }\n"
 	       "local whole = assert(bitdial.train(ask):wait())\n"
 	       "local t = assert(bitdial.train(ask))\n"
@@ -181,7 +181,7 @@ Test(lua_train, a_test_and_another_text_are_measured_at_the_end)
 	tmp_write(tmp_path("test.jsonl"),
 		"{\"prompt\": \"a\", \"completion\": \"b c\"}\n{\"prompt\": \"d\", \"completion\": \"e\"}\n",
 		71);
-	all = xprintf("assert(bitdial.scan():wait()) assert(bitdial.search(4):wait())\n"
+	all = xprintf("assert(bitdial.layout('int4g64'):use())\n"
 		      "local T = dofile('scripts/table4.lua')\n"
 		      "local r = assert(bitdial.train { " SHORT
 		      "method = 'stats', steps = 2, test = '%s', text = '%s' }:wait())\n"
@@ -194,7 +194,7 @@ Test(lua_train, a_test_and_another_text_are_measured_at_the_end)
 
 Test(lua_train, what_cannot_be_trained_is_a_sentence_and_wrong_use_raises)
 {
-	prints("assert(bitdial.scan():wait()) assert(bitdial.search(4):wait())\n"
+	prints("assert(bitdial.layout('int4g64'):use())\n"
 	       "local function said(o)\n"
 	       "  local t, why = bitdial.train(o)\n"
 	       "  if t then t, why = t:wait() end\n"
