@@ -22,21 +22,23 @@ void cpu_use(const struct leaf *l);
 /* For tests, before all else: the level of this name ends the process that tries it. */
 void cpu_spoil(const char *level);
 
-void cpu_products(const struct product *p, size_t n, const float *x, size_t ldx, size_t m,
-	enum math math);
+void cpu_products(
+	const struct product *p, size_t n, const float *x, size_t ldx, size_t m, enum math math);
 /* MATH_INT8 of the first products, all of MAT_INT, which begin with one: how many they were. */
 size_t cpu_int8(const struct product *p, size_t n, const float *x, size_t ldx, size_t m);
 /* One exact product with a row of x by tables of pairs; false: not with this leaf or this W. */
 bool cpu_pairs(float *y, const float *x, const struct mat *w);
 /* MATH_BF16 or MATH_BF16X3 by the instructions for it; false, and nothing done, where that does
  * not pay. */
-bool cpu_bf16(const struct product *p, size_t n, const float *x, size_t ldx, size_t m,
-	enum math math);
+bool cpu_bf16(
+	const struct product *p, size_t n, const float *x, size_t ldx, size_t m, enum math math);
 bool cpu_bf16_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
 	size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, enum math math);
 /* Products backward: in bfloat16 as above, and in float; not of MAT_MIX. */
 bool cpu_bf16_back(float *dx, size_t ldx, bool add, const float *dy, size_t ldy, size_t m,
 	const struct mat *w, enum math math);
+void cpu_gemm_linear(
+	float *y, size_t ldy, const float *x, size_t ldx, size_t m, const struct mat *w);
 void cpu_gemm_back(float *dx, size_t ldx, bool add, const float *dy, size_t ldy, size_t m,
 	const struct mat *w);
 void cpu_dequant(float *out, const struct mat *w, size_t first, size_t n);

@@ -1,10 +1,10 @@
 /* cpu: general products.
  *
- * In float by the microkernel of products with a matrix.  Its panels are columns of op(B), its rows
- * of x are those of op(A), brought together first: as they lie, rows a power of two apart would
- * share sets of the first-level cache.  A value of C is one sum, over k in order, wherever the
- * parts are cut: they may follow the number of threads.  Without vectors of our own it is OpenBLAS,
- * in fixed parts.
+ * In float by the microkernel.  Its panels are columns of op(B), in slivers that stay in the
+ * first-level cache while rows of op(A) go by, some of them at a time, which stay in the second.
+ * Rows a power of two apart would share sets of the caches: they are brought together first.  A
+ * value of C is one sum, over k in order, wherever the parts are cut: they may follow the number of
+ * threads.  Without vectors of our own it is OpenBLAS, in fixed parts.
  */
 #include <cblas.h>
 #include <string.h>
@@ -14,12 +14,17 @@
 #include "kernels/pool.h"
 
 enum {
-	PANEL = 192,       /* columns of op(B) in scratch at once, and ... */
-	STRETCH = 512,     /* ... of its rows: 384 KiB, for the second-level cache */
-	ROWS = 512,        /* of C in a part at most, ... */
-	LD = STRETCH + 16, /* ... from row to row of A: not a power of two; 1,056 KiB */
-	PARTS = 4,         /* for each thread, where there are several */
-	TILE = 192         /* rows and columns of C in a part of OpenBLAS's */
+	PANEL = 192,    /* columns of op(B) in scratch at once, and ... */
+	STRETCH = 256,  /* ... of its rows at most: 192 KiB */
+	ROWS = 120,     /* of op(A) in scratch at once, in whole steps of the microkernels; ... */
+	NARROW = 32,    /* columns of op(B) in a part at least */
+	CROWDED = 1024, /* rows so far apart, or a multiple, share sets of the caches */
+	LD = STRETCH + 16,     /* ... from row to row: not a power of two; 128 KiB */
+	PART_ROWS = 240,       /* of C in a part at least, if there are as many, ... */
+	PART_MULS = 300 << 20, /* ... and at most these multiplications: 20 ms on a slow core */
+	PARTS = 3,             /* for each thread, where there are several */
+	FIXED = 4,             /* threads to cut for, where the parts are OpenBLAS's */
+	TILE = 192             /* rows and columns of C in a part of OpenBLAS's */
 };
 
 _Static_assert((PANEL * STRETCH + ROWS * LD) * sizeof(float) <= POOL_SCRATCH, "they fit");
@@ -31,39 +36,44 @@ struct gemm {
 	const float *a, *b;
 	float *c;
 	const struct mat *w; /* is op(B), in place of b; or NULL */
-	size_t high, wide;   /* parts over rows, over panels or tiles */
+	size_t rows;         /* in a part */
+	size_t wide;         /* columns in a part */
+	size_t high;         /* parts over the rows; of OpenBLAS's: over the columns */
 };
 
 /* Columns j ... j + n and rows s ... s + k of op(B). */
 static void panel(const struct gemm *g, float *p, size_t j, size_t n, size_t s, size_t k)
 {
-	const struct mat b = { .type = MAT_F32, .rows = g->n, .cols = g->ldb, .data = g->b };
+	const struct leaf_matmul *mm = &cpu_leaf()->mm;
+	const struct mat b = {
+		.type = MAT_F32, .rows = g->tb ? g->n : g->k, .cols = g->ldb, .data = g->b
+	};
+	const struct mat *w = g->w ? g->w : &b;
+	size_t wide = mm->wide;
 
-	if (g->w) {
-		cpu_leaf()->mm.part(p, PANEL, g->w, s, k, j, n);
-		return;
-	}
+	if (!g->tb)
+		mm->part(p, wide, k * wide, w, s, k, j, n);
 	for (size_t r = 0; g->tb && r < n; r += MAT_TILE)
-		cpu_leaf()->mm.panel(p + r, PANEL, &b, j + r, s, k);
-	for (size_t r = 0; !g->tb && r < k; r++)
-		memcpy(p + r * PANEL, g->b + (s + r) * g->ldb + j, n * sizeof *p);
+		mm->panel(p + r / wide * wide * k + r % wide, wide, w, j + r, s, k);
 }
 
-/* Rows i ... i + m and columns s ... s + k of alpha * op(A), [m][LD]. */
-static void rows(const struct gemm *g, float *to, size_t i, size_t m, size_t s, size_t k)
+/* Rows i ... i + m and columns s ... s + k of alpha * op(A), *ld floats from row to row: as they
+ * lie, or in scratch. */
+static const float *rows(
+	const struct gemm *g, float *to, size_t *ld, size_t i, size_t m, size_t s, size_t k)
 {
 	const struct mat a = { .type = MAT_F32, .rows = g->k, .cols = g->lda, .data = g->a };
 
+	*ld = g->lda;
+	if (!g->ta && g->alpha == 1 && g->lda % CROWDED)
+		return g->a + i * g->lda + s;
+	*ld = LD;
 	for (size_t r = 0; g->ta && r < k; r += MAT_TILE)
 		cpu_leaf()->mm.panel(to + r, LD, &a, s + r, i, m);
-	for (size_t r = 0; r < m; r++) {
-		const float *from = g->ta ? to + r * LD : g->a + (i + r) * g->lda + s;
-
-		if (g->alpha != 1)
-			cpu_leaf()->mm.scaled(to + r * LD, from, g->alpha, k);
-		else if (!g->ta)
-			memcpy(to + r * LD, from, k * sizeof *to);
-	}
+	for (size_t r = 0; r < m && (!g->ta || g->alpha != 1); r++)
+		cpu_leaf()->mm.scaled(to + r * LD,
+			g->ta ? to + r * LD : g->a + (i + r) * g->lda + s, g->alpha, k);
+	return to;
 }
 
 static void scale(const struct gemm *g, size_t i, size_t m, size_t j, size_t n)
@@ -76,38 +86,46 @@ static void scale(const struct gemm *g, size_t i, size_t m, size_t j, size_t n)
 				g->c + r * g->ldc + j, g->c + r * g->ldc + j, g->beta, n);
 }
 
+/* One panel of op(B) and some rows of C. */
 static void gemm_part(void *arg, size_t part)
 {
 	const struct gemm *g = arg;
-	size_t panels = pieces(g->n, PANEL), row = part % g->high, col = part / g->high;
-	size_t i = row * g->m / g->high, m = (row + 1) * g->m / g->high - i;
-	size_t from = col * panels / g->wide * PANEL;
-	size_t end = least((col + 1) * panels / g->wide * PANEL, g->n);
+	const struct leaf_matmul *mm = &cpu_leaf()->mm;
+	size_t j = part / g->high * g->wide, n = least(g->wide, g->n - j);
+	size_t first = part % g->high * g->rows, end = least(g->m, first + g->rows);
 	float *p = pool_scratch(), *x = p + PANEL * STRETCH;
 
 	if ((g->beta != 0 && g->beta != 1) || (!g->k && g->beta == 0))
-		scale(g, i, m, from, end - from);
-	for (size_t s = 0; s < g->k; s += STRETCH) {
-		size_t k = least(STRETCH, g->k - s);
+		scale(g, first, end - first, j, n);
+	for (size_t s = 0; s < g->k; s += mm->deep) {
+		size_t k = least(mm->deep, g->k - s);
 
-		rows(g, x, i, m, s, k);
-		for (size_t j = from; j < end; j += PANEL) {
-			size_t n = least(PANEL, end - j);
+		panel(g, p, j, n, s, k);
+		for (size_t i = first; i < end; i += ROWS) {
+			size_t m = least(ROWS, end - i), lda;
+			const float *a = rows(g, x, &lda, i, m, s, k);
 
-			panel(g, p, j, n, s, k);
-			cpu_leaf()->mm.mul(g->c + i * g->ldc + j, g->ldc, x, LD, m, p, PANEL, k, n,
-				s || g->beta != 0);
+			mm->mul(g->c + i * g->ldc + j, g->ldc, a, lda, m, p, mm->wide, k * mm->wide,
+				k, n, s || g->beta != 0);
 		}
 	}
 }
 
 static void by_microkernel(struct gemm *g)
 {
-	size_t threads = (size_t)pool_threads(), want = threads > 1 ? PARTS * threads : 1;
+	/* OpenBLAS's sums are others where the parts are */
+	size_t threads = cpu_leaf() == cpu_leaf_at(0) ? FIXED : (size_t)pool_threads();
+	size_t want = threads > 1 ? PARTS * threads : 1;
+	size_t most = PART_MULS / (PANEL * (g->k + 1)) + 1;
 
-	g->high = pieces(g->m, ROWS);
-	g->wide = least(pieces(want, g->high), pieces(g->n, PANEL));
-	pool_run(gemm_part, g, g->high * g->wide);
+	g->wide = PANEL;
+	g->high = least(pieces(want, pieces(g->n, PANEL)), pieces(g->m, PART_ROWS));
+	g->rows = pieces(least(most, pieces(g->m, g->high)), ROWS) * ROWS;
+	g->high = pieces(g->m, g->rows);
+	/* narrow panels where wide ones would leave threads without work */
+	while (g->wide > NARROW && pieces(g->n, g->wide) * g->high < want)
+		g->wide = g->wide == PANEL ? PANEL / 2 : NARROW;
+	pool_run(gemm_part, g, g->high * pieces(g->n, g->wide));
 }
 
 static void blas_part(void *arg, size_t part)
@@ -132,7 +150,7 @@ static void by_blas(struct gemm *g)
 void cpu_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
 	size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, enum math math)
 {
-	struct gemm g = { ta, tb, m, n, k, lda, ldb, ldc, alpha, beta, a, b, c, NULL, 0, 0 };
+	struct gemm g = { ta, tb, m, n, k, lda, ldb, ldc, alpha, beta, a, b, c, NULL, 0, 0, 0 };
 
 	if (math == MATH_FAST)
 		math = cpu_leaf()->bf16_beats_int8 ? MATH_BF16 : MATH_F32;
@@ -144,11 +162,20 @@ void cpu_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const
 		by_microkernel(&g);
 }
 
-void cpu_gemm_back(float *dx, size_t ldx, bool add, const float *dy, size_t ldy, size_t m,
-	const struct mat *w)
+void cpu_gemm_linear(
+	float *y, size_t ldy, const float *x, size_t ldx, size_t m, const struct mat *w)
+{
+	struct gemm g = { false, true, m, w->rows, w->cols, ldx, 0, ldy, 1, 0, x, NULL, y, w, 0, 0,
+		0 };
+
+	by_microkernel(&g);
+}
+
+void cpu_gemm_back(
+	float *dx, size_t ldx, bool add, const float *dy, size_t ldy, size_t m, const struct mat *w)
 {
 	struct gemm g = { false, false, m, w->cols, w->rows, ldy, 0, ldx, 1, add ? 1 : 0, dy, NULL,
-		dx, w, 0, 0 };
+		dx, w, 0, 0, 0 };
 
 	if (m && w->cols)
 		by_microkernel(&g);

@@ -61,7 +61,11 @@ ALWAYS_INLINE vf vf_loadn(const float *p, size_t n)
 
 ALWAYS_INLINE void vf_storen(float *p, vf a, size_t n)
 {
-	if (n <= 8) {
+	/* masked stores take tens of cycles on some processors */
+	if (n >= 16) {
+		_mm256_storeu_ps(p, a.lo);
+		_mm256_storeu_ps(p + 8, a.hi);
+	} else if (n <= 8) {
 		_mm256_maskstore_ps(p, lane_mask(n), a.lo);
 	} else {
 		_mm256_storeu_ps(p, a.lo);

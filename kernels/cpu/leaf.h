@@ -21,9 +21,14 @@ enum {
 
 /* matmul.inc */
 struct leaf_matmul {
-	/* y[m][n] = x[m][k] * p[k][n], or += where add; ld*: floats from row to row. */
+	/* Columns of a panel that are multiplied at once, 16 or a multiple: a sliver.  Column j of
+	 * row c of a panel is p[j / wide * sliver + c * ldp + j % wide]: with slivers of wide it is
+	 * a matrix as any, with ldp of wide its slivers are one after the other.  `deep`: rows of
+	 * one, a multiple of 32, that fill half of the first-level cache, 256 at most. */
+	size_t wide, deep;
+	/* y[m][n] = x[m][k] * panel[k][n], or += where add; ld*: floats from row to row. */
 	void (*mul)(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const float *p,
-		size_t ldp, size_t k, size_t n, bool add);
+		size_t ldp, size_t sliver, size_t k, size_t n, bool add);
 	/* to = by * from, n values; they may be the same */
 	void (*scaled)(float *to, const float *from, float by, size_t n);
 	/* Columns c ... c + n of 16 rows of W, transposed: p[n][ldp].  `first` is the first
@@ -39,9 +44,9 @@ struct leaf_matmul {
 		const struct mat *w, size_t first, size_t n);
 	/* Rows first ... first + n as float, [n][cols]. */
 	void (*rows)(float *out, const struct mat *w, size_t first, size_t n);
-	/* Columns c ... c + cols of them, c a multiple of 32: out[n][ld]. */
-	void (*part)(float *out, size_t ld, const struct mat *w, size_t first, size_t n, size_t c,
-		size_t cols);
+	/* Columns c ... c + cols of them, c a multiple of 32, as a panel [n][cols]. */
+	void (*part)(float *out, size_t ldp, size_t sliver, const struct mat *w, size_t first,
+		size_t n, size_t c, size_t cols);
 };
 
 /* Rows of one head; they stand at positions pos ... and see what struct attn_seq says. */
@@ -94,8 +99,8 @@ struct leaf_attn_back {
 /* back.inc; one row where nothing else is said */
 struct leaf_back {
 	/* dx as in backend.h; returns 1 / sqrt(mean(x^2) + eps) */
-	float (*rmsnorm)(float *dx, const float *dy, const float *x, const float *gain, size_t n,
-		float eps);
+	float (*rmsnorm)(
+		float *dx, const float *dy, const float *x, const float *gain, size_t n, float eps);
 	/* dgain[n] += sum over m rows of dy[m][ld] x[m][ld] inv[m], n <= LEAF_STRIP */
 	void (*gain)(float *dgain, const float *dy, const float *x, const float *inv, size_t m,
 		size_t ld, size_t n);

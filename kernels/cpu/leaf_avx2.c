@@ -19,7 +19,7 @@
 
 const struct leaf leaf_avx2 = {
 	.name = "avx2",
-	.mm = { mul, scaled, panel, few, group_sums, dots, rows, part },
+	.mm = { MUL_WIDE, MUL_DEEP, mul, scaled, panel, few, group_sums, dots, rows, part },
 	.v = { rmsnorm, angles, rope, swiglu, add, stats, kl, sq_diff, attention },
 	.back = { rmsnorm_back, gain_back, swiglu_back, softmax_back, kl_back, attention_back },
 	.i8 = { LANES_STRIP_MOST, round_strip, strip_product },

@@ -33,7 +33,7 @@ static bool probe(void)
 const struct leaf leaf_avx512 = {
 	.name = "avx512",
 	.probe = probe,
-	.mm = { mul, scaled, panel, few, group_sums, dots, rows, part },
+	.mm = { MUL_WIDE, MUL_DEEP, mul, scaled, panel, few, group_sums, dots, rows, part },
 	.v = { rmsnorm, angles, rope, swiglu, add, stats, kl, sq_diff, attention },
 	.back = { rmsnorm_back, gain_back, swiglu_back, softmax_back, kl_back, attention_back },
 	.pair = { pair_tables, pair_few },

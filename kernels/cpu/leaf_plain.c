@@ -11,11 +11,15 @@
 
 #include <cblas.h>
 
+enum { MUL_WIDE = 96, MUL_DEEP = 256 };
+
 KERNEL void mul(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const float *p,
-	size_t ldp, size_t k, size_t n, bool add)
+	size_t ldp, size_t sliver, size_t k, size_t n, bool add)
 {
-	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m, (blasint)n, (blasint)k,
-		1, x, (blasint)ldx, p, (blasint)ldp, add ? 1 : 0, y, (blasint)ldy);
+	for (size_t j = 0; j < n; j += MUL_WIDE, p += sliver)
+		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m,
+			(blasint)(n - j < MUL_WIDE ? n - j : MUL_WIDE), (blasint)k, 1, x,
+			(blasint)ldx, p, (blasint)ldp, add ? 1 : 0, y + j, (blasint)ldy);
 }
 
 /* the bodies, for these lanes */
@@ -27,7 +31,7 @@ KERNEL void mul(float *y, size_t ldy, const float *x, size_t ldx, size_t m, cons
 
 const struct leaf leaf_plain = {
 	.name = "ref",
-	.mm = { mul, scaled, panel, few, group_sums, dots, rows, part },
+	.mm = { MUL_WIDE, MUL_DEEP, mul, scaled, panel, few, group_sums, dots, rows, part },
 	.v = { rmsnorm, angles, rope, swiglu, add, stats, kl, sq_diff, attention },
 	.back = { rmsnorm_back, gain_back, swiglu_back, softmax_back, kl_back, attention_back },
 	.i8 = { LANES_STRIP_MOST, round_strip, strip_product },

@@ -8,24 +8,16 @@
 
 enum {
 	PART_WEIGHTS = 96 * 1024, /* read by a part of a product with few rows: some 5 us */
-	PANEL = 96,               /* rows of W in scratch at once, and ... */
-	PANEL_COLS = 640,         /* ... columns: 240 KiB, for the second-level cache */
-	PART_ROWS = 384,          /* rows of x in a part at most */
-	PART_MULS = 300 << 20,    /* and multiplications: 20 ms on a slow core */
-	MUL_STEP = 12,            /* rows of x that the microkernels take together */
 	FAST_BF16 = 24,           /* rows of x that tiles take sooner than int8 does */
 	SCRATCH_FLOATS = POOL_SCRATCH / sizeof(float)
 };
-
-_Static_assert((int)PANEL *(PANEL_COLS + MAT_BLOCK) <= (int)SCRATCH_FLOATS, "a panel fits");
 
 struct linear {
 	float *y;
 	const float *x;
 	size_t ldy, ldx, m;
 	const struct mat *w;
-	size_t step;          /* rows of W in a part */
-	size_t rows, columns; /* of x in a part; parts side by side with the same rows of W */
+	size_t step; /* rows of W in a part */
 };
 
 static void few_part(void *arg, size_t part)
@@ -49,38 +41,6 @@ static void linear_few(struct linear *l)
 	pool_run(few_part, l, pieces(l->w->rows, l->step));
 }
 
-static void panel_part(void *arg, size_t part)
-{
-	const struct linear *l = arg;
-	const struct leaf_matmul *mm = &cpu_leaf()->mm;
-	size_t first = part / l->columns * l->step, n = least(l->step, l->w->rows - first);
-	size_t row = part % l->columns * l->rows, m = least(l->rows, l->m - row);
-	size_t cols = l->w->cols, stretch = pieces(cols, pieces(cols, PANEL_COLS));
-	float *panel = pool_scratch();
-
-	stretch = pieces(stretch, MAT_BLOCK) * MAT_BLOCK;
-	for (size_t c = 0; c < cols; c += stretch) {
-		size_t k = least(stretch, cols - c);
-
-		for (size_t r = 0; r < n; r += MAT_TILE)
-			mm->panel(panel + r, PANEL, l->w, first + r, c, k);
-		mm->mul(l->y + row * l->ldy + first, l->ldy, l->x + row * l->ldx + c, l->ldx, m,
-			panel, PANEL, k, n, c > 0);
-	}
-}
-
-static void linear_panels(struct linear *l)
-{
-	size_t most = least(PART_ROWS, PART_MULS / (PANEL * l->w->cols) + MUL_STEP);
-
-	l->columns = pieces(l->m, most);
-	l->rows = pieces(pieces(l->m, l->columns), MUL_STEP) * MUL_STEP;
-	l->columns = pieces(l->m, l->rows);
-	/* narrow panels where wide ones would leave cores without work */
-	l->step = pieces(l->w->rows, PANEL) * l->columns < 16 ? PANEL / 3 : PANEL;
-	pool_run(panel_part, l, pieces(l->w->rows, l->step) * l->columns);
-}
-
 static void in_float(
 	float *y, size_t ldy, const float *x, size_t ldx, size_t m, const struct mat *w)
 {
@@ -94,7 +54,7 @@ static void in_float(
 	if (m <= few)
 		linear_few(&l);
 	else
-		linear_panels(&l);
+		cpu_gemm_linear(y, ldy, x, ldx, m, w);
 }
 
 void cpu_products(
