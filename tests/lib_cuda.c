@@ -152,10 +152,25 @@ void there_free_all(const struct backend *b)
 
 void *back(const struct backend *b, const void *device, size_t bytes)
 {
-	struct err e = { ST_OK, "" };
 	void *p = malloc(bytes + 1);
 
 	b->get(p, device, bytes);
-	cr_assert_eq(b->fault(&e), ST_OK, "%s", e.msg);
+	cuda_well(b);
 	return p;
+}
+
+float *cuda_floats(struct rng *r, size_t n)
+{
+	float *p = malloc((n + 1) * sizeof *p);
+
+	for (size_t i = 0; i < n; i++)
+		p[i] = (float)rng_normal(r);
+	return p;
+}
+
+void cuda_well(const struct backend *b)
+{
+	struct err e = { ST_OK, "" };
+
+	cr_assert_eq(b->fault(&e), ST_OK, "%s", e.msg);
 }

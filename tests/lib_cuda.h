@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/base/rng.h"
 #include "kernels/backend.h"
 
 /* Where it is; it is there, or the suite fails with what to build. */
@@ -28,6 +29,12 @@ void *there(const struct backend *b, const void *host, size_t bytes);
 void there_free_all(const struct backend *b);
 /* A copy of it on the host: malloc.  The device must not have failed. */
 void *back(const struct backend *b, const void *device, size_t bytes);
+
+/* n normal values on the host: malloc. */
+float *cuda_floats(struct rng *r, size_t n);
+
+/* The device has not failed, or the suite does with its reason. */
+void cuda_well(const struct backend *b);
 
 /* A copy of w and of all it borrows on the device, until cuda_mat_free. */
 struct mat cuda_mat(const struct backend *b, const struct mat *w);

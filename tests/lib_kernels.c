@@ -186,6 +186,16 @@ bool untouched(const float *y, size_t n)
 	return true;
 }
 
+bool only_there(const float *x, size_t rows, size_t width, size_t from, size_t to, size_t left,
+	size_t right)
+{
+	for (size_t i = 0; i < rows * width; i++)
+		if (isnan(x[i]) && !(i / width >= from && i / width < to && i % width >= left &&
+					   i % width < right))
+			return false;
+	return true;
+}
+
 void product(const struct backend *b, float *y, size_t ldy, const float *x, size_t ldx, size_t m,
 	const struct mat *w, enum math math)
 {

@@ -34,6 +34,11 @@ double worst(const float *got, const float *want, const double *mag, size_t n);
 /* Where bit patterns of guarded() memory are still as they were. */
 bool untouched(const float *y, size_t n);
 
+/* Whether, of `rows` rows of `width` values, NaN is nowhere but in rows from ... to - 1, columns
+ * left ... right - 1. */
+bool only_there(const float *x, size_t rows, size_t width, size_t from, size_t to, size_t left,
+	size_t right);
+
 /* ---- what the suites of the ways to multiply do alike ---- */
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))

@@ -6,20 +6,7 @@
 
 #include "tests/lib_cuda.h"
 #include "tests/lib_kernels.h"
-
-/* Largest |got - want| / (|want| + floor). */
-static double relative(const float *got, const float *want, size_t n, double floor)
-{
-	double most = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		double e = fabs((double)got[i] - (double)want[i]) / (fabs((double)want[i]) + floor);
-
-		if (!(e <= most))
-			most = e;
-	}
-	return most;
-}
+#include "tests/lib_ops.h"
 
 struct attn_case {
 	size_t heads, kv_heads, dim, window;
@@ -77,7 +64,7 @@ static void check_attention(
 	out = there(b, NULL, rows * ld * sizeof *out);
 	b->attention(out, there(b, q, rows * ld * sizeof *q), dev, n, &shape);
 	got = back(b, out, rows * ld * sizeof *got);
-	e = relative(got, want, rows * ld, 1);
+	e = op_relative(got, want, rows * ld, 1);
 	cr_expect(e < 1e-5, "%zu/%zu heads of %zu, window %zu, first %zu rows at %zu%s: %g",
 		c->heads, c->kv_heads, c->dim, c->window, c->m[0], c->pos[0],
 		rounded ? ", int8" : "", e);
@@ -175,7 +162,7 @@ static void check_long(const struct backend *b, size_t m, size_t keys, size_t di
 	backend_find("ref")->attention(want, q, &s, 1, &shape);
 	b->attention(out, there(b, q, m * dim * sizeof *q), &d, 1, &shape);
 	got = back(b, out, m * dim * sizeof *got);
-	e = relative(got, want, m * dim, 0);
+	e = op_relative(got, want, m * dim, 0);
 	cr_expect(e < 1e-6, "%zu rows, %zu keys: %g", m, keys, e);
 	free(got);
 	guarded_free_all();
@@ -211,7 +198,7 @@ Test(cuda_attention, attention_survives_scores_beyond_the_range_of_exp, .timeout
 		out = there(b, NULL, m * DIM * sizeof *out);
 		b->attention(out, there(b, q, m * DIM * sizeof *q), &d, 1, &shape);
 		got = back(b, out, m * DIM * sizeof *got);
-		cr_expect(relative(got, want, m * DIM, 1) < 1e-3, "%zu", m);
+		cr_expect(op_relative(got, want, m * DIM, 1) < 1e-3, "%zu", m);
 		free(got);
 		guarded_free_all();
 		there_free_all(b);
@@ -242,7 +229,7 @@ static void check_crowd(const struct backend *b, struct rng *r, size_t n,
 	backend_find("ref")->attention(want, q, s, n, shape);
 	b->attention(out, there(b, q, count * sizeof *q), d, n, shape);
 	got = back(b, out, count * sizeof *got);
-	cr_expect(relative(got, want, count, 1) < 1e-5, "%zu sequences of %zu heads", n,
+	cr_expect(op_relative(got, want, count, 1) < 1e-5, "%zu sequences of %zu heads", n,
 		shape->heads);
 	free(got);
 	free(s);

@@ -18,22 +18,6 @@ static struct backend_device said(const struct backend *b)
 	return d;
 }
 
-static float *floats(struct rng *r, size_t n)
-{
-	float *p = malloc((n + 1) * sizeof *p);
-
-	for (size_t i = 0; i < n; i++)
-		p[i] = (float)rng_normal(r);
-	return p;
-}
-
-static void well(const struct backend *b)
-{
-	struct err e = { ST_OK, "" };
-
-	cr_assert_eq(b->fault(&e), ST_OK, "%s", e.msg);
-}
-
 /* ---- memory ---- */
 
 Test(cuda_host, a_device_that_loses_the_smallest_halves_is_refused, .timeout = 60)
@@ -67,7 +51,7 @@ Test(cuda_host, memory_is_zeroed_aligned_and_counted, .timeout = 60)
 	b->free(NULL);
 	cr_expect_eq(said(b).ours, before);
 	cr_expect_null(b->alloc(SIZE_MAX - 1));
-	well(b);
+	cuda_well(b);
 }
 
 Test(cuda_host, what_was_put_comes_back_in_every_size_and_alignment, .timeout = 60)
@@ -100,7 +84,7 @@ Test(cuda_host, what_was_put_comes_back_in_every_size_and_alignment, .timeout = 
 			free(want);
 			free(got);
 		}
-	well(b);
+	cuda_well(b);
 }
 
 Test(cuda_host, what_was_given_may_be_reused_at_once, .timeout = 60)
@@ -137,7 +121,7 @@ Test(cuda_host, copies_may_overlap_in_both_directions, .timeout = 60)
 	b->get(got, p, sizeof got);
 	cr_expect(!memcmp(got, want, sizeof got));
 	b->free(p);
-	well(b);
+	cuda_well(b);
 }
 
 Test(cuda_host, operations_run_in_the_order_they_were_asked_for, .timeout = 60)
@@ -159,7 +143,7 @@ Test(cuda_host, operations_run_in_the_order_they_were_asked_for, .timeout = 60)
 	}
 	b->add(p, q, N);
 	b->get(got, p, sizeof got);
-	well(b);
+	cuda_well(b);
 	/* the last put was of the first N bytes; what follows was doubled 10 times after the last
 	 * whole one, and q is half of that */
 	cr_expect_eq(got[1], x[1] + 512 * x[1]);
@@ -175,7 +159,7 @@ Test(cuda_host, memory_that_runs_out_is_null_and_no_failure, .timeout = 60)
 	void *p;
 
 	cr_expect_null(b->alloc((size_t)1 << 40));
-	well(b);
+	cuda_well(b);
 	p = cuda_held(b, &v, sizeof v);
 	b->get(&got, p, sizeof got);
 	cr_expect_eq(got, 3);
@@ -190,7 +174,7 @@ Test(cuda_host, memory_that_runs_out_is_null_and_no_failure, .timeout = 60)
 	cr_expect_eq(got, 48);
 	cuda_fail(1, NO_MEMORY, false);
 	cr_expect_not_null(b->alloc(64));
-	well(b);
+	cuda_well(b);
 	b->free(p);
 }
 
@@ -221,7 +205,7 @@ Test(cuda_host, a_device_that_is_slow_is_waited_for, .timeout = 60)
 		b->add(p, p, 1);
 	b->get(&got, p, sizeof got);
 	cr_expect_eq(got, 1024);
-	well(b);
+	cuda_well(b);
 }
 
 /* ---- steps ---- */
@@ -256,7 +240,7 @@ Test(cuda_steps, a_graph_runs_again_with_other_pointers_and_values, .timeout = 6
 
 	rng_seed(&r, 5);
 	for (int k = 0; k < TIMES; k++) {
-		float *x = floats(&r, N), *gain = floats(&r, N), want[N], got[N];
+		float *x = cuda_floats(&r, N), *gain = cuda_floats(&r, N), want[N], got[N];
 		float *dx = cuda_held(b, x, N * sizeof *x), *dg = cuda_held(b, gain, N * sizeof *x);
 		float *y = cuda_held(b, NULL, sizeof got);
 
@@ -264,7 +248,7 @@ Test(cuda_steps, a_graph_runs_again_with_other_pointers_and_values, .timeout = 6
 		token(b, y, dx, dg, N);
 		b->step(false);
 		b->get(got, y, sizeof got);
-		well(b);
+		cuda_well(b);
 		token_of_ref(want, x, gain, N);
 		expect_near(got, want, N);
 		/* y stays: the next ones lie elsewhere */
@@ -287,7 +271,7 @@ Test(cuda_steps, other_shapes_are_another_graph_and_old_ones_are_found_again, .t
 	rng_seed(&r, 6);
 	for (size_t k = 0; k < COUNT(sizes); k++) {
 		size_t n = sizes[k];
-		float *x = floats(&r, n), *gain = floats(&r, n), want[1100], got[1100];
+		float *x = cuda_floats(&r, n), *gain = cuda_floats(&r, n), want[1100], got[1100];
 		float *dx = cuda_held(b, x, n * sizeof *x), *dg = cuda_held(b, gain, n * sizeof *x);
 		float *y = cuda_held(b, NULL, n * sizeof *y);
 
@@ -304,7 +288,7 @@ Test(cuda_steps, other_shapes_are_another_graph_and_old_ones_are_found_again, .t
 		free(x);
 		free(gain);
 	}
-	well(b);
+	cuda_well(b);
 	cr_expect_leq(said(b).graphs_built - before.graphs_built, 3);
 	cr_expect_geq(said(b).graphs_replayed - before.graphs_replayed, 3);
 }
@@ -327,7 +311,7 @@ Test(cuda_steps, as_many_launches_of_other_kernels_are_another_graph, .timeout =
 		b->get(&got, y, sizeof got);
 		cr_expect_eq(got, k % 2 ? 9 : 3);
 	}
-	well(b);
+	cuda_well(b);
 	cr_expect_eq(said(b).graphs_built - before, 2);
 }
 
@@ -349,7 +333,7 @@ Test(cuda_steps, more_graphs_than_are_kept_make_room_for_each_other, .timeout = 
 			b->get(got, y, sizeof got);
 			cr_expect_eq(got[2], 3 * (float)(3 + k));
 		}
-	well(b);
+	cuda_well(b);
 	cr_expect_eq(said(b).graphs_built - before, 2 * SHAPES);
 }
 
@@ -381,7 +365,7 @@ Test(cuda_steps, a_result_may_be_asked_for_and_memory_freed_within, .timeout = 6
 		cr_expect_eq(got[N - 1], 21 * x[N - 1], "%g", (double)got[N - 1]);
 		b->put(p, x, sizeof x);
 	}
-	well(b);
+	cuda_well(b);
 	b->free(p);
 }
 
@@ -405,5 +389,5 @@ Test(cuda_steps, one_launch_is_no_graph_and_thousands_are_cut, .timeout = 120)
 	b->get(&got, y, sizeof got);
 	cr_expect_eq(got, 10000);
 	cr_expect_gt(said(b).graphs_built, before.graphs_built + 1);
-	well(b);
+	cuda_well(b);
 }

@@ -11,20 +11,7 @@
 
 #include "tests/lib_cuda.h"
 #include "tests/lib_kernels.h"
-
-/* Largest |got - want| / (|want| + floor). */
-static double relative(const float *got, const float *want, size_t n, double floor)
-{
-	double most = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		double e = fabs((double)got[i] - (double)want[i]) / (fabs((double)want[i]) + floor);
-
-		if (!(e <= most))
-			most = e;
-	}
-	return most;
-}
+#include "tests/lib_ops.h"
 
 /* `off` floats in, so that nothing is aligned. */
 static float *floats_there(const struct backend *b, const float *host, size_t n, size_t off)
@@ -55,11 +42,11 @@ Test(cuda_layer, rms_norms_agree_with_ref, .timeout = 60)
 			ref->rmsnorm(want, x, gain, m, n, 1e-5f);
 			b->rmsnorm(dy, dx, dg, m, n, 1e-5f);
 			got = back(b, dy, m * n * sizeof *got);
-			cr_expect(relative(got, want, m * n, 1e-30) < 6e-7, "%zu", n);
+			cr_expect(op_relative(got, want, m * n, 1e-30) < 6e-7, "%zu", n);
 			free(got);
 			b->rmsnorm(dx, dx, dg, m, n, 1e-5f); /* in place */
 			got = back(b, dx, m * n * sizeof *got);
-			cr_expect(relative(got, want, m * n, 1e-30) < 6e-7, "%zu in place", n);
+			cr_expect(op_relative(got, want, m * n, 1e-30) < 6e-7, "%zu in place", n);
 			free(got);
 			guarded_free_all();
 			there_free_all(b);
@@ -79,7 +66,7 @@ static void check_rope(const struct backend *b, struct rng *r, size_t dim, size_
 	backend_find("ref")->rope(x, ld, m, heads, dim, at, freq, style);
 	b->rope(y, ld, m, heads, dim, at, freq, style);
 	got = back(b, y, size * sizeof *got);
-	e = relative(got, x, size, 1);
+	e = op_relative(got, x, size, 1);
 	cr_expect(e < 4e-7, "dim %zu style %d: %g", dim, style, e);
 	/* between the rows nothing is touched */
 	for (size_t i = 0; i + 1 < m; i++)
@@ -172,7 +159,7 @@ Test(cuda_layer, activations_agree_with_ref, .timeout = 60)
 			y = floats_there(b, NULL, n, 0);
 			b->swiglu(y, dg, du, n);
 			got = back(b, y, bytes);
-			e = relative(got, want, n, 1e-30);
+			e = op_relative(got, want, n, 1e-30);
 			cr_expect(e < 1e-6, "%zu: %g", n, e);
 			free(got);
 			ref->add(g, u, n);

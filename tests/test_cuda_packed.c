@@ -10,13 +10,6 @@
 #include "tests/lib_cuda.h"
 #include "tests/lib_kernels.h"
 
-static void well(const struct backend *b)
-{
-	struct err e = { ST_OK, "" };
-
-	cr_assert_eq(b->fault(&e), ST_OK, "%s", e.msg);
-}
-
 /* ---- products ---- */
 
 /* |scale code| + |offset| times |x| of any packed W. */
@@ -58,7 +51,7 @@ static void multiplied(const struct backend *b, float *y, const struct mat *w, c
 
 	product(b, dy, ldy, dx, ldx, m, &d, math);
 	b->get(got, dy, all * sizeof *got);
-	well(b);
+	cuda_well(b);
 	for (size_t i = 0; i < m; i++) {
 		memcpy(y + i * w->rows, got + i * ldy, w->rows * sizeof *y);
 		if (i + 1 < m)
@@ -262,8 +255,7 @@ static void share_x(size_t m, int launches)
 	b->products(p, N, dx, COLS, m, MATH_F32);
 	b->wait();
 	b->info(&after);
-	cr_expect_eq(
-		after.launches, before.launches + (unsigned)launches, "%d",
+	cr_expect_eq(after.launches, before.launches + (unsigned)launches, "%d",
 		(int)(after.launches - before.launches));
 	for (size_t i = 0; i < N; i++) {
 		size_t n = m * n_rows[i];
@@ -278,7 +270,7 @@ static void share_x(size_t m, int launches)
 		free(want);
 		free(mag);
 	}
-	well(b);
+	cuda_well(b);
 	guarded_free_all();
 }
 
@@ -384,7 +376,7 @@ static void check_rows(const struct backend *b, const struct mat *w, const struc
 		cr_expect(!memcmp(got, want, bytes), "type %d, %d bits, %zu columns: %d",
 			(int)w->type, w->bits, w->cols, kind);
 	}
-	well(b);
+	cuda_well(b);
 	b->free(to);
 	free(want);
 	free(got);
@@ -454,7 +446,7 @@ Test(cuda_packed, more_ids_than_a_launch_takes_are_cut, .timeout = 60)
 	ref->embed(want, &w, ids, N);
 	b->embed(to, &d, ids, N);
 	b->get(got, to, N * COLS * sizeof *got);
-	well(b);
+	cuda_well(b);
 	cr_expect(!memcmp(got, want, N * COLS * sizeof *got));
 	free(ids);
 	free(want);

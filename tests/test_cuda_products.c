@@ -8,22 +8,6 @@
 #include "tests/lib_cuda.h"
 #include "tests/lib_kernels.h"
 
-static float *floats(struct rng *r, size_t n)
-{
-	float *p = malloc((n + 1) * sizeof *p);
-
-	for (size_t i = 0; i < n; i++)
-		p[i] = (float)rng_normal(r);
-	return p;
-}
-
-static void well(const struct backend *b)
-{
-	struct err e = { ST_OK, "" };
-
-	cr_assert_eq(b->fault(&e), ST_OK, "%s", e.msg);
-}
-
 /* ---- general ---- */
 
 struct general {
@@ -50,8 +34,8 @@ static void check_gemm(const struct backend *b, struct rng *r, struct general g,
 	size_t na = (g.ta ? g.k : g.m) * (g.lda = (g.ta ? g.m : g.k) + 1);
 	size_t nb = (g.tb ? g.n : g.k) * (g.ldb = (g.tb ? g.k : g.n) + 2);
 	size_t nc = g.m * (g.ldc = g.n + 3);
-	float *a = floats(r, na), *bb = floats(r, nb), *c = floats(r, nc), *want = malloc(nc * 4),
-	      *got = malloc(nc * 4);
+	float *a = cuda_floats(r, na), *bb = cuda_floats(r, nb), *c = cuda_floats(r, nc),
+	      *want = malloc(nc * 4), *got = malloc(nc * 4);
 	float *da = cuda_held(b, a, na * 4), *db = cuda_held(b, bb, nb * 4),
 	      *dc = cuda_held(b, g.beta != 0 ? c : NULL, nc * 4);
 	bool rounds = math == MATH_BF16 || math == MATH_BF16X3;
@@ -62,7 +46,7 @@ static void check_gemm(const struct backend *b, struct rng *r, struct general g,
 		want, g.ldc, rounds ? math : MATH_F32);
 	b->gemm(g.ta, g.tb, g.m, g.n, g.k, g.alpha, da, g.lda, db, g.ldb, g.beta, dc, g.ldc, math);
 	b->get(got, dc, nc * 4);
-	well(b);
+	cuda_well(b);
 	for (size_t i = 0; i < g.m; i++)
 		for (size_t j = 0; j < g.n; j++) {
 			size_t at = i * g.ldc + j;
@@ -131,7 +115,7 @@ Test(cuda_products, what_does_not_fit_the_workspace_is_cut, .timeout = 300)
 	db = cuda_held(b, bb, (size_t)N * K * 4);
 	b->gemm(false, true, M, N, K, 1, da, K, db, K, 0, dc, N, MATH_BF16X3);
 	b->get(c, dc, sizeof c);
-	well(b);
+	cuda_well(b);
 	for (size_t i = 0; i < M; i++)
 		for (size_t j = 0; j < N; j++)
 			cr_expect_eq(c[i * N + j], (float)((i + 1) * (2 * j + 1) * 136),
@@ -157,7 +141,8 @@ static void check_dense(const struct backend *b, struct rng *r, enum mat_type ty
 {
 	struct mat w = random_mat(r, type, 0, 0, rows, cols), d = on_device(b, &w, off);
 	size_t ldx = cols + off % 4, ldy = rows + 5, ny = m * ldy;
-	float *x = floats(r, m * ldx), *want = malloc(m * rows * 4), *got = malloc(m * rows * 4);
+	float *x = cuda_floats(r, m * ldx), *want = malloc(m * rows * 4),
+	      *got = malloc(m * rows * 4);
 	float *y = malloc(ny * 4), *dx = cuda_held(b, x, m * ldx * 4),
 	      *dy = cuda_held(b, NULL, ny * 4);
 	double *mag = malloc(m * rows * sizeof *mag), e;
@@ -167,7 +152,7 @@ static void check_dense(const struct backend *b, struct rng *r, enum mat_type ty
 	magnitudes(mag, x, ldx, m, &w);
 	product(b, dy, ldy, dx, ldx, m, &d, math);
 	b->get(y, dy, ny * 4);
-	well(b);
+	cuda_well(b);
 	for (size_t i = 0; i < m; i++) {
 		memcpy(got + i * rows, y + i * ldy, rows * 4);
 		cr_assert(untouched(y + i * ldy + rows, ldy - rows), "beyond the row");
@@ -285,7 +270,7 @@ Test(cuda_products, matrices_of_all_kinds_share_x_in_every_math, .timeout = 120)
 				double e;
 
 				b->get(got, p[i].y, sizeof got);
-				well(b);
+				cuda_well(b);
 				product(ref, want, rows, x, COLS, ms[t], &w[i],
 					rounds && maths[k] != MATH_FAST ? maths[k] : MATH_F32);
 				magnitudes(mag, x, COLS, ms[t], &w[i]);

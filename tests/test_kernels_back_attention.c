@@ -143,17 +143,6 @@ Test(kernels_back_attention, attention_goes_back_whole_or_a_piece_after_the_othe
 	pool_stop();
 }
 
-/* Whether n values, `width` to a row, are finite but for some columns of some rows. */
-static bool only_there(const float *x, size_t rows, size_t width, size_t from, size_t to,
-	size_t left, size_t right)
-{
-	for (size_t i = 0; i < rows * width; i++)
-		if (isnan(x[i]) && !(i / width >= from && i / width < to && i % width >= left &&
-					   i % width < right))
-			return false;
-	return true;
-}
-
 Test(kernels_back_attention, a_nan_stays_in_its_sequence_and_kv_head, .timeout = 60)
 {
 	enum { DIM = 16, HEADS = 4, KV = 2 };

@@ -8,6 +8,7 @@
 
 #include "kernels/pool.h"
 #include "tests/lib_kernels.h"
+#include "tests/lib_ops.h"
 
 static const struct backend *ref(void)
 {
@@ -153,20 +154,6 @@ Test(kernels_back_ways, mixes_and_very_high_matrices_go_back, .timeout = 120)
 
 /* ---- between the products ---- */
 
-/* Largest |got - want| / (|want| + floor). */
-static double relative(const float *got, const float *want, size_t n, double floor)
-{
-	double most = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		double e = fabs((double)got[i] - (double)want[i]) / (fabs((double)want[i]) + floor);
-
-		if (!(e <= most))
-			most = e;
-	}
-	return most;
-}
-
 static const size_t widths[] = { 1, 15, 16, 17, 33, 63, 64, 65, 576 };
 
 Test(kernels_back_ways, norms_go_back, .timeout = 60)
@@ -189,12 +176,12 @@ Test(kernels_back_ways, norms_go_back, .timeout = 60)
 			float *got = copy_of(was, m * n), *got_gain = copy_of(gain, n);
 
 			b->rmsnorm_back(got, got_gain, dy, x, gain, m, n, 1e-5f);
-			cr_expect(relative(got, dx, m * n, 1) < 1e-6, "%s %zu", name, n);
-			cr_expect(relative(got_gain, dgain, n, sqrt((double)m)) < 1e-6, "%s %zu",
+			cr_expect(op_relative(got, dx, m * n, 1) < 1e-6, "%s %zu", name, n);
+			cr_expect(op_relative(got_gain, dgain, n, sqrt((double)m)) < 1e-6, "%s %zu",
 				name, n);
 			memcpy(got, was, m * n * sizeof *got);
 			b->rmsnorm_back(got, NULL, dy, x, gain, m, n, 1e-5f);
-			cr_expect(relative(got, dx, m * n, 1) < 1e-6, "%s %zu", name, n);
+			cr_expect(op_relative(got, dx, m * n, 1) < 1e-6, "%s %zu", name, n);
 		}
 		guarded_free_all();
 	}
@@ -226,13 +213,13 @@ Test(kernels_back_ways, activations_go_back_also_in_place, .timeout = 60)
 			float *g = guarded(n * sizeof *g), *u = guarded(n * sizeof *u);
 
 			b->swiglu_back(g, u, dy, gate, up, n);
-			cr_expect(relative(g, dgate, n, 1) < 3e-6, "%s %zu", name, n);
-			cr_expect(relative(u, dup, n, 1) < 1e-6, "%s %zu", name, n);
+			cr_expect(op_relative(g, dgate, n, 1) < 3e-6, "%s %zu", name, n);
+			cr_expect(op_relative(u, dup, n, 1) < 1e-6, "%s %zu", name, n);
 			memcpy(g, gate, n * sizeof *g);
 			memcpy(u, up, n * sizeof *u);
 			b->swiglu_back(g, u, dy, g, u, n);
-			cr_expect(relative(g, dgate, n, 1) < 3e-6, "%s %zu", name, n);
-			cr_expect(relative(u, dup, n, 1) < 1e-6, "%s %zu", name, n);
+			cr_expect(op_relative(g, dgate, n, 1) < 3e-6, "%s %zu", name, n);
+			cr_expect(op_relative(u, dup, n, 1) < 1e-6, "%s %zu", name, n);
 		}
 		guarded_free_all();
 	}
@@ -261,10 +248,10 @@ static void check_losses(size_t m, size_t n, struct rng *r)
 			cr_expect(fabs(got[k] - loss[k]) < 1e-6 * (1 + loss[k]), "%s %zu", name, n);
 			cr_expect(fabs(got[m + k] - kl[k]) < 1e-6 * (1 + kl[k]), "%s %zu", name, n);
 		}
-		cr_expect(relative(a, dz, m * n, 0.01) < 1e-5, "%s %zu: %g", name, n,
-			relative(a, dz, m * n, 0.01));
-		cr_expect(relative(c, dq, m * n, 0.1) < 1e-5, "%s %zu: %g", name, n,
-			relative(c, dq, m * n, 0.1));
+		cr_expect(op_relative(a, dz, m * n, 0.01) < 1e-5, "%s %zu: %g", name, n,
+			op_relative(a, dz, m * n, 0.01));
+		cr_expect(op_relative(c, dq, m * n, 0.1) < 1e-5, "%s %zu: %g", name, n,
+			op_relative(c, dq, m * n, 0.1));
 		b->cross_entropy(NULL, none, label, m, n, 0.25f);
 		cr_expect(!memcmp(none, a, m * n * sizeof *a), "%s %zu", name, n);
 		memcpy(none, z, m * n * sizeof *z);
@@ -317,17 +304,6 @@ Test(kernels_back_ways, embeddings_go_back_row_by_row, .timeout = 60)
 }
 
 /* ---- NaN ---- */
-
-/* Whether n values, `width` to a row, are finite but for some columns of some rows. */
-static bool only_there(const float *x, size_t rows, size_t width, size_t from, size_t to,
-	size_t left, size_t right)
-{
-	for (size_t i = 0; i < rows * width; i++)
-		if (isnan(x[i]) && !(i / width >= from && i / width < to && i % width >= left &&
-					   i % width < right))
-			return false;
-	return true;
-}
 
 Test(kernels_back_ways, a_nan_stays_in_its_row, .timeout = 60)
 {

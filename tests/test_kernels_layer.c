@@ -7,24 +7,11 @@
 
 #include "kernels/pool.h"
 #include "tests/lib_kernels.h"
+#include "tests/lib_ops.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 static const size_t widths[] = { 1, 15, 16, 17, 33, 576, 1536 };
-
-/* Largest |got - want| / (|want| + floor). */
-static double relative(const float *got, const float *want, size_t n, double floor)
-{
-	double most = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		double e = fabs((double)got[i] - (double)want[i]) / (fabs((double)want[i]) + floor);
-
-		if (!(e <= most))
-			most = e;
-	}
-	return most;
-}
 
 Test(kernels_layer, rms_norms_agree_with_ref, .timeout = 30)
 {
@@ -44,11 +31,11 @@ Test(kernels_layer, rms_norms_agree_with_ref, .timeout = 30)
 			float *y = guarded(m * n * sizeof *y);
 
 			b->rmsnorm(y, x, gain, m, n, 1e-5f);
-			cr_expect(relative(y, want, m * n, 1e-30) < 1e-6, "%s %zu", name, n);
+			cr_expect(op_relative(y, want, m * n, 1e-30) < 1e-6, "%s %zu", name, n);
 			/* in place */
 			memcpy(y, x, m * n * sizeof *y);
 			b->rmsnorm(y, y, gain, m, n, 1e-5f);
-			cr_expect(relative(y, want, m * n, 1e-30) < 1e-6, "%s %zu", name, n);
+			cr_expect(op_relative(y, want, m * n, 1e-30) < 1e-6, "%s %zu", name, n);
 		}
 		guarded_free_all();
 	}
@@ -83,7 +70,7 @@ Test(kernels_layer, rotations_agree_with_ref_at_any_position, .timeout = 30)
 
 				memcpy(y, x, size * sizeof *x);
 				b->rope(y, ld, m, heads, dim, at, freq, (enum rope_style)style);
-				e = relative(y, want, size, 1);
+				e = op_relative(y, want, size, 1);
 				cr_expect(e < 5e-7, "%s dim %zu style %d: %g", name, dim, style, e);
 			}
 			free(want);
@@ -145,7 +132,7 @@ static void check_attention(const struct attn_case *c, bool rounded, struct rng 
 		double e;
 
 		b->attention(out, q, seqs, n, &shape);
-		e = relative(out, want, rows * ld, 1);
+		e = op_relative(out, want, rows * ld, 1);
 		cr_expect(e < 1e-5,
 			"%s: %zu/%zu heads of %zu, window %zu, first %zu rows at %zu%s: %g", name,
 			c->heads, c->kv_heads, c->dim, c->window, c->m[0], c->pos[0],
@@ -235,7 +222,7 @@ Test(kernels_layer, attention_survives_scores_beyond_the_range_of_exp, .timeout 
 
 		b->attention(out, q, &s, 1, &shape);
 		/* scores of thousands carry an error of 1e-3 themselves */
-		cr_expect(relative(out, want, M * DIM, 1) < 1e-2, "%s", name);
+		cr_expect(op_relative(out, want, M * DIM, 1) < 1e-2, "%s", name);
 	}
 	guarded_free_all();
 }
@@ -261,7 +248,7 @@ Test(kernels_layer, activations_agree_with_ref, .timeout = 30)
 			double e;
 
 			b->swiglu(y, g, u, n);
-			e = relative(y, want, n, 1e-30);
+			e = op_relative(y, want, n, 1e-30);
 			cr_expect(e < 1e-6, "%s %zu: %g", name, n, e);
 			memcpy(y, g, n * sizeof *y);
 			b->add(y, u, n);
