@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/base/f16.h"
 #include "core/base/rng.h"
 #include "kernels/backend.h"
 #include "kernels/pool.h"
@@ -17,41 +16,6 @@ enum { M = 1024, SEQS = 4, HEADS = 9, KV = 3, DIM = 64 };
 static struct rng rng;
 static const struct backend *cpu;
 static int runs = 11;
-
-static float *floats(size_t n)
-{
-	float *p = cpu->alloc(n * sizeof *p);
-
-	if (!p) {
-		fprintf(stderr, "no memory\n");
-		exit(1);
-	}
-	for (size_t i = 0; i < n; i++)
-		p[i] = (float)rng_unit(&rng) - 0.5f;
-	return p;
-}
-
-static struct mat int4(size_t rows, size_t cols)
-{
-	size_t bytes = mat_code_bytes(4, rows, cols), stats = mat_stat_count(rows, cols, 128);
-	uint32_t *words = (uint32_t *)(void *)floats(bytes / 4);
-	uint16_t *scale = (uint16_t *)(void *)floats(stats), *offset = scale + stats;
-
-	for (size_t i = 0; i < bytes / 4; i++)
-		words[i] = (uint32_t)(rng_u64(&rng) >> 32);
-	for (size_t i = 0; i < stats; i++) {
-		scale[i] = f16_from_f32((float)(0.01 * rng_unit(&rng)));
-		offset[i] = f16_from_f32((float)(-0.05 * rng_unit(&rng)));
-	}
-	return (struct mat){ .type = MAT_INT,
-		.bits = 4,
-		.group = 128,
-		.rows = rows,
-		.cols = cols,
-		.data = words,
-		.scale = scale,
-		.offset = offset };
-}
 
 struct layer {
 	struct mat w;
@@ -102,8 +66,9 @@ static void layers(enum math math, const char *of)
 
 	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
 		size_t rows = shapes[i][0], cols = shapes[i][1];
-		struct layer l = { int4(rows, cols), floats(M * cols), floats(M * rows),
-			floats(rows * cols), math };
+		struct layer l = { bench_packed(cpu, &rng, 4, 128, rows, cols),
+			bench_floats(cpu, &rng, M * cols), bench_floats(cpu, &rng, M * rows),
+			bench_floats(cpu, &rng, rows * cols), math };
 		double gflop = 2e-9 * M * (double)rows * (double)cols;
 		char name[64];
 
@@ -111,8 +76,7 @@ static void layers(enum math math, const char *of)
 		compare(name, forward, back, &l, gflop);
 		snprintf(name, sizeof name, "%s dw %zux%zu", of, rows, cols);
 		compare(name, forward, gradient, &l, gflop);
-		cpu->free((void *)(uintptr_t)l.w.data);
-		cpu->free((void *)(uintptr_t)l.w.scale);
+		bench_packed_free(cpu, &l.w);
 		cpu->free(l.x);
 		cpu->free(l.y);
 		cpu->free(l.dw);
@@ -143,14 +107,14 @@ static void attention(void)
 {
 	size_t nq = (size_t)M * HEADS * DIM, nk = (size_t)M * KV * DIM;
 	struct heads h = { .shape = { HEADS, KV, DIM, 0, 0.125f },
-		.q = floats(nq),
-		.k = floats(nk),
-		.v = floats(nk),
-		.out = floats(nq),
-		.dout = floats(nq),
-		.dq = floats(nq),
-		.dk = floats(nk),
-		.dv = floats(nk) };
+		.q = bench_floats(cpu, &rng, nq),
+		.k = bench_floats(cpu, &rng, nk),
+		.v = bench_floats(cpu, &rng, nk),
+		.out = bench_floats(cpu, &rng, nq),
+		.dout = bench_floats(cpu, &rng, nq),
+		.dq = bench_floats(cpu, &rng, nq),
+		.dk = bench_floats(cpu, &rng, nk),
+		.dv = bench_floats(cpu, &rng, nk) };
 
 	for (size_t i = 0; i < SEQS; i++)
 		h.seqs[i] = (struct attn_seq){ .q0 = i * (M / SEQS),
@@ -190,11 +154,11 @@ static void entropy(void *arg)
 static void between(void)
 {
 	size_t n = (size_t)M * 1536;
-	struct rest r = { .a = floats(n),
-		.b = floats(n),
-		.c = floats(n),
-		.gain = floats(1152),
-		.z = floats((size_t)256 * 49152) };
+	struct rest r = { .a = bench_floats(cpu, &rng, n),
+		.b = bench_floats(cpu, &rng, n),
+		.c = bench_floats(cpu, &rng, n),
+		.gain = bench_floats(cpu, &rng, 1152),
+		.z = bench_floats(cpu, &rng, (size_t)256 * 49152) };
 	struct bench_time t;
 
 	t = bench_run(norm_back, &r, runs);

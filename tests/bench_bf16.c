@@ -12,10 +12,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/base/f16.h"
 #include "core/base/rng.h"
 #include "kernels/cpu/cpu.h"
 #include "kernels/pool.h"
+#include "tests/lib_bench.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -99,39 +99,6 @@ static double registers(void)
 
 /* ---- products ---- */
 
-static void *need(size_t bytes)
-{
-	void *p = backend_best()->alloc(bytes);
-
-	if (!p) {
-		fprintf(stderr, "no memory\n");
-		exit(1);
-	}
-	return p;
-}
-
-static struct mat int4(size_t rows, size_t cols)
-{
-	size_t bytes = mat_code_bytes(4, rows, cols), stats = mat_stat_count(rows, cols, 128);
-	uint64_t *words = need(bytes);
-	uint16_t *scale = need(stats * 2), *offset = need(stats * 2);
-
-	for (size_t i = 0; i < bytes / 8; i++)
-		words[i] = rng_u64(&rng);
-	for (size_t i = 0; i < stats; i++) {
-		scale[i] = f16_from_f32((float)(0.01 * rng_unit(&rng)));
-		offset[i] = f16_from_f32((float)(-0.05 * rng_unit(&rng)));
-	}
-	return (struct mat){ .type = MAT_INT,
-		.bits = 4,
-		.group = 128,
-		.rows = rows,
-		.cols = cols,
-		.data = words,
-		.scale = scale,
-		.offset = offset };
-}
-
 static int by_value(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -163,7 +130,7 @@ int main(int argc, char **argv)
 		{ "float", MATH_F32 } };
 	static double rate[MATHS * SHAPES + 1][MOST_ROUNDS];
 	int rounds = argc > 2 ? atoi(argv[2]) : ROUNDS;
-	float *x = need(1024 * 1536 * sizeof *x), *y = need(1024 * 1536 * sizeof *y);
+	float *x, *y;
 	struct mat w[SHAPES];
 	double peak;
 
@@ -171,10 +138,10 @@ int main(int argc, char **argv)
 		return 2;
 	rng_seed(&rng, 1);
 	pool_start(argc > 1 ? atoi(argv[1]) : 0);
-	for (size_t i = 0; i < 1024 * 1536; i++)
-		x[i] = (float)(rng_unit(&rng) - 0.5);
+	x = bench_floats(backend_best(), &rng, 1024 * 1536);
+	y = bench_alloc(backend_best(), 1024 * 1536 * sizeof *y);
 	for (int i = 0; i < SHAPES; i++)
-		w[i] = int4(shapes[i][2], shapes[i][1]);
+		w[i] = bench_packed(backend_best(), &rng, 4, 128, shapes[i][2], shapes[i][1]);
 	for (int r = 0; r < rounds; r++) {
 		rate[MATHS * SHAPES][r] = registers();
 		for (int i = 0; i < MATHS * SHAPES; i++) {

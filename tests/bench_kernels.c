@@ -10,10 +10,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/base/f16.h"
 #include "core/base/rng.h"
 #include "kernels/backend.h"
 #include "kernels/pool.h"
+#include "tests/lib_bench.h"
 
 enum { RUNS = 15, BLOCKS = 30 };
 
@@ -26,57 +26,6 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void *need(size_t bytes)
-{
-	void *p = be->alloc(bytes);
-
-	if (!p) {
-		fprintf(stderr, "no memory\n");
-		exit(1);
-	}
-	return p;
-}
-
-static float *floats(size_t n)
-{
-	float *p = need(n * sizeof *p);
-
-	for (size_t i = 0; i < n; i++)
-		p[i] = (float)(rng_unit(&rng) - 0.5);
-	return p;
-}
-
-/* Random words are random codes. */
-static struct mat packed(int bits, size_t group, size_t rows, size_t cols)
-{
-	size_t bytes = mat_code_bytes(bits, rows, cols), stats = mat_stat_count(rows, cols, group);
-	uint64_t *words = need(bytes);
-	uint16_t *scale = need(stats * 2), *offset = need(stats * 2);
-	struct mat w = { .type = MAT_INT,
-		.bits = bits,
-		.group = group,
-		.rows = rows,
-		.cols = cols,
-		.data = words,
-		.scale = scale,
-		.offset = offset };
-
-	for (size_t i = 0; i < bytes / 8; i++)
-		words[i] = rng_u64(&rng);
-	for (size_t i = 0; i < stats; i++) {
-		scale[i] = f16_from_f32((float)(0.01 * rng_unit(&rng)));
-		offset[i] = f16_from_f32((float)(-0.05 * rng_unit(&rng)));
-	}
-	return w;
-}
-
-static void drop(struct mat *w)
-{
-	be->free((void *)(uintptr_t)w->data);
-	be->free((void *)(uintptr_t)w->scale);
-	be->free((void *)(uintptr_t)w->offset);
 }
 
 static size_t bytes_of(const struct mat *w)
@@ -148,7 +97,8 @@ static void bench_few(float *y, const float *x)
 	for (size_t f = 0; f < 4; f++)
 		for (size_t s = 0; s < 4; s++) {
 			size_t rows = shapes[s][0], cols = shapes[s][1];
-			struct mat w = packed(formats[f].bits, formats[f].group, rows, cols);
+			struct mat w = bench_packed(
+				be, &rng, formats[f].bits, formats[f].group, rows, cols);
 			struct walk p = { y, x, 1, &w, 1 };
 
 			snprintf(name, sizeof name, "gemv %s %zux%zu", formats[f].name, rows, cols);
@@ -157,7 +107,7 @@ static void bench_few(float *y, const float *x)
 				cols);
 			if (s == 3)
 				measure(name, "gb_s", 1e-9 * (double)bytes_of(&w), run_product, &p);
-			drop(&w);
+			bench_packed_free(be, &w);
 		}
 }
 
@@ -173,8 +123,8 @@ static void bench_stack(float *y, const float *x)
 		double bytes = 0;
 
 		for (size_t i = 0; i < 7 * BLOCKS; i++) {
-			w[i] = packed(formats[f].bits, formats[f].group, shapes[i % 7][0],
-				shapes[i % 7][1]);
+			w[i] = bench_packed(be, &rng, formats[f].bits, formats[f].group,
+				shapes[i % 7][0], shapes[i % 7][1]);
 			bytes += (double)bytes_of(&w[i]);
 		}
 		for (p.m = 1; p.m <= 8; p.m *= 2) {
@@ -182,7 +132,7 @@ static void bench_stack(float *y, const float *x)
 			measure(name, "gb_s", 1e-9 * bytes, run_product, &p);
 		}
 		for (size_t i = 0; i < 7 * BLOCKS; i++)
-			drop(&w[i]);
+			bench_packed_free(be, &w[i]);
 	}
 }
 
@@ -194,10 +144,11 @@ static void bench_many(float *y, const float *x)
 	char name[64];
 
 	for (size_t s = 0; s < 4; s++) {
-		struct mat w = packed(4, 128, shapes[s][0], shapes[s][1]), dense = w;
+		struct mat w = bench_packed(be, &rng, 4, 128, shapes[s][0], shapes[s][1]),
+			   dense = w;
 
 		dense.type = MAT_F32;
-		dense.data = floats(w.rows * w.cols);
+		dense.data = bench_floats(be, &rng, w.rows * w.cols);
 		for (size_t i = 0; i < sizeof ms / sizeof *ms; i++) {
 			struct walk p = { y, x, ms[i], &w, 1 };
 			double work = 2e-9 * (double)(ms[i] * w.rows * w.cols);
@@ -211,7 +162,7 @@ static void bench_many(float *y, const float *x)
 			measure(name, "gflop_s", work, run_product, &p);
 		}
 		be->free((void *)(uintptr_t)dense.data);
-		drop(&w);
+		bench_packed_free(be, &w);
 	}
 }
 
@@ -232,7 +183,7 @@ static void run_int8(void *arg)
  * second digit. */
 static float *uneven(size_t n)
 {
-	float *x = floats(n);
+	float *x = bench_floats(be, &rng, n);
 
 	for (size_t i = 0; i < n; i += 150)
 		x[i] *= 30;
@@ -248,8 +199,8 @@ static void bench_int8(float *y, const float *x)
 
 	for (size_t f = 0; f < 4; f++)
 		for (size_t s = 0; s < 4; s++) {
-			struct mat w = packed(
-				formats[f].bits, formats[f].group, shapes[s][0], shapes[s][1]);
+			struct mat w = bench_packed(be, &rng, formats[f].bits, formats[f].group,
+				shapes[s][0], shapes[s][1]);
 
 			for (size_t i = 0; i < (s == 3 ? 1 : sizeof ms / sizeof *ms); i++) {
 				struct walk p = { y, x, ms[i], &w, 1 };
@@ -259,7 +210,7 @@ static void bench_int8(float *y, const float *x)
 				measure(name, "gop_s", 2e-9 * (double)(ms[i] * w.rows * w.cols),
 					run_int8, &p);
 			}
-			drop(&w);
+			bench_packed_free(be, &w);
 		}
 }
 
@@ -287,7 +238,7 @@ static void bench_int8_cold(size_t f, size_t rows, size_t cols, float *y, const 
 	double bytes = 0, codes = 0, t[RUNS], r[RUNS], start;
 
 	for (; bytes < 170e6; p.n++) {
-		w[p.n] = packed(formats[f].bits, formats[f].group, rows, cols);
+		w[p.n] = bench_packed(be, &rng, formats[f].bits, formats[f].group, rows, cols);
 		bytes += (double)bytes_of(&w[p.n]);
 		codes += (double)mat_code_bytes(w[p.n].bits, rows, cols);
 	}
@@ -310,7 +261,7 @@ static void bench_int8_cold(size_t f, size_t rows, size_t cols, float *y, const 
 						    : "");
 	fflush(stdout);
 	while (p.n)
-		drop(&w[--p.n]);
+		bench_packed_free(be, &w[--p.n]);
 }
 
 static void bench_int8_memory(float *y, const float *x)
@@ -420,8 +371,8 @@ int main(int argc, char **argv)
 	pool_start(argc > 1 ? atoi(argv[1]) : 0);
 	printf("{\"backend\":\"%s\",\"path\":\"%s\",\"threads\":%d}\n", be->name, be->path(),
 		pool_threads());
-	p.x = x = floats(1344 * 1536 + 8);
-	p.y = y = floats(1344 * 1536);
+	p.x = x = bench_floats(be, &rng, 1344 * 1536 + 8);
+	p.y = y = bench_floats(be, &rng, 1344 * 1536);
 	bench_few(y, x);
 	bench_stack(y, x);
 	bench_many(y, x);
@@ -429,8 +380,8 @@ int main(int argc, char **argv)
 	bench_int8(y, xu);
 	bench_int8_memory(y, xu);
 	bench_attention(y, x);
-	l.p = floats(64 * 49152);
-	l.q = floats(64 * 49152);
+	l.p = bench_floats(be, &rng, 64 * 49152);
+	l.q = bench_floats(be, &rng, 64 * 49152);
 	be->row_stats(l.lq, NULL, l.q, 64, 49152);
 	measure("row_stats 64x49152", "gvalues_s", 1e-9 * 64 * 49152, run_stats, &l);
 	measure("kl 64x49152", "gvalues_s", 1e-9 * 64 * 49152, run_kl, &l);

@@ -9,6 +9,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
+#include "core/base/f16.h"
 #include "core/base/fs.h"
 #include "kernels/pool.h"
 
@@ -146,6 +147,60 @@ void bench_print(const char *name, const char *unit, double work, const struct b
 		printf(",\"note\":\"large spread: a busy machine\"");
 	printf("}\n");
 	fflush(stdout);
+}
+
+/* ---- what is timed */
+
+void *bench_alloc(const struct backend *b, size_t bytes)
+{
+	void *p = b->alloc(bytes);
+
+	if (!p) {
+		fprintf(stderr, "no memory\n");
+		exit(1);
+	}
+	return p;
+}
+
+float *bench_floats(const struct backend *b, struct rng *r, size_t n)
+{
+	float *p = bench_alloc(b, n * sizeof *p);
+
+	for (size_t i = 0; i < n; i++)
+		p[i] = (float)(rng_unit(r) - 0.5);
+	return p;
+}
+
+/* Random words are random codes. */
+struct mat bench_packed(
+	const struct backend *b, struct rng *r, int bits, size_t group, size_t rows, size_t cols)
+{
+	size_t bytes = mat_code_bytes(bits, rows, cols), stats = mat_stat_count(rows, cols, group);
+	uint64_t *words = bench_alloc(b, bytes);
+	uint16_t *scale = bench_alloc(b, stats * sizeof *scale);
+	uint16_t *offset = bench_alloc(b, stats * sizeof *offset);
+
+	for (size_t i = 0; i < bytes / sizeof *words; i++)
+		words[i] = rng_u64(r);
+	for (size_t i = 0; i < stats; i++) {
+		scale[i] = f16_from_f32((float)(0.01 * rng_unit(r)));
+		offset[i] = f16_from_f32((float)(-0.05 * rng_unit(r)));
+	}
+	return (struct mat){ .type = MAT_INT,
+		.bits = bits,
+		.group = group,
+		.rows = rows,
+		.cols = cols,
+		.data = words,
+		.scale = scale,
+		.offset = offset };
+}
+
+void bench_packed_free(const struct backend *b, const struct mat *w)
+{
+	b->free((void *)(uintptr_t)w->data);
+	b->free((void *)(uintptr_t)w->scale);
+	b->free((void *)(uintptr_t)w->offset);
 }
 
 /* ---- what every program asks for */

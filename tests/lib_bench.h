@@ -11,6 +11,8 @@
 #include <stddef.h>
 
 #include "core/base/err.h"
+#include "core/base/rng.h"
+#include "kernels/backend.h"
 
 typedef void bench_fn(void *arg);
 
@@ -34,6 +36,14 @@ double bench_pair(struct bench_time *a, struct bench_time *b, bench_fn *fa, void
 void bench_print(const char *name, const char *unit, double work, const struct bench_time *t);
 
 double bench_median(double *v, size_t n); /* sorts v */
+
+/* Memory of b, or the program ends badly; n values in -0.5 ... 0.5 of it; a packed matrix of random
+ * codes, its statistics like a model's. */
+void *bench_alloc(const struct backend *b, size_t bytes);
+float *bench_floats(const struct backend *b, struct rng *r, size_t n);
+struct mat bench_packed(
+	const struct backend *b, struct rng *r, int bits, size_t group, size_t rows, size_t cols);
+void bench_packed_free(const struct backend *b, const struct mat *w);
 
 /* The model that is timed: $MODEL, or the default one.  Freed by xfree; where the default one is
  * not there, says so for `who` and ends the program well. */
