@@ -16,7 +16,7 @@ struct need {
 	uint64_t linears, ends, norms; /* ends: embedding and head */
 };
 
-static void shape_of(const struct hparams *hp, enum linear_kind k, size_t *rows, size_t *cols)
+void linear_shape(const struct hparams *hp, enum linear_kind k, size_t *rows, size_t *cols)
 {
 	size_t q = hp->heads * hp->head_dim, kv = hp->kv_heads * hp->head_dim;
 	const size_t shape[LINEAR_KINDS][2] = {
@@ -38,7 +38,7 @@ static enum st find_linear(struct weights_source *w, const struct checkpoint *ck
 {
 	size_t rows, cols;
 
-	shape_of(&ck->hp, (enum linear_kind)(i % LINEAR_KINDS), &rows, &cols);
+	linear_shape(&ck->hp, (enum linear_kind)(i % LINEAR_KINDS), &rows, &cols);
 	return weights_find(w, ck, linear_name(i, name), rows, cols, e);
 }
 
@@ -309,8 +309,8 @@ enum st model_linear_f32(const struct model *m, size_t linear, float **out, stru
 	there = m->be->host_memory ? host : m->be->alloc(bytes);
 	if (!there) {
 		big_free(host);
-		return place_full(m, linear_name(linear, name), bytes,
-			"fewer formats leave more", e);
+		return place_full(
+			m, linear_name(linear, name), bytes, "fewer formats leave more", e);
 	}
 	m->be->dequant(there, w, 0, w->rows);
 	if (there != host) {

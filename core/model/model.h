@@ -28,6 +28,8 @@ struct linear {
 /* Inputs of a block: q k v share one, gate and up share one. */
 enum moment_site { SITE_ATTN, SITE_O, SITE_MLP, SITE_DOWN, SITES };
 enum moment_site linear_site(enum linear_kind k);
+/* Rows (outputs) and columns (inputs) of a kind, the same in every layer.  Pure; any thread. */
+void linear_shape(const struct hparams *hp, enum linear_kind k, size_t *rows, size_t *cols);
 
 struct model {
 	const struct checkpoint *ck; /* owned */

@@ -15,22 +15,12 @@ struct need {
 
 struct train_shape *train_shapes(const struct hparams *hp, struct format f)
 {
-	size_t q = hp->heads * hp->head_dim, kv = hp->kv_heads * hp->head_dim;
-	const size_t shape[LINEAR_KINDS][2] = {
-		[LINEAR_Q] = { q, hp->hidden },
-		[LINEAR_K] = { kv, hp->hidden },
-		[LINEAR_V] = { kv, hp->hidden },
-		[LINEAR_O] = { hp->hidden, q },
-		[LINEAR_GATE] = { hp->inter, hp->hidden },
-		[LINEAR_UP] = { hp->inter, hp->hidden },
-		[LINEAR_DOWN] = { hp->hidden, hp->inter },
-	};
 	struct train_shape *all = xarray(hp->layers * LINEAR_KINDS, sizeof *all);
 
-	for (size_t i = 0; i < hp->layers * LINEAR_KINDS; i++)
-		all[i] = (struct train_shape){ .rows = shape[i % LINEAR_KINDS][0],
-			.cols = shape[i % LINEAR_KINDS][1],
-			.format = f };
+	for (size_t i = 0; i < hp->layers * LINEAR_KINDS; i++) {
+		all[i] = (struct train_shape){ .format = f };
+		linear_shape(hp, (enum linear_kind)(i % LINEAR_KINDS), &all[i].rows, &all[i].cols);
+	}
 	return all;
 }
 
