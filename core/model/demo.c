@@ -81,10 +81,7 @@ static void put_pad(struct bytes *b)
 
 static void put_f32(struct bytes *b, float v)
 {
-	uint32_t u;
-
-	memcpy(&u, &v, sizeof u);
-	put_le(b, u, 4);
+	put_le(b, f32_bits(v), 4);
 }
 
 /* ---- metadata */

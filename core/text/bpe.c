@@ -7,6 +7,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
+#include "core/base/f16.h"
 #include "core/base/text.h"
 #include "core/text/pretok.h"
 
@@ -117,10 +118,8 @@ static struct cand heap_pop(struct tok_work *w)
 /* Scores as keys: the higher the score the smaller the key. */
 static uint32_t score_key(float score)
 {
-	uint32_t u;
+	uint32_t u = f32_bits(score + 0.0f); /* -0 is 0 */
 
-	score += 0.0f; /* -0 is 0 */
-	memcpy(&u, &score, sizeof u);
 	return u >> 31 ? u : ~u & 0x7fffffffu;
 }
 
