@@ -10,10 +10,10 @@ static enum tune_moments kind(const struct mat *w)
 	return w->rows <= FEW && w->rows * w->cols < FEW ? MOMENTS_F32 : MOMENTS_8BIT;
 }
 
-static enum st plan(struct tune_plan *out, const struct mat *w, const struct tune_options *o)
+static void plan(struct rooms *to, const struct mat *w, const struct tune_options *o)
 {
 	(void)o;
-	return adam_plan(out, w, kind(w));
+	adam_plan(to, w, kind(w));
 }
 
 static void init(struct tuned *t, const struct tune_options *o)

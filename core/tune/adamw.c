@@ -3,7 +3,6 @@
 
 struct at {
 	struct moments_at m, v;
-	size_t bytes;
 };
 
 struct adam {
@@ -11,31 +10,25 @@ struct adam {
 	struct at at;
 };
 
-static struct at lay(const struct mat *w, enum tune_moments kind, bool *over)
+static struct at lay(struct rooms *to, const struct mat *w, enum tune_moments kind)
 {
-	struct room r = { 0 };
+	struct room *r = &to->state;
 	struct at at;
 
-	room_take(&r, 1, sizeof(struct tune_head));
-	at.m = room_moments(&r, w, kind);
-	at.v = room_moments(&r, w, kind);
-	at.bytes = r.at;
-	*over = r.over;
+	room_take(r, 1, sizeof(struct tune_head));
+	at.m = room_moments(r, w, kind);
+	at.v = room_moments(r, w, kind);
+	room_rows(&to->scratch, w);
 	return at;
 }
 
-enum st adam_plan(struct tune_plan *out, const struct mat *w, enum tune_moments kind)
+void adam_plan(struct rooms *to, const struct mat *w, enum tune_moments kind)
 {
-	struct room s = { 0 };
-	bool over;
-
-	out->state = lay(w, kind, &over).bytes;
-	room_rows(&s, w);
-	out->scratch = s.at;
-	return over || s.over ? ST_INVALID : ST_OK;
+	(void)lay(to, w, kind);
 }
 
-void adam_init(struct tuned *t, const char *by, enum tune_moments kind, const struct tune_options *o)
+void adam_init(
+	struct tuned *t, const char *by, enum tune_moments kind, const struct tune_options *o)
 {
 	head_init(t, by, kind, o);
 }
@@ -72,19 +65,18 @@ void adam_step(struct tuned *t, float *grad, uint64_t step, const struct tune_op
 	void *scratch, struct tune_counts *c)
 {
 	struct adam a;
-	bool over;
 
 	if (!pass_begin(&a.p, t, grad, step, o, scratch, c))
 		return;
-	a.at = lay(&t->w, (enum tune_moments)a.p.head->kind, &over);
+	a.at = lay(&(struct rooms){ 0 }, &t->w, (enum tune_moments)a.p.head->kind);
 	each_row(t->w.rows, row, &a);
 	pass_end(&a.p, c);
 }
 
-static enum st plan(struct tune_plan *out, const struct mat *w, const struct tune_options *o)
+static void plan(struct rooms *to, const struct mat *w, const struct tune_options *o)
 {
 	(void)o;
-	return adam_plan(out, w, MOMENTS_F32);
+	adam_plan(to, w, MOMENTS_F32);
 }
 
 static void init(struct tuned *t, const struct tune_options *o)

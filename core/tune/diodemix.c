@@ -16,7 +16,7 @@ enum { NUDGE = 5 };
 
 struct at {
 	struct codes_at codes;
-	size_t m, v, bytes;
+	size_t m, v;
 };
 
 struct diode {
@@ -25,29 +25,22 @@ struct diode {
 	struct diode_step d;
 };
 
-static struct at lay(const struct mat *w, const struct tune_options *o, bool *over)
+static struct at lay(struct rooms *to, const struct mat *w, const struct tune_options *o)
 {
 	size_t each = o->moments != MOMENTS_F32 ? sizeof(uint16_t) : sizeof(float);
-	struct room r = { 0 };
+	struct room *r = &to->state;
 	struct at at;
 
-	at.codes = room_codes(&r, w, !o->lean, false);
-	at.m = room_take(&r, w->rows, w->cols * each);
-	at.v = room_take(&r, w->rows, w->cols * each);
-	at.bytes = r.at;
-	*over = r.over;
+	at.codes = room_codes(r, w, !o->lean, false);
+	at.m = room_take(r, w->rows, w->cols * each);
+	at.v = room_take(r, w->rows, w->cols * each);
+	room_rows(&to->scratch, w);
 	return at;
 }
 
-static enum st plan(struct tune_plan *out, const struct mat *w, const struct tune_options *o)
+static void plan(struct rooms *to, const struct mat *w, const struct tune_options *o)
 {
-	struct room s = { 0 };
-	bool over;
-
-	out->state = lay(w, o, &over).bytes;
-	room_rows(&s, w);
-	out->scratch = s.at;
-	return over || s.over ? ST_INVALID : ST_OK;
+	(void)lay(to, w, o);
 }
 
 static void init(struct tuned *t, const struct tune_options *o)
@@ -138,11 +131,10 @@ static void step(struct tuned *t, float *grad, uint64_t n, const struct tune_opt
 {
 	struct diode d;
 	float eps = (float)o->eps;
-	bool over;
 
 	if (!pass_begin(&d.p, t, grad, n, o, scratch, c))
 		return;
-	d.at = lay(&t->w, o, &over);
+	d.at = lay(&(struct rooms){ 0 }, &t->w, o);
 	d.p.codes = d.at.codes;
 	/* lr sqrt(1 - b2^t) / (1 - b1^t) */
 	d.d = (struct diode_step){ o->moments != MOMENTS_F32, (float)o->b1, (float)o->b2, eps,

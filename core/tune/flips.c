@@ -13,9 +13,8 @@ struct at {
 	struct codes_at codes;
 	struct moments_at m;
 	size_t residual, row2, col2; /* row2, col2: mean squares, float */
-	size_t bytes;
 	/* scratch */
-	size_t rows, sums, roots, norm, work;
+	size_t rows, sums, roots, norm;
 };
 
 struct flips {
@@ -29,39 +28,31 @@ struct flips {
 	float clip;
 };
 
-static struct at lay(const struct mat *w, const struct tune_options *o, bool *over)
+static struct at lay(struct rooms *to, const struct mat *w, const struct tune_options *o)
 {
-	struct room r = { 0 }, s = { 0 };
+	struct room *r = &to->state, *s = &to->scratch;
 	struct at at;
 
-	at.codes = room_codes(&r, w, !o->lean, !o->lean);
-	at.m = room_moments(&r, w, o->moments);
-	at.residual = room_take(&r, w->rows, w->cols);
-	at.row2 = room_take(&r, w->rows, sizeof(float));
-	at.col2 = room_take(&r, w->cols, sizeof(float));
-	at.bytes = r.at;
-	at.rows = room_rows(&s, w);
-	at.sums = room_take(&s, w->cols, parts_of(w->rows) * sizeof(float));
-	at.roots = room_take(&s, w->cols, sizeof(float));
-	at.norm = room_take(&s, w->rows, sizeof(double));
-	at.work = s.at;
-	*over = r.over || s.over;
+	at.codes = room_codes(r, w, !o->lean, !o->lean);
+	at.m = room_moments(r, w, o->moments);
+	at.residual = room_take(r, w->rows, w->cols);
+	at.row2 = room_take(r, w->rows, sizeof(float));
+	at.col2 = room_take(r, w->cols, sizeof(float));
+	at.rows = room_rows(s, w);
+	at.sums = room_take(s, w->cols, parts_of(w->rows) * sizeof(float));
+	at.roots = room_take(s, w->cols, sizeof(float));
+	at.norm = room_take(s, w->rows, sizeof(double));
 	return at;
 }
 
-static enum st plan(struct tune_plan *out, const struct mat *w, const struct tune_options *o)
+static void plan(struct rooms *to, const struct mat *w, const struct tune_options *o)
 {
-	bool over;
-	struct at at = lay(w, o, &over);
-
-	*out = (struct tune_plan){ at.bytes, at.work };
-	return over ? ST_INVALID : ST_OK;
+	(void)lay(to, w, o);
 }
 
 static void init(struct tuned *t, const struct tune_options *o)
 {
-	bool over;
-	struct at at = lay(&t->w, o, &over);
+	struct at at = lay(&(struct rooms){ 0 }, &t->w, o);
 
 	head_init(t, "flips", o->moments, o);
 	codes_init(t, &at.codes);
@@ -70,9 +61,7 @@ static void init(struct tuned *t, const struct tune_options *o)
 
 static void keep(struct tuned *t, const struct tune_options *o, const float *w)
 {
-	bool over;
-
-	residual_from(t, lay(&t->w, o, &over).residual, w);
+	residual_from(t, lay(&(struct rooms){ 0 }, &t->w, o).residual, w);
 }
 
 static void square(void *arg, size_t r, size_t part)
@@ -168,11 +157,10 @@ static void step(struct tuned *t, float *grad, uint64_t n, const struct tune_opt
 {
 	double norm = 0;
 	struct flips f;
-	bool over;
 
 	if (!pass_begin(&f.p, t, grad, n, o, scratch, c))
 		return;
-	f.at = lay(&t->w, o, &over);
+	f.at = lay(&(struct rooms){ 0 }, &t->w, o);
 	f.p.codes = f.at.codes;
 	f.row2 = state_at(t, f.at.row2);
 	f.col2 = state_at(t, f.at.col2);

@@ -13,11 +13,11 @@
 struct at {
 	struct codes_at codes; /* on codes only */
 	size_t residual;
-	size_t p, m, v, bytes; /* p [rank][side]; m, v as the projected gradient */
+	size_t p, m, v; /* p [rank][side]; m, v as the projected gradient */
 	size_t rank, side, other;
 	bool right; /* columns are the smaller side */
 	/* scratch */
-	size_t rows, low, work;
+	size_t rows, low;
 };
 
 struct galore {
@@ -27,9 +27,9 @@ struct galore {
 	float *proj, *low; /* low: [rows][rank] (right) or [rank][cols] */
 };
 
-static struct at lay(const struct mat *w, const struct tune_options *o, bool *over)
+static struct at lay(struct rooms *to, const struct mat *w, const struct tune_options *o)
 {
-	struct room r = { 0 }, s = { 0 };
+	struct room *r = &to->state, *s = &to->scratch;
 	struct at at = { 0 };
 
 	at.right = w->rows >= w->cols;
@@ -38,35 +38,27 @@ static struct at lay(const struct mat *w, const struct tune_options *o, bool *ov
 	at.rank = o->rank ? o->rank : (at.side + 3) / 4;
 	at.rank = at.rank < at.side ? at.rank : at.side;
 	if (w->type == MAT_INT) {
-		at.codes = room_codes(&r, w, !o->lean, !o->lean);
-		at.residual = room_take(&r, o->lean ? 0 : w->rows, w->cols);
+		at.codes = room_codes(r, w, !o->lean, !o->lean);
+		at.residual = room_take(r, o->lean ? 0 : w->rows, w->cols);
 	} else {
-		room_take(&r, 1, sizeof(struct tune_head));
+		room_take(r, 1, sizeof(struct tune_head));
 	}
-	at.p = room_take(&r, at.rank, at.side * sizeof(float));
-	at.m = room_take(&r, at.rank, at.other * sizeof(float));
-	at.v = room_take(&r, at.rank, at.other * sizeof(float));
-	at.bytes = r.at;
-	at.rows = room_rows(&s, w);
-	at.low = room_take(&s, at.rank, at.other * sizeof(float));
-	at.work = s.at;
-	*over = r.over || s.over;
+	at.p = room_take(r, at.rank, at.side * sizeof(float));
+	at.m = room_take(r, at.rank, at.other * sizeof(float));
+	at.v = room_take(r, at.rank, at.other * sizeof(float));
+	at.rows = room_rows(s, w);
+	at.low = room_take(s, at.rank, at.other * sizeof(float));
 	return at;
 }
 
-static enum st plan(struct tune_plan *out, const struct mat *w, const struct tune_options *o)
+static void plan(struct rooms *to, const struct mat *w, const struct tune_options *o)
 {
-	bool over;
-	struct at at = lay(w, o, &over);
-
-	*out = (struct tune_plan){ at.bytes, at.work };
-	return over ? ST_INVALID : ST_OK;
+	(void)lay(to, w, o);
 }
 
 static void init(struct tuned *t, const struct tune_options *o)
 {
-	bool over;
-	struct at at = lay(&t->w, o, &over);
+	struct at at = lay(&(struct rooms){ 0 }, &t->w, o);
 
 	head_init(t, "galore", MOMENTS_F32, o);
 	if (t->w.type == MAT_INT) {
@@ -78,10 +70,8 @@ static void init(struct tuned *t, const struct tune_options *o)
 
 static void keep(struct tuned *t, const struct tune_options *o, const float *w)
 {
-	bool over;
-
 	if (t->w.type == MAT_INT && !o->lean)
-		residual_from(t, lay(&t->w, o, &over).residual, w);
+		residual_from(t, lay(&(struct rooms){ 0 }, &t->w, o).residual, w);
 }
 
 /* low = the gradient in the projection, times by. */
@@ -229,14 +219,13 @@ static void step(struct tuned *t, float *grad, uint64_t n, const struct tune_opt
 {
 	double norm = c->grad2;
 	struct galore g;
-	bool over;
 
 	c->grad2 = 0;
 	if (!pass_begin(&g.p, t, grad, n, o, scratch, c)) {
 		c->grad2 = norm;
 		return;
 	}
-	g.at = lay(&t->w, o, &over);
+	g.at = lay(&(struct rooms){ 0 }, &t->w, o);
 	g.p.codes = g.at.codes;
 	g.be = o->backend && o->backend->host_memory ? o->backend : backend_find("ref");
 	g.proj = state_at(t, g.at.p);

@@ -90,12 +90,14 @@ struct tune_plan {
 	size_t scratch; /* bytes of a step, void between; one block of the largest serves all */
 };
 
+struct rooms; /* state.h */
+
 struct optimizer {
 	const char *name;
 	const char *summary; /* a sentence for help */
 	bool on_codes, on_float;
 	/* The rest is called through the functions below, on matrices that passed optim_plan. */
-	enum st (*plan)(struct tune_plan *out, const struct mat *w, const struct tune_options *o);
+	void (*plan)(struct rooms *to, const struct mat *w, const struct tune_options *o);
 	void (*init)(struct tuned *t, const struct tune_options *o);
 	void (*step)(struct tuned *t, float *grad, uint64_t step, const struct tune_options *o,
 		void *scratch, struct tune_counts *c);

@@ -18,9 +18,8 @@ enum { MARGIN = 96 }; /* bins below the last threshold that are counted: a facto
 struct at {
 	struct codes_at codes;
 	struct moments_at m, v;
-	size_t bytes;
 	/* scratch */
-	size_t rows, most, histogram, work;
+	size_t rows, most, histogram;
 };
 
 struct ranked {
@@ -33,36 +32,28 @@ struct ranked {
 	uint64_t ties[TUNE_PARTS]; /* to move at the threshold, by part */
 };
 
-static struct at lay(const struct mat *w, const struct tune_options *o, bool *over)
+static struct at lay(struct rooms *to, const struct mat *w, const struct tune_options *o)
 {
-	struct room r = { 0 }, s = { 0 };
+	struct room *r = &to->state, *s = &to->scratch;
 	struct at at;
 
-	at.codes = room_codes(&r, w, !o->lean, !o->lean);
-	at.m = room_moments(&r, w, o->moments);
-	at.v = room_moments(&r, w, o->moments);
-	at.bytes = r.at;
-	at.rows = room_rows(&s, w);
-	at.most = room_take(&s, w->rows, chunks_of(w->cols) * sizeof(uint16_t));
-	at.histogram = room_take(&s, parts_of(w->rows), RANK_BINS * sizeof(uint32_t));
-	at.work = s.at;
-	*over = r.over || s.over;
+	at.codes = room_codes(r, w, !o->lean, !o->lean);
+	at.m = room_moments(r, w, o->moments);
+	at.v = room_moments(r, w, o->moments);
+	at.rows = room_rows(s, w);
+	at.most = room_take(s, w->rows, chunks_of(w->cols) * sizeof(uint16_t));
+	at.histogram = room_take(s, parts_of(w->rows), RANK_BINS * sizeof(uint32_t));
 	return at;
 }
 
-static enum st plan(struct tune_plan *out, const struct mat *w, const struct tune_options *o)
+static void plan(struct rooms *to, const struct mat *w, const struct tune_options *o)
 {
-	bool over;
-	struct at at = lay(w, o, &over);
-
-	*out = (struct tune_plan){ at.bytes, at.work };
-	return over ? ST_INVALID : ST_OK;
+	(void)lay(to, w, o);
 }
 
 static void init(struct tuned *t, const struct tune_options *o)
 {
-	bool over;
-	struct at at = lay(&t->w, o, &over);
+	struct at at = lay(&(struct rooms){ 0 }, &t->w, o);
 
 	head_init(t, "rank", o->moments, o);
 	codes_init(t, &at.codes);
@@ -70,9 +61,7 @@ static void init(struct tuned *t, const struct tune_options *o)
 
 static void begin(struct ranked *k, struct tuned *t, const struct tune_options *o, void *scratch)
 {
-	bool over;
-
-	k->at = lay(&t->w, o, &over);
+	k->at = lay(&(struct rooms){ 0 }, &t->w, o);
 	k->p.codes = k->at.codes;
 	k->most = (uint16_t *)(void *)((char *)scratch + k->at.most);
 	k->histogram = (void *)((char *)scratch + k->at.histogram);

@@ -4,7 +4,6 @@
 struct at {
 	struct codes_at codes;
 	struct moments_at m, v;
-	size_t bytes;
 };
 
 struct sr {
@@ -12,34 +11,26 @@ struct sr {
 	struct at at;
 };
 
-static struct at lay(const struct mat *w, const struct tune_options *o, bool *over)
+static struct at lay(struct rooms *to, const struct mat *w, const struct tune_options *o)
 {
-	struct room r = { 0 };
+	struct room *r = &to->state;
 	struct at at;
 
-	at.codes = room_codes(&r, w, !o->lean, !o->lean);
-	at.m = room_moments(&r, w, o->moments);
-	at.v = room_moments(&r, w, o->moments);
-	at.bytes = r.at;
-	*over = r.over;
+	at.codes = room_codes(r, w, !o->lean, !o->lean);
+	at.m = room_moments(r, w, o->moments);
+	at.v = room_moments(r, w, o->moments);
+	room_rows(&to->scratch, w);
 	return at;
 }
 
-static enum st plan(struct tune_plan *out, const struct mat *w, const struct tune_options *o)
+static void plan(struct rooms *to, const struct mat *w, const struct tune_options *o)
 {
-	struct room s = { 0 };
-	bool over;
-
-	out->state = lay(w, o, &over).bytes;
-	room_rows(&s, w);
-	out->scratch = s.at;
-	return over || s.over ? ST_INVALID : ST_OK;
+	(void)lay(to, w, o);
 }
 
 static void init(struct tuned *t, const struct tune_options *o)
 {
-	bool over;
-	struct at at = lay(&t->w, o, &over);
+	struct at at = lay(&(struct rooms){ 0 }, &t->w, o);
 
 	head_init(t, "sr", o->moments, o);
 	codes_init(t, &at.codes);
@@ -82,11 +73,10 @@ static void step(struct tuned *t, float *grad, uint64_t n, const struct tune_opt
 	void *scratch, struct tune_counts *c)
 {
 	struct sr s;
-	bool over;
 
 	if (!pass_begin(&s.p, t, grad, n, o, scratch, c))
 		return;
-	s.at = lay(&t->w, o, &over);
+	s.at = lay(&(struct rooms){ 0 }, &t->w, o);
 	s.p.codes = s.at.codes;
 	each_row(t->w.rows, row, &s);
 	pass_end(&s.p, c);

@@ -28,6 +28,10 @@ struct room {
 	bool over; /* a size wrapped */
 };
 size_t room_take(struct room *r, size_t n, size_t each); /* offset */
+/* What an optimizer lays out of a matrix: optim_plan asks for the sizes, the others for offsets. */
+struct rooms {
+	struct room state, scratch;
+};
 
 /* Elementwise moments [rows][cols] and their exponents [rows][chunks]. */
 struct moments_at {
@@ -40,12 +44,13 @@ struct moments_at room_moments(struct room *r, const struct mat *w, enum tune_mo
 /* What every integer optimizer keeps, from the head on. */
 struct codes_at {
 	bool counted, trained; /* is there what is counted; are there stats */
-	size_t ever;   /* a bit a weight, rows begin at bytes: changed since the start */
+	size_t ever;           /* a bit a weight, rows begin at bytes: changed since the start */
 	size_t recent; /* [tiles][cols] int8 of each tile's first row: direction times steps left */
 	size_t stats;  /* [6][rows][groups] float: scale, centre, their moments (loops.h) */
 };
 struct codes_at room_codes(struct room *r, const struct mat *w, bool counted, bool trained);
-void head_init(struct tuned *t, const char *by, enum tune_moments kind, const struct tune_options *o);
+void head_init(
+	struct tuned *t, const char *by, enum tune_moments kind, const struct tune_options *o);
 void codes_init(struct tuned *t, const struct codes_at *at); /* after head_init */
 
 enum { TUNE_PARTS = 32, RECENT = 10 };
@@ -118,8 +123,9 @@ void residual_step(struct pass *p, size_t at, size_t row, size_t col, size_t n, 
 	const float *u);
 
 /* AdamW of a float matrix (adamw.c), its moments as `kind` says. */
-enum st adam_plan(struct tune_plan *out, const struct mat *w, enum tune_moments kind);
-void adam_init(struct tuned *t, const char *by, enum tune_moments kind, const struct tune_options *o);
+void adam_plan(struct rooms *to, const struct mat *w, enum tune_moments kind);
+void adam_init(
+	struct tuned *t, const char *by, enum tune_moments kind, const struct tune_options *o);
 void adam_step(struct tuned *t, float *grad, uint64_t step, const struct tune_options *o,
 	void *scratch, struct tune_counts *c);
 

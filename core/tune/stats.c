@@ -1,15 +1,10 @@
 /* stats.c - scales and centres only: the codes stay (training.md 2.1). */
 #include "core/tune/state.h"
 
-static enum st plan(struct tune_plan *out, const struct mat *w, const struct tune_options *o)
+static void plan(struct rooms *to, const struct mat *w, const struct tune_options *o)
 {
-	struct room r = { 0 }, s = { 0 };
-
-	(void)o;
-	room_codes(&r, w, !o->lean, true);
-	room_rows(&s, w);
-	*out = (struct tune_plan){ r.at, s.at };
-	return r.over || s.over ? ST_INVALID : ST_OK;
+	room_codes(&to->state, w, !o->lean, true);
+	room_rows(&to->scratch, w);
 }
 
 static void init(struct tuned *t, const struct tune_options *o)

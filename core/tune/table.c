@@ -131,6 +131,7 @@ enum st optim_plan(struct tune_plan *out, const struct optimizer *by, const stru
 	const struct tune_options *o, struct err *e)
 {
 	bool fits = w->type == MAT_INT ? by->on_codes : w->type == MAT_F32 && by->on_float;
+	struct rooms r = { 0 };
 
 	*out = (struct tune_plan){ 0 };
 	if (!fits)
@@ -139,9 +140,11 @@ enum st optim_plan(struct tune_plan *out, const struct optimizer *by, const stru
 		return err_set(e, ST_INVALID,
 			"%s: a matrix of %zu x %zu cannot be trained, at most %d columns", by->name,
 			w->rows, w->cols, POOL_SCRATCH / 8);
-	if (by->plan(out, w, o))
+	by->plan(&r, w, o);
+	if (r.state.over || r.scratch.over)
 		return err_set(e, ST_INVALID, "%s: the state of a matrix of %zu x %zu has no size",
 			by->name, w->rows, w->cols);
+	*out = (struct tune_plan){ r.state.at, r.scratch.at };
 	return ST_OK;
 }
 
