@@ -116,24 +116,33 @@ static void begin_row(struct dataset *d)
 	d->row.line = d->f.line;
 }
 
-static enum st next_line(struct dataset *d, const struct sink *s, struct err *e)
+typedef enum st feed_span(
+	struct feed *f, const char *where, size_t *n, const struct sink *s, struct err *e);
+
+/* The object that begins here; `span` says how far it goes. */
+static enum st take_row(struct dataset *d, feed_span *span, const struct sink *s, struct err *e)
 {
 	size_t n = 0;
 	char *where;
-	int c;
-	enum st st = feed_blanks(&d->f, &c, s, e);
+	enum st st;
 
-	if (st || c < 0)
-		return st;
 	begin_row(d);
 	where = dataset_where(d);
-	st = feed_line(&d->f, where, &n, s, e);
+	st = span(&d->f, where, &n, s, e);
 	xfree(where);
 	if (!st)
 		st = dataset_take_object(d, d->f.raw + d->f.at, n, e);
 	if (!st)
 		feed_pass(&d->f, n);
 	return st;
+}
+
+static enum st next_line(struct dataset *d, const struct sink *s, struct err *e)
+{
+	int c;
+	enum st st = feed_blanks(&d->f, &c, s, e);
+
+	return st || c < 0 ? st : take_row(d, feed_line, s, e);
 }
 
 /* Behind the end of the array. */
@@ -161,9 +170,6 @@ static enum st bad_array(const struct dataset *d, struct err *e, const char *wan
 
 static enum st next_item(struct dataset *d, const struct sink *s, struct err *e)
 {
-	bool comma = false;
-	size_t n = 0;
-	char *where;
 	int c = -1;
 	enum st st = d->over ? ST_OK : feed_blanks(&d->f, &c, s, e);
 
@@ -172,8 +178,7 @@ static enum st next_item(struct dataset *d, const struct sink *s, struct err *e)
 	if (c == ']')
 		return end_array(d, s, e);
 	if (d->row.number) {
-		comma = c == ',';
-		if (!comma)
+		if (c != ',')
 			return bad_array(d, e, "a comma or ]");
 		feed_pass(&d->f, 1);
 		st = feed_blanks(&d->f, &c, s, e);
@@ -182,15 +187,7 @@ static enum st next_item(struct dataset *d, const struct sink *s, struct err *e)
 	}
 	if (c != '{')
 		return bad_array(d, e, "a row in { }");
-	begin_row(d);
-	where = dataset_where(d);
-	st = feed_object(&d->f, where, &n, s, e);
-	xfree(where);
-	if (!st)
-		st = dataset_take_object(d, d->f.raw + d->f.at, n, e);
-	if (!st)
-		feed_pass(&d->f, n);
-	return st;
+	return take_row(d, feed_object, s, e);
 }
 
 static enum st next_piece(struct dataset *d, const struct sink *s, struct err *e)
