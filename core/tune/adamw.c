@@ -38,26 +38,16 @@ static void row(void *arg, size_t r, size_t part)
 	struct adam *a = arg;
 	struct pass *p = &a->p;
 	size_t cols = p->t->w.cols;
-	const float *g = p->grad + r * cols;
-	float *w = (float *)p->t->w.data + r * cols, m[CHUNK], v[CHUNK], u[CHUNK];
-	uint32_t h[CHUNK];
+	float *w = (float *)p->t->w.data + r * cols, u[CHUNK];
 
 	(void)part;
 	for (size_t c = 0; c < cols; c += CHUNK) {
 		size_t n = cols - c < CHUNK ? cols - c : CHUNK;
 
-		moments_load(p, &a->at.m, false, r, c, n, m);
-		moments_load(p, &a->at.v, true, r, c, n, v);
-		p->l->ema(m, g + c, (float)p->o->b1, n);
-		p->l->ema2(v, g + c, (float)p->o->b2, n);
-		p->l->adam(u, m, v, p->fix1, p->fix2, (float)p->o->eps, n);
-		p->l->hash(h, row_key(p->key, r, 1), (uint32_t)c, n);
-		moments_store(p, &a->at.m, false, r, c, n, m, h);
-		moments_store(p, &a->at.v, true, r, c, n, v, h);
+		moments_adam(p, &a->at.m, &a->at.v, r, c, n, u);
 		if (p->o->decay != 0)
 			p->l->clip(w + c, (float)(1 - p->lr * p->o->decay), 3e38f, n);
 		p->l->axpy(w + c, (float)-p->lr, u, n);
-		p->rows[r].update2 += p->lr * p->lr * p->l->squares(u, n);
 	}
 }
 

@@ -41,9 +41,8 @@ static void row(void *arg, size_t r, size_t part)
 	struct sr *s = arg;
 	struct pass *p = &s->p;
 	const struct mat *w = &p->t->w;
-	const float *g = p->grad + r * w->cols;
 	uint8_t *q = row_codes(p, r);
-	float m[CHUNK], v[CHUNK], u[CHUNK], by[CHUNK];
+	float u[CHUNK], by[CHUNK];
 	uint32_t h[CHUNK];
 	int8_t move[CHUNK];
 
@@ -52,15 +51,7 @@ static void row(void *arg, size_t r, size_t part)
 	for (size_t c = 0; c < w->cols; c += CHUNK) {
 		size_t n = w->cols - c < CHUNK ? w->cols - c : CHUNK;
 
-		moments_load(p, &s->at.m, false, r, c, n, m);
-		moments_load(p, &s->at.v, true, r, c, n, v);
-		p->l->ema(m, g + c, (float)p->o->b1, n);
-		p->l->ema2(v, g + c, (float)p->o->b2, n);
-		p->l->hash(h, row_key(p->key, r, 1), (uint32_t)c, n);
-		moments_store(p, &s->at.m, false, r, c, n, m, h);
-		moments_store(p, &s->at.v, true, r, c, n, v, h);
-		p->l->adam(u, m, v, p->fix1, p->fix2, (float)p->o->eps, n);
-		p->rows[r].update2 += p->lr * p->lr * p->l->squares(u, n);
+		moments_adam(p, &s->at.m, &s->at.v, r, c, n, u);
 		row_levels(p, r, c, n, (float)-p->lr, by);
 		p->l->hash(h, row_key(p->key, r, 2), (uint32_t)c, n);
 		p->l->stochastic(move, q + c, u, by, h, (1 << w->bits) - 1, n);

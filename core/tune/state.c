@@ -87,7 +87,8 @@ double tune_mean_scale(const struct mat *w)
 	return sum / (double)(w->rows * groups);
 }
 
-void head_init(struct tuned *t, const char *by, enum tune_moments kind, const struct tune_options *o)
+void head_init(
+	struct tuned *t, const char *by, enum tune_moments kind, const struct tune_options *o)
 {
 	struct tune_head *h = t->state;
 	bool codes = t->w.type == MAT_INT;
@@ -274,4 +275,22 @@ void moments_store(const struct pass *p, const struct moments_at *at, bool v, si
 		x, kind, v, noise, n);
 	if (kind == MOMENTS_8BIT)
 		e[row * chunks + col / CHUNK] = got;
+}
+
+void moments_adam(struct pass *p, const struct moments_at *m, const struct moments_at *v,
+	size_t row, size_t col, size_t n, float *u)
+{
+	const float *g = p->grad + row * p->t->w.cols + col;
+	float first[CHUNK], second[CHUNK];
+	uint32_t h[CHUNK];
+
+	moments_load(p, m, false, row, col, n, first);
+	moments_load(p, v, true, row, col, n, second);
+	p->l->ema(first, g, (float)p->o->b1, n);
+	p->l->ema2(second, g, (float)p->o->b2, n);
+	p->l->hash(h, row_key(p->key, row, 1), (uint32_t)col, n);
+	moments_store(p, m, false, row, col, n, first, h);
+	moments_store(p, v, true, row, col, n, second, h);
+	p->l->adam(u, first, second, p->fix1, p->fix2, (float)p->o->eps, n);
+	p->rows[row].update2 += p->lr * p->lr * p->l->squares(u, n);
 }

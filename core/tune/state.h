@@ -115,6 +115,11 @@ void moments_load(const struct pass *p, const struct moments_at *at, bool v, siz
 void moments_store(const struct pass *p, const struct moments_at *at, bool v, size_t row,
 	size_t col, size_t n, const float *x, const uint32_t *noise);
 
+/* Adam on a chunk: its moments take the gradient in and are stored again, rounded by hash; u is
+ * what they ask for, in units of W / lr, and is counted. */
+void moments_adam(struct pass *p, const struct moments_at *m, const struct moments_at *v,
+	size_t row, size_t col, size_t n, float *u);
+
 /* The int8 fraction of a level that `flips` and `galore` keep, [rows][cols]. */
 void residual_init(struct tuned *t, size_t at, uint64_t seed);
 void residual_from(struct tuned *t, size_t at, const float *w);
