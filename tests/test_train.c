@@ -90,6 +90,24 @@ Test(train, a_rate_in_levels_goes_with_the_number_of_steps)
 	cr_expect_float_eq(how.tune.lr, train_method_find("fp")->lr, 1e-12);
 }
 
+Test(train, a_run_of_few_steps_takes_no_larger_ones_than_one_of_forty)
+{
+	static const char *const names[] = { "galore", "flips", "sr" };
+	struct train_how how, forty;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		train_how_init(&forty, train_method_find(names[i]));
+		train_how_steps(&forty, 40);
+		cr_expect_float_eq(forty.tune.lr, 7.5 * forty.method->lr, 1e-12, "%s", names[i]);
+		for (uint64_t n = 1; n < 40; n++) {
+			train_how_init(&how, forty.method);
+			train_how_steps(&how, n);
+			cr_expect_leq(how.tune.lr, forty.tune.lr * (double)n / 40 + 1e-12,
+				"%s, %d steps", names[i], (int)n);
+		}
+	}
+}
+
 /* ---- T5 */
 
 /* Losses of a run of 100 steps over one batch, again and again: of the first, the 20th, the last. */

@@ -112,7 +112,10 @@ const struct train_method *train_method_find(const char *name)
 	return NULL;
 }
 
-enum { STEPS = 300 }; /* what the rates are for */
+enum {
+	STEPS = 300, /* what the rates are for */
+	FEW = 40     /* fewer than these are a matter of their own */
+};
 
 void train_how_init(struct train_how *how, const struct train_method *method)
 {
@@ -136,12 +139,28 @@ void train_how_init(struct train_how *how, const struct train_method *method)
 		how->tune.eps = method->eps;
 }
 
+/* What a step of a run of so many is to one of 300.  A run moves a weight by the sum of its
+ * steps, so fewer steps are larger, down to 40.  Below, the moments know too little for that:
+ * Adam's first steps are signs, and every weight would go a good part of a level where the noise
+ * points; the step falls with their number instead.  A trained toy model in int4g64, a text that
+ * is new to it, its held-out loss in nats, 3.39 before, with 300/steps and by this rule:
+ *             4 steps           10 steps          20 steps          40 steps
+ *   galore    5.37 | 3.48       4.03 | 3.31       3.69 | 3.32       3.28
+ *   flips     5.13 | 3.46       4.91 | 3.35       3.65 | 3.30       3.29
+ *   sr        5.76 | 3.55       3.71 | 3.49       3.35 | 3.22       3.16 */
+static double factor(uint64_t steps)
+{
+	double n = (double)(steps ? steps : STEPS);
+
+	return n < FEW ? STEPS / (double)FEW * (n / FEW) : STEPS / n;
+}
+
 void train_how_steps(struct train_how *how, uint64_t steps)
 {
 	uint64_t most = tune_defaults.warmup;
 
-	if (how->tune.unit == LR_LEVELS && steps)
-		how->tune.lr = how->method->lr * STEPS / (double)steps;
+	if (how->tune.unit == LR_LEVELS)
+		how->tune.lr = how->method->lr * factor(steps);
 	how->tune.steps = steps;
 	how->tune.warmup = steps / 10 < most ? steps / 10 : most;
 }
