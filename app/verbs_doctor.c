@@ -60,6 +60,24 @@ static void kernels(struct json_out *o, bool json)
 		json_close(o, '}');
 }
 
+/* What multiplies in training: bfloat16 where the processor or the device has it, and --f32 was not
+ * said.  The first word of the path is the instructions in use. */
+static void training(struct json_out *o, bool json)
+{
+	const struct backend *b = backend_now();
+	const char *path = b->path ? b->path() : b->name;
+	int word = (int)strcspn(path, " ");
+	bool bf16 = !b->host_memory || !strncmp(path, "amx ", 4) || !strncmp(path, "bf16 ", 5);
+	char line[160];
+
+	if (!b->host_memory)
+		snprintf(line, sizeof line, "products in bfloat16 by %s", b->name);
+	else
+		snprintf(line, sizeof line, "products in %s by %.*s%s", bf16 ? "bfloat16" : "float",
+			word, path, bf16 ? "" : " (bfloat16 wants avx512_bf16 or amx)");
+	fact(o, json, "training", line);
+}
+
 /* One device: opened, since only that shows whether it works. */
 static void device(struct json_out *o, bool json, const struct backend *b)
 {
@@ -184,6 +202,7 @@ int verb_doctor(const struct args *a)
 	count(&o, a->json, "memory", mem_available(), true);
 	devices(&o, a->json);
 	kernels(&o, a->json);
+	training(&o, a->json);
 	fact(&o, a->json, "model", model ? model : "none (make model fetches the default one)");
 	fact(&o, a->json, "terminal", term ? term : "none");
 	fact(&o, a->json, "charset", nl_langinfo(CODESET));
@@ -207,8 +226,8 @@ int verb_help(const struct args *a)
 	if (a->options && !a->roff && a->n_words < 2)
 		return args_help_options(a->n_words ? a->word[0] : NULL);
 	if (a->roff || a->n_words > 1) {
-		verb_note(
-			"bitdial: usage: bitdial help [VERB], or bitdial help lua [MODULE | --roff]");
+		verb_note("bitdial: usage: bitdial help [VERB], or bitdial help lua [MODULE | "
+			  "--roff]");
 		return 2;
 	}
 	return args_help(a->n_words ? a->word[0] : NULL, true);

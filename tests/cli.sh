@@ -753,6 +753,7 @@ cat > device.lua <<'END'
 print(bitdial.models.device())
 print(bitdial.models.device('nope'))
 assert(bitdial.open(arg[1]))
+holds "what training would multiply by" has '^training  *products in \(bfloat16\|float\) by '
 print(bitdial.models.device('cpu'))
 print(pcall(bitdial.cmd.run, 'device nope'))
 END
