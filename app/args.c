@@ -217,7 +217,7 @@ static int set_value(struct args *a, const struct option *o, const char *value)
 				o->name, value, NULL);
 		if (end != value && !*end && isfinite(v) && v >= 0)
 			return 0;
-		return usage("--%s %s: expected a number", o->name, value, NULL);
+		return usage("--%s %s: expected a number from 0 on", o->name, value, NULL);
 	}
 	case COUNT: {
 		unsigned long long v = strtoull(value, &end, 10);

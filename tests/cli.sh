@@ -269,6 +269,14 @@ fails 1 'third.jsonl: line 2: "prompt" is a number, expected a string' "$@" --da
 fails 1 'third.jsonl: line 2' "$@" --data rows.jsonl --test third.jsonl --steps 1
 fails 2 'did you mean rank' "$@" --data rows.jsonl --method rnk
 fails 2 'held 1: expected a share' "$@" --data rows.jsonl --held 1
+fails 2 'held -1: expected a number from 0 on' "$@" --data rows.jsonl --held -1
+fails 2 'lr nan: expected a number from 0 on' "$@" --data rows.jsonl --lr nan
+fails 1 'galore: a rank of 1048576 is more than any matrix here has: at most 64' \
+	"$@" --data rows.jsonl --method galore --rank 1048576
+fails 1 'a rank of 65 is more than any' "$@" --method galore --rank 65 --dry-run
+fails 1 "rank of an adapter is 1 to 64 here" "$@" --data rows.jsonl --method lora --rank 1048576
+fails 1 'rank is of adapters (lora, qlora) and of galore: flips has none' \
+	"$@" --data rows.jsonl --method flips --rank 8
 fails 2 'window 99999999: at most' "$@" --data rows.jsonl --window 99999999
 fails 1 "longer than the model's context of 2048" "$@" --data rows.jsonl --window 4096
 fails 1 'behind the window of 2 tokens' "$@" --data row.jsonl --window 2

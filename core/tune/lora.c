@@ -193,6 +193,15 @@ static enum st get_memory(struct lora *l, const struct sizes *s, struct err *e)
 	return l->grad_here ? ST_OK : ST_NOMEM;
 }
 
+enum st lora_rank_fits(const struct hparams *hp, size_t rank, struct err *e)
+{
+	if (rank && rank <= hp->hidden)
+		return ST_OK;
+	return err_set(e, ST_INVALID,
+		"the rank of an adapter is 1 to %zu here, the model's hidden size, not %zu",
+		hp->hidden, rank);
+}
+
 enum st lora_new(struct lora **out, const struct model *m, size_t rank, double alpha, uint64_t seed,
 	size_t max_rows, struct err *e)
 {
@@ -201,10 +210,9 @@ enum st lora_new(struct lora **out, const struct model *m, size_t rank, double a
 	struct lora *l;
 	enum st st;
 
-	if (!rank || rank > m->hp.hidden)
-		return err_set(e, ST_INVALID,
-			"the rank of an adapter is 1 to %zu here, the model's hidden size, not %zu",
-			m->hp.hidden, rank);
+	st = lora_rank_fits(&m->hp, rank, e);
+	if (st)
+		return st;
 	if (!isfinite(alpha) || alpha <= 0)
 		return err_set(
 			e, ST_INVALID, "alpha of an adapter is a number above 0, not %g", alpha);

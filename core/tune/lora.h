@@ -15,6 +15,7 @@
 
 struct lora;
 
+BD_MUST_USE enum st lora_rank_fits(const struct hparams *hp, size_t rank, struct err *e);
 /* max_rows: of a call; more are done in pieces (lora_add) or refused (lora_back).  ST_INVALID for a
  * rank of 0 or above the hidden size; ST_NOMEM with the arithmetic.  m is borrowed, and stays on
  * its backend. */

@@ -1,7 +1,10 @@
 /* train_need.c - see train_need.h. */
 #include "core/tune/train_need.h"
 
+#include <string.h>
+
 #include "core/base/alloc.h"
+#include "core/tune/lora.h"
 
 struct need {
 	struct train_memory *out;
@@ -9,6 +12,7 @@ struct need {
 	const struct optimizer *by;
 	uint64_t largest, mixed; /* bytes of a linear's gradient; of its two parts */
 	uint64_t scratch;        /* of an optimizer's step */
+	size_t side;             /* the largest of the smaller sides of what is trained */
 	size_t rows;             /* of a step */
 	double params;           /* of the linears */
 };
@@ -28,6 +32,7 @@ struct train_shape *train_shapes(const struct hparams *hp, struct format f)
 static enum st take(struct need *k, const struct mat *w, struct err *e)
 {
 	struct tune_plan plan;
+	size_t side;
 	enum st st = optim_plan(&plan, k->by, w, &k->how->tune, e);
 
 	if (st)
@@ -35,7 +40,22 @@ static enum st take(struct need *k, const struct mat *w, struct err *e)
 	k->out->state += plan.state;
 	k->out->trained += (uint64_t)w->rows * w->cols;
 	k->scratch = plan.scratch > k->scratch ? plan.scratch : k->scratch;
+	side = w->rows < w->cols ? w->rows : w->cols;
+	k->side = side > k->side ? side : k->side;
 	return ST_OK;
+}
+
+/* A matrix with a smaller side than the rank is projected to that side; where all are, the rank is
+ * a slip of the keyboard. */
+static enum st rank_fits(const struct need *k, struct err *e)
+{
+	size_t rank = k->how->tune.rank;
+
+	if (k->how->method->what != TRAIN_CODES || rank <= k->side)
+		return ST_OK;
+	return err_set(e, ST_INVALID,
+		"%s: a rank of %zu is more than any matrix here has: at most %zu",
+		k->how->method->name, rank, k->side);
 }
 
 static void whole_gradient(struct need *k, const struct train_shape *x, bool mix)
@@ -182,6 +202,8 @@ enum st train_need(struct train_memory *out, const struct hparams *hp,
 	if (!k.by)
 		return err_set(e, ST_INVALID, "%s: there is no optimizer %s", how->method->name,
 			how->method->optimizer);
+	if (how->method->what == TRAIN_ADAPTERS)
+		st = lora_rank_fits(hp, how->tune.rank, e);
 	for (size_t i = 0; !st && i < n; i++)
 		st = linear(&k, &shape[i], e);
 	if (!st && !out->trained)
@@ -190,6 +212,8 @@ enum st train_need(struct train_memory *out, const struct hparams *hp,
 			"file: "
 			"name a format, such as --layout int4g128",
 			how->method->name);
+	if (!st)
+		st = rank_fits(&k, e);
 	if (!st)
 		st = gains(&k, hp, e);
 	if (st)

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
@@ -92,6 +93,9 @@ enum st train_ask_how(struct train_how *how, const struct train_ask *a, struct e
 		how->tune.lr_s = a->lr_s;
 	if (!isnan(a->lr_gain))
 		how->lr_gain = a->lr_gain;
+	if (a->rank && !m->rank && strcmp(m->optimizer, "galore") != 0)
+		return err_set(e, ST_INVALID,
+			"a rank is of adapters (lora, qlora) and of galore: %s has none", m->name);
 	if (a->rank)
 		how->tune.rank = a->rank;
 	if (a->recompute)
