@@ -7,6 +7,7 @@
 
 #include "app/events.h"
 #include "app/verbs_train.h"
+#include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
@@ -19,21 +20,13 @@ enum { LINE_S = 10 }; /* between two lines of progress where nobody looks */
 static void say_sizes(struct training *t, const struct train_how *how)
 {
 	const struct pack_counts *c = train_run_counts(t->run);
-	uint64_t out = c->empty + c->lost;
 	size_t all = train_run_windows(t->run);
 	char part[96] = "";
 
-	if (out)
-		snprintf(part, sizeof part,
-			", rows left out %llu (no answer, or none in the window)",
-			(unsigned long long)out);
-	verb_note("data       rows %llu, tokens %llu, learned %llu%s, rows held out %llu",
+	/* What of them is cut or left out the run has said, for those of --json, too. */
+	verb_note("data       rows %llu, tokens %llu, learned %llu, rows held out %llu",
 		(unsigned long long)c->rows, (unsigned long long)c->tokens,
-		(unsigned long long)c->labelled, part, (unsigned long long)c->held);
-	if (c->cut)
-		verb_note(
-			"           longer than the window of %zu tokens, and cut: %llu (--window)",
-			train_run_ask(t->run)->window, (unsigned long long)c->cut);
+		(unsigned long long)c->labelled, (unsigned long long)c->held);
 	verb_note("method     %s: %s", how->method->name, how->method->summary);
 	if (all)
 		snprintf(part, sizeof part, ", %.2g times through the data",
@@ -220,17 +213,25 @@ static const char *from_here(const char *path)
 	return path;
 }
 
+/* By the checkpoint that did best on what is held out, which need not be the last. */
 static void next(const struct training *t)
 {
 	const struct train_how *how = train_how(train_run_train(t->run));
 	const char *dir = train_run_folder(t->run);
-	char at[1024];
+	char at[1024], *better;
+	double nll;
 
 	if (!dir)
 		return;
 	quoted(at, sizeof at, from_here(dir));
 	printf("result     %s%s\n", at,
 		how->method->what == TRAIN_ADAPTERS ? " (adapters, as PEFT reads them)" : "");
+	better = train_run_better(t->run, &nll);
+	if (better) {
+		quoted(at, sizeof at, from_here(better));
+		printf("best       %s, held out %.4f: better than the last one\n", at, nll);
+		xfree(better);
+	}
 	if (how->method->what != TRAIN_ADAPTERS) {
 		printf("next       bitdial %s\n", at);
 		printf("           bitdial chat %s --prompt 'What do I do first?'\n", at);
@@ -291,12 +292,17 @@ void train_verb_ends(const struct training *t)
 void train_verb_json(const struct training *t, const char *status)
 {
 	const struct train *tr = train_run_train(t->run);
+	const char *last = train_run_folder(t->run) ? train_run_folder(t->run) : "";
 	struct json_out o;
+	double nll;
+	char *better = train_run_better(t->run, &nll);
 
 	verb_begin(&o);
 	json_put_str(&o, "run", train_run_id(t->run));
 	json_put_str(&o, "status", status);
-	json_put_str(&o, "folder", train_run_folder(t->run) ? train_run_folder(t->run) : "");
+	json_put_str(&o, "folder", last);
+	json_put_str(&o, "best", better ? better : last);
+	xfree(better);
 	json_put_str(&o, "method", train_how(tr)->method->name);
 	json_put_i64(&o, "steps", (int64_t)train_steps_done(tr));
 	json_put_i64(&o, "tokens", (int64_t)t->tokens);

@@ -315,20 +315,44 @@ holds "one row is said" has 'none can be held out' err
 works "$@" --data rows.jsonl --steps 6 --windows 2 --json
 holds json object run status folder method steps tokens seconds loss held_first held_nll
 holds "it learned" is "$(field held_nll) < $(field held_first)"
-sed 's/"seconds.*"loss/"loss/; s/"run":[^,]*,//; s/"folder":[^,]*,//' out > first
+sed 's/"seconds.*"loss/"loss/; s/"run":[^,]*,//; s/"folder":[^,]*,//; s/"best":[^,]*,//' out > first
 works "$@" --data rows.jsonl --steps 6 --windows 2 --json --threads 1
-sed 's/"seconds.*"loss/"loss/; s/"run":[^,]*,//; s/"folder":[^,]*,//' out > second
+sed 's/"seconds.*"loss/"loss/; s/"run":[^,]*,//; s/"folder":[^,]*,//; s/"best":[^,]*,//' out > second
 holds "the same on one thread" cmp -s first second
 dir_of=$(sed -n 's/.*"folder":"\([^"]*\)".*/\1/p' out)
 run_of=$(sed -n 's/.*"run":"\([^"]*\)".*/\1/p' out)
 works chat "$dir_of" --prompt 'number 3' --max-tokens 5
 fails 1 'its 6 steps are done' train --resume "$run_of"
+fails 1 'its 6 steps are done' train --resume "$run_of" --dry-run
+fails 1 'there is no run nosuch' train --resume nosuch --dry-run
+works train --resume "$BD_RUNS/$run_of/" --steps 8 --dry-run
+holds "the rest is foretold" has "^run .*: 6 of 8 steps are done"
+holds "two steps of it" has '^steps  *2 of 2 windows'
+holds "by its own layout" has '^layout .*layout.json: 4.5000'
+holds "and nothing was trained" [ "$(readlink "$BD_RUNS/$run_of/last")" = step-000006 ]
+cp -r "$BD_RUNS/$run_of" "$BD_RUNS/20260101-000000-train-0001"
+echo '{' > "$BD_RUNS/20260101-000000-train-0001/step-000006/train.json"
+fails 1 '0001/step-000006: train.json: byte' train --resume 20260101-000000-train-0001 --steps 8
+echo '{}' > "$BD_RUNS/20260101-000000-train-0001/run.json"
+fails 2 'does not say what kind of run it is' train --resume 20260101-000000-train-0001 --steps 8
+rm -r "$BD_RUNS/20260101-000000-train-0001"
 works train --resume "$run_of" --steps 8
 holds "it goes on behind the sixth" has '^step 7/8' err
 holds "what to type next" has "^next  *bitdial .*step-000008"
 works "$@" --data rows.jsonl --steps 2 --method lora --test row.jsonl
 holds "the test is told" has '^test  *[0-9]'
 holds "adapters are" has 'adapters, as PEFT reads them'
+works "$@" --data rows.jsonl --steps 2 --windows 1 --window 40
+holds "cut rows are said once" [ "$(grep -c 'longer than the window\|left out' err)" = 1 ]
+awk 'BEGIN { x = 1; for (i = 0; i < 12; i++) { s = ""; for (k = 0; k < 6; k++) {
+	x = (x * 16807) % 2147483647; s = s sprintf("%08x", x) }
+	printf "{\"prompt\":\"%d\",\"completion\":\"%s\"}\n", i, s } }' > noise.jsonl
+works "$@" --data noise.jsonl --method fp --lr 0.01 --steps 100 --held 0.3 --held-every 5 \
+	--save-every 5 --windows 2 --window 96
+best=$(sed -n 's/^best  *\([^,]*\), held out.*/\1/p' out)
+holds "what is learned by heart is worse at the end" [ -n "$best" ]
+holds "it is what the link leads to" [ "${best##*/}" = "$(readlink "${best%/*}/best")" ]
+holds "and what to open" has "^next  *bitdial $best$"
 works "$@" --data rows.jsonl --steps 2 --events
 holds "lines of steps" [ "$(grep -c '"ev":"train.step"' out)" = 2 ]
 "$bitdial" "$@" --data rows.jsonl --steps 100000 > out 2> err & pid=$!
@@ -729,6 +753,7 @@ rm -r config/bitdial
 
 # ---- doctor
 works doctor
+holds "what training would multiply by" has '^training  *products in \(bfloat16\|float\) by '
 holds "the cache" has '^cache .*[1-9] models'
 holds "why there is no device" has '^devices  *only the processor: ..'
 holds "what computes" has '^computes on  *cpu$'
@@ -761,7 +786,6 @@ cat > device.lua <<'END'
 print(bitdial.models.device())
 print(bitdial.models.device('nope'))
 assert(bitdial.open(arg[1]))
-holds "what training would multiply by" has '^training  *products in \(bfloat16\|float\) by '
 print(bitdial.models.device('cpu'))
 print(pcall(bitdial.cmd.run, 'device nope'))
 END

@@ -89,3 +89,6 @@ const char *train_run_folder(
 uint64_t train_run_best(const struct train_run *r);
 
 #endif
+/* Its folder where that is not the last one: what is held out was better there than at the end.
+ * NULL otherwise; xfree. */
+char *train_run_better(const struct train_run *r, double *nll);

@@ -137,6 +137,8 @@ enum st train_run_last(struct train_run *r, bool *there, struct err *e)
 		return ST_OK;
 	dir = folder_of(r, last);
 	st = read_far(&r->far, dir, e);
+	if (st)
+		st = err_at(e, st, "%s", dir);
 	if (!st && r->far.step != last)
 		st = err_set(e, ST_FORMAT, "%s/train.json: it is of step %llu", dir,
 			(unsigned long long)r->far.step);
@@ -144,6 +146,21 @@ enum st train_run_last(struct train_run *r, bool *there, struct err *e)
 	xfree(r->folder);
 	r->folder = dir;
 	return st;
+}
+
+/* Both were looked at on the same windows, before they were written. */
+char *train_run_better(const struct train_run *r, double *nll)
+{
+	char *dir;
+
+	if (isnan(r->far.best_nll) || r->far.best_step == r->saved_step)
+		return NULL;
+	dir = folder_of(r, r->far.best_step);
+	*nll = r->far.best_nll;
+	if (fs_is_dir(dir))
+		return dir;
+	xfree(dir);
+	return NULL;
 }
 
 enum st train_run_load(struct train_run *r, struct err *e)
