@@ -96,17 +96,27 @@ static int list_methods(void)
 }
 
 /* A run that goes on knows its model, its layout and all else. */
-static enum st take_up(struct training *t, struct err *e)
+enum st train_verb_take_up(struct training *t, struct err *e)
 {
-	const char *slash = strrchr(t->a->resume, '/');
+	size_t n = strlen(t->a->resume);
 	const struct run_entry *r = NULL;
 	struct runs all = { 0 };
-	char *dir = slash ? xstrndup(t->a->resume, (size_t)(slash - t->a->resume)) : NULL;
-	enum st st = runs_load(&all, dir, e);
+	char *word, *slash;
+	enum st st;
 
-	if (!st && !(r = runs_find(&all, slash ? slash + 1 : t->a->resume, e)))
+	while (n > 1 && t->a->resume[n - 1] == '/')
+		n--;
+	word = xstrndup(t->a->resume, n);
+	slash = strrchr(word, '/');
+	if (slash)
+		*slash = '\0';
+	st = runs_load(&all, slash ? (slash > word ? word : "/") : NULL, e);
+	if (!st && !(r = runs_find(&all, slash ? slash + 1 : word, e)))
 		st = e->st;
-	if (!st && strcmp(r->kind, "train"))
+	if (!st && !*r->kind)
+		st = err_set(e, ST_INVALID,
+			"--resume %s: its run.json does not say what kind of run it is", r->id);
+	if (!st && strcmp(r->kind, "train") != 0)
 		st = err_set(e, ST_INVALID, "--resume %s: that run is no training but a %s", r->id,
 			r->kind);
 	if (!st) {
@@ -117,7 +127,7 @@ static enum st take_up(struct training *t, struct err *e)
 	if (!st && !t->as.n_words && !t->as.demo)
 		t->as.word[t->as.n_words++] = t->path;
 	runs_release(&all);
-	xfree(dir);
+	xfree(word);
 	return st;
 }
 
@@ -133,7 +143,7 @@ static enum st check(struct training *t, struct err *e)
 	if (st)
 		return st;
 	if (a->resume)
-		return take_up(t, e);
+		return train_verb_take_up(t, e);
 	st = train_verb_method(&m, a, e);
 	if (!st && !a->data)
 		st = err_set(e, ST_INVALID,
@@ -191,7 +201,7 @@ int verb_train(const struct args *a)
 
 	if (a->method && !strcmp(a->method, "help"))
 		return list_methods();
-	if (a->dry_run && !a->resume)
+	if (a->dry_run)
 		return train_verb_plan(a);
 	st = check(&t, &e);
 	if (!st)

@@ -16,6 +16,10 @@ BD_MUST_USE enum st train_verb_ask(struct train_ask *ask, const struct args *a, 
 BD_MUST_USE enum st train_verb_how(struct train_how *how, size_t *window,
 	const struct train_method *m, const struct train_ask *ask, struct err *e);
 
+struct training;
+/* Of --resume: the model and the layout that the run's folder names, into t->as. */
+BD_MUST_USE enum st train_verb_take_up(struct training *t, struct err *e);
+
 struct training {
 	const struct args *a;
 	struct args as; /* of a run that is resumed: with its model and layout */

@@ -21,6 +21,8 @@ struct plan {
 	size_t n;
 	uint64_t weights, other,
 		file;    /* in the linears; bytes of embedding and head; of the model */
+	const char *run; /* of --resume; NULL: a new one */
+	uint64_t done;   /* steps of it */
 	uint64_t stored; /* bytes of the linears in the layout */
 	bool guessed;    /* which linears get which format, of a budget */
 };
@@ -269,8 +271,13 @@ static void tell_methods(const struct plan *p, const struct train_ask *ask)
 static void tell(const struct plan *p, const struct args *a, const struct train_ask *ask,
 	const struct train_how *how, size_t window, const struct train_memory *x)
 {
-	uint64_t steps = how->tune.steps, tokens = how->windows * window;
+	uint64_t steps = how->tune.steps - p->done, tokens = how->windows * window;
 	char clean[256], b[16];
+
+	if (p->run)
+		printf("run          %s: %llu of %llu steps are done; what follows is of the "
+		       "rest\n",
+			p->run, (unsigned long long)p->done, (unsigned long long)how->tune.steps);
 
 	text_clean(clean, sizeof clean, p->path, strlen(p->path), true);
 	printf("model        %s\n             %zu blocks, hidden %zu, %.4g weights in its "
@@ -322,7 +329,8 @@ static void tell_json(const struct plan *p, const struct train_ask *ask,
 	json_put_str(&o, "job", "train");
 	json_put_str(&o, "method", how->method->name);
 	json_put_f64(&o, "stored_bpw", 8.0 * (double)p->stored / (double)p->weights);
-	json_put_i64(&o, "steps", (int64_t)how->tune.steps);
+	json_put_i64(&o, "steps", (int64_t)(how->tune.steps - p->done));
+	json_put_i64(&o, "steps_done", (int64_t)p->done);
 	json_put_i64(&o, "step_tokens", (int64_t)(how->windows * window));
 	put_memory(&o, x);
 	json_put_i64(&o, "file_bytes", (int64_t)p->file);
@@ -346,45 +354,71 @@ static void tell_json(const struct plan *p, const struct train_ask *ask,
 	verb_json(&o);
 }
 
-int train_verb_plan(const struct args *a)
+/* What is asked for: by the options, or by the run that goes on. */
+static enum st what(struct plan *p, struct training *t, struct train_run **run, struct err *e)
 {
 	const struct train_method *m;
-	struct train_ask ask;
+	enum st st = train_verb_ask(&t->ask, t->a, e);
+
+	t->as = *t->a;
+	if (!t->a->resume)
+		return st ? st : train_verb_method(&m, t->a, e);
+	st = st ? st : train_verb_take_up(t, e);
+	st = st ? st : train_run_peek(run, &t->ask, e);
+	if (st)
+		return st;
+	t->ask = *train_run_ask(*run);
+	p->run = t->a->resume;
+	p->done = train_run_done(*run);
+	return ST_OK;
+}
+
+static enum st which_model(char **path, const struct args *a, struct err *e)
+{
+	*path = a->demo      ? verb_demo_model(a->read_only, e)
+		: a->n_words ? xstrdup(a->word[0])
+			     : verb_default_model();
+	if (*path)
+		return ST_OK;
+	return e->st ? e->st : err_set(e, ST_INVALID, "usage: bitdial train MODEL --dry-run");
+}
+
+int train_verb_plan(const struct args *a)
+{
+	struct training t = { .a = a };
+	struct train_run *run = NULL;
 	struct train_how how;
 	struct train_memory x;
 	struct plan p = { 0 };
 	struct err e = { 0 };
 	char *path = NULL;
 	size_t window;
-	enum st st = train_verb_method(&m, a, &e);
+	enum st st = what(&p, &t, &run, &e);
 
 	if (!st)
-		st = train_verb_ask(&ask, a, &e);
-	if (!st && a->demo)
-		path = verb_demo_model(a->read_only, &e);
-	else if (!st)
-		path = a->n_words ? xstrdup(a->word[0]) : verb_default_model();
-	if (!st && !path)
-		st = e.st ? e.st : err_set(&e, ST_INVALID, "usage: bitdial train MODEL --dry-run");
+		st = which_model(&path, &t.as, &e);
 	p.path = path;
 	if (!st)
 		st = open_shape(&p, &e);
 	if (!st)
-		st = find_layout(&p, a->layout, &e);
+		st = find_layout(&p, t.as.layout, &e);
 	if (!st) {
 		for (size_t i = 0; i < p.n; i++)
 			p.stored += stored(&p.shape[i]);
-		st = train_verb_how(&how, &window, m, &ask, &e);
+		st = train_verb_how(&how, &window,
+			train_method_find(t.ask.method ? t.ask.method : "rank"), &t.ask, &e);
 	}
-	if (!st) {
+	if (!st)
 		st = train_need(&x, &p.hp, p.shape, p.n, p.other, &how, window, &e);
-	}
 	if (!st && a->json)
-		tell_json(&p, &ask, &how, window, &x);
+		tell_json(&p, &t.ask, &how, window, &x);
 	else if (!st)
-		tell(&p, a, &ask, &how, window, &x);
+		tell(&p, &t.as, &t.ask, &how, window, &x);
 	checkpoint_close(p.ck);
+	train_run_free(run);
 	xfree(p.shape);
 	xfree(path);
+	xfree(t.path);
+	xfree(t.layout);
 	return st ? verb_fail(&e) : 0;
 }

@@ -285,18 +285,39 @@ static enum st make(
 	return st ? st : train_run_room(r, r->saved_step == UINT64_MAX ? 2 : 1, e);
 }
 
+static struct train_run *blank(void)
+{
+	struct train_run *r = xalloc(sizeof *r);
+
+	r->saved_step = UINT64_MAX;
+	so_far_init(&r->far, 0);
+	return r;
+}
+
+enum st train_run_peek(struct train_run **out, const struct train_ask *ask, struct err *e)
+{
+	struct train_run *r = blank();
+	enum st st = take_resumed(r, ask, e);
+
+	r->ask.steps = r->steps;
+	if (st) {
+		train_run_free(r);
+		r = NULL;
+	}
+	*out = r;
+	return st;
+}
+
 enum st train_run_new(struct train_run **out, struct desk *d, const struct layout *l,
 	const struct mat *const *view, const struct train_ask *ask, const struct sink *s,
 	struct err *e)
 {
-	struct train_run *r = xalloc(sizeof *r);
+	struct train_run *r = blank();
 	enum st st;
 
 	r->d = d;
 	r->l = l;
 	r->view = view;
-	r->saved_step = UINT64_MAX;
-	so_far_init(&r->far, 0);
 	st = make(r, ask, s, e);
 	if (!st) {
 		r->began = clock_now() - r->far.wall;
@@ -337,6 +358,10 @@ void train_run_free(struct train_run *r)
 struct train *train_run_train(struct train_run *r)
 {
 	return r->t;
+}
+uint64_t train_run_done(const struct train_run *r)
+{
+	return r->far.step;
 }
 const char *train_run_id(const struct train_run *r)
 {

@@ -60,6 +60,10 @@ struct train_run;
 BD_MUST_USE enum st train_run_new(struct train_run **out, struct desk *d, const struct layout *l,
 	const struct mat *const *view, const struct train_ask *ask, const struct sink *s,
 	struct err *e);
+/* What ask->resume names, as its folder tells it: for train_run_ask (its steps: as asked for last)
+ * and train_run_done alone, to foretell the rest.  Refuses what train_run_new would. */
+BD_MUST_USE enum st train_run_peek(
+	struct train_run **out, const struct train_ask *ask, struct err *e);
 void train_run_free(struct train_run *r); /* NULL is fine */
 
 /* Told after every step and every look at what is held out. */
@@ -81,14 +85,15 @@ const struct train_ask *train_run_ask(
 	const struct train_run *r); /* without zeros and NANs, as it runs */
 const struct pack_counts *train_run_counts(const struct train_run *r);
 size_t train_run_windows(const struct train_run *r); /* once through the data; 0: unknown */
+uint64_t train_run_done(const struct train_run *r);  /* steps in the last checkpoint or behind it */
 const char *train_run_id(const struct train_run *r);
 const char *train_run_folder(
 	const struct train_run *r); /* of the last checkpoint; NULL: none yet */
 /* The step of the checkpoint with the lowest held-out loss, the last one where nothing is held out;
  * UINT64_MAX: there is none. */
 uint64_t train_run_best(const struct train_run *r);
-
-#endif
 /* Its folder where that is not the last one: what is held out was better there than at the end.
  * NULL otherwise; xfree. */
 char *train_run_better(const struct train_run *r, double *nll);
+
+#endif

@@ -161,8 +161,9 @@ enum st train_run_room(const struct train_run *r, unsigned n, struct err *e)
 	if (need <= room)
 		return ST_OK;
 	return err_set(e, ST_IO,
-		"%s: %s needs %s, and %s are free: make room, or name another folder for "
+		"%s: %s %s, and %s are free: make room, or name another folder for "
 		"runs (--runs)",
-		r->path, n > 1 ? "checkpoints of this run (two at a time)" : "a checkpoint",
+		r->path,
+		n > 1 ? "checkpoints of this run (two at a time) need" : "a checkpoint needs",
 		text_bytes(need, b1), text_bytes(room, b2));
 }
