@@ -220,6 +220,7 @@ static const struct {
 	{ ":set source 2", "set source: the map is of one text" },
 	{ "s", "set source: the map is of one text" },
 	{ ":text a 5b", "text: expected a number of tokens, got \"5b\"" },
+	{ ":train qqqqqqqq", "train: no \"qqqqqqqq\": start begins, data=FILE says on what (Tab)" },
 	{ ":stop x", "stop: expected a job's number, got \"x\"" },
 	{ ":say", "say: there is no text to send" },
 	{ ":export", "export: name a folder for the model, FILE.json for the layout" },

@@ -11,6 +11,7 @@
 #include "app/tui/train_words.h"
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
+#include "core/base/fs.h"
 #include "core/base/text.h"
 #include "core/work/train_run.h"
 
@@ -80,11 +81,15 @@ static const struct key *key_find(const char *name, size_t n)
 	return NULL;
 }
 
+/* In the 80 columns of the status line. */
 static enum st unknown(const char *word, struct err *e)
 {
 	const char *names[KEYS + VERBS + 1] = { NULL }, *near;
 	char name[32];
 
+	if (fs_is_file(word))
+		return err_set(
+			e, ST_INVALID, "train: a file goes behind data= (:train data=%.40s)", word);
 	for (size_t i = 0; i < KEYS; i++)
 		names[i] = keys[i].name;
 	for (size_t i = 0; i < VERBS; i++)
@@ -94,8 +99,7 @@ static enum st unknown(const char *word, struct err *e)
 	return near ? err_set(e, ST_INVALID, "train: there is no \"%s\"; did you mean %s", name,
 			      near)
 		    : err_set(e, ST_INVALID,
-			      "train: expected start, pause, save, stop, chat, resume, ghost or "
-			      "KEY=VALUE, got \"%.40s\"",
+			      "train: no \"%.20s\": start begins, data=FILE says on what (Tab)",
 			      word);
 }
 
