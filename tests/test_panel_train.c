@@ -72,6 +72,17 @@ Test(train_panels, before_any_run_a_line_that_works_is_shown)
 	cr_expect(says(80, 16, ":train start\n"), "got\n%s", shown);
 }
 
+Test(train_panels, a_run_that_waits_says_for_what)
+{
+	struct snap_train *t = snap_train_new();
+
+	t->state = TRAINING_BEGINS;
+	snap_train_note(t, 0, "waits for the scan");
+	hear(t);
+	cr_expect(says(80, 16, "waits for the scan"), "got\n%s", shown);
+	cr_expect(says(40, 4, "waits for the scan"), "got\n%s", shown);
+}
+
 Test(train_panels, a_spike_of_one_step_is_seen_among_thousands)
 {
 	struct snap_train *t = made_train(0);

@@ -218,6 +218,10 @@ static void draw_small(const struct snap_train *t, struct canvas *c)
 	char kl[16];
 
 	panel_part(&p, ROLE_TEXT, "%s", training_name(t->state));
+	if (!t->steps && t->n_notes) {
+		panel_part(&p, ROLE_TEXT, "%s", t->note[t->n_notes - 1].text);
+		return;
+	}
 	if (isfinite(t->last[SERIES_LOSS]))
 		panel_part(&p, ROLE_STRONG, "loss %s", panel_kl(t->last[SERIES_LOSS], kl));
 	panel_part(&p, ROLE_TEXT, "step %llu of %llu", (unsigned long long)t->step,

@@ -2,6 +2,7 @@
 #include "core/work/session_train.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
@@ -55,11 +56,16 @@ struct train_deed *train_deed_new(struct session *s, const struct train_ask *ask
 	return d;
 }
 
+static const struct job_class job_tell;
+
 void train_deed_done(struct job *j)
 {
 	struct train_deed *d = j->arg;
+	struct train_ask none = { 0 };
 
 	job_failed(d->s, j);
+	if (j->class == &job_train && !(j->began > 0)) /* stopped while it waited: as it was */
+		jobs_submit(d->s->jobs, &job_tell, train_deed_new(d->s, &none), NULL);
 	xfree((char *)d->ask.data);
 	xfree((char *)d->ask.test);
 	xfree((char *)d->ask.text);
@@ -98,6 +104,34 @@ static enum st may_begin(struct session *s, const struct train_ask *ask, struct 
 	return ST_OK;
 }
 
+/* Named where one of them may hold the engine when a run is to begin. */
+static const struct {
+	const struct job_class *class;
+	const char *what;
+} before[] = {
+	{ &job_open, "the model that is being opened" },
+	{ &job_measure, "a measurement" },
+	{ &job_export, "an export" },
+	{ &job_odds, "the odds" },
+	{ &job_prepare, "the scan" },
+};
+
+/* What is seen until the engine comes to it. */
+static void tell_waiting(struct session *s, const char *data)
+{
+	struct snap_train *t = snap_train_new();
+	const char *slash = data ? strrchr(data, '/') : NULL;
+	char text[112] = "";
+
+	for (size_t i = 0; i < sizeof before / sizeof *before && !*text; i++)
+		if (jobs_active(s->jobs, before[i].class))
+			snprintf(text, sizeof text, "waits for %s", before[i].what);
+	t->state = TRAINING_BEGINS;
+	snprintf(t->data, sizeof t->data, "%s", slash ? slash + 1 : data ? data : "");
+	snap_train_note(t, 0, *text ? text : "waits for its turn");
+	bus_publish(s->bus, (struct event){ .kind = EV_TRAIN, .snap = &t->snap });
+}
+
 enum st session_train(struct session *s, const struct train_ask *ask, struct err *e)
 {
 	struct train_ask a = *ask;
@@ -122,6 +156,7 @@ enum st session_train(struct session *s, const struct train_ask *ask, struct err
 	atomic_store(&s->train->paused, false);
 	atomic_store(&s->train->save, false);
 	atomic_store(&s->train->halt, false);
+	tell_waiting(s, a.data); /* before it can begin, or it would cover what the run says */
 	jobs_submit(s->jobs, &job_train, train_deed_new(s, &a), NULL);
 	xfree(share);
 	return ST_OK;
