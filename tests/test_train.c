@@ -310,6 +310,47 @@ Test(train, what_runs_is_scale_times_code_plus_offset_of_what_is_packed)
 	taught_close(&t);
 }
 
+Test(train, codes_that_lay_next_to_another_one_are_the_first_to_move)
+{
+	struct taught t = taught_open("cpu", "int4g64", 40, 64, 0);
+	struct train_how how = taught_how("flips");
+	const double far = 0.01 * 4 * 8; /* levels: rate, the largest step, steps */
+	struct train *run;
+	size_t moved = 0, wrong = 0;
+
+	how.tune.lr = 0.01;
+	how.tune.lr_s = 0;
+	run = taught_new(&t, &how);
+	taught_steps(run, 8, NULL);
+	for (size_t i = 0; i < t.m->n_linears; i++) {
+		const struct mat *was = t.view[i], *is = train_view(run)[i];
+		uint8_t *q = xarray(2 * was->cols, 1), *to = q + was->cols;
+		float *w;
+
+		cr_assert_eq(model_linear_f32(t.m, i, &w, NULL), ST_OK);
+		for (size_t r = 0; r < was->rows; r++) {
+			mat_unpack_row(was, r, q);
+			mat_unpack_row(is, r, to);
+			for (size_t c = 0; c < was->cols; c++) {
+				size_t g = c / was->group;
+				double s = f16_to_f32(mat_stat(was->scale, was, r, g));
+				double o = f16_to_f32(mat_stat(was->offset, was, r, g));
+				double left = (w[r * was->cols + c] - o) / s - q[c];
+
+				moved += to[c] != q[c];
+				wrong += to[c] != q[c] &&
+					 left * (to[c] > q[c] ? 1 : -1) < 0.5 - far - 0.02;
+			}
+		}
+		big_free(w);
+		xfree(q);
+	}
+	/* the rate is in mean levels of a matrix: where a group's are smaller, codes go further */
+	cr_expect(moved > 0 && 20 * wrong < moved, "%zu of %zu", wrong, moved);
+	train_free(run);
+	taught_close(&t);
+}
+
 /* ---- T7, T8 */
 
 static void sum_after(const struct taught *t, const struct train_how *how, size_t steps,

@@ -258,15 +258,38 @@ static enum st plan(struct train *t, struct err *e)
 	return ST_OK;
 }
 
-static void start(struct train *t)
+/* What rounding left of the reference: a code that lay near the next one moves before others.  A
+ * model that is as it was stored has lost it. */
+static enum st start_exact(struct train *t, const struct train_linear *l, size_t i, struct err *e)
+{
+	float *w;
+	enum st st = model_linear_f32(t->m, i, &w, e);
+
+	if (st)
+		return st;
+	if (l->here.type == MAT_MIX)
+		train_gather(t->gathered, w, &l->here);
+	for (size_t k = 0, n = 0; k < l->n; n += l->here.rows * t->tuned[l->first + k++].w.cols)
+		optim_residual(t->by, &t->tuned[l->first + k], &t->part[l->first + k].o,
+			l->here.type == MAT_MIX ? t->gathered + n : w);
+	big_free(w);
+	return ST_OK;
+}
+
+static enum st start(struct train *t, const struct mat *const *view, struct err *e)
 {
 	char *at = t->state;
+	enum st st = ST_OK;
 
 	for (size_t i = 0; i < t->n; i++) {
 		t->tuned[i].state = at;
 		at += (t->tuned[i].state_bytes + 63) / 64 * 64;
 		optim_init(t->part[i].by, &t->tuned[i], &t->part[i].o);
 	}
+	for (size_t i = 0; !st && t->by->residual && i < t->m->n_linears; i++)
+		if (t->linear[i].n && view[i] != t->m->ref[i])
+			st = start_exact(t, &t->linear[i], i, e);
+	return st;
 }
 
 /* ---- the whole */
@@ -337,7 +360,9 @@ static enum st build(struct train *t, const struct mat *const *view, const bool 
 	st = plan(t, e);
 	if (st)
 		return st;
-	start(t);
+	st = start(t, view, e);
+	if (st)
+		return st;
 	back_set_math(t->back, t->how.math);
 	back_set_gains(t->back, t->gain);
 	t->bytes += back_bytes(t->m, rows, t->how.keep);

@@ -58,6 +58,8 @@ struct train {
 
 /* All arrays of a mat into those of one of the same shape in the model's memory. */
 void train_put(const struct model *m, const struct mat *to, const struct mat *from);
+/* The columns of the two parts of a mix, one behind the other, from `all` [rows][cols]. */
+void train_gather(float *to, const float *all, const struct mat *w);
 /* Bytes of a matrix's weights in one of its arrays (0, 1, 2: codes, scales, offsets; dense: 0
  * only), and where they lie; 0: no such. */
 size_t train_array(const struct mat *w, int i, const void **at);

@@ -57,16 +57,13 @@ static void tune(struct train *t, size_t i, float *grad)
 		&t->counts);
 }
 
-/* The columns of the two parts of a mix, one behind the other, from t->grad. */
-static void gather(struct train *t, const struct mat *w)
+void train_gather(float *to, const float *all, const struct mat *w)
 {
-	float *to = t->gathered;
-
 	for (size_t from = 0, n = w->high, part = 0; part < 2;
 		part++, from = w->high, n = w->cols - n)
 		for (size_t r = 0; r < w->rows; r++)
 			for (size_t c = 0; c < n; c++)
-				*to++ = t->grad[r * w->cols + w->order[from + c]];
+				*to++ = all[r * w->cols + w->order[from + c]];
 }
 
 static void tune_linear(struct train *t, const struct train_linear *l)
@@ -74,7 +71,7 @@ static void tune_linear(struct train *t, const struct train_linear *l)
 	if (l->here.type != MAT_MIX) {
 		tune(t, l->first, t->grad);
 	} else {
-		gather(t, &l->here);
+		train_gather(t->gathered, t->grad, &l->here);
 		tune(t, l->first, t->gathered);
 		tune(t, l->first + 1, t->gathered + l->here.rows * l->here.high);
 	}
