@@ -140,7 +140,7 @@ Test(tune_grid, the_budget_of_rank_is_kept_to_the_flip)
 	for (uint64_t step = 1; step <= 12; step++) {
 		tune_noise(&m, &r, 1e-3);
 		tune_step(&m, step);
-		budget += tune_budget(&o, 4, step) * 64 * 300;
+		budget += tune_budget(&o, step) * 64 * 300;
 		made += (double)m.c.flips[4];
 		cr_assert(made <= budget + 1e-6 && made > budget - 1, "step %d: %g of %g",
 			(int)step, made, budget);
@@ -191,7 +191,7 @@ Test(tune_grid, rank_across_two_matrices_spends_one_budget_where_the_scores_are)
 		double budget = 0;
 
 		for (uint64_t step = 1; step <= 12; step++)
-			budget += 2 * tune_budget(&o, 4, step) * 32 * 128;
+			budget += 2 * tune_budget(&o, step) * 32 * 128;
 		cr_assert((double)flips[0] <= budget + 1e-6 && (double)flips[0] > budget - 1);
 	}
 	{

@@ -37,7 +37,8 @@ struct tune_options {
 	uint64_t steps;      /* of the whole run: what cosine and budget end at */
 	uint64_t warmup;     /* steps up to the peak */
 	double floor;        /* of the cosine, a share of the peak; 1: constant */
-	double from, to;     /* rank: share of the codes that move a step; 0: by width (3.3b) */
+	double from, to;     /* rank: share of the codes that move a step, first and last; 0: 1e-4
+				and a tenth of it */
 	uint64_t first_move; /* rank: the step it begins to move at */
 	bool across;         /* rank: one threshold for all matrices, in optim_finish */
 	enum tune_moments moments;
@@ -57,8 +58,8 @@ extern const struct tune_options tune_defaults;
 
 /* Share of the peak at a step, the first being 1: linear up to warmup, then cosine to floor. */
 double tune_schedule(const struct tune_options *o, uint64_t step);
-/* Share of the codes of a width that `rank` moves at a step. */
-double tune_budget(const struct tune_options *o, int bits, uint64_t step);
+/* Share of the codes that `rank` moves at a step. */
+double tune_budget(const struct tune_options *o, uint64_t step);
 
 enum { TUNE_WIDTHS = 9 }; /* 1 to 8 bits */
 

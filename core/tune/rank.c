@@ -235,7 +235,7 @@ static void step(struct tuned *t, float *grad, uint64_t n, const struct tune_opt
 		return;
 	begin(&k, t, o, scratch);
 	budget = o->across ? 0
-			   : whole(&k.p.head->carry, tune_budget(o, t->w.bits, n) * (double)rows *
+			   : whole(&k.p.head->carry, tune_budget(o, n) * (double)rows *
 							     (double)t->w.cols);
 	k.floor = budget ? (unsigned)k.p.head->floor : RANK_BINS;
 	clear(&k);
@@ -330,7 +330,7 @@ static void finish(struct tuned *all, size_t n, uint64_t at, const struct tune_o
 	for (size_t i = 0; i < n; i++)
 		share_of_all += !learnt(&all[i], at)
 					? 0
-					: tune_budget(o, all[i].w.bits, at) *
+					: tune_budget(o, at) *
 						  (double)all[i].w.rows * (double)all[i].w.cols;
 	budget = whole(&head->carry, share_of_all);
 	if (!budget)

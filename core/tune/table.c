@@ -19,7 +19,7 @@ const struct optimizer *const optimizer_table[] = {
 		NULL
 };
 
-/* training.md 3.4; budgets by width: 3.3b; GaLore: 7.2. */
+/* training.md 3.4; GaLore: 7.2. */
 const struct tune_options tune_defaults = {
 	.unit = LR_LEVELS,
 	.lr = 0.01,
@@ -105,9 +105,9 @@ double tune_schedule(const struct tune_options *o, uint64_t step)
 	return o->floor + (1 - o->floor) * 0.5 * (1 + cos(3.14159265358979323846 * done));
 }
 
-double tune_budget(const struct tune_options *o, int bits, uint64_t step)
+double tune_budget(const struct tune_options *o, uint64_t step)
 {
-	double from = o->from > 0 ? o->from : bits <= 2 ? 1e-3 : bits == 3 ? 3e-3 : 1e-2;
+	double from = o->from > 0 ? o->from : 1e-4; /* CONTRIBUTING, Decisions */
 	double to = o->to > 0 ? o->to : from / 10;
 	uint64_t start = o->first_move, end = o->steps > start ? o->steps : start + 1;
 
