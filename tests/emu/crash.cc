@@ -1,4 +1,5 @@
-/* crash.cc - a crash in device code, or on device memory, says where it was. */
+/* crash.cc - a crash in device code, or on device memory, says where it was; what is only not open
+ * yet opens (emu_admit). */
 #include "emu.h"
 
 #include <signal.h>
@@ -12,10 +13,13 @@ static struct sigaction before;
 static void crashed(int signal, siginfo_t *info, void *)
 {
 	const uintptr_t a = (uintptr_t)info->si_addr;
-	const char *did = emu_touched(info->si_addr);
+	const char *did;
 	char name[384], text[800];
 	int n = 0;
 
+	if (emu_admit(info->si_addr))
+		return;
+	did = emu_touched(info->si_addr);
 	if (did) {
 		emu_thread_name(name, sizeof name);
 		n = snprintf(text, sizeof text, "emulator: %s: %s\n", name, did);
@@ -33,16 +37,15 @@ void emu_watch(void)
 {
 	static thread_local bool watched;
 	static char room[64 << 10];
-	static bool handled;
-	struct sigaction s = {};
+	struct sigaction s = {}, was = {};
 	stack_t stack = {};
 
-	if (!handled) {
-		handled = true;
-		s.sa_sigaction = crashed;
-		s.sa_flags = SA_SIGINFO | SA_ONSTACK;
-		sigaction(SIGSEGV, &s, &before);
-	}
+	/* a program may have put its own in front meanwhile */
+	s.sa_sigaction = crashed;
+	s.sa_flags = SA_SIGINFO | SA_ONSTACK;
+	sigaction(SIGSEGV, &s, &was);
+	if (was.sa_sigaction != crashed)
+		before = was;
 	if (watched)
 		return;
 	watched = true;

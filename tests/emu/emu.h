@@ -34,6 +34,8 @@ extern uintptr_t emu_arena, emu_arena_end; /* addresses of device memory */
 /* Device memory may be touched between them; may be nested. */
 void emu_open(void);
 void emu_close(void);
+/* Device work has touched p, which the host may not: true when it may be touched now. */
+bool emu_admit(const void *p);
 enum emu_place { EMU_PAGEABLE, EMU_LOCKED, EMU_DEVICE };
 enum emu_place emu_place(const void *p);
 /* Dies where [p, p + bytes) is not inside one allocation, when p is on the device or locked. */
@@ -51,7 +53,8 @@ void emu_thread_name(char *out, size_t size);
 const char *emu_touched(const void *p);
 
 /* ---- crash.cc */
-/* From now on a crash of this thread says where it was; what handled it before still does. */
+/* From now on a crash of this thread says where it was, what handled it before still does, and
+ * device work is let to its memory. */
 void emu_watch(void);
 
 /* ---- symbols.cc */

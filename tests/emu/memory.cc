@@ -5,7 +5,8 @@
  * and last page is filled with a pattern that is looked at when it is freed.
  * Addresses are not used again before all have been.
  * The host is kept out by a protection key, which is a matter of nanoseconds, or by mprotect
- * on each allocation.
+ * on each allocation: device work finds all closed, what it touches opens by its fault
+ * (emu_admit), as most work touches few of many, and is closed behind it.
  */
 #include "emu.h"
 
@@ -25,6 +26,7 @@ static const size_t PIECE = 4 << 20, GAP = 1 << 20;
 struct allocation {
 	size_t bytes, mapped; /* asked for; of pages, from the page it begins in */
 	unsigned long number;
+	bool open; /* PAGES: it can be touched */
 };
 
 typedef std::map<uintptr_t, struct allocation> allocations;
@@ -71,11 +73,36 @@ static void fence_set(bool open)
 {
 	if (fence == KEYS) {
 		pkey_set(key, open ? 0 : PKEY_DISABLE_ACCESS);
+	} else if (fence == PAGES && open) {
+		emu_watch();
 	} else if (fence == PAGES) {
-		for (const auto &a : live)
-			mprotect((void *)page_of(a.first), a.second.mapped,
-				open ? PROT_READ | PROT_WRITE : PROT_NONE);
+		for (auto &a : live)
+			if (a.second.open) {
+				mprotect((void *)page_of(a.first), a.second.mapped, PROT_NONE);
+				a.second.open = false;
+			}
 	}
+}
+
+/* In a signal handler, so nothing that takes memory. */
+bool emu_admit(const void *p)
+{
+	const uintptr_t page = page_of((uintptr_t)p);
+
+	if (fence != PAGES || !depth || live.empty())
+		return false;
+	auto i = live.lower_bound(page);
+
+	if (i == live.end() || page_of(i->first) != page) {
+		if (i == live.begin())
+			return false;
+		--i;
+	}
+	if (i->second.open || page - page_of(i->first) >= i->second.mapped)
+		return false;
+	i->second.open =
+		!mprotect((void *)page_of(i->first), i->second.mapped, PROT_READ | PROT_WRITE);
+	return i->second.open;
 }
 
 void emu_open(void)
@@ -331,7 +358,7 @@ extern "C" cudaError_t cudaMalloc(void **p, size_t bytes)
 		return emu_return(cudaErrorMemoryAllocation);
 	}
 	next_free = at + mapped;
-	paint(*live.insert({ at + mapped - padded, { bytes, mapped, ++numbers } }).first);
+	paint(*live.insert({ at + mapped - padded, { bytes, mapped, ++numbers, true } }).first);
 	emu_close();
 	__atomic_fetch_add(&used, bytes, __ATOMIC_RELAXED);
 	*p = (void *)(at + mapped - padded);
@@ -374,7 +401,7 @@ extern "C" cudaError_t cudaMallocHost(void **p, size_t bytes)
 	if (at == MAP_FAILED || !map_filler((uintptr_t)at, mapped))
 		return emu_return(cudaErrorMemoryAllocation);
 	*p = at;
-	locked.insert({ (uintptr_t)at, { bytes, mapped, ++numbers } });
+	locked.insert({ (uintptr_t)at, { bytes, mapped, ++numbers, true } });
 	return cudaSuccess;
 }
 

@@ -59,8 +59,12 @@ void emu_run_one(cudaStream_t s)
 cudaError_t emu_drain(cudaStream_t s)
 {
 	emu_hangs(true);
+	if (s->queue.empty())
+		return emu_device_error();
+	emu_open(); /* once for all of it */
 	while (!s->queue.empty())
 		emu_run_one(s);
+	emu_close();
 	return emu_device_error();
 }
 
