@@ -96,32 +96,29 @@ Test(cuda_products, general_products_agree_with_ref_in_every_math, .timeout = 12
 			}
 }
 
-/* Larger than the workspace: cut in pieces.  A is of rows (1, 0, 0, ...) + i, so that what C must
- * be is known. */
+/* Larger than the workspace: cut in pieces.  A value in so many is not 0, so that what C must be is
+ * known; the last one is in a piece of its own. */
 Test(cuda_products, what_does_not_fit_the_workspace_is_cut, .timeout = 300)
 {
-	enum { M = 2, N = 2, K = 17 << 20 };
+	enum { M = 2, N = 2, STEP = 1 << 20, K = 17 * STEP };
 	const struct backend *b = cuda_backend();
-	float *a = calloc((size_t)M * K, 4), *bb = calloc((size_t)N * K, 4), c[M * N];
-	float *da, *db, *dc = cuda_held(b, NULL, sizeof c);
+	float c[M * N], *da = b->alloc((size_t)M * K * 4), *db = b->alloc((size_t)N * K * 4);
+	float *dc = cuda_held(b, NULL, sizeof c);
 
+	cr_assert(da && db); /* zeros but for these */
 	for (size_t i = 0; i < M; i++)
-		for (size_t p = 0; p < K; p += 1 << 16)
-			a[i * K + p] = (float)(i + 1);
+		for (size_t p = 0; p < K; p += STEP)
+			b->put(da + i * K + p, &(float){ (float)(i + 1) }, 4);
 	for (size_t j = 0; j < N; j++)
-		for (size_t p = 0; p < K; p += 1 << 16)
-			bb[j * K + p] = (float)(j + p / (1 << 16) % 2);
-	da = cuda_held(b, a, (size_t)M * K * 4);
-	db = cuda_held(b, bb, (size_t)N * K * 4);
+		for (size_t p = 0; p < K; p += STEP)
+			b->put(db + j * K + p, &(float){ (float)(j + p / STEP % 2) }, 4);
 	b->gemm(false, true, M, N, K, 1, da, K, db, K, 0, dc, N, MATH_BF16X3);
 	b->get(c, dc, sizeof c);
 	cuda_well(b);
 	for (size_t i = 0; i < M; i++)
 		for (size_t j = 0; j < N; j++)
-			cr_expect_eq(c[i * N + j], (float)((i + 1) * (2 * j + 1) * 136),
-				"%zu %zu: %g", i, j, (double)c[i * N + j]);
-	free(a);
-	free(bb);
+			cr_expect_eq(c[i * N + j], (float)((i + 1) * (17 * j + 8)), "%zu %zu: %g",
+				i, j, (double)c[i * N + j]);
 }
 
 /* W with its data `off` bytes behind the beginning of a piece of device memory. */
