@@ -53,6 +53,8 @@ static const struct option {
 		"learning rate at its peak; else the method's" },
 	{ "lr-s", "X", NUMBER, offsetof(struct args, lr_s),
 		"relative step of scales and offsets at its peak; 0: frozen; else the method's" },
+	{ "budget", "X", NUMBER, offsetof(struct args, budget),
+		"rank: share of the codes that move a step, at first (0.0001); a tenth of it at the end" },
 	{ "rank", "N", COUNT, offsetof(struct args, rank),
 		"of adapters and of GaLore's projectors; else the method's" },
 	{ "held", "X", NUMBER, offsetof(struct args, held),
@@ -329,7 +331,7 @@ int args_parse(struct args *a, int argc, char **argv)
 	int rc = 0;
 
 	*a = (struct args){ .verb = "open", .bpw = (double)NAN, .temp = (double)NAN, .seed = -1,
-		.lr = (double)NAN, .lr_s = (double)NAN, .held = (double)NAN };
+		.lr = (double)NAN, .lr_s = (double)NAN, .budget = (double)NAN, .held = (double)NAN };
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
 		if (!strcmp(argv[i], "--batch") || (i == 1 && !strcmp(argv[i], "batch")))
 			return parse_batch(a, argc, argv, i);

@@ -50,6 +50,7 @@ enum st train_verb_ask(struct train_ask *ask, const struct args *a, struct err *
 	ask->windows = (size_t)a->windows;
 	ask->lr = a->lr;
 	ask->lr_s = a->lr_s;
+	ask->budget = a->budget;
 	ask->rank = (size_t)a->rank;
 	ask->held = a->held;
 	ask->held_every = a->held_every;

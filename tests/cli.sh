@@ -277,6 +277,10 @@ fails 1 'a rank of 65 is more than any' "$@" --method galore --rank 65 --dry-run
 fails 1 "rank of an adapter is 1 to 64 here" "$@" --data rows.jsonl --method lora --rank 1048576
 fails 1 'rank is of adapters (lora, qlora) and of galore: flips has none' \
 	"$@" --data rows.jsonl --method flips --rank 8
+fails 1 'a budget of codes is of rank: flips has none' \
+	"$@" --data rows.jsonl --method flips --budget 0.01
+fails 1 'expected a share above 0, at most 1' \
+	"$@" --data rows.jsonl --budget 2
 fails 2 'window 99999999: at most' "$@" --data rows.jsonl --window 99999999
 fails 1 "longer than the model's context of 2048" "$@" --data rows.jsonl --window 4096
 fails 1 'behind the window of 2 tokens' "$@" --data row.jsonl --window 2

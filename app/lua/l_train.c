@@ -85,37 +85,30 @@ static double rate(lua_State *L, const char *name)
 	return v;
 }
 
-static uint64_t count(lua_State *L, const char *name, lua_Integer most)
-{
-	return (uint64_t)l_whole(L, 1, name, 0, 1, most);
-}
-
-/* Strings are the table's. */
+/* Words are the table's. */
 static void read_ask(lua_State *L, struct train_ask *a)
 {
 	train_ask_init(a);
-	a->data = l_string(L, 1, "data", NULL);
-	a->test = l_string(L, 1, "test", NULL);
-	a->text = l_string(L, 1, "text", NULL);
-	a->method = l_string(L, 1, "method", NULL);
+	for (const struct train_key *k = train_keys; k->name; k++) {
+		void *to = (char *)a + k->at;
+
+		switch (k->kind) {
+		case TRAIN_WORD:
+			*(const char **)to = l_string(L, 1, k->name, NULL);
+			break;
+		case TRAIN_COUNT:
+			*(uint64_t *)to =
+				(uint64_t)l_whole(L, 1, k->name, 0, k->least, (lua_Integer)k->most);
+			break;
+		case TRAIN_NUMBER:
+			*(double *)to = rate(L, k->name);
+			break;
+		case TRAIN_FLAG:
+			*(bool *)to = l_flag(L, 1, k->name, false);
+			break;
+		}
+	}
 	a->resume = l_string(L, 1, "resume", NULL);
-	a->name = l_string(L, 1, "name", NULL);
-	a->steps = count(L, "steps", 1 << 30);
-	a->window = (size_t)count(L, "window", PACK_WINDOW_MAX);
-	a->windows = (size_t)count(L, "windows", 1 << 20);
-	a->lr = rate(L, "lr");
-	a->lr_s = rate(L, "lr_s");
-	a->lr_gain = rate(L, "lr_gain");
-	a->rank = (size_t)count(L, "rank", 1 << 16);
-	a->held = rate(L, "held");
-	a->held_every = count(L, "held_every", 1 << 30);
-	a->save_every = count(L, "save_every", 1 << 30);
-	a->seed = (uint64_t)l_whole(L, 1, "seed", (lua_Integer)a->seed, 0, LUA_MAXINTEGER);
-	a->rows = (size_t)count(L, "rows", LUA_MAXINTEGER);
-	a->all = l_flag(L, 1, "all", a->all);
-	a->recompute = l_flag(L, 1, "recompute", a->recompute);
-	a->f32 = l_flag(L, 1, "f32", a->f32);
-	a->across = l_flag(L, 1, "across", a->across);
 	if (a->held >= 1)
 		luaL_error(L, "%s: held: expected a share below 1", l_name(L));
 }
@@ -177,6 +170,8 @@ static int methods(lua_State *L)
 		put(L, "lr", m->lr);
 		put(L, "lr_s", m->lr_s);
 		put(L, "lr_gain", m->lr_gain);
+		if (!strcmp(m->optimizer, "rank"))
+			put(L, "budget", tune_defaults.from);
 		lua_pushinteger(L, (lua_Integer)m->rank);
 		lua_setfield(L, -2, "rank");
 		lua_rawseti(L, -2, ++i);
@@ -389,31 +384,13 @@ static const struct l_class class = {
 	.size = sizeof(struct l_training),
 };
 
+#define TYPE_WORD                             "string"
+#define TYPE_COUNT                            "number"
+#define TYPE_NUMBER                           "number"
+#define TYPE_FLAG                             "boolean"
+#define OPTION(name, kind, least, most, help) { #name, TYPE_##kind, help },
 static const struct l_opt options[] = {
-	{ "data", "string",
-		"what to train on, as bitdial.data.rows reads it (questions and answers that come "
-		"with bitdial)" },
-	{ "layout", "layout", "what to begin from; else what is under the dial" },
-	{ "method", "string", "one of bitdial.train.methods() (rank)" },
-	{ "steps", "number", "300" },
-	{ "window", "number", "tokens of a window (256)" },
-	{ "windows", "number", "of a step (4)" },
-	{ "lr", "number", "at its peak; else the method's, by the number of steps" },
-	{ "lr_s", "number", "of scales and offsets" },
-	{ "lr_gain", "number", "of the norms' gains; 0: they stay" },
-	{ "rank", "number", "of adapters, of galore's projectors" },
-	{ "held", "number", "share of the rows that is held out (0.05)" },
-	{ "held_every", "number", "steps between looks at it" },
-	{ "save_every", "number", "steps between checkpoints" },
-	{ "seed", "number", "of the order of the data and of all chance (0)" },
-	{ "rows", "number", "of the data, at most" },
-	{ "test", "string", "another data file, measured once at the end: test.tsv of the run" },
-	{ "text", "string", "another text, measured once at the end, against the reference, too" },
-	{ "all", "boolean", "everything is learned, not the answers alone (false)" },
-	{ "recompute", "boolean", "blocks are run twice, and less is kept (false)" },
-	{ "f32", "boolean", "products in 32 bits (false)" },
-	{ "across", "boolean", "rank: one threshold for all matrices (false)" },
-	{ "name", "string", "what the run says of itself before all else" },
+	TRAIN_KEYS(OPTION){ "layout", "layout", "what to begin from; else what is under the dial" },
 	{ "resume", "string",
 		"a run that was cut short goes on; it knows all the rest, its layout, too" },
 	{ NULL, NULL, NULL },
@@ -425,7 +402,7 @@ static const struct l_fn fns[] = {
 		"in the run's "
 		"folder",
 		run, options },
-	{ "methods", "() -> {{name=, summary=, what=, unit=, lr=, lr_s=, lr_gain=, rank=}, ...}",
+	{ "methods", "() -> {{name=, summary=, what=, unit=, lr=, lr_s=, lr_gain=, budget=, rank=}, ...}",
 		"what it can be trained by; what: codes, masters or adapters; unit of lr: levels "
 		"(over "
 		"300 steps) or absolute",

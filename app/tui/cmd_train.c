@@ -17,43 +17,6 @@
 
 /* ---- KEY=VALUE */
 
-enum kind { WORD, COUNT, NUMBER, FLAG };
-
-static const struct key {
-	const char *name;
-	enum kind kind;
-	size_t at; /* in struct train_ask */
-	const char *help;
-} keys[] = {
-	{ "data", WORD, offsetof(struct train_ask, data),
-		"what to train on: Alpaca JSON, JSON lines, a text" },
-	{ "method", WORD, offsetof(struct train_ask, method), "how: rank, flips, lora ..." },
-	{ "steps", COUNT, offsetof(struct train_ask, steps), "of the whole run; default 300" },
-	{ "lr", NUMBER, offsetof(struct train_ask, lr), "at its peak; default: the method's" },
-	{ "lr_s", NUMBER, offsetof(struct train_ask, lr_s), "of scales and offsets; 0: frozen" },
-	{ "lr_gain", NUMBER, offsetof(struct train_ask, lr_gain), "of the norms; 0: frozen" },
-	{ "window", COUNT, offsetof(struct train_ask, window), "tokens of a row; default 256" },
-	{ "windows", COUNT, offsetof(struct train_ask, windows), "rows of a step; default 4" },
-	{ "rank", COUNT, offsetof(struct train_ask, rank), "of adapters and of galore" },
-	{ "held", NUMBER, offsetof(struct train_ask, held), "share held out; default 0.05" },
-	{ "held_every", COUNT, offsetof(struct train_ask, held_every),
-		"steps between two looks at what is held out" },
-	{ "save_every", COUNT, offsetof(struct train_ask, save_every),
-		"steps between two checkpoints" },
-	{ "rows", COUNT, offsetof(struct train_ask, rows), "of the data, at most" },
-	{ "test", WORD, offsetof(struct train_ask, test), "a file that is measured at the end" },
-	{ "seed", COUNT, offsetof(struct train_ask, seed), "of order, dither and adapters" },
-	{ "all", FLAG, offsetof(struct train_ask, all), "the loss is of everything: on" },
-	{ "lean", FLAG, offsetof(struct train_ask, lean),
-		"less state: scales stay, galore rounds by chance: on" },
-	{ "across", FLAG, offsetof(struct train_ask, across),
-		"rank: one threshold for all matrices: on" },
-	{ "recompute", FLAG, offsetof(struct train_ask, recompute),
-		"keep less of a step and compute it twice: on" },
-	{ "f32", FLAG, offsetof(struct train_ask, f32), "products in float: on" },
-};
-enum { KEYS = sizeof keys / sizeof keys[0] };
-
 static const struct {
 	const char *name, *help;
 } verbs[] = {
@@ -65,18 +28,19 @@ static const struct {
 	{ "resume", "goes on with a run that was stopped" },
 	{ "ghost", "an earlier run's curve behind this one's; off: none" },
 };
-enum { VERBS = sizeof verbs / sizeof verbs[0] };
+#define COUNT_KEY(name, kind, least, most, help) +1
+enum { VERBS = sizeof verbs / sizeof verbs[0], KEYS = 0 TRAIN_KEYS(COUNT_KEY) };
 
-static const struct key *key_find(const char *name, size_t n)
+static const struct train_key *key_find(const char *name, size_t n)
 {
-	for (size_t i = 0; i < KEYS; i++) {
+	for (const struct train_key *key = train_keys; key->name; key++) {
+		const char *is = key->name;
 		size_t k = 0;
 
-		while (k < n && keys[i].name[k] &&
-			(keys[i].name[k] == name[k] || (keys[i].name[k] == '_' && name[k] == '-')))
+		while (k < n && is[k] && (is[k] == name[k] || (is[k] == '_' && name[k] == '-')))
 			k++;
-		if (k == n && !keys[i].name[k])
-			return &keys[i];
+		if (k == n && !is[k])
+			return key;
 	}
 	return NULL;
 }
@@ -85,15 +49,16 @@ static const struct key *key_find(const char *name, size_t n)
 static enum st unknown(const char *word, struct err *e)
 {
 	const char *names[KEYS + VERBS + 1] = { NULL }, *near;
+	size_t n = 0;
 	char name[32];
 
 	if (fs_is_file(word))
 		return err_set(
 			e, ST_INVALID, "train: a file goes behind data= (:train data=%.40s)", word);
-	for (size_t i = 0; i < KEYS; i++)
-		names[i] = keys[i].name;
+	for (const struct train_key *k = train_keys; k->name; k++)
+		names[n++] = k->name;
 	for (size_t i = 0; i < VERBS; i++)
-		names[KEYS + i] = verbs[i].name;
+		names[n++] = verbs[i].name;
 	snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
 	near = text_suggest(name, names);
 	return near ? err_set(e, ST_INVALID, "train: there is no \"%s\"; did you mean %s", name,
@@ -112,34 +77,32 @@ static enum st set_flag(bool *to, const char *name, const char *value, struct er
 }
 
 /* value lies in the line that was typed, and lives as long. */
-static enum st set_key(struct train_ask *a, const struct key *k, const char *value, struct err *e)
+static enum st set_key(
+	struct train_ask *a, const struct train_key *k, const char *value, struct err *e)
 {
 	char *at = (char *)a + k->at, *end;
 	double v;
 
-	if (k->kind == WORD) {
+	if (k->kind == TRAIN_WORD) {
 		memcpy(at, &value, sizeof value);
 		return *value ? ST_OK : err_set(e, ST_INVALID, "train: %s= wants a value", k->name);
 	}
-	if (k->kind == FLAG)
+	if (k->kind == TRAIN_FLAG)
 		return set_flag((bool *)at, k->name, value, e);
 	v = strtod(value, &end);
-	if (end == value || *end || !(v >= 0 && v < 1e15) || (k->kind == COUNT && v != floor(v)))
+	if (end == value || *end || !(v >= 0 && v < 1e15) ||
+		(k->kind == TRAIN_COUNT && v != floor(v)))
 		return err_set(e, ST_INVALID, "train: %s is a %s, not \"%.40s\"", k->name,
-			k->kind == COUNT ? "whole number" : "number from 0 on", value);
-	if (k->kind == NUMBER) {
+			k->kind == TRAIN_COUNT ? "whole number" : "number from 0 on", value);
+	if (k->kind == TRAIN_NUMBER) {
 		memcpy(at, &v, sizeof v);
 	} else {
 		uint64_t n = (uint64_t)v;
-		size_t small = (size_t)v;
 
-		if (k->at == offsetof(struct train_ask, steps) ||
-			k->at == offsetof(struct train_ask, held_every) ||
-			k->at == offsetof(struct train_ask, save_every) ||
-			k->at == offsetof(struct train_ask, seed))
-			memcpy(at, &n, sizeof n);
-		else
-			memcpy(at, &small, sizeof small);
+		if ((int64_t)n < k->least || (int64_t)n > k->most)
+			return err_set(e, ST_INVALID, "train: %s is from %lld to %lld", k->name,
+				(long long)k->least, (long long)k->most);
+		memcpy(at, &n, sizeof n);
 	}
 	return ST_OK;
 }
@@ -169,11 +132,11 @@ static enum st parse(struct train_ask *a, char *line, struct err *e)
 
 	while (!st && (word = next_word(&line))) {
 		char *value = strchr(word, '=');
-		const struct key *k = key_find(word, strcspn(word, "="));
+		const struct train_key *k = key_find(word, strcspn(word, "="));
 
 		if (!k)
 			st = unknown(word, e);
-		else if (!value && k->kind != FLAG)
+		else if (!value && k->kind != TRAIN_FLAG)
 			st = err_set(
 				e, ST_INVALID, "train: %s= wants a value: %s", k->name, k->help);
 		else
@@ -358,8 +321,8 @@ void train_words(const struct tui *t, size_t nth, const char *before, const char
 	}
 	for (size_t i = 0; nth == 1 && i < VERBS; i++)
 		fn(arg, verbs[i].name, verbs[i].help);
-	for (size_t i = 0; i < KEYS; i++) {
-		snprintf(text, sizeof text, "%s=", keys[i].name);
-		fn(arg, text, keys[i].help);
+	for (const struct train_key *k = train_keys; k->name; k++) {
+		snprintf(text, sizeof text, "%s=", k->name);
+		fn(arg, text, k->help);
 	}
 }

@@ -37,8 +37,8 @@ struct tune_options {
 	uint64_t steps;      /* of the whole run: what cosine and budget end at */
 	uint64_t warmup;     /* steps up to the peak */
 	double floor;        /* of the cosine, a share of the peak; 1: constant */
-	double from, to;     /* rank: share of the codes that move a step, first and last; 0: 1e-4
-				and a tenth of it */
+	double from, to;     /* rank: share of the codes that move a step, first and last;
+				to 0: a tenth */
 	uint64_t first_move; /* rank: the step it begins to move at */
 	bool across;         /* rank: one threshold for all matrices, in optim_finish */
 	enum tune_moments moments;

@@ -30,6 +30,7 @@ const struct tune_options tune_defaults = {
 	.steps = 300,
 	.warmup = 10,
 	.floor = 0.05,
+	.from = 1e-4, /* CONTRIBUTING, Decisions */
 	.first_move = 5,
 	.gap = 200,
 	.back = 0.25,
@@ -107,8 +108,7 @@ double tune_schedule(const struct tune_options *o, uint64_t step)
 
 double tune_budget(const struct tune_options *o, uint64_t step)
 {
-	double from = o->from > 0 ? o->from : 1e-4; /* CONTRIBUTING, Decisions */
-	double to = o->to > 0 ? o->to : from / 10;
+	double from = o->from, to = o->to > 0 ? o->to : from / 10;
 	uint64_t start = o->first_move, end = o->steps > start ? o->steps : start + 1;
 
 	if (step < start)

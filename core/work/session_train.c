@@ -36,23 +36,12 @@ void session_train_free(struct session *s)
 
 /* ---- deeds */
 
-static const char *dup(const char *s)
-{
-	return s ? xstrdup(s) : NULL;
-}
-
 struct train_deed *train_deed_new(struct session *s, const struct train_ask *ask)
 {
 	struct train_deed *d = xalloc(sizeof *d);
 
 	d->s = s;
-	d->ask = *ask;
-	d->ask.data = dup(ask->data);
-	d->ask.test = dup(ask->test);
-	d->ask.text = dup(ask->text);
-	d->ask.name = dup(ask->name);
-	d->ask.method = dup(ask->method);
-	d->ask.resume = dup(ask->resume);
+	d->ask = train_ask_copy(ask);
 	return d;
 }
 
@@ -66,12 +55,7 @@ void train_deed_done(struct job *j)
 	job_failed(d->s, j);
 	if (j->class == &job_train && !(j->began > 0)) /* stopped while it waited: as it was */
 		jobs_submit(d->s->jobs, &job_tell, train_deed_new(d->s, &none), NULL);
-	xfree((char *)d->ask.data);
-	xfree((char *)d->ask.test);
-	xfree((char *)d->ask.text);
-	xfree((char *)d->ask.name);
-	xfree((char *)d->ask.method);
-	xfree((char *)d->ask.resume);
+	train_ask_release(&d->ask);
 	xfree(d);
 }
 

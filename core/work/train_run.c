@@ -11,39 +11,18 @@
 #include "core/work/run_desk.h"
 #include "core/work/train_run_private.h"
 
-void train_ask_init(struct train_ask *a)
-{
-	*a = (struct train_ask){
-		.lr = (double)NAN, .lr_s = (double)NAN, .lr_gain = (double)NAN, .held = (double)NAN
-	};
-}
-
 /* ---- the ask */
 
-static char *copy(const char *s)
-{
-	return s ? xstrdup(s) : NULL;
-}
-
 /* Good from another folder, too. */
-static char *real_path(const char *s)
+static void make_real(const char **path)
 {
-	char *real = s ? realpath(s, NULL) : NULL, *out = copy(real ? real : s);
+	char *real = *path ? realpath(*path, NULL) : NULL;
 
+	if (real) {
+		xfree((char *)*path);
+		*path = xstrdup(real);
+	}
 	free(real);
-	return out;
-}
-
-static void ask_release(struct train_ask *a)
-{
-	xfree((char *)a->data);
-	xfree((char *)a->test);
-	xfree((char *)a->text);
-	xfree((char *)a->name);
-	xfree((char *)a->method);
-	xfree((char *)a->resume);
-	xfree((char *)a->layout);
-	*a = (struct train_ask){ 0 };
 }
 
 static uint64_t at_least(uint64_t n, uint64_t least)
@@ -54,14 +33,12 @@ static uint64_t at_least(uint64_t n, uint64_t least)
 /* What was left open, filled in; strings copied. */
 static void take_ask(struct train_ask *to, const struct train_ask *from)
 {
-	*to = *from;
-	to->data = real_path(from->data);
-	to->test = real_path(from->test);
-	to->text = real_path(from->text);
-	to->name = copy(from->name);
-	to->method = copy(from->method ? from->method : "rank");
-	to->resume = copy(from->resume);
-	to->layout = copy(from->layout);
+	*to = train_ask_copy(from);
+	make_real(&to->data);
+	make_real(&to->test);
+	make_real(&to->text);
+	if (!to->method)
+		to->method = xstrdup("rank");
 	to->steps = from->steps ? from->steps : 300;
 	to->window = from->window ? from->window : 256;
 	to->windows = from->windows ? from->windows : 4;
@@ -96,6 +73,14 @@ enum st train_ask_how(struct train_how *how, const struct train_ask *a, struct e
 	if (a->rank && !m->rank && strcmp(m->optimizer, "galore") != 0)
 		return err_set(e, ST_INVALID,
 			"a rank is of adapters (lora, qlora) and of galore: %s has none", m->name);
+	if (!isnan(a->budget) && strcmp(m->optimizer, "rank") != 0)
+		return err_set(e, ST_INVALID, "a budget of codes is of rank: %s has none", m->name);
+	if (!isnan(a->budget) && !(a->budget > 0 && a->budget <= 1))
+		return err_set(e, ST_INVALID,
+			"a budget of %g of the codes a step: expected a share above 0, at most 1",
+			a->budget);
+	if (!isnan(a->budget))
+		how->tune.from = a->budget;
 	if (a->rank)
 		how->tune.rank = a->rank;
 	if (a->recompute)
@@ -198,7 +183,7 @@ static enum st take_resumed(struct train_run *r, const struct train_ask *ask, st
 
 	if (!st)
 		st = train_run_asked(r, r->path, e);
-	r->ask.resume = copy(ask->resume);
+	r->ask.resume = xstrdup(ask->resume);
 	if (!st)
 		st = train_run_last(r, &there, e);
 	if (st)
@@ -347,7 +332,7 @@ void train_run_free(struct train_run *r)
 	pack_free(r->test);
 	pack_free(r->text);
 	layout_release(&r->written);
-	ask_release(&r->ask);
+	train_ask_release(&r->ask);
 	xfree(r->frozen);
 	xfree(r->path);
 	xfree(r->id);

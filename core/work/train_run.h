@@ -22,31 +22,7 @@
 #include "core/tune/train.h"
 #include "core/work/desk.h"
 #include "core/work/run.h"
-
-struct train_ask {
-	const char *data;   /* a file (dataset.h) */
-	const char *test;   /* measured once at the end; NULL: none */
-	const char *text;   /* another text: once at the end, against the reference; NULL: none */
-	const char *name;   /* a line that the run says of itself (its options); NULL: none */
-	const char *method; /* NULL: "rank" */
-	const char *layout; /* as it was named, for who reads about the run; NULL: unknown */
-	const char *resume; /* a run's id or path; NULL: a new one.  All else is then the run's */
-	uint64_t steps;     /* 0: 300 */
-	size_t window, windows;   /* 0: 256 and 4 */
-	double lr, lr_s, lr_gain; /* NAN: the method's */
-	size_t rank;              /* 0: the method's */
-	double held;              /* share held out; NAN: 0.05 */
-	uint64_t held_every;      /* 0: a twentieth of the run, at least 10 steps */
-	uint64_t save_every;      /* 0: a tenth of the run, at least 25 steps, and at least each ten
-				     minutes */
-	uint64_t seed;
-	bool all; /* loss on everything, not the answers alone */
-	bool recompute, f32;
-	bool across; /* rank: one threshold for all matrices */
-	bool lean;   /* of tune_options */
-	size_t rows; /* of the data, at most; 0: all */
-};
-void train_ask_init(struct train_ask *a);
+#include "core/work/train_ask.h"
 
 /* What a run is made of by what was asked for; ST_INVALID: there is no such method. */
 BD_MUST_USE enum st train_ask_how(struct train_how *how, const struct train_ask *a, struct err *e);

@@ -16,98 +16,62 @@ enum { HEAD_MAX = 4 << 20 };
 
 /* ---- members, written and read by one table */
 
-enum kind { WORD, COUNT, SIZE, NUMBER, FLAG };
-
-static const struct member {
-	const char *name;
-	enum kind kind;
-	size_t at;
-} members[] = {
-	{ "method", WORD, offsetof(struct train_ask, method) },
-	{ "layout", WORD, offsetof(struct train_ask, layout) },
-	{ "data", WORD, offsetof(struct train_ask, data) },
-	{ "test", WORD, offsetof(struct train_ask, test) },
-	{ "text", WORD, offsetof(struct train_ask, text) },
-	{ "name", WORD, offsetof(struct train_ask, name) },
-	{ "steps", COUNT, offsetof(struct train_ask, steps) },
-	{ "window", SIZE, offsetof(struct train_ask, window) },
-	{ "windows", SIZE, offsetof(struct train_ask, windows) },
-	{ "lr", NUMBER, offsetof(struct train_ask, lr) },
-	{ "lr_s", NUMBER, offsetof(struct train_ask, lr_s) },
-	{ "lr_gain", NUMBER, offsetof(struct train_ask, lr_gain) },
-	{ "rank", SIZE, offsetof(struct train_ask, rank) },
-	{ "held", NUMBER, offsetof(struct train_ask, held) },
-	{ "held_every", COUNT, offsetof(struct train_ask, held_every) },
-	{ "save_every", COUNT, offsetof(struct train_ask, save_every) },
-	{ "seed", COUNT, offsetof(struct train_ask, seed) },
-	{ "all", FLAG, offsetof(struct train_ask, all) },
-	{ "recompute", FLAG, offsetof(struct train_ask, recompute) },
-	{ "f32", FLAG, offsetof(struct train_ask, f32) },
-	{ "across", FLAG, offsetof(struct train_ask, across) },
-	{ "lean", FLAG, offsetof(struct train_ask, lean) },
-	{ "rows", SIZE, offsetof(struct train_ask, rows) },
-};
-
-enum { MEMBERS = sizeof members / sizeof *members };
-
-static void put_member(struct json_out *o, const struct member *m, const struct train_ask *a)
+static void put_key(struct json_out *o, const struct train_key *k, const struct train_ask *a)
 {
-	const char *p = (const char *)a + m->at;
+	const char *p = (const char *)a + k->at;
 	const char *word;
 
-	switch (m->kind) {
-	case WORD:
+	switch (k->kind) {
+	case TRAIN_WORD:
 		word = *(const char *const *)p;
 		if (word)
-			json_put_str(o, m->name, word);
+			json_put_str(o, k->name, word);
 		return;
-	case COUNT:
-		json_put_i64(o, m->name, (int64_t) * (const uint64_t *)p);
+	case TRAIN_COUNT:
+		json_put_i64(o, k->name, (int64_t) * (const uint64_t *)p);
 		return;
-	case SIZE:
-		json_put_i64(o, m->name, (int64_t) * (const size_t *)p);
+	case TRAIN_NUMBER:
+		json_put_f64(o, k->name, *(const double *)p);
 		return;
-	case NUMBER:
-		json_put_f64(o, m->name, *(const double *)p);
-		return;
-	case FLAG:
-		json_put_bool(o, m->name, *(const bool *)p);
+	case TRAIN_FLAG:
+		json_put_bool(o, k->name, *(const bool *)p);
 		return;
 	}
 }
 
-static enum st get_member(const struct json *j, const cJSON *o, const struct member *m,
+/* One that is there. */
+static enum st get_word(
+	const struct json *j, const cJSON *o, const char *name, const char **to, struct err *e)
+{
+	const char *word;
+	enum st st = ST_OK;
+
+	if (json_member(o, name))
+		st = json_get_str(j, o, ".train", name, &word, e);
+	if (!st && json_member(o, name))
+		*to = xstrdup(word);
+	return st;
+}
+
+static enum st get_key(const struct json *j, const cJSON *o, const struct train_key *k,
 	struct train_ask *a, struct err *e)
 {
-	char *p = (char *)a + m->at;
-	const cJSON *v = json_member(o, m->name);
-	const char *word;
-	uint64_t n;
-	enum st st;
+	char *p = (char *)a + k->at;
+	const cJSON *v = json_member(o, k->name);
 
-	switch (m->kind) {
-	case WORD:
-		if (!v)
-			return ST_OK;
-		st = json_get_str(j, o, ".train", m->name, &word, e);
-		if (!st)
-			*(char **)p = xstrdup(word);
-		return st;
-	case COUNT:
+	switch (k->kind) {
+	case TRAIN_WORD:
+		return get_word(j, o, k->name, (const char **)p, e);
+	case TRAIN_COUNT:
 		return json_get_u64(
-			j, o, ".train", m->name, 0, UINT64_C(1) << 52, (uint64_t *)p, e);
-	case SIZE:
-		st = json_get_u64(j, o, ".train", m->name, 0, UINT64_C(1) << 40, &n, e);
-		if (!st)
-			*(size_t *)p = (size_t)n;
-		return st;
-	case NUMBER:
+			j, o, ".train", k->name, 0, (uint64_t)k->most, (uint64_t *)p, e);
+	case TRAIN_NUMBER:
 		*(double *)p = (double)NAN; /* null: the method's own */
 		if (!v || cJSON_IsNull(v))
 			return ST_OK;
-		return json_get_f64(j, o, ".train", m->name, -DBL_MAX, DBL_MAX, (double *)p, e);
-	case FLAG:
-		return json_get_bool(j, o, ".train", m->name, (bool *)p, e);
+		return json_get_f64(j, o, ".train", k->name, -DBL_MAX, DBL_MAX, (double *)p, e);
+	case TRAIN_FLAG:
+		return json_get_bool(j, o, ".train", k->name, (bool *)p, e);
 	}
 	return ST_OK;
 }
@@ -117,8 +81,10 @@ void train_run_put(void *run, struct json_out *o)
 	const struct train_run *r = run;
 
 	json_open(o, "train", '{');
-	for (size_t i = 0; i < MEMBERS; i++)
-		put_member(o, &members[i], &r->ask);
+	for (const struct train_key *k = train_keys; k->name; k++)
+		put_key(o, k, &r->ask);
+	if (r->ask.layout)
+		json_put_str(o, "layout", r->ask.layout);
 	json_put_str(o, "data_sha256", r->data_sha);
 	json_put_str(o, "pack_sha256", pack_sha256(r->pack));
 	if (r->test)
@@ -191,8 +157,10 @@ enum st train_run_asked(struct train_run *r, const char *path, struct err *e)
 
 	if (st)
 		return st;
-	for (size_t i = 0; !st && i < MEMBERS; i++)
-		st = get_member(&j, json_member(j.root, "train"), &members[i], &r->ask, e);
+	for (const struct train_key *k = train_keys; !st && k->name; k++)
+		st = get_key(&j, json_member(j.root, "train"), k, &r->ask, e);
+	if (!st)
+		st = get_word(&j, json_member(j.root, "train"), "layout", &r->ask.layout, e);
 	if (!st && (!r->ask.method || !r->ask.data || !r->ask.steps || !r->ask.window ||
 			   !r->ask.windows || !r->ask.held_every || !r->ask.save_every))
 		st = err_set(

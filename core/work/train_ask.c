@@ -1,0 +1,49 @@
+/* train_ask.c - see train_ask.h. */
+#include "core/work/train_ask.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+
+#define KEY(name, kind, least, most, help) \
+	{ #name, TRAIN_##kind, offsetof(struct train_ask, name), least, most, help },
+const struct train_key train_keys[] = { TRAIN_KEYS(KEY){ NULL, TRAIN_FLAG, 0, 0, 0, NULL } };
+
+void train_ask_init(struct train_ask *a)
+{
+	const double open = (double)NAN;
+
+	*a = (struct train_ask){ 0 };
+	for (const struct train_key *k = train_keys; k->name; k++)
+		if (k->kind == TRAIN_NUMBER)
+			memcpy((char *)a + k->at, &open, sizeof open);
+}
+
+static char *copy(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+struct train_ask train_ask_copy(const struct train_ask *a)
+{
+	struct train_ask out = *a;
+
+	for (const struct train_key *k = train_keys; k->name; k++)
+		if (k->kind == TRAIN_WORD)
+			*(char **)((char *)&out + k->at) =
+				copy(*(const char *const *)((const char *)a + k->at));
+	out.layout = copy(a->layout);
+	out.resume = copy(a->resume);
+	return out;
+}
+
+void train_ask_release(struct train_ask *a)
+{
+	for (const struct train_key *k = train_keys; k->name; k++)
+		if (k->kind == TRAIN_WORD)
+			xfree(*(char **)((char *)a + k->at));
+	xfree((char *)a->layout);
+	xfree((char *)a->resume);
+	*a = (struct train_ask){ 0 };
+}
