@@ -27,7 +27,7 @@ static void end(void)
 		fence->ours(), 0, "%lu bytes were not given back", (unsigned long)fence->ours());
 }
 
-TestSuite(device_train, .init = begin, .fini = end, .timeout = 60);
+TestSuite(device_train, .init = begin, .fini = end, .timeout = 240);
 
 Test(device_train, gradients_have_the_bits_that_ref_gives)
 {

@@ -370,6 +370,29 @@ Test(tune_grid, a_gradient_that_is_no_number_touches_nothing_and_is_counted)
 	}
 }
 
+Test(tune_grid, what_lies_behind_the_last_value_changes_nothing)
+{
+	const float by[16] = { 90, -70, 20, 300, 5, -256, 128, 44, NAN, INFINITY, 1 };
+	const uint8_t q[16] = { 0, 3, 1, 2, 0, 3, 2, 1, 255, 255 };
+	const uint32_t h[16] = { 1u << 31, 7, 1u << 30, 3u << 30 };
+
+	for (const struct tune_loops *const *l = tune_loops_all(); *l; l++) {
+		float u[2][16] = { { 1, -1, 2, 1, -3, 1, 1, 2 }, { 1, -1, 2, 1, -3, 1, 1, 2 } };
+		int8_t r[2][16] = { { 0 } }, move[2][16] = { { 0 } };
+
+		for (int i = 8; i < 16; i++) {
+			u[1][i] = i % 2 ? NAN : -INFINITY;
+			r[1][i] = -128;
+		}
+		for (int k = 0; k < 2; k++) {
+			(*l)->residual(r[k], move[k], q, u[k], by, h, 3, 8);
+			(*l)->stochastic(move[k], q, u[k], by, h, 3, 8);
+		}
+		cr_expect_eq(memcmp(r[0], r[1], 8), 0, "%s", (*l)->name);
+		cr_expect_eq(memcmp(move[0], move[1], 8), 0, "%s", (*l)->name);
+	}
+}
+
 Test(tune_grid, a_checkpoint_of_another_optimizer_or_shape_is_refused_and_changes_nothing)
 {
 	struct tune_options o = lively();
