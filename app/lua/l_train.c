@@ -402,7 +402,9 @@ static const struct l_fn fns[] = {
 		"in the run's "
 		"folder",
 		run, options },
-	{ "methods", "() -> {{name=, summary=, what=, unit=, lr=, lr_s=, lr_gain=, budget=, rank=}, ...}",
+	{ "methods",
+		"() -> {{name=, summary=, what=, unit=, lr=, lr_s=, lr_gain=, budget=, rank=}, "
+		"...}",
 		"what it can be trained by; what: codes, masters or adapters; unit of lr: levels "
 		"(over "
 		"300 steps) or absolute",
