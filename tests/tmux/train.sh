@@ -7,6 +7,13 @@ $(for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24; do
 	echo "{\"prompt\": \"what is $i\", \"completion\": \"it is $((i * 7 % 24))\"}"
 done)
 ROWS
+# Above the answer, which may be longer than the panel.
+marked() {
+	screen | grep -q '┆step [0-9]*┆' && return
+	press PPage
+	sleep 0.1
+	false
+}
 for size in '120 36' '80 24'; do
 	# shellcheck disable=SC2086
 	begin $size
@@ -23,7 +30,8 @@ for size in '120 36' '80 24'; do
 	press 3
 	say 'what is 3'
 	press Enter
-	see '┆step [0-9]*┆' 60
+	see 'ttft [0-9]' 60
+	until_true "never showed the step of its answer" marked
 	press Escape
 	sleep 0.3
 	press Escape
