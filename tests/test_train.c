@@ -1,5 +1,5 @@
 /* test_train.c - steps of training runs on the demo model: that they learn, move what they should
- * and nothing else, and give the same bits (training.md 3.5: T1, T5, T7, T8). */
+ * and nothing else, and give the same bits (training.md 3.5: T1, T7, T8). */
 #include <criterion/criterion.h>
 #include <limits.h>
 #include <math.h>
@@ -56,97 +56,6 @@ static uint64_t flips(const struct tune_counts *c)
 	for (size_t b = 0; b < TUNE_WIDTHS; b++)
 		n += c->flips[b];
 	return n;
-}
-
-/* ---- the table */
-
-Test(train, every_method_has_an_optimizer_for_what_it_trains)
-{
-	for (const struct train_method *t = train_methods; t->name; t++) {
-		const struct optimizer *by = optimizer_find(t->optimizer);
-
-		cr_assert(by, "%s", t->name);
-		cr_expect(t->what == TRAIN_CODES ? by->on_codes : by->on_float, "%s", t->name);
-		cr_expect(t->lr > 0 && t->summary && t->floor >= 0 && t->floor <= 1, "%s", t->name);
-		cr_expect((t->what == TRAIN_ADAPTERS) == (t->alpha > 0), "%s", t->name);
-		cr_expect_eq(train_method_find(t->name), t);
-	}
-	cr_expect_null(train_method_find("adam"));
-}
-
-Test(train, a_rate_in_levels_goes_with_the_number_of_steps)
-{
-	struct train_how how;
-
-	train_how_init(&how, train_method_find("flips"));
-	cr_expect_float_eq(how.tune.lr, 0.01, 1e-12);
-	train_how_steps(&how, 1000);
-	cr_expect_float_eq(how.tune.lr, 0.003, 1e-12);
-	cr_expect(how.tune.steps == 1000 && how.tune.warmup == 10);
-	train_how_steps(&how, 50);
-	cr_expect_eq(how.tune.warmup, 5);
-	train_how_init(&how, train_method_find("fp"));
-	train_how_steps(&how, 50);
-	cr_expect_float_eq(how.tune.lr, train_method_find("fp")->lr, 1e-12);
-}
-
-Test(train, a_run_of_few_steps_takes_no_larger_ones_than_one_of_forty)
-{
-	static const char *const names[] = { "galore", "flips", "sr" };
-	struct train_how how, forty;
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		train_how_init(&forty, train_method_find(names[i]));
-		train_how_steps(&forty, 40);
-		cr_expect_float_eq(forty.tune.lr, 7.5 * forty.method->lr, 1e-12, "%s", names[i]);
-		for (uint64_t n = 1; n < 40; n++) {
-			train_how_init(&how, forty.method);
-			train_how_steps(&how, n);
-			cr_expect_leq(how.tune.lr, forty.tune.lr * (double)n / 40 + 1e-12,
-				"%s, %d steps", names[i], (int)n);
-		}
-	}
-}
-
-/* ---- T5 */
-
-/* Losses of a run of 100 steps over one batch, again and again: of the first, the 20th, the last. */
-struct overfit {
-	double first, soon, late;
-};
-
-static struct overfit overfit(const struct taught *t, const char *method, bool to_the_end)
-{
-	struct train_how how = taught_how(method);
-	struct overfit o = { 0 };
-	struct train *run;
-
-	train_how_steps(&how, 100);
-	run = taught_new(t, &how);
-	o.first = taught_steps(run, 1, NULL);
-	o.soon = taught_steps(run, 19, NULL);
-	if (to_the_end)
-		o.late = taught_steps(run, 80, NULL);
-	train_free(run);
-	return o;
-}
-
-Test(train, the_same_batch_is_learnt_and_codes_learn_more_than_scales_alone, .timeout = 120)
-{
-	static const char *const methods[] = { "rank", "flips", "galore", "sr" };
-	struct taught t = taught_open("cpu", "int2g32", 8, 64, 0);
-	struct overfit scales = overfit(&t, "stats", true);
-
-	cr_expect(scales.late < scales.first, "stats: %g to %g", scales.first, scales.late);
-	for (size_t i = 0; i < 4; i++) {
-		struct overfit o = overfit(&t, methods[i], i < 2);
-
-		cr_expect(o.soon < o.first, "%s: %g, after 20 steps %g", methods[i], o.first,
-			o.soon);
-		cr_expect(i >= 2 || o.late < scales.late, "%s: %g, scales alone %g", methods[i],
-			o.late, scales.late);
-	}
-	taught_close(&t);
 }
 
 /* ---- what moves */
