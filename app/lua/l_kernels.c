@@ -114,7 +114,7 @@ static const struct l_fn fns[] = {
 	{ "time", "{format=, rows=, cols=, m=, math=, cold=} -> job | nil, message",
 		"one product; wait() gives {us=, least_us=, gb_s=, gop_s=, read_gb_s=}: median and "
 		"best, "
-		"weights read, operations, and what reading alone reached in the same second",
+		"weights read, operations, and, cold, what reading alone reached in the same second",
 		time_product, options },
 	{ "list", "() -> {{name=, score=, path=}, ...}", "backends, those of devices with them; score 0: not on this machine",
 		list, NULL },

@@ -228,7 +228,7 @@ static enum st measure(struct walk *k, struct timing *out, const struct sink *s,
 	*out = (struct timing){ .us = t[n / 2] * 1e6, .least_us = t[0] * 1e6, .passes = n };
 	out->gb_s = 1e-9 * (double)mat_bytes(&k->w[0]) / t[n / 2];
 	out->gop_s = 2e-9 * (double)a->rows * (double)a->cols * (double)a->m / t[n / 2];
-	out->read_gb_s = 1e-9 * k->be->read_rate();
+	out->read_gb_s = a->cold ? 1e-9 * k->be->read_rate() : 0;
 	return ST_OK;
 }
 

@@ -26,7 +26,7 @@ struct timing {
 	double us, least_us; /* of a product: median and best of the passes */
 	double gb_s;         /* weights read, of the median */
 	double gop_s;        /* two operations a weight and row of x */
-	double read_gb_s;    /* what reading alone reached in the same second; 0: not known */
+	double read_gb_s;    /* cold: what reading alone reached in the same second; 0: not known */
 	int passes;
 };
 
