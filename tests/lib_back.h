@@ -15,6 +15,11 @@ struct gradients {
  * of no account. */
 struct gradients gradients_of(
 	const struct model *m, const struct mat *const *view, enum back_keep keep, enum math math);
+/* The same under another loss than that of the labels. */
+typedef enum st gradients_loss(struct back *b, const struct model *m, const int32_t *label,
+	float scale, double *sum, const struct back_hooks *k, struct err *e);
+struct gradients gradients_by(const struct model *m, const struct mat *const *view,
+	enum back_keep keep, enum math math, gradients_loss *loss);
 void gradients_free(struct gradients *g);
 
 /* Largest |a - b| / |b| of a tensor. */

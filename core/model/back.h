@@ -1,10 +1,14 @@
-/* back.h - what a forward pass keeps for the way back, and both files of backward.h share.  Private to
+/* back.h - what a forward pass keeps for the way back, and the files of backward.h share.  Private to
  * core/model. */
 #ifndef BD_MODEL_BACK_H
 #define BD_MODEL_BACK_H
 
 #include "core/model/backward.h"
 #include "core/model/fwd.h"
+
+/* Rows that go through the head at once: its product with 49,152 outputs, the loss and the way back
+ * take some 10 ms each on two slow cores. */
+enum { LOSS_ROWS = 64 };
 
 /* What a block keeps, [rows] each: its input, h between its halves, and what its linears made. */
 struct kept {
@@ -26,6 +30,7 @@ struct back {
 	float *dq, *dk, *dv, *datt;
 	float *dgain;          /* [hidden] */
 	float *logits, *hc, *dhc, *dnc; /* [LOSS_ROWS] rows */
+	float *said;           /* [LOSS_ROWS][vocab]: a teacher's logits; NULL: none was asked yet */
 	float *turned;         /* [head_dim / 2], host: -inv_freq */
 	float *zero;           /* [max_rows][hidden], backend memory */
 };

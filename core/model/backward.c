@@ -1,4 +1,5 @@
-/* backward.c - see backward.h: memory, the forward pass and the loss; back_blocks.c is the way back. */
+/* backward.c - see backward.h: memory and the forward pass; back_loss.c is the loss, back_blocks.c the
+ * way back. */
 #include "core/model/backward.h"
 
 #include <stdio.h>
@@ -7,10 +8,6 @@
 #include "core/base/checked.h"
 #include "core/model/back.h"
 #include "core/model/place.h"
-
-/* Rows that go through the head at once: its product with 49,152 outputs, the loss and the way back
- * take some 10 ms each on two slow cores. */
-enum { LOSS_ROWS = 64 };
 
 /* ---- memory */
 
@@ -117,7 +114,7 @@ enum st back_new(struct back **out, const struct model *m, size_t rows, enum bac
 	char what[80];
 
 	if (!be->products_back || !be->rmsnorm_back || !be->attention_back || !be->swiglu_back ||
-		!be->cross_entropy)
+		!be->cross_entropy || !be->kl_back)
 		return no_way(be, e);
 	if (!rows || !floats_of(&bytes, &m->hp, rows, keep))
 		return err_set(e, ST_INVALID, "a batch of %zu tokens cannot be made", rows);
@@ -154,6 +151,8 @@ void back_free(struct back *b)
 		return;
 	if (b->memory)
 		b->f.m->be->free(b->memory);
+	if (b->said)
+		b->f.m->be->free(b->said);
 	big_free(b->f.pos);
 	xfree(b->kept);
 	xfree(b->turned);
@@ -230,93 +229,4 @@ enum st back_forward(struct back *b, const struct mat *const *view, const int32_
 		st = fwd_blocks(&b->f, view, l, l + 1, b->h, b->span, b->n, NULL, s, e);
 	}
 	return st ? st : fwd_fault(&b->f, e);
-}
-
-/* ---- loss */
-
-/* Rows at[0 ... n) of `from` to rows of `to`, or back; neighbours together. */
-static void rows_between(const struct back *b, float *chunk, float *all, const size_t *at, size_t n,
-	bool gather)
-{
-	const struct backend *be = b->f.m->be;
-	size_t d = b->f.m->hp.hidden, run;
-
-	for (size_t i = 0; i < n; i += run) {
-		float *c = chunk + i * d, *a = all + at[i] * d;
-
-		for (run = 1; i + run < n && at[i + run] == at[i] + run; run++)
-			;
-		be->copy(gather ? c : a, gather ? a : c, run * d * sizeof *c);
-	}
-}
-
-void back_clear(const struct back *b, float *to, size_t n)
-{
-	/* fresh memory is zero, and nobody writes there */
-	b->f.m->be->copy(to, b->zero, n * sizeof *to);
-}
-
-/* The head and the loss of n rows, and their gradient where scale is not 0. */
-static enum st chunk_loss(struct back *b, const size_t *at, const int32_t *label, size_t n,
-	float scale, double *sum, const struct sink *s, struct err *e)
-{
-	const struct model *m = b->f.m;
-	const struct backend *be = m->be;
-	const float *gain = fwd_gain(&b->f, 2 * m->hp.layers);
-	size_t d = m->hp.hidden, v = m->hp.vocab;
-	double loss[LOSS_ROWS];
-	enum st st;
-
-	rows_between(b, b->hc, b->h, at, n, true);
-	be->rmsnorm(b->dnc, b->hc, gain, n, d, (float)m->hp.eps);
-	st = fwd_products(&b->f, FWD_HEAD, &(struct product){ b->logits, v, b->f.head }, 1, b->dnc, d,
-		n, s, e);
-	if (st)
-		return st;
-	be->cross_entropy(loss, b->logits, label, n, v, scale);
-	st = fwd_fault(&b->f, e);
-	for (size_t i = 0; !st && i < n; i++)
-		*sum += loss[i];
-	if (st || scale == 0)
-		return st;
-	st = fwd_product_back(&b->f, b->dnc, false, b->logits, n, b->f.head, s, e);
-	if (st)
-		return st;
-	back_clear(b, b->dhc, n * d);
-	be->rmsnorm_back(b->dhc, b->dgain, b->dnc, b->hc, gain, n, d, (float)m->hp.eps);
-	rows_between(b, b->dhc, b->dh, at, n, false);
-	return fwd_stop(&b->f, s, e);
-}
-
-enum st back_gain_done(
-	struct back *b, size_t norm, const struct back_hooks *k, struct err *e)
-{
-	return k && k->gain ? k->gain(k->arg, norm, b->dgain, e) : ST_OK;
-}
-
-enum st back_loss(struct back *b, const int32_t *label, float scale, double *sum,
-	const struct back_hooks *k, const struct sink *s, struct err *e)
-{
-	const struct model *m = b->f.m;
-	size_t at[LOSS_ROWS], n = 0;
-	int32_t of[LOSS_ROWS];
-	enum st st = ST_OK;
-
-	*sum = 0;
-	back_clear(b, b->dh, b->rows * m->hp.hidden);
-	back_clear(b, b->dgain, m->hp.hidden);
-	for (size_t r = 0; !st && r < b->rows; r++) {
-		if (label[r] >= 0 && (size_t)label[r] >= m->hp.vocab)
-			return err_set(e, ST_INVALID, "label %d is outside the vocabulary of %zu",
-				(int)label[r], m->hp.vocab);
-		if (label[r] >= 0) {
-			at[n] = r;
-			of[n++] = label[r];
-		}
-		if (n == LOSS_ROWS || (n && r + 1 == b->rows)) {
-			st = chunk_loss(b, at, of, n, scale, sum, s, e);
-			n = 0;
-		}
-	}
-	return st || scale == 0 ? st : back_gain_done(b, 2 * m->hp.layers, k, e);
 }

@@ -54,7 +54,21 @@ BD_MUST_USE enum st back_forward(struct back *b, const struct mat *const *view, 
  * scale * sum for back_blocks; scale 0: no gradient.  (The head stays as it is.) */
 BD_MUST_USE enum st back_loss(struct back *b, const int32_t *label, float scale, double *sum,
 	const struct back_hooks *k, const struct sink *s, struct err *e);
-/* The way back through all blocks, after back_loss of the same forward.  */
+
+/* What a teacher says of the rows at[0 ... n) of this batch: its logits into zp [n][vocab]; what the
+ * model itself says of them, zq, may be read.  Both are backend memory. */
+typedef enum st back_teacher(
+	void *arg, const size_t *at, size_t n, const float *zq, float *zp, struct err *e);
+/* KL(teacher || model) of all rows, training.md 4.1, otherwise as back_loss. */
+BD_MUST_USE enum st back_distil(struct back *b, back_teacher *says, void *arg, float scale,
+	double *sum, const struct back_hooks *k, const struct sink *s, struct err *e);
+/* What left the last block, [rows][hidden], until the next forward; backend memory. */
+const float *back_hidden(const struct back *b);
+/* For a teacher, while it is asked: final norm (with the gain of the file) and head of the rows
+ * at[0 ... n) of h [][hidden], which is back_hidden of another forward, into z [n][vocab]. */
+BD_MUST_USE enum st back_head(struct back *b, const float *h, const size_t *at, size_t n, float *z,
+	const struct sink *s, struct err *e);
+/* The way back through all blocks, after back_loss or back_distil of the same forward.  */
 BD_MUST_USE enum st back_blocks(struct back *b, const struct mat *const *view,
 	const struct back_hooks *k, const struct sink *s, struct err *e);
 
