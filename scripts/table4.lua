@@ -7,6 +7,7 @@
 --   steps=150 window=256 windows=4   each run: 150 steps of 4 windows of 256 tokens
 --   probe=40 at=BUDGET     three learning rates a method, each tried for so many steps at that
 --                          budget (the first); the best on what is held out of DATA is taken
+--   probe_windows=2        of a step of those: their order needs less than the runs
 --   seeds=1                each run so often, with the seeds 1, 2, ...
 --   test=FILE              answers that nothing is chosen by; else a tenth of DATA, by its content
 --   text=FILE              another text: KL from the reference on it tells what is forgotten
@@ -90,11 +91,8 @@ function T.factors(m)
   return knob, m.name == "diodemix" and { 1, 30, 1000 } or { 1 / 3, 1, 3 }
 end
 
--- The rate for so many steps: rates in levels are those of a sum over 300 steps.
-function T.rate(m, knob, factor, steps)
-  local v = m[knob] * factor
-  if knob == "lr" and m.unit == "levels" then v = v * 300 / steps end
-  return tonumber(("%.2g"):format(v))
+function T.rate(m, knob, factor)
+  return tonumber(("%.2g"):format(m[knob] * factor))
 end
 
 -- ---- words
@@ -103,7 +101,7 @@ function T.options(words, known)
   local o = {}
   for k, v in pairs(known) do o[k] = v end
   for _, w in ipairs(words) do
-    local name, value = w:match("^(%w+)=(.*)$")
+    local name, value = w:match("^([%w_]+)=(.*)$")
     if not name or known[name] == nil then
       error("table4.lua: " .. w .. ": expected name=value; names are listed at the top of the script", 0)
     end
@@ -124,10 +122,13 @@ function T.list(s)
   return out
 end
 
+-- Of a step.
+function T.windows(cell, o) return cell.probe and o.probe_windows or o.windows end
+
 -- What a cell's run is called: all that it depends on, but the model, which the run says itself.
 function T.name(data, cell, o)
   return ("table4 %s %s %s %s=%g %dx%dx%d seed %d"):format(data, cell.budget, cell.method,
-    cell.knob or "lr", cell.rate or 0, cell.steps, o.windows, o.window, cell.seed)
+    cell.knob or "lr", cell.rate or 0, cell.steps, T.windows(cell, o), o.window, cell.seed)
 end
 
 local function padded(s, width, left)
@@ -318,8 +319,8 @@ local function train(model, home, o, cell)
   end
   if not job then
     local ask = { name = name, data = home.train, method = cell.method, steps = cell.steps,
-      window = o.window, windows = o.windows, seed = cell.seed,
-      held_every = cell.probe and cell.steps or math.max(10, cell.steps // 5) }
+      window = o.window, windows = T.windows(cell, o), seed = cell.seed,
+      held_every = cell.probe and cell.steps or math.max(10, cell.steps // 2) }
     if cell.knob then ask[cell.knob] = cell.rate end
     if cell.method == "stats" and cell.untrained then
       ask.lr, ask.lr_s, ask.lr_gain = 0, 0, 0
@@ -359,7 +360,7 @@ local function choose_rates(model, home, o, methods, layouts)
       local knob, factors = T.factors(m)
       local probes = {}
       for i, factor in ipairs(factors) do
-        local rate = T.rate(m, knob, factor, o.probe)
+        local rate = T.rate(m, knob, factor)
         local r, said = train(model, home, o, { method = m.name, knob = knob, rate = rate, probe = true,
           steps = o.probe, seed = 1, budget = ceiling(m) and "keep" or o.at,
           layout = ceiling(m) and layouts.keep or layouts[o.at] })
@@ -367,7 +368,7 @@ local function choose_rates(model, home, o, methods, layouts)
         print(("probe %-9s %s=%-8g %s"):format(m.name, knob, rate, r and fixed("%.4f", r.held) or said))
       end
       local factor = T.choose(probes)
-      chosen[m.name] = { knob = knob, rate = factor and T.rate(m, knob, factor, o.steps) }
+      chosen[m.name] = { knob = knob, rate = factor and T.rate(m, knob, factor) }
     end
   end
   return chosen
@@ -410,7 +411,7 @@ function T.main(words)
   local model <close> = assert(bitdial.open(assert(words[1], usage)))
   local o = T.options({ table.unpack(words, 3) }, { budgets = "int4g128,3.6",
     methods = "base,stats,lora,galore,diodemix,rank,flips,fp", steps = 150, window = 256, windows = 4,
-    probe = 40, at = "", seeds = 1, test = "", text = "", rows = 1 << 30 })
+    probe = 40, probe_windows = 2, at = "", seeds = 1, test = "", text = "", rows = 1 << 30 })
   o.data = assert(words[2], usage)
   local budgets, methods = T.list(o.budgets), methods_of(o)
   if o.at == "" then o.at = budgets[1] end

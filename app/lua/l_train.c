@@ -406,8 +406,7 @@ static const struct l_fn fns[] = {
 		"() -> {{name=, summary=, what=, unit=, lr=, lr_s=, lr_gain=, budget=, rank=}, "
 		"...}",
 		"what it can be trained by; what: codes, masters or adapters; unit of lr: levels "
-		"(over "
-		"300 steps) or absolute",
+		"(of 2 bits) or absolute",
 		methods, NULL },
 	{ NULL, NULL, NULL, NULL, NULL },
 };

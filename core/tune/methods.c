@@ -1,7 +1,8 @@
 /* methods.c - what a model can be trained by, and at which rates.
  *
- * Rates: training.md 3.3b (best of each method over 300 steps at 2 and 4 bits), 3.4 and 7.1; those
- * in levels divided by the mean scale measured there (0.098).
+ * Rates are those of a model that already speaks, found by runs of 40 steps (CONTRIBUTING.md,
+ * Decisions): those of training.md 3.3b, of models that learn from nothing, are 10 to 25 times
+ * these and undo it.  They do not go with the number of steps: a run of few moves little.
  */
 #include <string.h>
 
@@ -13,7 +14,7 @@ const struct train_method train_methods[] = {
 			   "normalised moment",
 		.what = TRAIN_CODES,
 		.optimizer = "rank",
-		.lr = 0.01,
+		.lr = 5e-4,
 		.lr_s = 3e-3,
 		.unit = LR_LEVELS,
 		.lr_gain = 1e-4,
@@ -23,7 +24,7 @@ const struct train_method train_methods[] = {
 			"packed codes: Adam's steps gather in a byte a weight until a code moves",
 		.what = TRAIN_CODES,
 		.optimizer = "flips",
-		.lr = 0.01,
+		.lr = 5e-4,
 		.lr_s = 3e-3,
 		.unit = LR_LEVELS,
 		.lr_gain = 1e-4,
@@ -32,7 +33,7 @@ const struct train_method train_methods[] = {
 		.summary = "packed codes: Adam's steps rounded by chance, nothing kept of them",
 		.what = TRAIN_CODES,
 		.optimizer = "sr",
-		.lr = 3e-3,
+		.lr = 1.5e-4,
 		.lr_s = 3e-3,
 		.unit = LR_LEVELS,
 		.lr_gain = 1e-4,
@@ -41,8 +42,8 @@ const struct train_method train_methods[] = {
 		.summary = "scales and offsets only, the codes stay",
 		.what = TRAIN_CODES,
 		.optimizer = "stats",
-		.lr = 0.01,
-		.lr_s = 0.01,
+		.lr = 5e-4,
+		.lr_s = 3e-3,
 		.unit = LR_LEVELS,
 		.lr_gain = 1e-4,
 		.floor = 0.05 },
@@ -59,7 +60,7 @@ const struct train_method train_methods[] = {
 		.summary = "packed codes: Adam in a low-rank projection, gathered as by flips",
 		.what = TRAIN_CODES,
 		.optimizer = "galore",
-		.lr = 0.1,
+		.lr = 4e-3,
 		.lr_s = 3e-3,
 		.unit = LR_LEVELS,
 		.lr_gain = 1e-4,
@@ -69,7 +70,7 @@ const struct train_method train_methods[] = {
 			"float copies of all linears by AdamW: full fine-tuning, 12 bytes a weight",
 		.what = TRAIN_MASTERS,
 		.optimizer = "adamw",
-		.lr = 3e-4,
+		.lr = 1e-4,
 		.unit = LR_ABSOLUTE,
 		.lr_gain = 1e-4,
 		.floor = 0.05 },
@@ -78,7 +79,7 @@ const struct train_method train_methods[] = {
 			   "weight",
 		.what = TRAIN_MASTERS,
 		.optimizer = "adam8",
-		.lr = 3e-4,
+		.lr = 1e-4,
 		.unit = LR_ABSOLUTE,
 		.lr_gain = 1e-4,
 		.floor = 0.05 },
@@ -112,11 +113,6 @@ const struct train_method *train_method_find(const char *name)
 	return NULL;
 }
 
-enum {
-	STEPS = 300, /* what the rates are for */
-	FEW = 40     /* fewer than these are a matter of their own */
-};
-
 void train_how_init(struct train_how *how, const struct train_method *method)
 {
 	*how = (struct train_how){ .method = method,
@@ -132,35 +128,16 @@ void train_how_init(struct train_how *how, const struct train_method *method)
 	how->tune.lr_s = method->lr_s;
 	how->tune.rank = method->rank;
 	how->tune.floor = method->floor;
-	how->tune.steps = STEPS;
 	if (method->b2 != 0)
 		how->tune.b2 = method->b2;
 	if (method->eps != 0)
 		how->tune.eps = method->eps;
 }
 
-/* What a step of a run of so many is to one of 300.  A run moves a weight by the sum of its
- * steps, so fewer steps are larger, down to 40.  Below, the moments know too little for that:
- * Adam's first steps are signs, and every weight would go a good part of a level where the noise
- * points; the step falls with their number instead.  A trained toy model in int4g64, a text that
- * is new to it, its held-out loss in nats, 3.39 before, with 300/steps and by this rule:
- *             4 steps           10 steps          20 steps          40 steps
- *   galore    5.37 | 3.48       4.03 | 3.31       3.69 | 3.32       3.28
- *   flips     5.13 | 3.46       4.91 | 3.35       3.65 | 3.30       3.29
- *   sr        5.76 | 3.55       3.71 | 3.49       3.35 | 3.22       3.16 */
-static double factor(uint64_t steps)
-{
-	double n = (double)(steps ? steps : STEPS);
-
-	return n < FEW ? STEPS / (double)FEW * (n / FEW) : STEPS / n;
-}
-
 void train_how_steps(struct train_how *how, uint64_t steps)
 {
 	uint64_t most = tune_defaults.warmup;
 
-	if (how->tune.unit == LR_LEVELS)
-		how->tune.lr = how->method->lr * factor(steps);
 	how->tune.steps = steps;
 	how->tune.warmup = steps / 10 < most ? steps / 10 : most;
 }

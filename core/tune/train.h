@@ -24,7 +24,7 @@ struct train_method {
 	const char *summary;   /* a sentence for help */
 	enum train_what what;
 	const char *optimizer; /* of optimizer_table; of adapters: of A and B */
-	double lr, lr_s;       /* at their peak, of 300 steps; in levels: those of 2 bits (train_new) */
+	double lr, lr_s;       /* at their peak; in levels: those of 2 bits (train_new) */
 	enum lr_unit unit;
 	double lr_gain;        /* of the norms' gains (AdamW); 0: frozen */
 	size_t rank;           /* of adapters, of galore's projectors; 0: the optimizer's own */
@@ -47,8 +47,7 @@ struct train_how {
 };
 /* Defaults of a method: 300 steps of 4 windows, MATH_BF16, BACK_NARROW, ten bad steps. */
 void train_how_init(struct train_how *how, const struct train_method *method);
-/* So many steps instead: a rate in levels, whose sum over the run is what counts (training.md 3.4),
- * and the warm-up go with them.  Before lr is set otherwise. */
+/* So many steps instead: schedules end there, and a tenth of them, at most ten, warm up. */
 void train_how_steps(struct train_how *how, uint64_t steps);
 
 /* What a step did. */

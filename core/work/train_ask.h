@@ -18,7 +18,7 @@
 	X(steps, COUNT, 1, 1 << 30, "of the whole run (300)")                                      \
 	X(window, COUNT, 1, 1 << 20, "tokens of a window (256)")                                   \
 	X(windows, COUNT, 1, 1 << 20, "of a step (4)")                                             \
-	X(lr, NUMBER, 0, 0, "at its peak; else the method's, by the number of steps")              \
+	X(lr, NUMBER, 0, 0, "at its peak; else the method's")                                      \
 	X(lr_s, NUMBER, 0, 0, "of scales and offsets; 0: they stay; else the method's")            \
 	X(lr_gain, NUMBER, 0, 0, "of the norms' gains; 0: they stay; else the method's")           \
 	X(budget, NUMBER, 0, 0, "rank: share of the codes that move a step, at first (0.0001)")    \
