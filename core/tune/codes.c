@@ -25,6 +25,13 @@ uint8_t *row_codes(const struct pass *p, size_t row)
 	return q;
 }
 
+void row_put(const struct pass *p, size_t row, const uint8_t *q)
+{
+	const struct mat *w = &p->t->w;
+
+	p->l->words(lane_of(w, row), q, w->bits, w->cols / MAT_BLOCK + (w->cols % MAT_BLOCK != 0));
+}
+
 static size_t stat_at(const struct mat *w, size_t row, size_t g)
 {
 	return (row / MAT_TILE * mat_groups(w->cols, w->group) + g) * MAT_TILE + row % MAT_TILE;
@@ -144,6 +151,33 @@ void row_count(struct pass *p, size_t row, const uint8_t *q)
 		recent[i] = (int8_t)(recent[i] - (recent[i] > 0) + (recent[i] < 0));
 }
 
+void row_grid(const struct pass *p, size_t row, size_t g, float *offset, float *inverse)
+{
+	const struct mat *w = &p->t->w;
+	size_t at = stat_at(w, row, g);
+	float s = f16_to_f32(w->scale[at]);
+
+	*offset = f16_to_f32(w->offset[at]);
+	*inverse = s != 0 ? 1 / s : 0;
+}
+
+/* Gradients of the centre and the scale of a group. */
+static void group_step(
+	struct pass *p, size_t row, size_t g, const uint8_t *q, float half, float *gc, float *gs)
+{
+	const struct mat *w = &p->t->w;
+	size_t c = g * w->group, n = w->cols - c < w->group ? w->cols - c : w->group;
+	float *grad = p->grad + row * w->cols + c, offset, inverse;
+
+	if (!p->master) {
+		p->l->group(gc, gs, grad, q + c, half, n);
+		return;
+	}
+	row_grid(p, row, g, &offset, &inverse);
+	p->l->straight(gs, gc, grad, p->master + row * w->cols + c, offset, inverse,
+		(1 << w->bits) - 1, n);
+}
+
 void stats_step(struct pass *p, size_t row, const uint8_t *q)
 {
 	const struct mat *w = &p->t->w;
@@ -155,17 +189,15 @@ void stats_step(struct pass *p, size_t row, const uint8_t *q)
 		(float)p->o->eps, (float)p->lr_s, half };
 
 	row_count(p, row, q);
-	if (p->o->lr_s == 0 || !p->codes.trained)
+	if (!p->master && (p->o->lr_s == 0 || !p->codes.trained))
 		return;
 	for (size_t first = 0; first < groups; first += CHUNK) {
 		size_t n = groups - first < CHUNK ? groups - first : CHUNK;
 
-		for (size_t i = 0; i < n; i++) {
-			size_t c = (first + i) * w->group;
-			size_t len = w->cols - c < w->group ? w->cols - c : w->group;
-
-			p->l->group(&gc[i], &gs[i], p->grad + row * w->cols + c, q + c, half, len);
-		}
+		for (size_t i = 0; i < n; i++)
+			group_step(p, row, first + i, q, half, &gc[i], &gs[i]);
+		if (p->o->lr_s == 0)
+			continue;
 		for (size_t i = 0; i < 6; i++)
 			memcpy(s[i], all + (i * w->rows + row) * groups + first, n * sizeof *all);
 		p->l->stats(s, gs, gc, &o, n);

@@ -85,6 +85,15 @@ struct tune_loops {
 	float (*mean)(const float *x, size_t n);
 	float (*dot)(const float *x, const float *y, size_t n);
 	void (*axpy)(float *y, float a, const float *x, size_t n);
+	/* Codes of a group of a float master, inverse = 1 / scale: the nearest, halves up; of q there
+	 * is room for n rounded up to 16. */
+	void (*nearest)(
+		uint8_t *q, const float *w, float offset, float inverse, int top, size_t n);
+	/* Through that rounding (latent.h): sums for scale and centre, and g that of the master. */
+	void (*straight)(float *gs, float *gc, float *g, const float *w, float offset,
+		float inverse, int top, size_t n);
+	/* The inverse of codes. */
+	void (*words)(uint32_t *lane, const uint8_t *q, int bits, size_t blocks);
 };
 
 extern const struct tune_loops tune_loops_plain, tune_loops_avx2, tune_loops_avx512;

@@ -74,6 +74,7 @@ struct pass {
 	double lr, lr_s;
 	struct codes_at codes;
 	struct row_counts *rows; /* scratch */
+	const float *master;     /* latent.h: what was rounded to the codes; NULL: codes are all */
 };
 
 /* Scratch that every pass begins with. */
@@ -93,6 +94,10 @@ size_t parts_of(size_t rows);
 uint32_t row_key(uint32_t key, size_t row, uint32_t stream);
 /* All codes of a row in the pool's scratch, columns padded to 32. */
 uint8_t *row_codes(const struct pass *p, size_t row);
+/* The inverse: q padded as above with zeros. */
+void row_put(const struct pass *p, size_t row, const uint8_t *q);
+/* Offset and 1 / scale of a group (0 where the scale is 0). */
+void row_grid(const struct pass *p, size_t row, size_t g, float *offset, float *inverse);
 /* -1, 0 or 1 for each group's scale: false where all are 1. */
 bool row_signs(const struct pass *p, size_t row);
 /* factor / scale of each column col ... col + n (0 where the scale is 0). */
