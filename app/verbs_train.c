@@ -151,7 +151,7 @@ static enum st check(struct training *t, struct err *e)
 			"usage: bitdial train MODEL --layout L --data FILE "
 			"(share/sft/next-step.jsonl comes "
 			"with it)");
-	if (!st && !a->layout && m->what == TRAIN_CODES)
+	if (!st && !a->layout && train_packs(m))
 		st = err_set(e, ST_INVALID,
 			"usage: bitdial train MODEL --layout L --data FILE; %s trains packed "
 			"codes: which "

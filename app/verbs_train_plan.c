@@ -208,14 +208,15 @@ static void row(const char *what, uint64_t bytes, const char *of)
 
 static void tell_memory(const struct train_memory *x, const struct train_how *how)
 {
-	bool codes = how->method->what == TRAIN_CODES;
+	static const char *const weights[] = {
+		[TRAIN_CODES] = "packed codes, scales and offsets; no float copy of them",
+		[TRAIN_MASTERS] = "float masters of the linears",
+		[TRAIN_ADAPTERS] = "gains of the norms",
+		[TRAIN_LATENT] = "packed codes, and float masters of the linears" };
 	char b[16];
 
 	printf("memory       %s (%.2f GB)\n", text_bytes(x->total, b), (double)x->total / 1e9);
-	row("weights", x->weights,
-		codes ? "packed codes, scales and offsets; no float copy of them"
-		: how->method->what == TRAIN_MASTERS ? "float masters of the linears"
-						     : "gains of the norms");
+	row("weights", x->weights, weights[how->method->what]);
 	row("frozen", x->frozen, "embedding and head, and linears that stay as they are");
 	row("state", x->state, "of the optimizer");
 	row("adapters", x->adapters, "two matrices beside each linear");
@@ -298,7 +299,7 @@ static void tell(const struct plan *p, const struct args *a, const struct train_
 	tell_memory(x, how);
 	printf("beside it    the model as it is in the file, %s, mapped: its pages may leave\n",
 		text_bytes(p->file, b));
-	if (how->method->what == TRAIN_CODES)
+	if (train_packs(how->method))
 		printf("             and the layout that it begins from, %s\n",
 			text_bytes(x->weights, b));
 	printf("free here    %s\n", text_bytes(mem_available(), b));

@@ -238,7 +238,7 @@ static void next(const struct training *t)
 	}
 	if (how->method->what == TRAIN_MASTERS)
 		printf("           bitdial export %s --layout int4g128 -o DIR\n", at);
-	if (how->method->what == TRAIN_CODES)
+	if (train_packs(how->method))
 		printf("           bitdial train --resume %s --steps %llu\n", train_run_id(t->run),
 			2 * (unsigned long long)how->tune.steps);
 }

@@ -253,7 +253,7 @@ int main(int argc, char **argv)
 	how.math = o.f32 ? MATH_F32 : MATH_BF16;
 	how.keep = o.again == 0 ? how.keep : o.again == 1 ? BACK_INPUTS : BACK_ALL;
 	before = high_water();
-	check(train_new(&t, d->m, view, NULL, &how, pack_of(d, &o), NULL, &e), &e);
+	check(train_new(&t, d->m, &(struct train_from){ .view = view, .forms = 1 }, &how, pack_of(d, &o), NULL, &e), &e);
 	memset(spent, 0, sizeof spent);
 	for (size_t i = 0; i < o.steps; i++) {
 		check(train_step(t, &r, NULL, &e), &e);

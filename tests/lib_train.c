@@ -117,7 +117,7 @@ struct train *taught_new(const struct taught *t, const struct train_how *how)
 	struct train *run = NULL;
 	struct err e = { 0 };
 
-	cr_assert_eq(train_new(&run, t->m, t->view, NULL, how, t->pack, NULL, &e), ST_OK, "%s: %s",
+	cr_assert_eq(train_new(&run, t->m, &(struct train_from){ .view = t->view, .forms = 1 }, how, t->pack, NULL, &e), ST_OK, "%s: %s",
 		how->method->name, e.msg);
 	return run;
 }

@@ -88,7 +88,7 @@ static void holds_what_was_foretold(const char *name, const char *layout, enum b
 	for (size_t i = 0; i < l.n; i++)
 		s[i].format = l.format[l.choice[i]];
 	cr_assert_eq(train_need(&x, &d->m->hp, s, l.n, 0, &how, WINDOW, &e), ST_OK, "%s", e.msg);
-	cr_assert_eq(train_new(&t, d->m, view, NULL, &how, p, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(train_new(&t, d->m, &(struct train_from){ .view = view, .forms = 1 }, &how, p, NULL, &e), ST_OK, "%s", e.msg);
 	is = (double)train_bytes(t);
 	said = (double)(x.total - x.frozen);
 	cr_assert(fabs(is / said - 1) < 0.1, "%s of %s: foretold %.0f bytes, it holds %.0f", name,

@@ -65,6 +65,16 @@ const struct train_method train_methods[] = {
 		.unit = LR_LEVELS,
 		.lr_gain = 1e-4,
 		.floor = 0.05 },
+	{ .name = "latent",
+		.summary = "float copies that are rounded to packed codes in every step: 13 bytes a "
+			   "weight, packed in the end",
+		.what = TRAIN_LATENT,
+		.optimizer = "adamw",
+		.lr = 3e-4,
+		.lr_s = 3e-3,
+		.unit = LR_ABSOLUTE,
+		.lr_gain = 1e-4,
+		.floor = 0.05 },
 	{ .name = "fp",
 		.summary =
 			"float copies of all linears by AdamW: full fine-tuning, 12 bytes a weight",

@@ -46,9 +46,11 @@ void train_put(const struct model *m, const struct mat *to, const struct mat *fr
 
 /* ---- what is trained */
 
-static bool wanted(const struct train *t, const struct mat *w, const bool *frozen, size_t i)
+static bool wanted(const struct train *t, const struct mat *w, size_t i)
 {
-	if ((frozen && frozen[i]) || t->how.method->what == TRAIN_ADAPTERS)
+	const bool *frozen = t->from.frozen;
+
+	if ((frozen && frozen[i % t->m->n_linears]) || t->how.method->what == TRAIN_ADAPTERS)
 		return false;
 	return t->how.method->what == TRAIN_MASTERS || w->type == MAT_INT || w->type == MAT_MIX;
 }
@@ -96,31 +98,33 @@ static enum st copy_linear(struct train *t, size_t i, const struct mat *w, struc
 	return st;
 }
 
-static enum st take_linears(struct train *t, const struct mat *const *view, const bool *frozen,
-	const struct sink *s, struct err *e)
+static enum st take_linears(struct train *t, const struct sink *s, struct err *e)
 {
-	const struct model *m = t->m;
+	size_t n = t->m->n_linears * t->from.forms;
 	enum st st = ST_OK;
 
-	t->linear = xarray(m->n_linears, sizeof *t->linear);
-	t->view = xarray(m->n_linears, sizeof *t->view);
-	for (size_t i = 0; !st && i < m->n_linears; i++) {
+	t->linear = xarray(n, sizeof *t->linear);
+	t->view = xarray(t->m->n_linears, sizeof *t->view);
+	t->form = xarray(t->m->n_linears, sizeof *t->form);
+	for (size_t i = 0; !st && i < n; i++) {
 		struct train_linear *l = &t->linear[i];
+		const struct mat *from = t->from.view[i];
 
-		l->mat = *view[i];
-		if (wanted(t, view[i], frozen, i))
-			st = copy_linear(t, i, view[i], e);
-		t->view[i] = &l->mat;
+		l->mat = *from;
+		if (wanted(t, from, i))
+			st = copy_linear(t, i, from, e);
 		t->bytes += l->memory ? mat_bytes(&l->here) : 0;
 		if (!st && sink_poll(s))
 			st = err_set(e, ST_CANCELLED, "stopped");
 	}
+	for (size_t i = 0; i < t->m->n_linears; i++)
+		t->view[i] = &t->linear[i].mat;
 	return st;
 }
 
 /* ---- the optimizers' part */
 
-static void add(struct train *t, struct mat w, const struct optimizer *by)
+void train_add(struct train *t, struct mat w, const struct optimizer *by)
 {
 	const struct tune_options *o = &t->how.tune;
 
@@ -135,26 +139,43 @@ static void add(struct train *t, struct mat w, const struct optimizer *by)
 static void add_linear(struct train *t, size_t i)
 {
 	struct train_linear *l = &t->linear[i];
+	const struct optimizer *by = t->master ? optimizer_find("stats") : t->by;
 	struct mat part;
 
 	l->first = t->n;
 	if (!l->memory)
 		return;
 	if (l->here.type != MAT_MIX)
-		add(t, l->here, t->by);
+		train_add(t, l->here, by);
 	for (int high = 1; l->here.type == MAT_MIX && high >= 0; high--) {
 		part = mat_part(&l->here, high);
-		add(t, part, t->by);
+		train_add(t, part, by);
 	}
 	l->n = t->n - l->first;
+}
+
+static void add_masters(struct train *t)
+{
+	for (size_t i = 0; t->master && i < t->m->n_linears; i++) {
+		const struct linear *l = &t->m->linear[i];
+
+		t->master[i].at = t->n;
+		if (t->master[i].memory)
+			train_add(t,
+				(struct mat){ .type = MAT_F32,
+					.rows = l->rows,
+					.cols = l->cols,
+					.data = t->master[i].memory },
+				t->by);
+	}
 }
 
 static void add_adapters(struct train *t)
 {
 	for (size_t i = 0; i < t->m->n_linears; i++) {
 		t->linear[i].first = t->n;
-		add(t, *lora_a(t->lora, i), t->by);
-		add(t, *lora_b(t->lora, i), t->by);
+		train_add(t, *lora_a(t->lora, i), t->by);
+		train_add(t, *lora_b(t->lora, i), t->by);
 		t->linear[i].n = 2;
 	}
 	t->bytes += lora_bytes(t->lora);
@@ -167,7 +188,7 @@ static void add_gains(struct train *t)
 	for (size_t i = 0; i < t->gains; i++) {
 		struct tune_options *o = &t->part[t->n].o;
 
-		add(t,
+		train_add(t,
 			(struct mat){ .type = MAT_F32,
 				.rows = 1,
 				.cols = d,
@@ -230,7 +251,7 @@ static enum st plan(struct train *t, struct err *e)
 				e, ST_NOMEM, "the states of the optimizer do not fit any memory");
 		t->scratch_bytes = p.scratch > t->scratch_bytes ? p.scratch : t->scratch_bytes;
 	}
-	for (size_t i = 0; i < t->m->n_linears; i++) {
+	for (size_t i = 0; i < t->m->n_linears * t->from.forms; i++) {
 		const struct train_linear *l = &t->linear[i];
 		size_t bytes = l->n ? l->here.rows * l->here.cols * sizeof(float) : 0;
 
@@ -263,7 +284,7 @@ static enum st plan(struct train *t, struct err *e)
 static enum st start_exact(struct train *t, const struct train_linear *l, size_t i, struct err *e)
 {
 	float *w;
-	enum st st = model_linear_f32(t->m, i, &w, e);
+	enum st st = model_linear_f32(t->m, i % t->m->n_linears, &w, e);
 
 	if (st)
 		return st;
@@ -276,8 +297,9 @@ static enum st start_exact(struct train *t, const struct train_linear *l, size_t
 	return ST_OK;
 }
 
-static enum st start(struct train *t, const struct mat *const *view, struct err *e)
+static enum st start(struct train *t, struct err *e)
 {
+	size_t n = t->m->n_linears;
 	char *at = t->state;
 	enum st st = ST_OK;
 
@@ -286,8 +308,10 @@ static enum st start(struct train *t, const struct mat *const *view, struct err 
 		at += (t->tuned[i].state_bytes + 63) / 64 * 64;
 		optim_init(t->part[i].by, &t->tuned[i], &t->part[i].o);
 	}
-	for (size_t i = 0; !st && t->by->residual && i < t->m->n_linears; i++)
-		if (t->linear[i].n && view[i] != t->m->ref[i])
+	for (size_t i = 0; i < n; i++)
+		train_masters_moved(t, i);
+	for (size_t i = 0; !st && t->by->residual && i < n * t->from.forms; i++)
+		if (t->linear[i].n && t->from.view[i] != t->m->ref[i % n])
 			st = start_exact(t, &t->linear[i], i, e);
 	return st;
 }
@@ -324,8 +348,7 @@ static enum st nothing(const struct train *t, struct err *e)
 		t->how.method->name);
 }
 
-static enum st build(struct train *t, const struct mat *const *view, const bool *frozen,
-	const struct sink *s, struct err *e)
+static enum st build(struct train *t, const struct sink *s, struct err *e)
 {
 	size_t rows, most;
 	enum st st = check(&t->how, t->m, pack_window(t->pack), e);
@@ -335,12 +358,14 @@ static enum st build(struct train *t, const struct mat *const *view, const bool 
 	if (!st)
 		st = back_new(&t->back, t->m, rows, t->how.keep, e);
 	if (!st)
-		st = take_linears(t, view, frozen, s, e);
+		st = take_linears(t, s, e);
+	if (!st && t->how.method->what == TRAIN_LATENT)
+		st = train_take_masters(t, s, e);
 	if (!st)
 		st = take_gains(t, e);
 	if (st)
 		return st;
-	most = 2 * t->m->n_linears + t->gains;
+	most = (2 * t->from.forms + 1) * t->m->n_linears + t->gains;
 	t->tuned = xarray(most, sizeof *t->tuned);
 	t->part = xarray(most, sizeof *t->part);
 	if (t->how.method->what == TRAIN_ADAPTERS) {
@@ -351,8 +376,9 @@ static enum st build(struct train *t, const struct mat *const *view, const bool 
 		lora_set_math(t->lora, t->how.math);
 		add_adapters(t);
 	}
-	for (size_t i = 0; !t->lora && i < t->m->n_linears; i++)
+	for (size_t i = 0; !t->lora && i < t->m->n_linears * t->from.forms; i++)
 		add_linear(t, i);
+	add_masters(t);
 	t->matrices = t->n;
 	if (!t->matrices)
 		return nothing(t, e);
@@ -360,7 +386,7 @@ static enum st build(struct train *t, const struct mat *const *view, const bool 
 	st = plan(t, e);
 	if (st)
 		return st;
-	st = start(t, view, e);
+	st = start(t, e);
 	if (st)
 		return st;
 	back_set_math(t->back, t->how.math);
@@ -369,18 +395,18 @@ static enum st build(struct train *t, const struct mat *const *view, const bool 
 	return ST_OK;
 }
 
-enum st train_new(struct train **out, const struct model *m, const struct mat *const *view,
-	const bool *frozen, const struct train_how *how, struct pack *pack, const struct sink *s,
-	struct err *e)
+enum st train_new(struct train **out, const struct model *m, const struct train_from *from,
+	const struct train_how *how, struct pack *pack, const struct sink *s, struct err *e)
 {
 	struct train *t = xalloc(sizeof *t);
 	enum st st;
 
 	t->m = m;
 	t->how = *how;
+	t->from = *from;
 	t->pack = pack;
 	t->by = optimizer_find(how->method->optimizer);
-	st = build(t, view, frozen, s, e);
+	st = build(t, s, e);
 	if (st)
 		train_free(t);
 	else
@@ -392,11 +418,13 @@ void train_free(struct train *t)
 {
 	if (!t)
 		return;
-	for (size_t i = 0; t->linear && i < t->m->n_linears; i++) {
+	for (size_t i = 0; t->linear && i < t->m->n_linears * t->from.forms; i++) {
 		if (t->linear[i].device)
 			t->m->be->free(t->linear[i].device);
 		big_free(t->linear[i].memory);
 	}
+	for (size_t i = 0; t->master && i < t->m->n_linears; i++)
+		big_free(t->master[i].memory);
 	if (t->gain && t->gain[0])
 		t->m->be->free(t->gain[0]);
 	if (t->grad_device)
@@ -412,6 +440,8 @@ void train_free(struct train *t)
 	big_free(t->dgain);
 	xfree(t->gain);
 	xfree(t->linear);
+	xfree(t->form);
+	xfree(t->master);
 	xfree(t->view);
 	xfree(t->tuned);
 	xfree(t->part);

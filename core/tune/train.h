@@ -16,7 +16,8 @@
 #include "core/text/pack.h"
 #include "core/tune/optim.h"
 
-enum train_what { TRAIN_CODES, TRAIN_MASTERS, TRAIN_ADAPTERS };
+/* TRAIN_LATENT: a float master a linear, which is rounded to the grids of its formats (latent.h). */
+enum train_what { TRAIN_CODES, TRAIN_MASTERS, TRAIN_ADAPTERS, TRAIN_LATENT };
 
 /* One line of train_methods: a name people type, and what it stands for. */
 struct train_method {
@@ -34,6 +35,11 @@ struct train_method {
 };
 extern const struct train_method train_methods[]; /* ends with one whose name is NULL */
 const struct train_method *train_method_find(const char *name);
+/* What it trains of a layout are packed codes, or become packed codes. */
+static inline bool train_packs(const struct train_method *m)
+{
+	return m->what == TRAIN_CODES || m->what == TRAIN_LATENT;
+}
 
 struct train_how {
 	const struct train_method *method;
@@ -65,17 +71,32 @@ struct train_report {
 };
 
 struct train;
+struct teacher; /* teacher.h */
 
-/* view: the mats of the layout the run begins from; what is trained is copied, the rest borrowed.
- * frozen[linear]: stays as it is (what the layout keeps as in the file); NULL: none.  What is not
- * packed is frozen, too, under TRAIN_CODES.  (An adapter changes no linear: it is beside all.)  Of a
- * MAT_MIX each part is a matrix of its own.  A rate in levels is that of 2 bits: matrices of b bits
- * take (2^b - 1) / 3 times as many, which is about the same step of W.
+/* What a run begins from; all is borrowed. */
+struct train_from {
+	/* [forms][n_linears]: the mats of a layout; of several forms each linear is trained in each,
+	 * one of them a step. */
+	const struct mat *const *view;
+	size_t forms;
+	/* [n_linears]: stays as it is (what the layout keeps as in the file); NULL: none. */
+	const bool *frozen;
+	/* Of several forms: which one each linear has in a step (the first is 1), form[n_linears];
+	 * the same for the same step, whenever it is asked. */
+	void (*draw)(void *arg, uint64_t step, uint8_t *form);
+	void *arg;
+	struct teacher *teacher; /* whose distribution is learned, of all tokens; NULL: the labels */
+};
+
+/* What is trained is copied, the rest borrowed.  What is not packed is frozen under TRAIN_CODES and
+ * TRAIN_LATENT.  (An adapter changes no linear: it is beside all.)  Of a MAT_MIX each part is a
+ * matrix of its own; TRAIN_LATENT takes none.  A rate in levels is that of 2 bits: matrices of b
+ * bits take (2^b - 1) / 3 times as many, which is about the same step of W.
  * pack: borrowed.  ST_UNSUPPORTED where the model's backend has no way back, or nothing could be
  * trained; ST_NOMEM. */
 BD_MUST_USE enum st train_new(struct train **out, const struct model *m,
-	const struct mat *const *view, const bool *frozen, const struct train_how *how,
-	struct pack *pack, const struct sink *s, struct err *e);
+	const struct train_from *from, const struct train_how *how, struct pack *pack,
+	const struct sink *s, struct err *e);
 void train_free(struct train *t); /* NULL is fine */
 const struct train_how *train_how(const struct train *t);
 uint64_t train_steps_done(const struct train *t);
@@ -84,6 +105,9 @@ size_t train_matrices(const struct train *t); /* in training; of a mix two, of a
 /* What runs now, between steps; the gains in backend memory as fwd_set_gains has them, NULL where
  * they are frozen. */
 const struct mat *const *train_view(const struct train *t);
+/* Between steps: what runs from now on has these forms, form[n_linears]; NULL: those of the last
+ * step.  Codes of latent masters are made anew. */
+const struct mat *const *train_take_forms(struct train *t, const uint8_t *form);
 float *const *train_gains(const struct train *t);
 struct lora;
 const struct lora *train_lora(const struct train *t); /* NULL: no adapters */
@@ -96,10 +120,11 @@ BD_MUST_USE enum st train_step(
 /* ---- what others read while it goes on */
 
 /* Weights (and adapters) as the last finished step left them, by themselves: nothing that train_step
- * does shows in them.  Codes are copied; masters are, too. */
+ * does shows in them.  Codes are copied; masters are, too.  Of several forms those of now
+ * (train_take_forms), then and at every train_copy_take. */
 struct train_copy;
-BD_MUST_USE enum st train_copy_new(struct train_copy **out, const struct train *t, struct err *e);
-void train_copy_take(struct train_copy *c, const struct train *t); /* between steps only */
+BD_MUST_USE enum st train_copy_new(struct train_copy **out, struct train *t, struct err *e);
+void train_copy_take(struct train_copy *c, struct train *t); /* between steps only */
 /* The run's own weights in the place of a copy, where nothing steps while they are read: good until
  * the next train_step.  Takes no memory; not for train_copy_take. */
 struct train_copy *train_copy_none(const struct train *t);

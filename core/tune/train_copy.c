@@ -1,4 +1,6 @@
 /* train_copy.c - what is trained, by itself: nothing that a step does shows in it. */
+#include <string.h>
+
 #include "core/base/alloc.h"
 #include "core/model/place.h"
 #include "core/tune/train_private.h"
@@ -8,6 +10,7 @@ struct train_copy {
 	struct mat *mat; /* [n_linears] */
 	void **memory;   /* [n_linears], be->free; NULL: the run's view, which nobody writes */
 	const struct mat **view; /* [n_linears] */
+	uint8_t *form;           /* [n_linears]: of the run when it was made */
 	float **gain;            /* [2 layers + 1]; NULL: the model's */
 	struct lora *lora;       /* NULL: none */
 	bool none;               /* gain and lora are the run's own */
@@ -22,11 +25,15 @@ static enum st copy_linears(struct train_copy *c, const struct train *t, struct 
 	c->mat = xarray(m->n_linears, sizeof *c->mat);
 	c->memory = xarray(m->n_linears, sizeof *c->memory);
 	c->view = xarray(m->n_linears, sizeof *c->view);
+	c->form = xarray(m->n_linears, sizeof *c->form);
+	memcpy(c->form, t->form, m->n_linears * sizeof *c->form);
 	for (size_t i = 0; !st && i < m->n_linears; i++) {
-		c->mat[i] = t->linear[i].mat;
+		const struct train_linear *l = train_of(t, i);
+
+		c->mat[i] = l->mat;
 		c->view[i] = &c->mat[i];
-		if (t->linear[i].memory)
-			st = place_put(&c->mat[i], &c->memory[i], &t->linear[i].here, m,
+		if (l->memory)
+			st = place_put(&c->mat[i], &c->memory[i], &l->here, m,
 				"a copy of a linear in training", e);
 	}
 	return st;
@@ -48,7 +55,7 @@ static enum st copy_gains(struct train_copy *c, const struct train *t, struct er
 	return ST_OK;
 }
 
-enum st train_copy_new(struct train_copy **out, const struct train *t, struct err *e)
+enum st train_copy_new(struct train_copy **out, struct train *t, struct err *e)
 {
 	/* rows of a call, of which adapters do more in pieces */
 	enum { ROWS = 512 };
@@ -107,13 +114,14 @@ static void take_adapters(struct train_copy *c, const struct train *t)
 	}
 }
 
-void train_copy_take(struct train_copy *c, const struct train *t)
+void train_copy_take(struct train_copy *c, struct train *t)
 {
 	size_t d = t->m->hp.hidden;
 
+	(void)train_take_forms(t, c->form);
 	for (size_t i = 0; i < t->m->n_linears; i++)
 		if (c->memory[i])
-			train_put(t->m, &c->mat[i], &t->linear[i].here);
+			train_put(t->m, &c->mat[i], &train_of(t, i)->here);
 	if (c->gain)
 		t->m->be->copy(c->gain[0], t->gain[0], t->gains * d * sizeof(float));
 	if (c->lora)
@@ -137,6 +145,7 @@ void train_copy_free(struct train_copy *c)
 	xfree(c->mat);
 	xfree(c->memory);
 	xfree(c->view);
+	xfree(c->form);
 	xfree(c);
 }
 

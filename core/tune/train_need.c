@@ -29,11 +29,12 @@ struct train_shape *train_shapes(const struct hparams *hp, struct format f)
 }
 
 /* A matrix that an optimizer takes a step on. */
-static enum st take(struct need *k, const struct mat *w, struct err *e)
+static enum st take(
+	struct need *k, const struct optimizer *by, const struct mat *w, struct err *e)
 {
 	struct tune_plan plan;
 	size_t side;
-	enum st st = optim_plan(&plan, k->by, w, &k->how->tune, e);
+	enum st st = optim_plan(&plan, by, w, &k->how->tune, e);
 
 	if (st)
 		return st;
@@ -89,7 +90,8 @@ static size_t parts_of(const struct train_shape *x, struct mat part[2])
 	return 2;
 }
 
-static enum st codes(struct need *k, const struct train_shape *x, struct err *e)
+static enum st codes(
+	struct need *k, const struct train_shape *x, const struct optimizer *by, struct err *e)
 {
 	struct mat part[2];
 	enum st st = ST_OK;
@@ -101,7 +103,7 @@ static enum st codes(struct need *k, const struct train_shape *x, struct err *e)
 	whole_gradient(k, x, format_is_mix(x->format));
 	for (size_t i = 0, n = parts_of(x, part); !st && i < n; i++) {
 		k->out->weights += mat_bytes(&part[i]);
-		st = take(k, &part[i], e);
+		st = take(k, by, &part[i], e);
 	}
 	return st;
 }
@@ -112,7 +114,19 @@ static enum st masters(struct need *k, const struct train_shape *x, struct err *
 
 	k->out->weights += mat_bytes(&w);
 	whole_gradient(k, x, false);
-	return take(k, &w, e);
+	return take(k, k->by, &w, e);
+}
+
+/* Packed as its grid says, and the float master beside it, whose weights are the ones counted. */
+static enum st latent(struct need *k, const struct train_shape *x, struct err *e)
+{
+	uint64_t trained = k->out->trained;
+	enum st st = codes(k, x, optimizer_find("stats"), e);
+
+	k->out->trained = trained;
+	if (st || format_is_keep(x->format))
+		return st;
+	return masters(k, x, e);
 }
 
 /* Gradients of A and B, and x A^T with its gradient (lora.c). */
@@ -123,7 +137,7 @@ static enum st adapters(struct need *k, const struct train_shape *x, struct err 
 	const struct mat b = { .type = MAT_F32, .rows = x->rows, .cols = r };
 	struct mat part[2];
 	uint64_t both;
-	enum st st = take(k, &a, e);
+	enum st st = take(k, k->by, &a, e);
 
 	if (format_is_keep(x->format))
 		k->out->frozen += x->kept;
@@ -133,7 +147,7 @@ static enum st adapters(struct need *k, const struct train_shape *x, struct err 
 	k->out->adapters += mat_bytes(&a) + mat_bytes(&b);
 	both = mat_bytes(&a) + mat_bytes(&b) + 2 * (uint64_t)k->rows * r * sizeof(float);
 	k->largest = both > k->largest ? both : k->largest;
-	return st ? st : take(k, &b, e);
+	return st ? st : take(k, k->by, &b, e);
 }
 
 static enum st linear(struct need *k, const struct train_shape *x, struct err *e)
@@ -141,12 +155,15 @@ static enum st linear(struct need *k, const struct train_shape *x, struct err *e
 	k->params += (double)x->rows * (double)x->cols;
 	switch (k->how->method->what) {
 	case TRAIN_CODES:
-		return codes(k, x, e);
+		return codes(k, x, k->by, e);
+	case TRAIN_LATENT:
+		return latent(k, x, e);
 	case TRAIN_MASTERS:
 		return masters(k, x, e);
-	default:
-		return adapters(k, x, e);
+	case TRAIN_ADAPTERS:
+		break;
 	}
+	return adapters(k, x, e);
 }
 
 /* The norms' gains, which AdamW moves. */

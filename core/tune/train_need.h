@@ -12,7 +12,7 @@
 
 struct train_shape { /* of a linear */
 	size_t rows, cols;
-	struct format format; /* of the layout; keep: not trained by TRAIN_CODES */
+	struct format format; /* of the layout; keep: not trained where train_packs */
 	uint64_t kept;        /* bytes as in the file, of a format that is keep */
 };
 struct train_memory {
@@ -33,7 +33,7 @@ struct train_memory {
 struct train_shape *train_shapes(const struct hparams *hp, struct format f);
 
 /* hp: the model's; linear [n]; other: bytes of what is neither linear nor norm, as it lies in
- * memory. Where the method is one on codes, a linear of format keep counts as frozen.  ST_INVALID
+ * memory. Where train_packs of the method, a linear of format keep counts as frozen.  ST_INVALID
  * where the optimizer does not take a shape, or nothing would be trained. */
 BD_MUST_USE enum st train_need(struct train_memory *out, const struct hparams *hp,
 	const struct train_shape *linear, size_t n, uint64_t other, const struct train_how *how,

@@ -5,13 +5,20 @@
 #include "core/tune/lora.h"
 #include "core/tune/train.h"
 
-/* A linear of the model in this run. */
+/* A linear of the model in one of its forms. */
 struct train_linear {
 	struct mat here; /* its weights in host memory, which an optimizer writes */
 	void *memory;    /* of here (big_free); NULL: it is frozen */
 	struct mat mat;  /* what runs: here, or the same on a device, or the view's where frozen */
 	void *device;    /* of mat (be->free); NULL: no device */
 	size_t first, n; /* its matrices among tuned */
+	bool stale;      /* its master moved since its codes were made */
+};
+
+/* The float master of a linear; memory NULL: it is frozen. */
+struct train_master {
+	void *memory; /* [rows][cols], host (big_free) */
+	size_t at;    /* among tuned */
 };
 
 /* Beside each struct tuned. */
@@ -24,10 +31,13 @@ struct train {
 	const struct model *m;
 	struct train_how how;
 	const struct optimizer *by;
-	struct train_linear *linear; /* [n_linears] */
-	const struct mat **view;     /* [n_linears] */
+	struct train_from from;
+	struct train_linear *linear; /* [forms][n_linears] */
+	uint8_t *form;               /* [n_linears]: in this step */
+	const struct mat **view;     /* [n_linears]: in this form */
+	struct train_master *master; /* [n_linears]; NULL: no TRAIN_LATENT */
 	struct lora *lora;           /* NULL: no adapters */
-	struct tuned *tuned;         /* [n]: matrices, then gains */
+	struct tuned *tuned;         /* [n]: matrices, masters, then gains */
 	struct train_part *part;     /* [n] */
 	size_t n, matrices;
 	void *state; /* of all, one behind the other */
@@ -56,6 +66,23 @@ struct train {
 	struct tune_counts counts, gain_counts;
 };
 
+/* ---- train_forms.c */
+
+/* Masters of what is trained, from the reference. */
+BD_MUST_USE enum st train_take_masters(struct train *t, const struct sink *s, struct err *e);
+/* Codes of that linear are to be made anew before they run. */
+void train_masters_moved(struct train *t, size_t linear);
+/* The forms of the step that comes. */
+void train_draw(struct train *t);
+/* The form that a linear has in this step. */
+const struct train_linear *train_of(const struct train *t, size_t linear);
+/* Through the rounding to the grid of the step, and to the master; t->grad is used up. */
+void train_tune_master(struct train *t, size_t linear);
+
+/* ---- train.c */
+
+/* A matrix that an optimizer takes steps on. */
+void train_add(struct train *t, struct mat w, const struct optimizer *by);
 /* All arrays of a mat into those of one of the same shape in the model's memory. */
 void train_put(const struct model *m, const struct mat *to, const struct mat *from);
 /* The columns of the two parts of a mix, one behind the other, from `all` [rows][cols]. */

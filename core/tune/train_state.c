@@ -13,6 +13,7 @@
 #include "core/base/fs.h"
 #include "core/base/sha256.h"
 #include "core/model/place.h"
+#include "core/tune/teacher.h"
 #include "core/tune/train_private.h"
 
 #define NAME "train.state"
@@ -43,14 +44,15 @@ static char *text_of(const struct train *t)
 		"decay %.17g\nwarmup %llu\nfloor %.17g\nfrom %.17g\nto %.17g\nfirst_move %llu\n"
 		"across %d\nmoments %d\nlean %d\nrank %zu\nalpha %.17g\ngap %llu\nback "
 		"%.17g\nrounds %d\n"
-		"hidden %zu\nlinears %zu\ndata %s\n",
+		"hidden %zu\nlinears %zu\nforms %zu\nteacher %s\ndata %s\n",
 		t->how.method->name, (unsigned long long)o->steps, t->how.windows,
 		pack_window(t->pack), (int)t->how.math, (unsigned long long)o->seed, o->lr, o->lr_s,
 		t->how.lr_gain, (int)o->unit, o->b1, o->b2, o->eps, o->decay,
 		(unsigned long long)o->warmup, o->floor, o->from, o->to,
 		(unsigned long long)o->first_move, o->across, (int)o->moments, o->lean, o->rank,
 		t->how.alpha, (unsigned long long)o->gap, o->back, o->rounds, t->m->hp.hidden,
-		t->m->n_linears, pack_sha256(t->pack));
+		t->m->n_linears, t->from.forms, teacher_name(t->from.teacher),
+		pack_sha256(t->pack));
 }
 
 static size_t weights_bytes(const struct mat *w)
@@ -279,12 +281,13 @@ static enum st take(struct reader *r, struct err *e)
 			t->tuned[i].state_bytes, &t->part[i].o, e);
 		r->at += t->tuned[i].state_bytes;
 	}
-	for (size_t i = 0; !st && i < t->m->n_linears; i++) {
+	for (size_t i = 0; i < t->m->n_linears * t->from.forms; i++)
 		if (t->linear[i].device)
 			train_put(t->m, &t->linear[i].mat, &t->linear[i].here);
-		if (t->lora)
-			st = lora_changed(t->lora, i, e);
-	}
+	for (size_t i = 0; !st && t->lora && i < t->m->n_linears; i++)
+		st = lora_changed(t->lora, i, e);
+	for (size_t i = 0; i < t->m->n_linears; i++)
+		train_masters_moved(t, i);
 	if (t->gains)
 		t->m->be->put(t->gain[0], t->gain_here, t->gains * t->m->hp.hidden * sizeof(float));
 	t->step = r->h.step;

@@ -5,6 +5,7 @@
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/model/place.h"
+#include "core/tune/teacher.h"
 #include "core/tune/train_private.h"
 
 /* A call of gemm takes some 30 ms at most on two slow cores. */
@@ -83,7 +84,7 @@ static enum st on_linear(void *arg, size_t linear, const float *x, const float *
 	size_t rows, struct err *e)
 {
 	struct train *t = arg;
-	const struct train_linear *l = &t->linear[linear];
+	const struct train_linear *l = train_of(t, linear);
 	float *da, *db;
 	enum st st;
 
@@ -91,7 +92,9 @@ static enum st on_linear(void *arg, size_t linear, const float *x, const float *
 		return ST_OK;
 	if (!t->lora) {
 		st = gradient(t, &l->here, x, dy, rows, e);
-		if (!st)
+		if (!st && t->master)
+			train_tune_master(t, linear);
+		else if (!st)
 			tune_linear(t, l);
 		return st;
 	}
@@ -161,8 +164,8 @@ static enum st way_back(
 	optim_finish(
 		t->by, t->tuned, t->matrices, t->step + 1, &t->how.tune, t->scratch, &t->counts);
 	for (size_t i = 0; t->how.tune.across && i < t->m->n_linears; i++)
-		if (t->linear[i].device)
-			train_put(t->m, &t->linear[i].mat, &t->linear[i].here);
+		if (train_of(t, i)->device)
+			train_put(t->m, t->view[i], &train_of(t, i)->here);
 	return model_fault(t->m, e);
 }
 
@@ -174,18 +177,26 @@ static enum st forth_and_back(
 		.gain = t->gains ? on_gain : NULL,
 		.arg = t };
 	const struct pack_batch *b = &t->batch;
+	size_t learned = t->from.teacher ? b->rows : b->labelled;
+	float scale = (float)(1 / (double)learned);
 	double sum;
-	enum st st;
+	enum st st = ST_OK;
 
 	r->tokens = b->rows;
-	r->labelled = b->labelled;
-	st = back_forward(t->back, t->view, b->ids, t->span, b->n_spans, &k, s, e);
+	r->labelled = learned;
+	if (t->from.teacher)
+		st = teacher_read(t->from.teacher, t->back, b, t->span, s, e);
+	back_set_gains(t->back, t->gain);
 	if (!st)
-		st = back_loss(
-			t->back, b->labels, (float)(1 / (double)b->labelled), &sum, &k, s, e);
+		st = back_forward(t->back, t->view, b->ids, t->span, b->n_spans, &k, s, e);
+	if (!st && t->from.teacher)
+		st = back_distil(
+			t->back, teacher_says, t->from.teacher, scale, &sum, &k, s, e);
+	else if (!st)
+		st = back_loss(t->back, b->labels, scale, &sum, &k, s, e);
 	if (st)
 		return st;
-	r->loss = sum / (double)b->labelled;
+	r->loss = sum / (double)learned;
 	r->skipped = !isfinite(r->loss);
 	return r->skipped ? ST_OK : way_back(t, &k, s, e);
 }
@@ -229,6 +240,7 @@ enum st train_step(struct train *t, struct train_report *r, const struct sink *s
 	if (st)
 		return st;
 	take_spans(t);
+	train_draw(t);
 	st = forth_and_back(t, r, t->s, e);
 	t->s = NULL;
 	r->seconds = clock_now() - began - w.waited;

@@ -236,6 +236,7 @@ static enum st go_on_folder(struct train_run *r, struct err *e)
 static enum st make(
 	struct train_run *r, const struct train_ask *ask, const struct sink *s, struct err *e)
 {
+	struct train_from from = { .view = r->view, .forms = 1 };
 	enum st st = ST_OK;
 
 	if (ask->resume) {
@@ -257,8 +258,9 @@ static enum st make(
 	if (st)
 		return st;
 	st = train_run_fits(r, e);
+	from.frozen = r->frozen;
 	if (!st)
-		st = train_new(&r->t, r->d->m, r->view, r->frozen, &r->how, r->pack, s, e);
+		st = train_new(&r->t, r->d->m, &from, &r->how, r->pack, s, e);
 	if (!st)
 		st = ask->resume ? go_on_folder(r, e) : begin_folder(r, e);
 	if (!st && ask->resume)

@@ -128,7 +128,7 @@ enum st train_run_fits(struct train_run *r, struct err *e)
 
 	r->frozen = xarray(m->n_linears, sizeof *r->frozen);
 	for (size_t i = 0; i < m->n_linears; i++)
-		r->frozen[i] = r->how.method->what == TRAIN_CODES && format_is_keep(x[i].format);
+		r->frozen[i] = train_packs(r->how.method) && format_is_keep(x[i].format);
 	st = train_need(&r->need, &m->hp, x, m->n_linears, other, &r->how, r->ask.window, e);
 	xfree(x);
 	return st ? st : enough(r, e);
@@ -144,6 +144,7 @@ static uint64_t checkpoint_bytes(const struct train_run *r)
 
 	switch (r->how.method->what) {
 	case TRAIN_CODES:
+	case TRAIN_LATENT:
 		return layout_file_bytes(r->l, r->d->m) + state;
 	case TRAIN_MASTERS:
 		return n->weights + n->frozen + state;

@@ -258,7 +258,7 @@ static enum st fill(struct train_run *r, const char *tmp, const struct sink *s, 
 	} else {
 		make_written(r);
 		st = bundle_put(
-			tmp, r->d->m, &r->written, train_view(r->t), train_gains(r->t), s, e);
+			tmp, r->d->m, &r->written, train_take_forms(r->t, NULL), train_gains(r->t), s, e);
 	}
 	if (!st)
 		st = train_save(r->t, tmp, e);

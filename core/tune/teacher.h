@@ -1,0 +1,30 @@
+/* teacher.h - whose distribution a calibrated model learns: the reference, live.
+ *
+ * The model as it is in the file runs beside the one that learns, over the same batch (training.md
+ * 4.1); of it only what leaves the last block is kept, and its head is multiplied a chunk of rows at
+ * a time, beside the learner's.  Engine thread.
+ */
+#ifndef BD_TUNE_TEACHER_H
+#define BD_TUNE_TEACHER_H
+
+#include "core/model/backward.h"
+#include "core/text/pack.h"
+
+struct teacher;
+
+/* For batches of at most so many rows; ST_NOMEM. */
+BD_MUST_USE enum st teacher_live(
+	struct teacher **out, const struct model *m, size_t rows, struct err *e);
+void teacher_free(struct teacher *t); /* NULL is fine */
+uint64_t teacher_bytes(const struct teacher *t);
+/* What a checkpoint says of it: "reference"; "none" of NULL. */
+const char *teacher_name(const struct teacher *t);
+
+/* What it has to say of a batch; spans: the batch's.  b runs meanwhile, and has no gains afterwards. */
+BD_MUST_USE enum st teacher_read(struct teacher *t, struct back *b, const struct pack_batch *batch,
+	const struct span *spans, const struct sink *s, struct err *e);
+/* A back_teacher of the batch that was read last; arg: struct teacher. */
+enum st teacher_says(
+	void *arg, const size_t *at, size_t n, const float *zq, float *zp, struct err *e);
+
+#endif

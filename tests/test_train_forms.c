@@ -1,0 +1,274 @@
+/* test_train_forms.c - training in which a linear has several forms, float masters, and a teacher
+ * (core/tune/train_forms.c, teacher.c): what calibration is made of. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/rng.h"
+#include "core/base/sha256.h"
+#include "core/tune/teacher.h"
+#include "tests/lib_base.h"
+#include "tests/lib_train.h"
+
+enum { FORMS = 2, LOW = 0, HIGH = 1 };
+
+/* The demo model in two formats. */
+struct both {
+	struct taught low, high;
+	const struct mat **view; /* [FORMS][n_linears] */
+	struct teacher *teacher;
+	struct train_from from;
+};
+
+/* Low, high, and by chance, in turn. */
+static void draw(void *arg, uint64_t step, uint8_t *form)
+{
+	const struct both *b = arg;
+	struct rng r;
+
+	rng_seed(&r, step);
+	for (size_t i = 0; i < b->low.m->n_linears; i++)
+		form[i] = step % 3 == 1 ? LOW : step % 3 == 2 ? HIGH : (uint8_t)(rng_u64(&r) >> 63);
+}
+
+static void both_open(struct both *b, bool taught)
+{
+	struct err e = { 0 };
+	size_t n;
+
+	*b = (struct both){ .low = taught_open("cpu", "int2g32", 24, 64, 0.2),
+		.high = taught_open("cpu", "int4g64", 24, 64, 0.2) };
+	n = b->low.m->n_linears;
+	b->view = xarray(FORMS * n, sizeof *b->view);
+	memcpy(b->view, b->low.view, n * sizeof *b->view);
+	memcpy(b->view + n, b->high.view, n * sizeof *b->view);
+	if (taught)
+		cr_assert_eq(teacher_live(&b->teacher, b->low.m, 128, &e), ST_OK, "%s", e.msg);
+	b->from = (struct train_from){
+		.view = b->view, .forms = FORMS, .draw = draw, .arg = b, .teacher = b->teacher };
+}
+
+static void both_close(struct both *b)
+{
+	teacher_free(b->teacher);
+	xfree(b->view);
+	taught_close(&b->low);
+	taught_close(&b->high);
+}
+
+static struct train_how how_of(const char *method)
+{
+	struct train_how how = taught_how(method);
+
+	how.lr_gain = 0;
+	return how;
+}
+
+static struct train *new_of(const struct both *b, const struct train_how *how)
+{
+	struct train *t = NULL;
+	struct err e = { 0 };
+
+	cr_assert_eq(train_new(&t, b->low.m, &b->from, how, b->low.pack, NULL, &e), ST_OK, "%s: %s",
+		how->method->name, e.msg);
+	return t;
+}
+
+/* Of the codes, scales and offsets of one form. */
+static void sum_of(struct train *t, const struct both *b, size_t form, char sum[65])
+{
+	size_t n = b->low.m->n_linears;
+	uint8_t *of = xarray(n, 1);
+	const struct mat *const *view;
+	struct sha256 s;
+
+	memset(of, (int)form, n);
+	view = train_take_forms(t, of);
+	sha256_start(&s);
+	for (size_t i = 0; i < n; i++) {
+		const struct mat *w = view[i];
+		size_t stats;
+
+		if (w->type != MAT_INT)
+			continue;
+		stats = mat_stat_count(w->rows, w->cols, w->group) * sizeof *w->scale;
+		sha256_add(&s, w->data, mat_code_bytes(w->bits, w->rows, w->cols));
+		sha256_add(&s, w->scale, stats);
+		sha256_add(&s, w->offset, stats);
+	}
+	sha256_hex(&s, sum);
+	xfree(of);
+}
+
+static const char *const methods[] = { "stats", "rank", "flips", "latent" };
+enum { METHODS = sizeof methods / sizeof *methods };
+
+Test(train_forms, a_step_trains_the_form_it_runs_in_and_leaves_the_other, .timeout = 60)
+{
+	struct both b;
+
+	both_open(&b, true);
+	for (size_t i = 0; i < METHODS; i++) {
+		struct train_how how = how_of(methods[i]);
+		struct train *t = new_of(&b, &how);
+		char before[FORMS][65], after[FORMS][65];
+		bool masters = !strcmp(methods[i], "latent");
+
+		sum_of(t, &b, LOW, before[LOW]);
+		sum_of(t, &b, HIGH, before[HIGH]);
+		(void)taught_steps(t, 1, NULL); /* all low */
+		sum_of(t, &b, LOW, after[LOW]);
+		sum_of(t, &b, HIGH, after[HIGH]);
+		cr_expect_str_neq(after[LOW], before[LOW], "%s", methods[i]);
+		/* a master is that of both */
+		cr_expect((strcmp(after[HIGH], before[HIGH]) != 0) == masters, "%s", methods[i]);
+		memcpy(before, after, sizeof before);
+		(void)taught_steps(t, 1, NULL); /* all high */
+		sum_of(t, &b, LOW, after[LOW]);
+		sum_of(t, &b, HIGH, after[HIGH]);
+		cr_expect_str_neq(after[HIGH], before[HIGH], "%s", methods[i]);
+		cr_expect(masters || !strcmp(after[LOW], before[LOW]), "%s", methods[i]);
+		train_free(t);
+	}
+	both_close(&b);
+}
+
+/* KL of one form on what is held out. */
+static double kl_of(struct train *t, const struct both *b, size_t form)
+{
+	size_t n = b->low.m->n_linears;
+	uint8_t *of = xarray(n, 1);
+	struct train_eval v;
+	struct err e = { 0 };
+	double kl;
+
+	memset(of, (int)form, n);
+	cr_assert_eq(train_eval(&v, b->low.m, NULL, train_take_forms(t, of), b->low.pack, 0, true,
+			     MATH_F32, NULL, &e),
+		ST_OK, "%s", e.msg);
+	kl = v.kl;
+	train_eval_release(&v);
+	xfree(of);
+	return kl;
+}
+
+Test(train_forms, both_ends_come_nearer_to_their_teacher_by_every_method, .timeout = 120)
+{
+	struct both b;
+
+	both_open(&b, true);
+	for (size_t i = 0; i < METHODS; i++) {
+		struct train_how how = how_of(methods[i]);
+		struct train *t;
+		double low, high;
+
+		train_how_steps(&how, 45);
+		/* the demo speaks its own language already */
+		how.tune.lr = how.method->lr;
+		t = new_of(&b, &how);
+		low = kl_of(t, &b, LOW);
+		high = kl_of(t, &b, HIGH);
+		(void)taught_steps(t, 45, NULL);
+		cr_expect_lt(kl_of(t, &b, LOW), 0.9 * low, "%s: int2 %g, before %g", methods[i],
+			kl_of(t, &b, LOW), low);
+		cr_expect_lt(kl_of(t, &b, HIGH), high, "%s: int4 %g, before %g", methods[i],
+			kl_of(t, &b, HIGH), high);
+		train_free(t);
+	}
+	both_close(&b);
+}
+
+Test(train_forms, a_run_that_is_resumed_ends_with_the_same_bits, .timeout = 60)
+{
+	struct both b;
+	struct err e = { 0 };
+
+	both_open(&b, true);
+	for (size_t i = 0; i < METHODS; i++) {
+		struct train_how how = how_of(methods[i]);
+		struct train *whole = new_of(&b, &how), *first = new_of(&b, &how), *second;
+		char sum[2][65];
+
+		(void)taught_steps(whole, 7, NULL);
+		(void)taught_steps(first, 4, NULL);
+		cr_assert_eq(train_save(first, tmp_path("."), &e), ST_OK, "%s", e.msg);
+		train_free(first);
+		second = new_of(&b, &how);
+		cr_assert_eq(train_load(second, tmp_path("."), &e), ST_OK, "%s", e.msg);
+		(void)taught_steps(second, 3, NULL);
+		for (size_t f = 0; f < FORMS; f++) {
+			sum_of(whole, &b, f, sum[0]);
+			sum_of(second, &b, f, sum[1]);
+			cr_expect_str_eq(sum[0], sum[1], "%s, form %zu", methods[i], f);
+		}
+		taught_sum(whole, sum[0]);
+		taught_sum(second, sum[1]);
+		cr_expect_str_eq(sum[0], sum[1], "%s", methods[i]);
+		train_free(whole);
+		train_free(second);
+	}
+	both_close(&b);
+}
+
+Test(train_forms, a_checkpoint_under_a_teacher_is_none_of_a_run_by_labels)
+{
+	struct train_how how = how_of("stats");
+	struct both b;
+	struct train *t;
+	struct err e = { 0 };
+
+	both_open(&b, true);
+	t = new_of(&b, &how);
+	cr_assert_eq(train_save(t, tmp_path("."), &e), ST_OK, "%s", e.msg);
+	train_free(t);
+	b.from.teacher = NULL;
+	t = new_of(&b, &how);
+	cr_expect_eq(train_load(t, tmp_path("."), &e), ST_FORMAT);
+	cr_expect(strstr(e.msg, "teacher"), "%s", e.msg);
+	train_free(t);
+	both_close(&b);
+}
+
+Test(train_forms, a_master_of_a_mix_is_refused_with_its_name)
+{
+	struct taught t = taught_open("cpu", "int4g64:3+int2g64", 8, 64, 0);
+	const struct train_from from = { .view = t.view, .forms = 1 };
+	struct train_how how = how_of("latent");
+	struct train *run = NULL;
+	struct err e = { 0 };
+
+	cr_expect_eq(train_new(&run, t.m, &from, &how, t.pack, NULL, &e), ST_UNSUPPORTED);
+	cr_expect(strstr(e.msg, "layers.") && strstr(e.msg, "mix"), "%s", e.msg);
+	taught_close(&t);
+}
+
+Test(train_forms, a_copy_keeps_the_forms_it_was_made_with)
+{
+	struct train_how how = how_of("latent");
+	struct train_copy *c = NULL;
+	struct both b;
+	struct train *t;
+	struct err e = { 0 };
+	uint8_t high[256];
+
+	both_open(&b, true);
+	t = new_of(&b, &how);
+	memset(high, HIGH, sizeof high);
+	cr_assert_leq(b.low.m->n_linears, sizeof high);
+	(void)train_take_forms(t, high);
+	cr_assert_eq(train_copy_new(&c, t, &e), ST_OK, "%s", e.msg);
+	(void)taught_steps(t, 4, NULL);
+	train_copy_take(c, t);
+	for (size_t i = 0; i < b.low.m->n_linears; i++) {
+		const struct mat *w = train_copy_view(c)[i], *now = train_take_forms(t, high)[i];
+
+		if (w->type != MAT_INT)
+			continue;
+		cr_expect_eq(w->bits, 4);
+		cr_expect_eq(memcmp(w->data, now->data, mat_code_bytes(4, w->rows, w->cols)), 0);
+	}
+	train_copy_free(c);
+	train_free(t);
+	both_close(&b);
+}
