@@ -66,6 +66,8 @@ static const struct option {
 	{ "rows", "N", COUNT, offsetof(struct args, rows), "of the data, at most" },
 	{ "all", NULL, FLAG, offsetof(struct args, all),
 		"learn everything that is in a row, not the answers alone" },
+	{ "teach", NULL, FLAG, offsetof(struct args, teach),
+		"learn from the reference, which runs beside: its probabilities of every token" },
 	{ "recompute", NULL, FLAG, offsetof(struct args, recompute),
 		"run blocks again on the way back: less memory, a third more time" },
 	{ "f32", NULL, FLAG, offsetof(struct args, f32), "products in float instead of bfloat16" },

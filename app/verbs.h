@@ -37,7 +37,7 @@ struct args {
 	int64_t seed;       /* -1: not given */
 	bool events, fresh, json, demo, once, plain, ascii, no_mouse, no_sync, read_only, clear_cache, colors, stats,
 		refine, dry_run, anyway, tour, show_cursor, no_config, default_config, roff, options,
-		all, recompute, f32, across, lean;
+		all, teach, recompute, f32, across, lean;
 };
 
 struct verb {

@@ -58,6 +58,7 @@ enum st train_verb_ask(struct train_ask *ask, const struct args *a, struct err *
 	if (a->seed >= 0)
 		ask->seed = (uint64_t)a->seed;
 	ask->all = a->all;
+	ask->teach = a->teach;
 	ask->recompute = a->recompute;
 	ask->f32 = a->f32;
 	ask->across = a->across;
@@ -195,7 +196,8 @@ static enum st go(struct training *t, struct err *e)
 int verb_train(const struct args *a)
 {
 	struct training t = {
-		.a = a, .first_held = (double)NAN, .held = (double)NAN, .held_se = (double)NAN
+		.a = a, .first_held = (double)NAN, .held = (double)NAN, .held_se = (double)NAN,
+		.first_kl = (double)NAN, .kl = (double)NAN
 	};
 	struct err e = { 0 };
 	enum st st;

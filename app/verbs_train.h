@@ -32,7 +32,7 @@ struct training {
 	/* of what was seen */
 	struct train_report last;
 	double ema, weight; /* of the loss */
-	double first_held, held, held_se;
+	double first_held, held, held_se, first_kl, kl;
 	double began, told, seconds;
 	uint64_t began_at, tokens, saved;
 };

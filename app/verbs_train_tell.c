@@ -153,6 +153,9 @@ static void on_held(void *arg, uint64_t step, const struct train_eval *v)
 
 	if (isnan(t->first_held))
 		t->first_held = v->nll;
+	if (isnan(t->first_kl))
+		t->first_kl = v->kl;
+	t->kl = v->kl;
 	t->held = v->nll;
 	t->held_se = v->nll_se;
 	if (events_on()) {
@@ -229,7 +232,8 @@ static void next(const struct training *t)
 	better = train_run_better(t->run, &nll);
 	if (better) {
 		quoted(at, sizeof at, from_here(better));
-		printf("best       %s, held out %.4f: better than the last one\n", at, nll);
+		printf("best       %s, %s %.4f: better than the last one\n", at,
+			how->teach ? "KL" : "held out", nll);
 		xfree(better);
 	}
 	if (how->method->what != TRAIN_ADAPTERS) {
@@ -282,6 +286,9 @@ void train_verb_ends(const struct training *t)
 	if (isfinite(t->held))
 		printf("held out   %.4f ± %.4f, at first %.4f\n", t->held, t->held_se,
 			t->first_held);
+	if (isfinite(t->kl))
+		printf("KL         %.4f from the model as it was, at first %.4f\n", t->kl,
+			t->first_kl);
 	if (runs_load(&all, NULL, &e))
 		all.n = 0;
 	tell_numbers(t, all.n ? runs_find(&all, train_run_id(t->run), &e) : NULL);
@@ -311,6 +318,8 @@ void train_verb_json(const struct training *t, const char *status)
 	json_put_f64(&o, "held_first", t->first_held);
 	json_put_f64(&o, "held_nll", t->held);
 	json_put_f64(&o, "held_se", t->held_se);
+	json_put_f64(&o, "kl_first", t->first_kl);
+	json_put_f64(&o, "kl", t->kl);
 	json_put_i64(&o, "skipped", (int64_t)t->last.skipped_so_far);
 	json_put_i64(&o, "train_bytes", (int64_t)train_bytes(tr));
 	verb_json(&o);

@@ -8,6 +8,7 @@
 --   probe=40 at=BUDGET     three learning rates a method, each tried for so many steps at that
 --                          budget (the first); the best on what is held out of DATA is taken
 --   probe_windows=2        of a step of those: their order needs less than the runs
+--   rates=stats:0.001,...  of these methods no rate is tried, but this one taken
 --   seeds=1                each run so often, with the seeds 1, 2, ...
 --   test=FILE              answers that nothing is chosen by; else a tenth of DATA, by its content
 --   text=FILE              another text: KL from the reference on it tells what is forgotten
@@ -350,14 +351,29 @@ local function methods_of(o)
   return list
 end
 
+-- "stats:0.001,fp:1e-4" as rates by name.
+function T.rates(s)
+  local out = {}
+  for _, w in ipairs(T.list(s)) do
+    local name, value = w:match("^(%w+):(.*)$")
+    out[name or w] = tonumber(value)
+    if not out[name or w] then
+      error("table4.lua: rates=" .. w .. ": expected METHOD:RATE, such as stats:0.001", 0)
+    end
+  end
+  return out
+end
+
 local function ceiling(m) return m.what == "masters" end
 
 -- The rates of all methods, each chosen by its probes.
 local function choose_rates(model, home, o, methods, layouts)
-  local chosen = {}
+  local chosen, given = {}, T.rates(o.rates)
   for _, m in ipairs(methods) do
-    if m.name ~= "base" then
-      local knob, factors = T.factors(m)
+    local knob, factors = T.factors(m)
+    if given[m.name] then
+      chosen[m.name] = { knob = knob, rate = given[m.name] }
+    elseif m.name ~= "base" then
       local probes = {}
       for i, factor in ipairs(factors) do
         local rate = T.rate(m, knob, factor)
@@ -411,7 +427,7 @@ function T.main(words)
   local model <close> = assert(bitdial.open(assert(words[1], usage)))
   local o = T.options({ table.unpack(words, 3) }, { budgets = "int4g128,3.6",
     methods = "base,stats,lora,galore,diodemix,rank,flips,fp", steps = 150, window = 256, windows = 4,
-    probe = 40, probe_windows = 2, at = "", seeds = 1, test = "", text = "", rows = 1 << 30 })
+    probe = 40, probe_windows = 2, rates = "", at = "", seeds = 1, test = "", text = "", rows = 1 << 30 })
   o.data = assert(words[2], usage)
   local budgets, methods = T.list(o.budgets), methods_of(o)
   if o.at == "" then o.at = budgets[1] end

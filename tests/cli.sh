@@ -357,6 +357,14 @@ best=$(sed -n 's/^best  *\([^,]*\), held out.*/\1/p' out)
 holds "what is learned by heart is worse at the end" [ -n "$best" ]
 holds "it is what the link leads to" [ "${best##*/}" = "$(readlink "${best%/*}/best")" ]
 holds "and what to open" has "^next  *bitdial $best$"
+works "$@" --data rows.jsonl --steps 12 --teach --method latent --seed 2
+holds "KL is told at the end" has '^KL  *[0-9.]* from the model as it was, at first'
+kls=$(sed -n 's/^KL  *\([0-9.]*\) .* first \([0-9.]*\).*/\1 \2/p' out)
+holds "what a teacher taught is nearer to it" \
+	[ "$(echo $kls | awk '{ print ($1 < $2) }')" = 1 ]
+run_of=$(basename "$(dirname "$(sed -n 's/^result  *//p' out)")")
+holds "a run remembers that it was taught" grep -q '"teach": *true' "$BD_RUNS/$run_of/run.json"
+works train --resume "$run_of" --steps 13
 works "$@" --data rows.jsonl --steps 2 --events
 holds "lines of steps" [ "$(grep -c '"ev":"train.step"' out)" = 2 ]
 "$bitdial" "$@" --data rows.jsonl --steps 100000 > out 2> err & pid=$!

@@ -70,6 +70,15 @@ Test(lua_train, the_rate_with_the_lowest_held_out_loss_is_taken_and_failed_probe
 		"budget\t0.0003\n");
 }
 
+Test(lua_train, rates_that_are_given_are_numbers_of_methods)
+{
+	prints(TABLE "local r = T.rates('stats:0.001,fp:1e-4') print(r.stats, r.fp, r.lora)\n"
+		     "print(next(T.rates('')))\n"
+		     "print(select(2, pcall(T.rates, 'stats')))\n",
+		"0.001\t0.0001\tnil\nnil\n"
+		"table4.lua: rates=stats: expected METHOD:RATE, such as stats:0.001\n");
+}
+
 Test(lua_train, the_table_s_columns_stand_under_each_other)
 {
 	prints(TABLE "local base = { method = 'base', bytes = 5e7, seq = { { 3, 1 }, { 5, 2 } }, nlls = { 8 / 3 } }\n"

@@ -134,12 +134,17 @@ enum st back_loss(struct back *b, const int32_t *label, float scale, double *sum
 
 /* ---- a teacher */
 
+uint64_t back_distil_bytes(const struct hparams *hp)
+{
+	return (uint64_t)LOSS_ROWS * hp->vocab * sizeof(float);
+}
+
 enum st back_distil(struct back *b, back_teacher *says, void *arg, float scale, double *sum,
 	const struct back_hooks *k, const struct sink *s, struct err *e)
 {
 	const struct loss o = { .says = says, .arg = arg, .scale = scale, .sum = sum, .s = s };
 	const struct model *m = b->f.m;
-	size_t bytes = LOSS_ROWS * m->hp.vocab * sizeof(float);
+	uint64_t bytes = back_distil_bytes(&m->hp);
 
 	if (!b->said && bytes <= place_room(m->be))
 		b->said = m->be->alloc(bytes);

@@ -62,6 +62,7 @@ typedef enum st back_teacher(
 /* KL(teacher || model) of all rows, training.md 4.1, otherwise as back_loss. */
 BD_MUST_USE enum st back_distil(struct back *b, back_teacher *says, void *arg, float scale,
 	double *sum, const struct back_hooks *k, const struct sink *s, struct err *e);
+uint64_t back_distil_bytes(const struct hparams *hp); /* that it takes beside back_bytes_of */
 /* What left the last block, [rows][hidden], until the next forward; backend memory. */
 const float *back_hidden(const struct back *b);
 /* For a teacher, while it is asked: final norm (with the gain of the file) and head of the rows

@@ -97,22 +97,28 @@ static int add_code(const struct mat *w, size_t row, size_t col, int by)
 	return code - by; /* the new one: `by` was added once more at the end */
 }
 
+void code_changed(struct pass *p, size_t row, size_t col)
+{
+	size_t bytes = p->t->w.cols / 8 + (p->t->w.cols % 8 != 0);
+	uint8_t *ever = (uint8_t *)state_at(p->t, p->codes.ever) + row * bytes + col / 8;
+	uint8_t bit = (uint8_t)(1u << col % 8);
+
+	p->rows[row].fresh += !(*ever & bit);
+	*ever |= bit;
+}
+
 void move_code(struct pass *p, size_t row, size_t col, int by)
 {
 	const struct mat *w = &p->t->w;
 	struct row_counts *n = &p->rows[row];
 	int top = (1 << w->bits) - 1, now = add_code(w, row, col, by), was = now - by;
-	size_t bytes = w->cols / 8 + (w->cols % 8 != 0);
-	uint8_t *ever, bit = (uint8_t)(1u << col % 8);
 
 	n->flips++;
 	n->ends += (uint32_t)(now == 0 || now == top);
 	n->ends -= (uint32_t)(was == 0 || was == top);
 	if (!p->codes.counted)
 		return;
-	ever = (uint8_t *)state_at(p->t, p->codes.ever) + row * bytes + col / 8;
-	n->fresh += !(*ever & bit);
-	*ever |= bit;
+	code_changed(p, row, col);
 	if (row % MAT_TILE == 0) {
 		int8_t *recent =
 			(int8_t *)state_at(p->t, p->codes.recent) + row / MAT_TILE * w->cols + col;

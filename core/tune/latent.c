@@ -29,8 +29,11 @@ static void round_row(void *arg, size_t row, size_t part)
 		p->l->nearest(q + c, p->master + row * cols + c, offset, inverse, top, n);
 	}
 	memset(q + cols, 0, padded - cols);
-	for (size_t c = 0; c < cols; c++)
+	for (size_t c = 0; c < cols; c++) {
 		flips += was[c] != q[c];
+		if (was[c] != q[c] && p->codes.counted)
+			code_changed(p, row, c);
+	}
 	p->rows[row].flips = flips;
 	if (flips)
 		row_put(p, row, q);
@@ -49,8 +52,10 @@ void latent_round(struct tuned *grid, const float *master, const struct tune_opt
 
 	memset(p.rows, 0, grid->w.rows * sizeof *p.rows);
 	each_row(grid->w.rows, round_row, &p);
-	for (size_t r = 0; r < grid->w.rows; r++)
+	for (size_t r = 0; r < grid->w.rows; r++) {
 		c->flips[grid->w.bits] += p.rows[r].flips;
+		p.head->changed += p.rows[r].fresh;
+	}
 }
 
 static void step_row(void *arg, size_t row, size_t part)

@@ -12,8 +12,8 @@
 
 #include "core/tune/optim.h"
 
-/* Codes of the master [rows][cols], nearest by the grid's scales and offsets; counts what changed.
- * scratch: of optim_plan(stats). */
+/* Codes of the master [rows][cols], nearest by the grid's scales and offsets; counts what changed
+ * (those that ever changed: latent_step tells them).  scratch: of optim_plan(stats). */
 void latent_round(struct tuned *grid, const float *master, const struct tune_options *o,
 	void *scratch, struct tune_counts *c);
 /* A step of scales and offsets; grad, that of W under the codes that ran, becomes that of the

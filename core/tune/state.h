@@ -106,6 +106,8 @@ float row_scale(const struct pass *p, size_t row, size_t col);
 /* Once a row and step, before it moves (stats_step does it): codes at the ends are counted, what
  * reversals are told from grows a step older. */
 void row_count(struct pass *p, size_t row, const uint8_t *q);
+/* Where p->codes.counted: remembered as one that changed since the start. */
+void code_changed(struct pass *p, size_t row, size_t col);
 void move_code(struct pass *p, size_t row, size_t col, int by);
 void move_codes(struct pass *p, size_t row, size_t col, const int8_t *move, size_t n);
 /* Adam on scales and centres from the gradient and the codes of before the moves: masters now,

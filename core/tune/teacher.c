@@ -40,9 +40,9 @@ void teacher_free(struct teacher *t)
 	xfree(t);
 }
 
-uint64_t teacher_bytes(const struct teacher *t)
+uint64_t teacher_need(const struct hparams *hp, size_t rows)
 {
-	return (uint64_t)t->rows * t->m->hp.hidden * sizeof *t->hidden;
+	return (uint64_t)rows * hp->hidden * sizeof(float);
 }
 
 const char *teacher_name(const struct teacher *t)

@@ -16,7 +16,7 @@ struct teacher;
 BD_MUST_USE enum st teacher_live(
 	struct teacher **out, const struct model *m, size_t rows, struct err *e);
 void teacher_free(struct teacher *t); /* NULL is fine */
-uint64_t teacher_bytes(const struct teacher *t);
+uint64_t teacher_need(const struct hparams *hp, size_t rows); /* bytes it takes of the backend */
 /* What a checkpoint says of it: "reference"; "none" of NULL. */
 const char *teacher_name(const struct teacher *t);
 

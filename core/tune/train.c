@@ -7,6 +7,7 @@
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
 #include "core/model/place.h"
+#include "core/tune/teacher.h"
 #include "core/tune/train_private.h"
 
 /* ---- arrays of a matrix */
@@ -392,6 +393,8 @@ static enum st build(struct train *t, const struct sink *s, struct err *e)
 	back_set_math(t->back, t->how.math);
 	back_set_gains(t->back, t->gain);
 	t->bytes += back_bytes(t->m, rows, t->how.keep);
+	if (t->from.teacher)
+		t->bytes += teacher_need(&t->m->hp, rows) + back_distil_bytes(&t->m->hp);
 	return ST_OK;
 }
 

@@ -5,6 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/tune/lora.h"
+#include "core/tune/teacher.h"
 
 struct need {
 	struct train_memory *out;
@@ -198,6 +199,8 @@ static double flops_of(const struct need *k, const struct hparams *hp, size_t wi
 	all = 2 * blocks + 2 * ends + rows * attention;
 	all += k->how->method->what == TRAIN_ADAPTERS ? 6 * rows * (double)k->out->trained
 						      : rows * 2 * k->params;
+	if (k->how->teach)
+		all += blocks + ends;
 	if (k->how->keep == BACK_INPUTS)
 		all += blocks;
 	if (k->how->keep == BACK_NARROW)
@@ -238,6 +241,10 @@ enum st train_need(struct train_memory *out, const struct hparams *hp,
 	headless.vocab = 0;
 	out->activations = back_bytes_of(&headless, rows, how->keep);
 	out->logits = back_bytes_of(hp, rows, how->keep) - out->activations;
+	if (how->teach) {
+		out->activations += teacher_need(hp, rows);
+		out->logits += back_distil_bytes(hp);
+	}
 	out->gradient = k.largest + k.mixed + k.scratch;
 	out->total = out->weights + out->frozen + out->state + out->adapters + out->activations +
 		     out->gradient + out->logits;

@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/base/fs.h"
 #include "core/base/log.h"
+#include "core/tune/teacher.h"
 #include "core/work/run_desk.h"
 #include "core/work/train_run_private.h"
 
@@ -87,6 +88,7 @@ enum st train_ask_how(struct train_how *how, const struct train_ask *a, struct e
 		how->keep = BACK_INPUTS;
 	if (a->f32)
 		how->math = MATH_F32;
+	how->teach = a->teach;
 	return ST_OK;
 }
 
@@ -259,6 +261,9 @@ static enum st make(
 		return st;
 	st = train_run_fits(r, e);
 	from.frozen = r->frozen;
+	if (!st && r->how.teach)
+		st = teacher_live(&r->teacher, r->d->m, r->ask.windows * r->ask.window, e);
+	from.teacher = r->teacher;
 	if (!st)
 		st = train_new(&r->t, r->d->m, &from, &r->how, r->pack, s, e);
 	if (!st)
@@ -330,6 +335,7 @@ void train_run_free(struct train_run *r)
 	if (r->run) /* nobody said how it ended */
 		run_end(r->run, ST_CANCELLED, "stopped");
 	train_free(r->t);
+	teacher_free(r->teacher);
 	pack_free(r->pack);
 	pack_free(r->test);
 	pack_free(r->text);

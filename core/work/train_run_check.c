@@ -20,7 +20,7 @@ static enum st read_file(const struct train_run *r, const char *path, double hel
 		.template = r->d->template,
 		.jinja = v ? v->chat_template : NULL,
 		.window = r->ask.window,
-		.all = r->ask.all,
+		.all = r->ask.all || r->ask.teach,
 		.held = held,
 		.seed = r->ask.seed };
 	struct dataset *d;

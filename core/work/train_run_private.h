@@ -16,8 +16,8 @@ struct train_so_far {
 	double seconds;         /* in steps */
 	double wall;            /* since the run began, without the time it did not run */
 	double ema, ema_weight; /* of the loss, not yet divided by its weight */
-	uint64_t best_step;     /* of the checkpoint with the lowest held-out loss */
-	double best_nll;        /* NAN: none */
+	uint64_t best_step;     /* of the checkpoint with the lowest held-out loss, or KL under a teacher */
+	double best_nll;        /* that; NAN: none */
 	uint64_t look_step;     /* of the last look at what is held out; UINT64_MAX: none yet */
 	double look_nll, look_kl;
 	double peak;    /* bytes, VmHWM */
@@ -34,6 +34,7 @@ struct train_run {
 	struct pack *pack, *test, *text; /* NULL: none was asked for */
 	char data_sha[65], test_sha[65];
 	struct train_memory need;
+	struct teacher *teacher; /* NULL: the labels teach */
 	struct train *t;
 	struct layout written; /* of the checkpoints */
 	struct run *run;       /* NULL: ended */

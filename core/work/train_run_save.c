@@ -269,12 +269,13 @@ enum st train_run_save(struct train_run *r, const struct sink *s, struct err *e)
 {
 	struct train_so_far before = r->far, *f = &r->far;
 	char *dir = folder_of(r, f->step), *tmp = NULL;
+	double look = r->how.teach ? f->look_kl : f->look_nll;
 	enum st st = train_run_room(r, 1, e);
 
 	f->wall = clock_now() - r->began;
 	f->peak = fmax(f->peak, (double)train_run_peak());
-	if (f->look_step == f->step && (isnan(f->best_nll) || f->look_nll < f->best_nll)) {
-		f->best_nll = f->look_nll;
+	if (f->look_step == f->step && (isnan(f->best_nll) || look < f->best_nll)) {
+		f->best_nll = look;
 		f->best_step = f->step;
 	}
 	if (!st)
