@@ -1,0 +1,36 @@
+/* draw.c - see draw.h. */
+#include "core/tune/draw.h"
+
+#include <string.h>
+
+#include "core/base/rng.h"
+
+/* Each linear in the form below the budget or in the one above it, by chance. */
+static void mixture(const struct dial_draw *d, struct rng *r, uint8_t *form)
+{
+	double low = d->bpw[0], high = d->bpw[d->forms - 1];
+	double budget = low + (high - low) * rng_unit(r), share;
+	size_t below = 0;
+
+	while (below + 2 < d->forms && d->bpw[below + 1] <= budget)
+		below++;
+	share = (budget - d->bpw[below]) / (d->bpw[below + 1] - d->bpw[below]);
+	for (size_t i = 0; i < d->linears; i++)
+		form[i] = (uint8_t)(below + (rng_unit(r) < share));
+}
+
+void dial_draw(void *arg, uint64_t step, uint8_t *form)
+{
+	const struct dial_draw *d = arg;
+	struct rng r;
+
+	rng_seed(&r, d->seed * 0x9e3779b97f4a7c15u + step);
+	if (d->forms == 1 || step % 4 == 1)
+		memset(form, 0, d->linears);
+	else if (step % 4 == 3)
+		memset(form, (int)d->forms - 1, d->linears);
+	else if (d->fronts && step % 4 == 0)
+		memcpy(form, d->front + rng_below(&r, (uint32_t)d->fronts) * d->linears, d->linears);
+	else
+		mixture(d, &r, form);
+}
