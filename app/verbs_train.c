@@ -35,9 +35,28 @@ static enum st too_large(const char *option, uint64_t v, uint64_t most, struct e
 				   (unsigned long long)v, (unsigned long long)most);
 }
 
+/* As a script's variable without a value gives them. */
+static enum st no_empty_name(const struct args *a, struct err *e)
+{
+	const struct {
+		const char *option, *value, *give;
+	} names[] = {
+		{ "data", a->data, "a file of rows" },
+		{ "test", a->test, "a file of rows" },
+		{ "layout", a->layout, "a format (int4g128), bits a weight, a run or a file" },
+		{ "resume", a->resume, "a run (bitdial runs lists them)" },
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (names[i].value && !*names[i].value)
+			return err_set(e, ST_INVALID, "--%s: the name is empty: give %s",
+				names[i].option, names[i].give);
+	return ST_OK;
+}
+
 enum st train_verb_ask(struct train_ask *ask, const struct args *a, struct err *e)
 {
-	enum st st = ST_OK;
+	enum st st = no_empty_name(a, e);
 
 	train_ask_init(ask);
 	ask->data = a->data;
@@ -64,7 +83,7 @@ enum st train_verb_ask(struct train_ask *ask, const struct args *a, struct err *
 	ask->across = a->across;
 	ask->lean = a->lean;
 	ask->rows = (size_t)a->rows;
-	if (a->held >= 1)
+	if (!st && a->held >= 1)
 		st = err_set(
 			e, ST_INVALID, "--held %g: expected a share from 0 to below 1", a->held);
 	st = st ? st : too_large("window", a->window, PACK_WINDOW_MAX, e);

@@ -262,6 +262,11 @@ set -- train --demo --layout int4g64
 fails 2 'usage: bitdial train MODEL --layout L --data FILE' "$@"
 fails 2 'rank trains packed codes: which layout' train --demo --data rows.jsonl
 fails 1 'cannot open nosuch: No such file' "$@" --data nosuch
+fails 2 'data: the name is empty: give a file of rows' "$@" --data ''
+fails 2 'test: the name is empty: give a file of rows' "$@" --data rows.jsonl --test ''
+fails 2 'layout: the name is empty: give a format' train --demo --layout '' --data rows.jsonl
+fails 2 'layout: the name is empty' train --demo --layout '' --dry-run
+fails 2 'resume: the name is empty: give a run' train --resume ''
 fails 1 'folder is a folder' "$@" --data folder
 fails 1 'empty: no row in it' "$@" --data empty
 fails 1 'shape.jsonl: line 1: none of the rows known here' "$@" --data shape.jsonl
