@@ -8,6 +8,7 @@
 #include "app/events.h"
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
+#include "core/base/fs.h"
 #include "core/base/text.h"
 #include "core/work/runs.h"
 
@@ -54,6 +55,26 @@ static enum st no_empty_name(const struct args *a, struct err *e)
 	return ST_OK;
 }
 
+/* The two files of the command taken for each other. */
+static enum st no_data_as_layout(const char *path, struct err *e)
+{
+	struct dataset *data = NULL;
+	struct layout l = { 0 };
+	enum st st = ST_OK;
+
+	if (!path || !fs_is_file(path))
+		return ST_OK;
+	if (!layout_read(&l, path, NULL, NULL))
+		layout_release(&l);
+	else if (!dataset_open(&data, path, 1, NULL))
+		st = err_set(e, ST_INVALID,
+			"--layout %.100s: this is no layout but data to train on (%s): --data "
+			"takes it",
+			path, dataset_kind_name(dataset_kind(data)));
+	dataset_close(data);
+	return st;
+}
+
 enum st train_verb_ask(struct train_ask *ask, const struct args *a, struct err *e)
 {
 	enum st st = no_empty_name(a, e);
@@ -88,7 +109,8 @@ enum st train_verb_ask(struct train_ask *ask, const struct args *a, struct err *
 			e, ST_INVALID, "--held %g: expected a share from 0 to below 1", a->held);
 	st = st ? st : too_large("window", a->window, PACK_WINDOW_MAX, e);
 	st = st ? st : too_large("windows", a->windows, 1 << 20, e);
-	return st ? st : too_large("rank", a->rank, 1 << 20, e);
+	st = st ? st : too_large("rank", a->rank, 1 << 20, e);
+	return st ? st : no_data_as_layout(a->layout, e);
 }
 
 enum st train_verb_how(struct train_how *how, size_t *window, const struct train_method *m,

@@ -10,7 +10,7 @@
  * near one. */
 BD_MUST_USE enum st train_verb_method(
 	const struct train_method **out, const struct args *a, struct err *e);
-/* What was asked for, --method and numbers looked at; strings are borrowed. */
+/* What was asked for, names and numbers looked at; strings are borrowed. */
 BD_MUST_USE enum st train_verb_ask(struct train_ask *ask, const struct args *a, struct err *e);
 /* The same with another method, by which its memory is foretold. */
 BD_MUST_USE enum st train_verb_how(struct train_how *how, size_t *window,

@@ -292,6 +292,14 @@ fails 1 'behind the window of 2 tokens' "$@" --data row.jsonl --window 2
 fails 1 'rates of learning 1000' "$@" --data rows.jsonl --lr 1000
 fails 1 'activations and logits' "$@" --data rows.jsonl --windows 1000000
 fails 2 'read-only' "$@" --data rows.jsonl --read-only
+fails 2 'rows.jsonl: this is no layout but data to train on (prompt and completion): --data takes it' \
+	train --demo --layout rows.jsonl --data rows.jsonl
+echo '[{"instruction":"a","output":"b"}]' > alpaca.json
+fails 2 'alpaca.json: this is no layout but data to train on (instruction' \
+	train --demo --layout alpaca.json --dry-run
+fails 2 'text: this is no layout but data to train on (plain text)' \
+	train --demo --layout text --data rows.jsonl
+fails 1 'shape.jsonl: .v: ' train --demo --layout shape.jsonl --data rows.jsonl
 fails 1 'every linear of this layout is as in the file' train --demo --layout keep --data rows.jsonl
 fails 1 'there is no run nosuch' train --resume nosuch
 fails 1 'there is no such file or folder\|cannot open nosuch' train nosuch --layout int4g64 --data rows.jsonl
