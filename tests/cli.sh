@@ -328,7 +328,17 @@ fails 1 'below the least' train shape --layout 1.5 --dry-run
 fails 1 'layout foo is no file, no run' train shape --layout foo --dry-run
 fails 1 'folder shape has neither' train shape --layout int4g64 --data rows.jsonl
 works train --demo --layout int4g64 --data row.jsonl --steps 1
-holds "one row is said" has 'none can be held out' err
+holds "one row is said" has 'has one row to learn from: none can be held out' err
+cat row.jsonl row.jsonl row.jsonl > same.jsonl
+works train --demo --layout int4g64 --data same.jsonl --steps 1
+holds "rows that are all the same are no one row" has \
+	'same.jsonl: its 3 rows are all the same: none can be held out.*; name other rows as test' err
+yes "$(sed -n 3p rows.jsonl)" | head -9 | cat row.jsonl - > most.jsonl
+works train --demo --layout int4g64 --data most.jsonl --steps 1 --held 0.2
+holds "more is held out than was asked for" has \
+	'most.jsonl: 9 of 10 rows are held out, though 20 % were asked for: ' err
+works train --demo --layout int4g64 --data rows.jsonl --steps 1 --held 0.2
+holds "a share that is met says nothing" lacks 'asked for' err
 works "$@" --data rows.jsonl --steps 6 --windows 2 --json
 holds json object run status folder method steps tokens seconds loss held_first held_nll
 holds "it learned" is "$(field held_nll) < $(field held_first)"

@@ -40,10 +40,17 @@ static enum st read_file(const struct train_run *r, const char *path, double hel
 	return st;
 }
 
+static const char *name_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 /* What of the rows does not take part, and why. */
 static void tell_rows(const struct train_run *r, const char *path, const struct pack_counts *c)
 {
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	const char *name = name_of(path);
 
 	if (c->cut || c->lost)
 		log_at(LOG_WARN, "train",
@@ -54,6 +61,29 @@ static void tell_rows(const struct train_run *r, const char *path, const struct 
 		log_at(LOG_WARN, "train",
 			"%s: %llu of %llu rows have nothing to learn and are left out", name,
 			(ull)c->empty, (ull)c->rows);
+}
+
+/* Rows that are alike stay on one side: where most are, the share is not what was asked for. */
+static void tell_held(const char *path, double share, const struct pack_counts *c)
+{
+	const char *name = name_of(path);
+	uint64_t rows = c->rows - c->empty - c->lost;
+
+	if (!c->held_labelled && rows > 1)
+		log_at(LOG_WARN, "train",
+			"%s: its %llu rows are all the same: none can be held out, so there is no "
+			"held-out loss; name other rows as test",
+			name, (ull)rows);
+	else if (!c->held_labelled)
+		log_at(LOG_WARN, "train",
+			"%s has one row to learn from: none can be held out, so there is no "
+			"held-out loss",
+			name);
+	else if (share <= 0.5 && c->held > rows / 2)
+		log_at(LOG_WARN, "train",
+			"%s: %llu of %llu rows are held out, though %.3g %% were asked for: rows "
+			"that are alike stay on one side; take the repeated ones out",
+			name, (ull)c->held, (ull)rows, 100 * share);
 }
 
 enum { TEXT_ROWS = 64 }; /* of a plain text about 256 KiB: more than is measured */
@@ -73,11 +103,8 @@ enum st train_run_read(struct train_run *r, const struct sink *s, struct err *e)
 		return st;
 	c = pack_counts(r->pack);
 	tell_rows(r, a->data, c);
-	if (a->held > 0 && !c->held_labelled)
-		log_at(LOG_WARN, "train",
-			"%s has one row to learn from: none can be held out, so there is no "
-			"held-out loss",
-			a->data);
+	if (a->held > 0)
+		tell_held(a->data, a->held, c);
 	if (r->test)
 		tell_rows(r, a->test, pack_counts(r->test));
 	return ST_OK;
