@@ -7,6 +7,7 @@
 
 #include "app/tui/view.h"
 #include "core/base/alloc.h"
+#include "core/base/text.h"
 #include "core/work/figure_train.h"
 #include "tests/lib_panel.h"
 
@@ -186,15 +187,44 @@ Test(train_panels, without_colours_mean_held_and_ghost_are_told_apart)
 	snap_unref(&g->snap);
 	hear(t);
 	cr_expect(says(80, 18, "◇"), "got\n%s", shown);
-	cr_expect(strstr(p.class->note(p.self), "─ loss  ━ ema 0.9  ◇ held  ┄ ghost"));
+	cr_expect_str_eq(p.class->note(p.self), "─ loss ━ ema 0.9 ◇ held ┄ ghost log y");
 	alone_hear(&p, EV_VIEW, 0, VIEW_ASCII, NULL);
 	says(80, 18, "");
 	for (const char *s = shown; *s; s++) /* no braille dots: those begin with e2 a0 to e2 a3 */
 		cr_expect_not((unsigned char)s[0] == 0xe2 && ((unsigned char)s[1] & 0xfc) == 0xa0);
 }
 
+Test(train_panels, what_the_ghost_held_out_is_beside_what_the_run_holds_out)
+{
+	struct snap_train *t = made_train(40), *g = made_train(60);
+	const struct train_look far = { .step = 35, .at_s = 70, .nll = 12, .se = 0.1F };
+
+	t->ghost = g->seen;
+	g->seen = (struct train_history){ 0 };
+	snap_unref(&g->snap);
+	snprintf(t->ghost_name, sizeof t->ghost_name, "before");
+	hear(snap_train_copy(t));
+	cr_expect_not(says(60, 14, "○"), "got\n%s", shown);
+	train_look_add(t->ghost_look, &t->n_ghost_looks, far);
+	hear(t);
+	cr_expect(says(60, 14, "○"), "above all losses it is in view, too\n%s", shown);
+	cr_expect(strstr(shown, "◇"), "got\n%s", shown);
+	cr_expect(strstr(p.class->note(p.self), "◇ held ┄○ ghost"));
+	command("smooth", "0.97");
+	cr_expect_leq(text_width(p.class->note(p.self), strlen(p.class->note(p.self))), 41,
+		"in the title of a screen of 80 columns");
+	for (int y = 0; y < 14; y++) {
+		const char *row = alone_row(shown, y), *at = strstr(row, "○");
+
+		if (at)
+			cr_expect_eq(alone_role(&p, 60, 14, text_width(row, (size_t)(at - row)), y),
+				ROLE_DIM);
+	}
+}
+
 Test(train_panels, a_figure_has_the_curves_and_a_row_a_step)
 {
+	struct snap_train *t;
 	struct figure *f;
 
 	cr_expect_null(p.class->figure(p.self));
@@ -206,6 +236,16 @@ Test(train_panels, a_figure_has_the_curves_and_a_row_a_step)
 	cr_expect_str_eq(f->col[0], "step");
 	cr_expect_float_eq(f->value[6 * f->cols + 3].number, 9, 1e-6, "the spike at step 7");
 	cr_expect_float_eq(f->value[9 * f->cols + f->cols - 1].number, 2.2 + 2 * exp(-0.5), 1e-3);
+	figure_free(f);
+	t = made_train(40);
+	t->ghost = train_history_copy(&t->seen);
+	snprintf(t->ghost_name, sizeof t->ghost_name, "before");
+	train_look_add(t->ghost_look, &t->n_ghost_looks, t->look[0]);
+	hear(t);
+	f = p.class->figure(p.self);
+	cr_assert_not_null(f);
+	cr_expect_eq(f->plot.n, 5, "the ghost's loss and what it held out");
+	cr_expect_str_eq(f->plot.series[4].label, "before, held out");
 	figure_free(f);
 }
 

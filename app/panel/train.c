@@ -38,23 +38,38 @@ static void destroy(void *self)
 	xfree(p);
 }
 
+static void more(struct loss *p, const char *gap, const char *what)
+{
+	size_t n = strlen(p->note);
+
+	snprintf(p->note + n, sizeof p->note - n, "%s%s", gap, what);
+}
+
+/* What is drawn how.  A ghost is one more: closer then, so that 80 columns hold the title. */
+static void legend(struct loss *p)
+{
+	const struct snap_train *t = p->now;
+	const char *gap = t->ghost_name[0] ? " " : "  ";
+	char ema[24];
+
+	snprintf(p->note, sizeof p->note, "─ loss");
+	snprintf(ema, sizeof ema, "━ ema %.2g", p->view.smooth);
+	if (p->view.smooth > 0)
+		more(p, gap, ema);
+	if (t->n_looks)
+		more(p, gap, "◇ held");
+	if (t->ghost_name[0])
+		more(p, gap, t->n_ghost_looks ? "┄○ ghost" : "┄ ghost");
+	if (p->view.log && p->view.lo > 0)
+		more(p, gap, "log y");
+}
+
 static void refresh(struct loss *p)
 {
-	size_t n = 0;
-
 	if (!p->now)
 		return;
 	chart_fit(&p->view, p->now);
-	if (p->view.smooth > 0)
-		n = (size_t)snprintf(p->note, sizeof p->note, "─ loss  ━ ema %.2g", p->view.smooth);
-	else
-		n = (size_t)snprintf(p->note, sizeof p->note, "─ loss");
-	if (p->now->n_looks)
-		n += (size_t)snprintf(p->note + n, sizeof p->note - n, "  ◇ held");
-	if (p->now->ghost_name[0])
-		n += (size_t)snprintf(p->note + n, sizeof p->note - n, "  ┄ ghost");
-	snprintf(p->note + n, sizeof p->note - n, "%s",
-		p->view.log && p->view.lo > 0 ? "  log y" : "");
+	legend(p);
 }
 
 static bool on_event(void *self, const struct event *ev)

@@ -1,4 +1,4 @@
-/* train_chart - losses over steps: spans of the raw loss, its mean, held-out looks, a ghost. */
+/* train_chart - losses over steps: spans of the raw loss, its mean, held-out looks; a ghost. */
 #include "app/panel/train_chart.h"
 
 #include <math.h>
@@ -81,6 +81,14 @@ static bool in_view(const struct chart_view *v, double x)
 	return x >= v->x0 && x <= v->x1;
 }
 
+static void stretch_looks(
+	struct range *r, const struct chart_view *v, const struct train_look *look, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (in_view(v, look_x(v, &look[i])))
+			stretch(r, (double)look[i].nll);
+}
+
 static struct range needed(const struct chart_view *v, const struct snap_train *t)
 {
 	struct range r = { INFINITY, -INFINITY };
@@ -96,9 +104,8 @@ static struct range needed(const struct chart_view *v, const struct snap_train *
 	for (size_t i = 0; i < t->ghost.n; i++)
 		if (in_view(v, x_of(v, &t->ghost, i)))
 			stretch(&r, (double)t->ghost.bucket[i].v[SERIES_LOSS].mean);
-	for (size_t i = 0; i < t->n_looks; i++)
-		if (in_view(v, look_x(v, &t->look[i])))
-			stretch(&r, (double)t->look[i].nll);
+	stretch_looks(&r, v, t->look, t->n_looks);
+	stretch_looks(&r, v, t->ghost_look, t->n_ghost_looks);
 	return r;
 }
 
@@ -320,14 +327,15 @@ static void curves(struct canvas *c, const struct plot *p, const struct snap_tra
 	xfree(over.bits);
 }
 
-static void looks(struct canvas *c, const struct plot *p, const struct snap_train *t)
+static void looks(struct canvas *c, const struct plot *p, const struct train_look *look, size_t n,
+	enum role role, const char *mark)
 {
-	for (size_t i = 0; i < t->n_looks; i++) {
-		int x = column_of(p, look_x(p->v, &t->look[i]));
+	for (size_t i = 0; i < n; i++) {
+		int x = column_of(p, look_x(p->v, &look[i]));
 
-		if (x >= 0 && isfinite(t->look[i].nll))
-			canvas_text(c, LABEL + x / 2, row_of(p, (double)t->look[i].nll) / 4,
-				ROLE_STRONG, "◇");
+		if (x >= 0 && isfinite(look[i].nll))
+			canvas_text(
+				c, LABEL + x / 2, row_of(p, (double)look[i].nll) / 4, role, mark);
 	}
 }
 
@@ -345,7 +353,8 @@ bool chart_draw(const struct chart_view *v, const struct snap_train *t, struct c
 	y_axis(&in, &p);
 	x_axis(&in, &p);
 	curves(&in, &p, t, bad);
-	looks(&in, &p, t);
+	looks(&in, &p, t->ghost_look, t->n_ghost_looks, ROLE_DIM, "○");
+	looks(&in, &p, t->look, t->n_looks, ROLE_STRONG, "◇");
 	for (int x = 0; x < p.w; x++)
 		if (bad[x])
 			canvas_text(&in, LABEL + x, p.h, ROLE_BAD, "!");

@@ -112,6 +112,8 @@ struct figure *figure_train(const struct snap_train *t, double smooth, bool by_t
 	looks(f, "held out", t->look, t->n_looks, by_time);
 	snprintf(label, sizeof label, "%s", t->ghost_name);
 	curve(f, label, &t->ghost, by_time);
+	snprintf(label, sizeof label, "%s, held out", t->ghost_name);
+	looks(f, label, t->ghost_look, t->n_ghost_looks, by_time);
 	table(f, t);
 	return f;
 }
