@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/tui/keys.h"
 #include "app/tui/view.h"
 #include "core/base/alloc.h"
 #include "core/base/text.h"
@@ -175,6 +176,92 @@ Test(train_panels, keys_change_axis_smoothing_and_window)
 	command("move", "first");
 	cr_expect(says(60, 14, "200"), "got\n%s", shown);
 	cr_expect_not(p.class->on_command(p.self, "move", "nowhere"));
+}
+
+Test(train_panels, a_value_cursor_reads_what_a_step_had)
+{
+	char *copied;
+
+	cr_expect_not(p.class->on_command(p.self, "open", ""), "there is nothing to read yet");
+	hear(made_train(120));
+	cr_expect_not(says(60, 14, "step 120"), "got\n%s", shown);
+	command("open", "");
+	cr_expect(says(60, 14, "step 120  loss 2.005  ema 2.0"), "got\n%s", shown);
+	cr_expect(strstr(alone_row(shown, 0), "held 2.205 at 120"), "got\n%s", shown);
+	cr_expect(strstr(shown, "●"), "got\n%s", shown);
+	command("move", "first");
+	cr_expect(says(60, 14, "step 1  loss 3.902"), "got\n%s", shown);
+	cr_expect_not(strstr(alone_row(shown, 0), "held"), "it was not looked at yet\n%s", shown);
+	for (int i = 0; i < 6; i++)
+		command("move", "right");
+	cr_expect(says(60, 14, "step 7  loss 9.000"), "got\n%s", shown);
+	copied = p.class->copy(p.self);
+	cr_expect(strstr(copied, "step 7 loss 9.000000"), "got %s", copied);
+	xfree(copied);
+	command("move", "left");
+	cr_expect(says(60, 14, "step 6  loss 3.482"), "got\n%s", shown);
+	command("axis", "");
+	cr_expect(says(60, 14, "step 6  loss 3.482"), "over time it is the same step\n%s", shown);
+	command("back", "");
+	cr_expect_not(says(60, 14, "step 6"), "got\n%s", shown);
+	cr_expect_not(p.class->on_command(p.self, "back", ""), "there is nothing to close");
+}
+
+Test(train_panels, the_value_cursor_keeps_in_view_and_follows_the_newest_step)
+{
+	struct snap_train *t = made_train(200);
+
+	hear(snap_train_copy(t));
+	command("open", "");
+	made_step(t, 7.5, false);
+	hear(snap_train_copy(t));
+	cr_expect(says(60, 14, "step 201  loss 7.500"), "got\n%s", shown);
+	command("move", "first");
+	made_step(t, 8.5, false);
+	hear(snap_train_copy(t));
+	cr_expect(says(60, 14, "step 1 "), "got\n%s", shown);
+	command("move", "up"); /* half of the steps, those around it */
+	cr_expect(says(60, 14, "step 1 "), "got\n%s", shown);
+	cr_expect(strstr(shown, "●"), "got\n%s", shown);
+	cr_expect_not(strstr(alone_row(shown, 13), "200"), "got\n%s", shown);
+	command("move", "page-down");
+	command("move", "last");
+	cr_expect(says(60, 14, "step 202  loss 8.500"), "got\n%s", shown);
+	cr_expect(strstr(shown, "●"), "got\n%s", shown);
+	made_step(t, (double)NAN, true);
+	hear(t);
+	cr_expect(says(60, 14, "step 203  no number"), "got\n%s", shown);
+}
+
+Test(train_panels, the_value_cursor_tells_the_span_of_steps_that_share_a_column)
+{
+	struct snap_train *t = made_train(0);
+
+	for (int i = 1; i <= 4000; i++)
+		made_step(t, i % 2 ? 1 : 3, false);
+	t->steps = 4000;
+	hear(t);
+	command("open", "");
+	command("move", "first");
+	cr_expect(says(78, 14, "steps 1-4  loss 2.000 (1.000-3.000)"), "got\n%s", shown);
+	command("move", "right");
+	cr_expect(says(78, 14, "steps 5-8"), "got\n%s", shown);
+	for (int i = 0; i < 5; i++) /* a tenth of the thousand in view each */
+		command("move", "page-down");
+	cr_expect(says(78, 14, "steps 2005-2008"), "got\n%s", shown);
+	command("move", "last");
+	cr_expect(says(78, 14, "steps 3997-4000"), "got\n%s", shown);
+}
+
+Test(train_panels, a_click_into_the_curve_puts_the_value_cursor_there)
+{
+	hear(made_train(400));
+	says(60, 14, "");
+	cr_expect_null(p.class->on_mouse(p.self, 3, 5, MOUSE_LEFT, 60, 14), "beside the curve");
+	cr_expect_not_null(p.class->on_mouse(p.self, 7, 5, MOUSE_LEFT, 60, 14));
+	cr_expect(says(60, 14, "step 1 "), "got\n%s", shown);
+	cr_expect_not_null(p.class->on_mouse(p.self, 58, 5, MOUSE_LEFT, 60, 14));
+	cr_expect(says(60, 14, "step 39"), "a cell is of four steps\n%s", shown);
 }
 
 Test(train_panels, without_colours_mean_held_and_ghost_are_told_apart)

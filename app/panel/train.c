@@ -89,6 +89,11 @@ static bool on_event(void *self, const struct event *ev)
 
 /* ---- what is in view */
 
+static bool has_steps(const struct loss *p)
+{
+	return p->now && p->now->state != TRAINING_NONE && p->now->seen.n;
+}
+
 static void zoom(struct loss *p, double by)
 {
 	double newest = p->now ? chart_newest(&p->view, p->now) : 0;
@@ -98,6 +103,8 @@ static void zoom(struct loss *p, double by)
 	p->view.window = window >= newest ? 0 : fmax(window, least);
 	if (!(p->view.window > 0))
 		p->view.end = 0;
+	else if (p->view.reads && has_steps(p))
+		chart_read_centre(&p->view, p->now);
 }
 
 static void pan(struct loss *p, double by)
@@ -114,6 +121,8 @@ static void pan(struct loss *p, double by)
 
 static bool move(struct loss *p, const char *where)
 {
+	if (p->view.reads && has_steps(p) && chart_read_move(&p->view, p->now, where))
+		return true;
 	if (!strcmp(where, "left"))
 		pan(p, -0.25);
 	else if (!strcmp(where, "right"))
@@ -165,6 +174,12 @@ static bool on_command(void *self, const char *word, const char *arg)
 	} else if (!strcmp(word, "axis")) {
 		p->view.by_time = !p->view.by_time;
 		p->view.window = p->view.end = 0;
+	} else if (!strcmp(word, "open")) {
+		ok = has_steps(p);
+		p->view.reads = ok && !p->view.reads;
+		p->view.at = UINT64_MAX;
+	} else if (!strcmp(word, "back") && p->view.reads) {
+		p->view.reads = false;
 	} else {
 		return false;
 	}
@@ -174,9 +189,13 @@ static bool on_command(void *self, const char *word, const char *arg)
 
 static const char *on_mouse(void *self, int x, int y, int button, int w, int h)
 {
-	(void)self, (void)x, (void)y, (void)w, (void)h;
+	struct loss *p = self;
+
+	(void)y, (void)h;
 	if (button == MOUSE_WHEEL_UP || button == MOUSE_WHEEL_DOWN)
 		return button == MOUSE_WHEEL_UP ? "move up" : "move down";
+	if (button == MOUSE_LEFT && has_steps(p) && chart_read_click(&p->view, p->now, x, w))
+		return "";
 	return NULL;
 }
 
@@ -263,8 +282,16 @@ static const char *note(const void *self)
 
 static char *copy(const void *self)
 {
-	const struct snap_train *t = ((const struct loss *)self)->now;
+	const struct loss *p = self;
+	const struct snap_train *t = p->now;
+	const struct train_bucket *b;
 
+	if (p->view.reads && has_steps(p)) {
+		b = &t->seen.bucket[chart_read_bucket(&p->view, t)];
+		return xprintf("%s step %llu loss %.6f", t->run,
+			(unsigned long long)chart_read_step(&p->view, t),
+			(double)b->v[SERIES_LOSS].mean);
+	}
 	if (!t || !isfinite(t->last[SERIES_LOSS]))
 		return NULL;
 	return xprintf("%s step %llu loss %.6f", t->run, (unsigned long long)t->step,
@@ -281,7 +308,9 @@ static struct figure *figure(const void *self)
 static const struct binding keys[] = {
 	{ "X", "axis", "over steps, over time" },
 	{ "s", "smooth next", "the mean over more steps, over fewer, none" },
-	{ "h l Left Right", "move left | move right | move left | move right", "earlier, later" },
+	{ "Enter", "open", "a value cursor: what a step had; again, or Esc: none" },
+	{ "h l Left Right", "move left | move right | move left | move right",
+		"earlier, later; the cursor, where there is one" },
 	{ "k j Up Down", "move up | move down | move up | move down", "fewer steps, more" },
 	{ "Home End", "move first | move last", "the whole run, the newest steps" },
 	{ NULL, NULL, NULL },

@@ -8,12 +8,11 @@
 #include "app/panel/common.h"
 #include "core/base/alloc.h"
 
-enum { LABEL = 7 /* columns of the axis with its numbers */ };
+enum { LABEL = CHART_LABEL };
 
 /* ---- places */
 
-/* Where a bucket ends. */
-static double x_of(const struct chart_view *v, const struct train_history *h, size_t i)
+double chart_x(const struct chart_view *v, const struct train_history *h, size_t i)
 {
 	if (v->by_time)
 		return (double)h->bucket[i].at_s;
@@ -27,7 +26,7 @@ static double look_x(const struct chart_view *v, const struct train_look *l)
 
 double chart_newest(const struct chart_view *v, const struct snap_train *t)
 {
-	double x = t->seen.n ? x_of(v, &t->seen, t->seen.n - 1) : 0;
+	double x = t->seen.n ? chart_x(v, &t->seen, t->seen.n - 1) : 0;
 
 	for (size_t i = 0; i < t->n_looks; i++)
 		x = fmax(x, look_x(v, &t->look[i]));
@@ -96,13 +95,13 @@ static struct range needed(const struct chart_view *v, const struct snap_train *
 	for (size_t i = 0; i < t->seen.n; i++) {
 		const struct train_span *s = &t->seen.bucket[i].v[SERIES_LOSS];
 
-		if (!in_view(v, x_of(v, &t->seen, i)))
+		if (!in_view(v, chart_x(v, &t->seen, i)))
 			continue;
 		stretch(&r, (double)s->lo);
 		stretch(&r, (double)s->hi);
 	}
 	for (size_t i = 0; i < t->ghost.n; i++)
-		if (in_view(v, x_of(v, &t->ghost, i)))
+		if (in_view(v, chart_x(v, &t->ghost, i)))
 			stretch(&r, (double)t->ghost.bucket[i].v[SERIES_LOSS].mean);
 	stretch_looks(&r, v, t->look, t->n_looks);
 	stretch_looks(&r, v, t->ghost_look, t->n_ghost_looks);
@@ -266,7 +265,7 @@ static void raw(const struct plot *p, const struct train_history *h, struct dots
 	for (size_t i = 0; i < h->n; i++) {
 		const struct train_bucket *b = &h->bucket[i];
 		const struct train_span *s = &b->v[SERIES_LOSS];
-		int x = column_of(p, x_of(p->v, h, i));
+		int x = column_of(p, chart_x(p->v, h, i));
 
 		if (b->bad && x >= 0)
 			bad[x / 2] = true;
@@ -290,8 +289,8 @@ static void mean(const struct plot *p, const struct train_history *h, struct dot
 	train_history_smooth(h, smooth, m);
 	for (size_t i = 0; i < h->n; i++)
 		if (isfinite(m[i]))
-			to(d, &pen, column_of(p, x_of(p->v, h, i)), row_of(p, (double)m[i]), thick,
-				every);
+			to(d, &pen, column_of(p, chart_x(p->v, h, i)), row_of(p, (double)m[i]),
+				thick, every);
 	xfree(m);
 }
 
@@ -339,10 +338,30 @@ static void looks(struct canvas *c, const struct plot *p, const struct train_loo
 	}
 }
 
+/* The value cursor: a line behind the curves, and where it meets the loss. */
+static int cursor_column(const struct plot *p, const struct snap_train *t)
+{
+	int x = -1;
+
+	if (p->v->reads && t->seen.n)
+		x = column_of(p, chart_x(p->v, &t->seen, chart_read_bucket(p->v, t)));
+	return x < 0 ? -1 : x / 2;
+}
+
+static void cursor_point(struct canvas *c, const struct plot *p, const struct snap_train *t, int x)
+{
+	double loss = (double)t->seen.bucket[chart_read_bucket(p->v, t)].v[SERIES_LOSS].mean;
+	int y = isfinite(loss) ? row_of(p, loss) / 4 : p->h;
+
+	canvas_text(c, LABEL + x, y, ROLE_STRONG, y < p->h ? "●" : "┴");
+	canvas_cursor(c, LABEL + x, y, false);
+}
+
 bool chart_draw(const struct chart_view *v, const struct snap_train *t, struct canvas *c)
 {
-	struct plot p = { v, c->w - LABEL - 1, c->h - 1, v->log && v->lo > 0 };
-	struct canvas in = canvas_sub(c, 0, 0, c->w, c->h);
+	int line = v->reads && t->seen.n && c->h > 3, at;
+	struct plot p = { v, c->w - LABEL - 1, c->h - 1 - line, v->log && v->lo > 0 };
+	struct canvas in = canvas_sub(c, 0, line, c->w, c->h - line);
 	bool *bad;
 
 	if (p.w < 12 || p.h < 2 || !(v->x1 > v->x0))
@@ -350,11 +369,18 @@ bool chart_draw(const struct chart_view *v, const struct snap_train *t, struct c
 	if (!(v->hi > v->lo))
 		return false;
 	bad = xarray((size_t)p.w + 1, sizeof *bad);
+	at = cursor_column(&p, t);
 	y_axis(&in, &p);
 	x_axis(&in, &p);
+	for (int y = 0; at >= 0 && y < p.h; y++)
+		canvas_text(&in, LABEL + at, y, ROLE_DIM, "┆");
 	curves(&in, &p, t, bad);
 	looks(&in, &p, t->ghost_look, t->n_ghost_looks, ROLE_DIM, "○");
 	looks(&in, &p, t->look, t->n_looks, ROLE_STRONG, "◇");
+	if (line)
+		chart_read_draw(v, t, c);
+	if (at >= 0)
+		cursor_point(&in, &p, t, at);
 	for (int x = 0; x < p.w; x++)
 		if (bad[x])
 			canvas_text(&in, LABEL + x, p.h, ROLE_BAD, "!");
