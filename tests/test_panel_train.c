@@ -355,6 +355,35 @@ Test(train_panels, facts_give_the_numbers_of_the_last_step)
 	cr_expect_str_eq(p.class->note(p.self), "running");
 }
 
+Test(train_panels, a_run_that_makes_no_step_for_long_says_so)
+{
+	struct snap_train *t = made_train(140); /* two seconds a step */
+
+	with(&panel_facts);
+	snap_train_quiet(t, 6);
+	hear(snap_train_copy(t));
+	cr_expect_not(says(25, 13, "no step"), "not longer than three steps take\n%s", shown);
+	snap_train_quiet(t, 200);
+	hear(snap_train_copy(t));
+	cr_expect(says(25, 13, " no step for 3 min 20 s"), "got\n%s", shown);
+	cr_expect(says(25, 4, " no step for 3 min 20 s"), "got\n%s", shown);
+	t->state = TRAINING_PAUSED;
+	hear(snap_train_copy(t));
+	cr_expect_not(says(25, 13, "no step"), "got\n%s", shown);
+	t->state = TRAINING_RUNS;
+	t->step_s = 0.001;
+	snap_train_quiet(t, 1);
+	hear(snap_train_copy(t));
+	cr_expect_not(says(25, 13, "no step"), "small steps make no fuss\n%s", shown);
+	t->step_s = (double)NAN;
+	snap_train_quiet(t, 40); /* in the look before the first */
+	hear(snap_train_copy(t));
+	cr_expect(says(25, 13, "no step for 40 s"), "got\n%s", shown);
+	snap_train_quiet(t, 0);
+	hear(t);
+	cr_expect_not(says(25, 13, "no step"), "got\n%s", shown);
+}
+
 Test(train_panels, facts_keep_what_matters_most_where_lines_are_few)
 {
 	with(&panel_facts);

@@ -102,6 +102,15 @@ static void draw_step(const struct snap_train *t, struct canvas *c, int y)
 		panel_part(&p, ROLE_WARN, "%llu skipped", (unsigned long long)t->skipped);
 }
 
+/* All of the line: its words take the column of the names, too. */
+static void draw_quiet(const struct snap_train *t, struct canvas *c, int y)
+{
+	struct parts p = { .c = c, .x = 1, .y = y };
+	char a[24];
+
+	panel_part(&p, ROLE_WARN, "no step for %s", panel_time(t->quiet_s, a));
+}
+
 static void draw_loss(const struct snap_train *t, struct canvas *c, int y)
 {
 	struct parts p = begin(c, y, "loss");
@@ -273,6 +282,10 @@ static bool always(const struct snap_train *t)
 {
 	return t->state != TRAINING_NONE;
 }
+static bool is_quiet(const struct snap_train *t)
+{
+	return t->state == TRAINING_RUNS && t->quiet_s > 0;
+}
 static bool has_look(const struct snap_train *t)
 {
 	return t->n_looks;
@@ -300,7 +313,8 @@ static const struct {
 	void (*draw)(const struct snap_train *t, struct canvas *c, int y);
 	int worth;
 } lines[] = {
-	{ always, draw_step, 20 },
+	{ always, draw_step, 21 },
+	{ is_quiet, draw_quiet, 20 },
 	{ always, draw_loss, 19 },
 	{ has_look, draw_held, 18 },
 	{ has_gap, draw_gap, 15 },

@@ -21,6 +21,7 @@ struct session_train {
 	bool no_copy;            /* there was no memory for one: that was said */
 	double began, before;    /* clock; seconds that a resumed run had behind it */
 	double published;        /* clock */
+	double stepped;          /* clock: after its last step, or where it went on */
 	struct job *job;         /* NULL: nothing is in training */
 	bool halting;            /* what halt asked for happens now */
 };

@@ -94,6 +94,8 @@ static void on_step(void *arg, const struct train_report *rep)
 	for (int b = 1; b <= 8; b++)
 		n->widths |= rep->counts.weights[b] ? 1u << b : 0;
 	train_history_add(&n->seen, f, rep->skipped, at);
+	t->stepped = clock_now();
+	snap_train_quiet(n, 0);
 	n->step = rep->step;
 	n->skipped = rep->skipped_so_far;
 	n->step_tokens = rep->tokens;
@@ -163,7 +165,8 @@ static void hold_on(struct session *s)
 		atomic_store(&t->save, false);
 		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
 	}
-	t->began += clock_now() - from;
+	t->stepped = clock_now();
+	t->began += t->stepped - from;
 	t->now->state = TRAINING_RUNS;
 	training_publish(s, true);
 }
@@ -296,12 +299,26 @@ static enum st read_back(struct session *s, struct train_run *run, const struct 
 	return st == ST_CANCELLED ? st : ST_OK;
 }
 
+/* A long step, a look at what is held out, a checkpoint: else nothing would be heard of it. */
+static void tell_quiet(struct session *s)
+{
+	struct session_train *t = s->train;
+	double now = clock_now();
+
+	if (now - t->published < 1)
+		return;
+	snap_train_quiet(t->now, now - t->stepped);
+	if (t->now->quiet_s > 0)
+		training_publish(s, true);
+}
+
 /* Stopped as every job, or between two steps. */
 static bool poll_steps(const struct sink *sink)
 {
-	const struct session_train *t = sink->self;
+	struct session *s = sink->self;
 
-	return t->halting || job_poll(t->job);
+	tell_quiet(s);
+	return s->train->halting || job_poll(s->train->job);
 }
 
 static enum st go(struct session *s, struct train_run *run, struct job *j, struct err *e)
@@ -309,7 +326,7 @@ static enum st go(struct session *s, struct train_run *run, struct job *j, struc
 	struct session_train *t = s->train;
 	struct train_seen seen = { on_step, on_held, on_saved, on_between, s };
 	/* Its progress is on_step's: what counts is steps, not the windows of a look. */
-	struct sink steps = { .poll = poll_steps, .self = t };
+	struct sink steps = { .poll = poll_steps, .self = s };
 	enum st st = read_back(s, run, &j->sink);
 
 	snprintf(t->now->run, sizeof t->now->run, "%s", train_run_id(run));
@@ -319,7 +336,7 @@ static enum st go(struct session *s, struct train_run *run, struct job *j, struc
 	t->now->state = TRAINING_RUNS;
 	t->halting = false;
 	job_stage(j, "train", "steps");
-	t->began = clock_now();
+	t->began = t->stepped = clock_now();
 	take_copy(s, train_run_train(run));
 	training_publish(s, true);
 	atomic_store(&t->steps, true);
@@ -373,8 +390,8 @@ static enum st work_train(struct job *j, struct err *e)
 	t->view = xarray(s->desk->set.n + 1, sizeof *t->view);
 	t->now->state = TRAINING_BEGINS;
 	t->now->job = j->id;
-	snprintf(t->now->data, sizeof t->now->data, "%s",
-		d->ask.data ? file_name(d->ask.data) : "");
+	snprintf(
+		t->now->data, sizeof t->now->data, "%s", d->ask.data ? file_name(d->ask.data) : "");
 	training_publish(s, true);
 	job_stage(j, "train: preparing", "");
 	st = d->ask.resume ? from_run(s, &d->ask, &j->sink, e) : from_dial(s, &j->sink, e);

@@ -153,6 +153,13 @@ void snap_train_note(struct snap_train *t, uint64_t step, const char *text)
 	t->n_notes++;
 }
 
+void snap_train_quiet(struct snap_train *t, double seconds)
+{
+	double usual = isfinite(t->step_s) ? fmax(3 * t->step_s, 5) : 5;
+
+	t->quiet_s = seconds > usual ? seconds : 0;
+}
+
 const char *training_name(enum training t)
 {
 	static const char *const name[] = { "", "begins", "running", "paused", "stopping", "done",

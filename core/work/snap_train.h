@@ -82,6 +82,7 @@ struct snap_train {
 	uint64_t saved;            /* step of the last checkpoint; 0: none */
 	double step_s, left_s;     /* of a step, of late; until the end.  NAN: not known */
 	double ran_s;
+	double quiet_s; /* since the last step, where that is unusually long; else 0 */
 	size_t step_tokens;
 	bool chat;                 /* the chat answers from a copy ... */
 	uint64_t chat_step;        /* ... as it was after that step */
@@ -106,6 +107,8 @@ struct snap_train *snap_train_new(void);
 struct snap_train *snap_train_copy(const struct snap_train *t);
 /* One look more; of too many every second one goes. */
 void train_look_add(struct train_look *list, size_t *n, struct train_look one);
+/* So many seconds after its last step: unusual is more than three steps take, and 5 s. */
+void snap_train_quiet(struct snap_train *t, double seconds);
 void snap_train_note(struct snap_train *t, uint64_t step, const char *text);
 const char *training_name(enum training t); /* "running", "paused" */
 
