@@ -1,55 +1,14 @@
-/* test_panel_train.c - the panels of the Train screen: the curve, the facts, step by step. */
-#include <criterion/criterion.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+/* test_panel_train.c - the curve of the Train screen, and the histories it draws. */
+#include "tests/train_panel_fixture.h"
 
 #include "app/tui/keys.h"
 #include "app/tui/view.h"
-#include "core/base/alloc.h"
 #include "core/base/text.h"
 #include "core/work/figure_train.h"
-#include "tests/lib_panel.h"
-
-extern const struct panel_class panel_loss, panel_facts, panel_spark;
-
-static struct alone p;
-static char *shown;
-
-static bool says(int w, int h, const char *what)
-{
-	xfree(shown);
-	shown = alone_draw(&p, w, h);
-	return strstr(shown, what);
-}
-
-static void hear(struct snap_train *t)
-{
-	cr_expect(alone_hear(&p, EV_TRAIN, 0, 0, &t->snap));
-}
-
-static void command(const char *word, const char *arg)
-{
-	cr_assert(p.class->on_command(p.self, word, arg), "%s %s", word, arg);
-}
 
 static void begin(void)
 {
-	p = alone_open(&panel_loss);
-}
-
-static void end(void)
-{
-	xfree(shown);
-	shown = NULL;
-	alone_close(&p);
-}
-
-static void with(const struct panel_class *class)
-{
-	alone_close(&p);
-	p = alone_open(class);
+	with(&panel_loss);
 }
 
 TestSuite(train_panels, .init = begin, .fini = end);
@@ -70,6 +29,7 @@ Test(train_panels, before_any_run_a_line_that_works_is_shown)
 	cr_expect(says(80, 16, ":train start\n"), "got\n%s", shown);
 	cr_expect(says(60, 12, ":train start\n"), "got\n%s", shown);
 	cr_expect(says(40, 3, ":train start"), "got\n%s", shown);
+	cr_expect(says(51, 13, " the keys.\n"), "all of it in 80x24\n%s", shown);
 	hear(snap_train_new());
 	cr_expect(says(80, 16, ":train start\n"), "got\n%s", shown);
 }
@@ -83,6 +43,12 @@ Test(train_panels, a_run_that_waits_says_for_what)
 	hear(t);
 	cr_expect(says(80, 16, "waits for the scan"), "got\n%s", shown);
 	cr_expect(says(40, 4, "waits for the scan"), "got\n%s", shown);
+	t = snap_train_new();
+	t->state = TRAINING_BEGINS;
+	snap_train_note(t, 0, "waits for the scan");
+	with(&panel_spark);
+	hear(t);
+	cr_expect(says(78, 4, " ! waits for the scan"), "of no step\n%s", shown);
 }
 
 Test(train_panels, a_spike_of_one_step_is_seen_among_thousands)
@@ -131,6 +97,22 @@ Test(train_panels, nothing_but_steps_without_a_number_is_no_curve_and_no_crash)
 	made_step(t, (double)NAN, false); /* said to be one, and is none */
 	hear(t);
 	cr_expect(says(60, 14, "step 2 of 400"), "got\n%s", shown);
+}
+
+Test(train_panels, a_mean_above_all_losses_in_view_is_in_view)
+{
+	struct snap_train *t = made_train(0);
+
+	for (int i = 1; i <= 100; i++)
+		made_step(t, i <= 60 ? 8 : 2 + 0.001 * i, false);
+	hear(t);
+	command("log-axis", "");
+	command("smooth", "0.97");
+	command("move", "last"); /* the last quarter: losses of 2.1, a mean that comes from 6 */
+	says(60, 14, "");
+	cr_expect(strchr(alone_row(shown, 1), '5') || strchr(alone_row(shown, 2), '5') ||
+			  strchr(alone_row(shown, 3), '5') || says(60, 14, "5│"),
+		"got\n%s", shown);
 }
 
 Test(train_panels, the_axis_holds_still_while_the_loss_stays_in_it)
@@ -334,103 +316,6 @@ Test(train_panels, a_figure_has_the_curves_and_a_row_a_step)
 	cr_expect_eq(f->plot.n, 5, "the ghost's loss and what it held out");
 	cr_expect_str_eq(f->plot.series[4].label, "before, held out");
 	figure_free(f);
-}
-
-/* ---- facts, step by step */
-
-Test(train_panels, facts_give_the_numbers_of_the_last_step)
-{
-	with(&panel_facts);
-	cr_expect(says(24, 4, "no run yet"));
-	hear(made_train(140));
-	cr_expect(says(34, 20, " step   140 / 400"), "got\n%s", shown);
-	cr_expect(strstr(shown, " loss   2.002  ema 2."), "got\n%s", shown);
-	cr_expect(strstr(shown, " held   2.202  at 140"), "got\n%s", shown);
-	cr_expect(strstr(shown, " KL     .0312 to ref"), "got\n%s", shown);
-	cr_expect(strstr(shown, " left   8 min 40 s"), "got\n%s", shown);
-	cr_expect(strstr(shown, " flips  0.41 %  int2 0.50 %"), "got\n%s", shown);
-	cr_expect(strstr(shown, " satur. 12.1 %  rev. 3.00 %"), "got\n%s", shown);
-	cr_expect(strstr(shown, " memory 312.0 MiB"), "got\n%s", shown);
-	cr_expect(strstr(shown, " chat   answers from 140"), "got\n%s", shown);
-	cr_expect_str_eq(p.class->note(p.self), "running");
-}
-
-Test(train_panels, a_run_that_makes_no_step_for_long_says_so)
-{
-	struct snap_train *t = made_train(140); /* two seconds a step */
-
-	with(&panel_facts);
-	snap_train_quiet(t, 6);
-	hear(snap_train_copy(t));
-	cr_expect_not(says(25, 13, "no step"), "not longer than three steps take\n%s", shown);
-	snap_train_quiet(t, 200);
-	hear(snap_train_copy(t));
-	cr_expect(says(25, 13, " no step for 3 min 20 s"), "got\n%s", shown);
-	cr_expect(says(25, 4, " no step for 3 min 20 s"), "got\n%s", shown);
-	t->state = TRAINING_PAUSED;
-	hear(snap_train_copy(t));
-	cr_expect_not(says(25, 13, "no step"), "got\n%s", shown);
-	t->state = TRAINING_RUNS;
-	t->step_s = 0.001;
-	snap_train_quiet(t, 1);
-	hear(snap_train_copy(t));
-	cr_expect_not(says(25, 13, "no step"), "small steps make no fuss\n%s", shown);
-	t->step_s = (double)NAN;
-	snap_train_quiet(t, 40); /* in the look before the first */
-	hear(snap_train_copy(t));
-	cr_expect(says(25, 13, "no step for 40 s"), "got\n%s", shown);
-	snap_train_quiet(t, 0);
-	hear(t);
-	cr_expect_not(says(25, 13, "no step"), "got\n%s", shown);
-}
-
-Test(train_panels, facts_keep_what_matters_most_where_lines_are_few)
-{
-	with(&panel_facts);
-	hear(made_train(140));
-	says(24, 4, "");
-	cr_expect(strstr(shown, "step") && strstr(shown, "loss") && strstr(shown, "held") &&
-			  strstr(shown, "left"),
-		"got\n%s", shown);
-}
-
-Test(train_panels, skipped_steps_are_counted_and_said)
-{
-	struct snap_train *t = made_train(20);
-
-	for (int i = 0; i < 6; i++) {
-		char text[64];
-
-		made_step(t, (double)NAN, true);
-		snprintf(text, sizeof text, "no number, %d so far", i + 1);
-		snap_train_note(t, t->step, text);
-	}
-	cr_expect_eq(t->n_notes, TRAIN_NOTES);
-	with(&panel_spark);
-	hear(t);
-	cr_expect(says(78, 6, "! step 26: no number, 6 so far"), "got\n%s", shown);
-	cr_expect(strstr(shown, "flips"), "numbers keep half of the lines\n%s", shown);
-	t = made_train(20);
-	made_step(t, (double)NAN, true);
-	with(&panel_facts);
-	hear(t);
-	cr_expect(says(34, 20, "21 / 400  1 skipped"), "got\n%s", shown);
-}
-
-Test(train_panels, what_a_method_has_not_is_not_shown)
-{
-	struct snap_train *t = made_train(20);
-
-	t->widths = 0;
-	t->last[SERIES_FLIPS] = t->last[SERIES_CHANGED] = (double)NAN;
-	t->last[SERIES_SATURATED] = t->last[SERIES_REVERSALS] = (double)NAN;
-	with(&panel_spark);
-	hear(snap_train_copy(t));
-	cr_expect_not(says(118, 4, "flips"), "got\n%s", shown);
-	cr_expect(strstr(shown, "tok/s"), "got\n%s", shown);
-	with(&panel_facts);
-	hear(t);
-	cr_expect_not(says(34, 20, "flips"), "got\n%s", shown);
 }
 
 /* ---- histories */

@@ -231,15 +231,15 @@ static void draw_empty(struct canvas *c)
 		words(&w, ROLE_TEXT, "no run yet; :train start begins one");
 		return;
 	}
-	w.y = 1;
+	w.y = c->h > 13;
 	words(&w, ROLE_TEXT, "Nothing was trained in this sitting yet.  This line begins:");
 	w.y++;
 	words(&w, ROLE_STRONG, "  :train start");
 	w.y++;
 	words(&w, ROLE_DIM,
-		"300 steps that move the codes of the layout under the dial themselves, on 150 "
-		"questions and answers that come with the program.  Its manner of answering is "
-		"heard in the chat (3), also while it trains.");
+		"300 steps that move the codes of the layout under the dial, on 150 questions and "
+		"answers that come with the program.  The chat (3) answers from it, also while "
+		"it trains.");
 	w.y++;
 	words(&w, ROLE_TEXT, "  :train start data=FILE method=lora steps=100");
 	words(&w, ROLE_DIM, "Tab after a word says what there is; ? explains the keys.");

@@ -80,6 +80,17 @@ static bool in_view(const struct chart_view *v, double x)
 	return x >= v->x0 && x <= v->x1;
 }
 
+static void stretch_mean(struct range *r, const struct chart_view *v, const struct train_history *h)
+{
+	float *m = xarray(h->n + 1, sizeof *m);
+
+	train_history_smooth(h, v->smooth, m);
+	for (size_t i = 0; i < h->n; i++)
+		if (in_view(v, chart_x(v, h, i)))
+			stretch(r, (double)m[i]);
+	xfree(m);
+}
+
 static void stretch_looks(
 	struct range *r, const struct chart_view *v, const struct train_look *look, size_t n)
 {
@@ -100,6 +111,8 @@ static struct range needed(const struct chart_view *v, const struct snap_train *
 		stretch(&r, (double)s->lo);
 		stretch(&r, (double)s->hi);
 	}
+	if (v->smooth > 0)
+		stretch_mean(&r, v, &t->seen);
 	for (size_t i = 0; i < t->ghost.n; i++)
 		if (in_view(v, chart_x(v, &t->ghost, i)))
 			stretch(&r, (double)t->ghost.bucket[i].v[SERIES_LOSS].mean);

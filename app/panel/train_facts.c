@@ -11,6 +11,7 @@
 
 struct facts {
 	struct snap_train *now; /* NULL: there was none yet */
+	uint32_t stopping;      /* the job that was asked to stop last */
 	char note[24];
 };
 
@@ -27,14 +28,27 @@ static void destroy(void *self)
 	xfree(p);
 }
 
+/* A stop is heard at once; the run itself says it after the step under way. */
+static const char *state_of(const struct facts *p)
+{
+	if (!p->now)
+		return "";
+	if (p->now->job && p->stopping == p->now->job && p->now->state < TRAINING_STOPS)
+		return training_name(TRAINING_STOPS);
+	return training_name(p->now->state);
+}
+
 static bool on_event(void *self, const struct event *ev)
 {
 	struct facts *p = self;
 
-	if (ev->kind != EV_TRAIN)
+	if (ev->kind == EV_TRAIN)
+		p->now = panel_hold(p->now, ev);
+	else if (ev->kind == EV_JOB_STOPPING && p->now && ev->key == p->now->job)
+		p->stopping = ev->key;
+	else
 		return false;
-	p->now = panel_hold(p->now, ev);
-	snprintf(p->note, sizeof p->note, "%s", p->now ? training_name(p->now->state) : "");
+	snprintf(p->note, sizeof p->note, "%s", state_of(p));
 	return true;
 }
 
@@ -167,7 +181,8 @@ static void draw_rate(const struct snap_train *t, struct canvas *c, int y)
 	char a[16];
 
 	panel_part(&p, ROLE_TEXT, "%s", six(t->last[SERIES_RATE], a));
-	panel_part(&p, ROLE_DIM, "%zu a step", t->step_tokens);
+	if (t->step_tokens)
+		panel_part(&p, ROLE_DIM, "%zu a step", t->step_tokens);
 }
 
 static void draw_lr(const struct snap_train *t, struct canvas *c, int y)
@@ -246,7 +261,7 @@ static void draw_chat(const struct snap_train *t, struct canvas *c, int y)
 	char a[16];
 
 	if (t->chat)
-		panel_part(&p, ROLE_TEXT, "answers from %s", panel_count(t->chat_step, a));
+		panel_part(&p, ROLE_TEXT, "at step %s", panel_count(t->chat_step, a));
 	else
 		panel_part(&p, ROLE_DIM, "the dial's model");
 }
@@ -376,7 +391,7 @@ const struct panel_class panel_facts = {
 	.title = "Run",
 	.min_w = 24,
 	.min_h = 4,
-	.events = 1ull << EV_TRAIN,
+	.events = 1ull << EV_TRAIN | 1ull << EV_JOB_STOPPING,
 	.create = create,
 	.destroy = destroy,
 	.on_event = on_event,

@@ -55,16 +55,23 @@ static const struct {
 };
 enum { ITEMS = sizeof items / sizeof items[0], ITEM_W = 26, NAME_W = 7, VALUE_W = 7 };
 
+/* Ever: what the last step had not (a share of no flips) keeps its place. */
 static bool is_there(const struct snap_train *t, size_t i)
 {
-	return isfinite(t->last[items[i].of]);
+	bool ever = isfinite(t->last[items[i].of]);
+
+	for (size_t b = 0; b < t->seen.n && !ever; b++)
+		ever = isfinite(t->seen.bucket[b].v[items[i].of].mean);
+	return ever;
 }
 
 static void value(const struct snap_train *t, size_t i, char out[24])
 {
 	double v = t->last[items[i].of], a = fabs(v);
 
-	if (items[i].of == SERIES_MEMORY)
+	if (!isfinite(v))
+		snprintf(out, 24, "-");
+	else if (items[i].of == SERIES_MEMORY)
 		panel_bytes5((uint64_t)v, out);
 	else if (items[i].share)
 		snprintf(out, 24, "%.*f%%",
@@ -153,8 +160,11 @@ static void draw(const void *self, struct canvas *c, bool focus)
 	for (int i = 0; i < notes; i++) {
 		size_t at = t->n_notes - (size_t)(notes - i);
 
-		snprintf(line, sizeof line, "! step %llu: %s", (unsigned long long)t->note[at].step,
-			t->note[at].text);
+		if (t->note[at].step)
+			snprintf(line, sizeof line, "! step %llu: %s",
+				(unsigned long long)t->note[at].step, t->note[at].text);
+		else
+			snprintf(line, sizeof line, "! %s", t->note[at].text);
 		panel_cut(c, 1, y + i, c->w - 1, ROLE_WARN, line);
 	}
 }
