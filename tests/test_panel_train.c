@@ -51,6 +51,21 @@ Test(train_panels, a_run_that_waits_says_for_what)
 	cr_expect(says(78, 4, " ! waits for the scan"), "of no step\n%s", shown);
 }
 
+Test(train_panels, why_a_run_failed_is_read_in_full)
+{
+	static const char why[] =
+		"a window of 99999 tokens is longer than the model's context of 2048: set a "
+		"shorter window, such as 256, or rows that are cut in the file";
+	struct snap_train *t = snap_train_new();
+
+	t->state = TRAINING_FAILED;
+	snap_train_note(t, 0, why);
+	hear(t);
+	cr_expect(says(51, 13, " failed\n"), "got\n%s", shown);
+	cr_expect(strstr(shown, " a window of 99999"), "got\n%s", shown);
+	cr_expect(strstr(shown, "cut in the file"), "got\n%s", shown);
+}
+
 Test(train_panels, a_spike_of_one_step_is_seen_among_thousands)
 {
 	struct snap_train *t = made_train(0);

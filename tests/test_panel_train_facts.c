@@ -6,8 +6,13 @@ TestSuite(train_facts, .fini = end);
 
 Test(train_facts, facts_give_the_numbers_of_the_last_step)
 {
+	struct snap_train *quick = made_train(2);
+
+	quick->step_s = 0.004;
 	with(&panel_facts);
 	cr_expect(says(24, 4, "no run yet"));
+	hear(quick);
+	cr_expect(says(34, 20, "4 ms a step"), "got\n%s", shown);
 	hear(made_train(140));
 	cr_expect(says(34, 20, " step   140 / 400"), "got\n%s", shown);
 	cr_expect(strstr(shown, " loss   2.002  ema 2."), "got\n%s", shown);

@@ -99,6 +99,7 @@ static void go_on(void)
 Test(session_train, steps_arrive_and_the_run_ends_well)
 {
 	const struct snap_train *t;
+	const char *said;
 
 	begin_run(24);
 	settle();
@@ -116,6 +117,12 @@ Test(session_train, steps_arrive_and_the_run_ends_well)
 	cr_expect_str_eq(t->method, "rank");
 	cr_expect_str_eq(t->data, "rows.jsonl");
 	cr_expect_eq(session_training(s), 0);
+	said = strstr(w.said, ": 24 steps; held out ");
+	cr_assert_not_null(said, "said: %s", w.said);
+	while (said > w.said && said[-1] != '\n')
+		said--;
+	cr_expect_eq(strncmp(said, "train-", 6), 0, "said: %s", w.said);
+	cr_expect_leq(strcspn(said, "("), 79, "on one line of 80 columns: %s", w.said);
 }
 
 Test(session_train, a_pause_holds_and_what_is_paused_goes_on)
@@ -266,6 +273,13 @@ Test(session_train, what_cannot_begin_says_why)
 	cr_expect_neq(session_device(s, "cpu", &e), ST_OK);
 	cr_expect(session_stop(s, session_training(s)));
 	settle();
+	a = ask_of(5);
+	a.window = 1 << 20;
+	ok(session_train(s, &a, &e));
+	settle();
+	cr_assert_eq(w.train->state, TRAINING_FAILED, "said: %s", w.said);
+	cr_assert_gt(w.train->n_notes, 0, "the screen of the run says it, too");
+	cr_expect(strstr(w.train->note[w.train->n_notes - 1].text, "longer than the model's"));
 }
 
 Test(session_train, a_sitting_that_ends_in_the_middle_offers_to_go_on_at_the_next)

@@ -249,9 +249,14 @@ static void draw_empty(struct canvas *c)
 static void draw_small(const struct snap_train *t, struct canvas *c)
 {
 	struct parts p = { .c = c, .x = 1 };
+	struct words w = { .c = c, .y = 1 };
 	char kl[16];
 
 	panel_part(&p, ROLE_TEXT, "%s", training_name(t->state));
+	if (!t->steps && t->n_notes && c->h > 4) {
+		words(&w, ROLE_TEXT, t->note[t->n_notes - 1].text);
+		return;
+	}
 	if (!t->steps && t->n_notes) {
 		panel_part(&p, ROLE_TEXT, "%s", t->note[t->n_notes - 1].text);
 		return;

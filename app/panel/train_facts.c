@@ -170,7 +170,9 @@ static void draw_left(const struct snap_train *t, struct canvas *c, int y)
 		p = begin(c, y, "took");
 		panel_part(&p, ROLE_TEXT, "%s", panel_time(t->ran_s, a));
 	}
-	if (isfinite(t->step_s))
+	if (t->step_s < 0.1)
+		panel_part(&p, ROLE_DIM, "%.0f ms a step", 1e3 * t->step_s);
+	else if (isfinite(t->step_s))
 		panel_part(&p, ROLE_DIM, t->step_s < 10 ? "%.2f s a step" : "%.0f s a step",
 			t->step_s);
 }

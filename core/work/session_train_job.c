@@ -346,10 +346,21 @@ static enum st go(struct session *s, struct train_run *run, struct job *j, struc
 	return st;
 }
 
+/* "20260101-201403-train-7f3a": what follows the time. */
+static const char *short_id(const char *id)
+{
+	const char *s = strchr(id, '-');
+
+	s = s ? strchr(s + 1, '-') : NULL;
+	return s ? s + 1 : id;
+}
+
+/* The beginning of each in the 80 columns of the status line. */
 static void tell_end(struct session *s, struct job *j, struct train_run *run, enum st st)
 {
 	struct snap_train *n = s->train->now;
 	const struct train_look *l = n->n_looks ? &n->look[n->n_looks - 1] : NULL;
+	const char *id = short_id(n->run);
 	char held[64] = "";
 
 	n->state = !st ? TRAINING_DONE : st == ST_CANCELLED ? TRAINING_STOPPED : TRAINING_FAILED;
@@ -360,14 +371,14 @@ static void tell_end(struct session *s, struct job *j, struct train_run *run, en
 		snprintf(held, sizeof held, "; held out %.3f to %.3f nats", (double)n->look[0].nll,
 			(double)l->nll);
 	if (!st)
-		notice(s, LOG_INFO, "%s: %llu steps%s%s", n->run, (unsigned long long)n->step, held,
+		notice(s, LOG_INFO, "%s: %llu steps%s%s", id, (unsigned long long)n->step, held,
 			s->train->copy ? "; the chat answers from it (:train chat off: the dial's)"
 				       : "");
 	else if (n->saved)
-		notice(s, LOG_INFO, "%s stopped; step %llu is kept (:train resume goes on)", n->run,
+		notice(s, LOG_INFO, "%s stopped; step %llu is kept (:train resume goes on)", id,
 			(unsigned long long)n->saved);
 	else
-		notice(s, LOG_INFO, "%s stopped before its first checkpoint", n->run);
+		notice(s, LOG_INFO, "%s stopped before its first checkpoint", id);
 	if (!st)
 		job_say(j, n->run);
 }
@@ -404,6 +415,8 @@ static enum st work_train(struct job *j, struct err *e)
 		st = go(s, run, j, e);
 		underway_end(word, st == ST_DEVICE || (st == ST_CANCELLED && job_program_ends(j)));
 	}
+	if (st && st != ST_CANCELLED)
+		snap_train_note(t->now, t->now->step, e->msg);
 	tell_end(s, j, run, st);
 	train_run_free(run);
 	t->job = NULL;

@@ -98,7 +98,7 @@ struct snap_train {
 	size_t n_notes; /* the newest last */
 	struct {
 		uint64_t step;
-		char text[112];
+		char text[256];
 	} note[TRAIN_NOTES];
 };
 /* An empty one; its histories become its own. */
