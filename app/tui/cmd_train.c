@@ -25,7 +25,7 @@ static const struct {
 	{ "save", "a checkpoint after this step" },
 	{ "stop", "after this step, with a checkpoint" },
 	{ "chat", "the chat answers from the model in training, or from the dial's" },
-	{ "resume", "goes on with a run that was stopped" },
+	{ "resume", "goes on with a run; steps= more than it had, when it was done" },
 	{ "ghost", "an earlier run's curve behind this one's; off: none" },
 };
 #define COUNT_KEY(name, kind, least, most, help) +1
@@ -166,22 +166,49 @@ static enum st begin(struct tui *t, const char *rest, struct err *e)
 	return st;
 }
 
+/* What follows `resume`: a run, and how many steps it is to have then. */
+static enum st parse_resumed(struct train_ask *a, char *line, struct err *e)
+{
+	enum st st = ST_OK;
+	char *word;
+
+	while (!st && (word = next_word(&line))) {
+		char *value = strchr(word, '=');
+
+		if (value && strncmp(word, "steps=", 6) != 0)
+			st = err_set(e, ST_INVALID,
+				"train: resume goes on with the same but steps=, not \"%.20s\"",
+				word);
+		else if (value)
+			st = set_key(a, key_find("steps", 5), value + 1, e);
+		else if (a->resume)
+			st = err_set(
+				e, ST_INVALID, "train resume: one run, not \"%.40s\", too", word);
+		else
+			a->resume = word;
+	}
+	return st;
+}
+
 /* The run that was named, or the last one of this sitting. */
-static enum st go_on(struct tui *t, const char *run, struct err *e)
+static enum st go_on(struct tui *t, const char *rest, struct err *e)
 {
 	struct train_ask a;
+	char *line = xstrdup(rest);
 	enum st st;
 
 	train_ask_init(&a);
-	a.resume = run;
-	if (!run && t->training && t->training->run[0])
+	st = parse_resumed(&a, line, e);
+	if (!st && !a.resume && t->training && t->training->run[0])
 		a.resume = t->training->run;
-	if (!a.resume)
-		return err_set(e, ST_INVALID,
+	if (!st && !a.resume)
+		st = err_set(e, ST_INVALID,
 			"train resume: name a run (Tab lists them, screen 4 shows them)");
-	st = session_train(t->s, &a, e);
+	if (!st)
+		st = session_train(t->s, &a, e);
 	if (!st && t->n_places)
 		(void)screen_go(t, "train");
+	xfree(line);
 	return st;
 }
 
@@ -280,7 +307,7 @@ enum st cmd_train(struct tui *t, int argc, char **argv, const char *rest, struct
 	if (!strcmp(word, "stop"))
 		return halt(t, e);
 	if (!strcmp(word, "resume"))
-		return go_on(t, arg, e);
+		return go_on(t, rest + strlen(word), e);
 	if (!strcmp(word, "ghost") && !arg)
 		return err_set(e, ST_INVALID, "train ghost: name an earlier run, or off");
 	if (!strcmp(word, "ghost"))

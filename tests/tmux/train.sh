@@ -1,6 +1,7 @@
 #!/bin/sh
 # train - a first run on the Train screen: one line begins it, Space holds it while the chat answers
-# from its last step, x stops it with a checkpoint, and it goes on from there; at two sizes.
+# from its last step, x stops it with a checkpoint, and it goes on from there, or to more steps when it
+# was done; at two sizes.
 . "$(dirname "$0")/common"
 cat > "$DIR/rows.jsonl" <<ROWS
 $(for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24; do
@@ -41,12 +42,21 @@ for size in '120 36' '80 24'; do
 	press Space
 	see 'running' 20
 	press x
-	see 'stopped' 20
+	see '─ stopped ─' 20
 	say ':train resume'
 	press Enter
 	see 'running' 60
 	press x
-	see 'stopped' 20
+	see '─ stopped ─' 20
+	say ":train start data=$DIR/rows.jsonl steps=4 window=48 windows=2"
+	press Enter
+	see '─ done ─' 60
+	say ':train resume step=6'
+	press Enter
+	see 'resume goes on with the same but steps=' 20
+	say ':train resume steps=6'
+	press Enter
+	see '6 / 6' 60
 	say ':quit!'
 	press Enter
 	ended 0
