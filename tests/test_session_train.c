@@ -250,6 +250,24 @@ Test(session_train, an_earlier_run_is_a_ghost_behind_the_next)
 	cr_expect(strstr(w.said, "nosuch"), "said: %s", w.said);
 }
 
+Test(session_train, what_of_the_rows_does_not_take_part_is_on_the_screen_of_the_run)
+{
+	static const char rows[] = "{\"prompt\": \"a\", \"completion\": \"b\"}\n"
+				   "{\"prompt\": \"a\", \"completion\": \"b\"}\n";
+	struct train_ask a = ask_of(2);
+
+	a.data = tmp_path("same.jsonl");
+	tmp_write(a.data, rows, sizeof rows - 1);
+	ok(session_train(s, &a, &e));
+	settle();
+	cr_assert_eq(w.train->state, TRAINING_DONE, "said: %s", w.said);
+	cr_assert_eq(w.train->n_notes, 1);
+	cr_expect_eq(w.train->note[0].step, 0);
+	cr_expect(strstr(w.train->note[0].text, "same.jsonl: its 2 rows are all the same"), "%s",
+		w.train->note[0].text);
+	cr_expect_eq(w.train->n_looks, 0);
+}
+
 Test(session_train, what_cannot_begin_says_why)
 {
 	struct train_ask a = ask_of(5);

@@ -60,6 +60,8 @@ struct train *train_run_train(struct train_run *r);
 const struct train_ask *train_run_ask(
 	const struct train_run *r); /* without zeros and NANs, as it runs */
 const struct pack_counts *train_run_counts(const struct train_run *r);
+/* What of the rows does not take part, and why; it was logged.  NULL: there are no more. */
+const char *train_run_warning(const struct train_run *r, size_t i);
 size_t train_run_windows(const struct train_run *r); /* once through the data; 0: unknown */
 uint64_t train_run_done(const struct train_run *r);  /* steps in the last checkpoint or behind it */
 const char *train_run_id(const struct train_run *r);

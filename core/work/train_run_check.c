@@ -1,4 +1,5 @@
 /* train_run_check.c - what may be wrong with a training run, found before its first step. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,40 +48,57 @@ static const char *name_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/* Logged, and kept for who shows the run. */
+static void warn(struct train_run *r, const char *fmt, ...) BD_PRINTF(2, 3);
+static void warn(struct train_run *r, const char *fmt, ...)
+{
+	char *text;
+	va_list ap;
+
+	if (r->n_warnings == TRAIN_WARNINGS)
+		return;
+	va_start(ap, fmt);
+	text = r->warning[r->n_warnings++];
+	vsnprintf(text, sizeof r->warning[0], fmt, ap);
+	va_end(ap);
+	log_at(LOG_WARN, "train", "%s", text);
+}
+
 /* What of the rows does not take part, and why. */
-static void tell_rows(const struct train_run *r, const char *path, const struct pack_counts *c)
+static void tell_rows(struct train_run *r, const char *path, const struct pack_counts *c)
 {
 	const char *name = name_of(path);
 
 	if (c->cut || c->lost)
-		log_at(LOG_WARN, "train",
+		warn(r,
 			"%s: of %llu rows %llu are longer than the window of %zu tokens and cut, "
 			"%llu more have no answer left in it and are left out",
 			name, (ull)c->rows, (ull)c->cut, r->ask.window, (ull)c->lost);
 	if (c->empty)
-		log_at(LOG_WARN, "train",
-			"%s: %llu of %llu rows have nothing to learn and are left out", name,
+		warn(r, "%s: %llu of %llu rows have nothing to learn and are left out", name,
 			(ull)c->empty, (ull)c->rows);
 }
 
 /* Rows that are alike stay on one side: where most are, the share is not what was asked for. */
-static void tell_held(const char *path, double share, const struct pack_counts *c)
+static void tell_held(struct train_run *r)
 {
-	const char *name = name_of(path);
+	const struct pack_counts *c = pack_counts(r->pack);
+	const char *name = name_of(r->ask.data);
+	double share = r->ask.held;
 	uint64_t rows = c->rows - c->empty - c->lost;
 
 	if (!c->held_labelled && rows > 1)
-		log_at(LOG_WARN, "train",
+		warn(r,
 			"%s: its %llu rows are all the same: none can be held out, so there is no "
 			"held-out loss; name other rows as test",
 			name, (ull)rows);
 	else if (!c->held_labelled)
-		log_at(LOG_WARN, "train",
+		warn(r,
 			"%s has one row to learn from: none can be held out, so there is no "
 			"held-out loss",
 			name);
 	else if (share <= 0.5 && c->held > rows / 2)
-		log_at(LOG_WARN, "train",
+		warn(r,
 			"%s: %llu of %llu rows are held out, though %.3g %% were asked for: rows "
 			"that are alike stay on one side; take the repeated ones out",
 			name, (ull)c->held, (ull)rows, 100 * share);
@@ -91,7 +109,6 @@ enum { TEXT_ROWS = 64 }; /* of a plain text about 256 KiB: more than is measured
 enum st train_run_read(struct train_run *r, const struct sink *s, struct err *e)
 {
 	const struct train_ask *a = &r->ask;
-	const struct pack_counts *c;
 	char text_sha[65];
 	enum st st = read_file(r, a->data, a->held, a->rows, &r->pack, r->data_sha, s, e);
 
@@ -101,10 +118,9 @@ enum st train_run_read(struct train_run *r, const struct sink *s, struct err *e)
 		st = read_file(r, a->text, 1, TEXT_ROWS, &r->text, text_sha, s, e);
 	if (st)
 		return st;
-	c = pack_counts(r->pack);
-	tell_rows(r, a->data, c);
+	tell_rows(r, a->data, pack_counts(r->pack));
 	if (a->held > 0)
-		tell_held(a->data, a->held, c);
+		tell_held(r);
 	if (r->test)
 		tell_rows(r, a->test, pack_counts(r->test));
 	return ST_OK;

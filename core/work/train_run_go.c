@@ -208,8 +208,7 @@ static enum st measure_pack(struct train_run *r, struct pack *p, size_t windows,
 	struct train_eval *v, const struct sink *s, struct err *e)
 {
 	struct train_copy *c = train_copy_none(r->t);
-	enum st st = train_eval(
-		v, r->d->m, c, r->view, p, windows, reference, r->how.math, s, e);
+	enum st st = train_eval(v, r->d->m, c, r->view, p, windows, reference, r->how.math, s, e);
 
 	train_copy_free(c);
 	return st;

@@ -24,6 +24,8 @@ struct train_so_far {
 	double changed; /* share of the codes that ever changed; NAN: there are none */
 };
 
+enum { TRAIN_WARNINGS = 4 };
+
 struct train_run {
 	struct desk *d;                /* borrowed */
 	const struct layout *l;        /* borrowed */
@@ -49,6 +51,8 @@ struct train_run {
 	enum st save_st;     /* of the last one that was tried */
 	struct err save_err;
 	bool mute; /* a line could not be written: that was said */
+	size_t n_warnings;
+	char warning[TRAIN_WARNINGS][256]; /* of the rows */
 };
 
 /* ---- train_run_check.c: what may be wrong, before the first step */

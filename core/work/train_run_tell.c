@@ -11,6 +11,11 @@ const struct pack_counts *train_run_counts(const struct train_run *r)
 	return pack_counts(r->pack);
 }
 
+const char *train_run_warning(const struct train_run *r, size_t i)
+{
+	return i < r->n_warnings ? r->warning[i] : NULL;
+}
+
 size_t train_run_windows(const struct train_run *r)
 {
 	size_t n;
