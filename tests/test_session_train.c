@@ -236,6 +236,8 @@ Test(session_train, an_earlier_run_is_a_ghost_behind_the_next)
 	snprintf(id, sizeof id, "%s", w.train->run);
 	ok(session_train_ghost(s, id, &e));
 	cr_assert(work_until(s, &w, has_ghost), "said: %s", w.said);
+	settle();
+	cr_expect(strstr(w.said, " is drawn behind the run"), "said: %s", w.said);
 	cr_expect_eq(train_history_steps(&w.train->ghost), 12);
 	cr_expect_float_eq(w.train->ghost.bucket[11].v[SERIES_LOSS].mean,
 		w.train->seen.bucket[11].v[SERIES_LOSS].mean, 1e-4);

@@ -260,11 +260,19 @@ static enum st halt(struct tui *t, struct err *e)
 
 static enum st save(struct tui *t, struct err *e)
 {
+	const struct snap_train *n = t->training;
 	enum st st = session_train_save(t->s, e);
 
-	if (!st)
+	if (st)
+		return st;
+	if (!n || n->state != TRAINING_PAUSED)
 		tui_notice(t, LOG_INFO, "a checkpoint after this step");
-	return st;
+	else
+		tui_notice(t, LOG_INFO,
+			n->saved == n->step ? "step %llu is kept already"
+					    : "a checkpoint of step %llu is written",
+			(unsigned long long)n->step);
+	return ST_OK;
 }
 
 /* Where there is no screen. */

@@ -451,6 +451,8 @@ static enum st work_ghost(struct job *j, struct err *e)
 		train_history_release(&n->ghost);
 		n->ghost = h;
 		snprintf(n->ghost_name, sizeof n->ghost_name, "%s", id ? id : "");
+		notice(d->s, LOG_INFO, "%s is drawn behind the run",
+			id ? short_id(id) : "no ghost");
 	} else {
 		train_history_release(&h);
 	}

@@ -28,6 +28,11 @@ for size in '120 36' '80 24'; do
 	see '[◇─│]' 20
 	press Space
 	see 'paused' 20
+	press c
+	see 'a checkpoint of step [0-9]* is written' 20
+	see 'saved  *at step' 20
+	press c
+	see 'step [0-9]* is kept already' 20
 	press 3
 	say 'what is 3'
 	press Enter
