@@ -15,6 +15,19 @@ Test(chat, an_empty_one_says_what_to_do)
 		"Enter sends  Alt-Enter new line  Esc leaves\n>\n");
 }
 
+Test(chat, before_a_word_is_said_it_tells_whose_words_will_answer)
+{
+	struct snap_train *t = made_train(20);
+
+	cr_expect(alone_hear(&p, EV_TRAIN, 0, 0, &snap_train_copy(t)->snap));
+	cr_expect_str_eq(row(78, 8, 0),
+		"Say something: the trained model answers (:train chat off: the dial's).");
+	cr_expect_not(alone_hear(&p, EV_TRAIN, 0, 0, &snap_train_copy(t)->snap), "as it was");
+	t->chat = false;
+	cr_expect(alone_hear(&p, EV_TRAIN, 0, 0, &t->snap));
+	cr_expect_str_eq(row(78, 8, 0), "Say something: the model under the dial answers.");
+}
+
 Test(chat, the_layout_of_each_stretch_is_marked_where_it_changes)
 {
 	talk_add(said, CHAT_USER, 0, 0, 0, "why?");

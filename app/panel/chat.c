@@ -15,6 +15,7 @@
 #include "app/panel/transcript.h"
 #include "app/tui/keys.h"
 #include "core/base/alloc.h"
+#include "core/work/snap_train.h"
 
 struct chat_panel {
 	struct snap_chat *chat;
@@ -23,6 +24,7 @@ struct chat_panel {
 	struct editor edit;
 	bool away; /* from the input line: letters are commands */
 	bool has_model;
+	bool trained;    /* the trained model answers */
 	bool waiting;    /* sent, and nothing came of it yet */
 	uint32_t job;    /* the one that answers; 0: none */
 	char *sent;      /* the last message, until it was answered */
@@ -93,6 +95,15 @@ static void ended(struct chat_panel *p, const struct event *ev)
 	set_str(&p->sent, NULL);
 }
 
+/* Does it answer now; true: that is news. */
+static bool is_trained(struct chat_panel *p, const struct snap_train *t)
+{
+	bool was = p->trained;
+
+	p->trained = t && t->chat;
+	return p->trained != was;
+}
+
 static bool on_event(void *self, const struct event *ev)
 {
 	struct chat_panel *p = self;
@@ -107,6 +118,8 @@ static bool on_event(void *self, const struct event *ev)
 		if (p->chat)
 			transcript_set(p->said, p->chat);
 		return true;
+	case EV_TRAIN:
+		return is_trained(p, (const struct snap_train *)ev->snap);
 	case EV_AB:
 		ab_view_set(p->ab, (const struct snap_ab *)ev->snap);
 		p->waiting &= !ab_view_streams(p->ab);
@@ -274,7 +287,9 @@ static void draw_said(const struct chat_panel *p, struct canvas *c)
 	transcript_lay_out(p->said, c->w, c->h);
 	if (transcript_empty(p->said))
 		panel_cut(c, 0, 0, c->w, ROLE_DIM,
-			"Say something: the model under the dial answers.");
+			p->trained ? "Say something: the trained model answers "
+				     "(:train chat off: the dial's)."
+				   : "Say something: the model under the dial answers.");
 	transcript_draw(p->said, c);
 }
 
@@ -348,7 +363,7 @@ const struct panel_class panel_chat = {
 	.min_w = 40,
 	.min_h = 6,
 	.events = 1u << EV_MODEL | 1u << EV_CHAT | 1u << EV_AB | 1u << EV_JOB_BEGAN |
-		  1u << EV_JOB_ENDED,
+		  1u << EV_JOB_ENDED | 1u << EV_TRAIN,
 	.keys = keys,
 	.create = create,
 	.destroy = destroy,
