@@ -76,6 +76,7 @@ static const struct binding chat[] = {
 
 static const struct binding train[] = {
 	{ "Space", "train pause", "pause between steps, or go on" },
+	{ "x", "stop", "stop after this step and keep it; again: at once" },
 	{ "c", "train save", "a checkpoint after this step" },
 	{ "L", "log-axis", "logarithmic axis, or not" },
 	{ "w", "prompt export loss", "the numbers into a file: .csv .tsv .json" },
