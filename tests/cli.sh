@@ -363,9 +363,13 @@ fails 1 '0001/step-000006: train.json: byte' train --resume 20260101-000000-trai
 echo '{}' > "$BD_RUNS/20260101-000000-train-0001/run.json"
 fails 2 'does not say what kind of run it is' train --resume 20260101-000000-train-0001 --steps 8
 rm -r "$BD_RUNS/20260101-000000-train-0001"
+: > "$BD_RUNS/$run_of/step-000006/model.safetensors"
+fails 1 'model.safetensors: a safetensors file has at least 8 bytes, this one has 0' \
+	chat "$BD_RUNS/$run_of/last" --prompt 'number 3'
 works train --resume "$run_of" --steps 8
 holds "it goes on behind the sixth" has '^step 7/8' err
 holds "what to type next" has "^next  *bitdial .*step-000008"
+works chat "$BD_RUNS/$run_of/last" --prompt 'number 3' --max-tokens 5 # whole again
 works "$@" --data rows.jsonl --steps 2 --method lora --test row.jsonl
 holds "the test is told" has '^test  *[0-9]'
 holds "adapters are" has 'adapters, as PEFT reads them'
