@@ -79,7 +79,7 @@ static void add_seq(struct pack_batch *b, const struct pack *p, const struct pac
 		b->labels[b->rows + i] = learn ? word[i + 1] & ~PACK_LEARN : -1;
 		b->labelled += learn;
 	}
-	b->spans[b->n_spans++] = (struct pack_span){ b->rows, q->rows };
+	b->spans[b->n_spans++] = (struct pack_span){ b->rows, q->rows, (size_t)(q - p->seqs) };
 	b->rows += q->rows;
 }
 
@@ -123,6 +123,21 @@ enum st pack_held(struct pack *p, size_t *at, size_t windows, struct pack_batch 
 	while (!st && b->n_windows < windows && *at < p->held.n)
 		add_window(b, p, &p->held, (*at)++);
 	return st;
+}
+
+enum st pack_in_order(struct pack *p, size_t *at, size_t end, size_t rows, struct pack_batch *b,
+	struct err *e)
+{
+	enum st st = make_room(b, p, rows / p->window, e);
+
+	while (!st && *at < end && b->rows + p->seqs[*at].rows <= rows)
+		add_seq(b, p, &p->seqs[(*at)++]);
+	return st;
+}
+
+size_t pack_rows(const struct pack *p, size_t seq)
+{
+	return p->seqs[seq].rows;
 }
 
 enum st pack_windows(struct pack *p, uint64_t epoch, size_t *n, struct err *e)

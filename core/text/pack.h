@@ -69,6 +69,7 @@ BD_MUST_USE enum st pack_tokens(const struct pack_how *how, const struct dataset
 
 struct pack_span { /* one sequence: rows of the batch, whose positions are 0 to rows - 1 */
 	size_t start, rows;
+	size_t seq; /* which one: those of training from 0 in file order, then those held out */
 };
 
 struct pack_window { /* where it begins; one more behind the last */
@@ -98,6 +99,12 @@ BD_MUST_USE enum st pack_next(struct pack *p, struct pack_place *place, size_t w
  * was all. */
 BD_MUST_USE enum st pack_held(
 	struct pack *p, size_t *at, size_t windows, struct pack_batch *b, struct err *e);
+/* Sequences of training in file order from *at to before `end`, as many as fit into so many rows (a
+ * window or more). */
+BD_MUST_USE enum st pack_in_order(struct pack *p, size_t *at, size_t end, size_t rows,
+	struct pack_batch *b, struct err *e);
+/* Rows of a sequence, numbered as in pack_span. */
+size_t pack_rows(const struct pack *p, size_t seq);
 /* Windows of an epoch: it differs by the order. */
 BD_MUST_USE enum st pack_windows(struct pack *p, uint64_t epoch, size_t *n, struct err *e);
 

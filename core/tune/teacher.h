@@ -1,23 +1,30 @@
-/* teacher.h - whose distribution a calibrated model learns: the reference, live.
+/* teacher.h - whose distribution a calibrated model learns: the reference's, live or from a cache.
  *
- * The model as it is in the file runs beside the one that learns, over the same batch (training.md
- * 4.1); of it only what leaves the last block is kept, and its head is multiplied a chunk of rows at
- * a time, beside the learner's.  Engine thread.
+ * Live, the model as it is in the file runs beside the one that learns, over the same batch
+ * (training.md 4.1); of it only what leaves the last block is kept, and its head is multiplied a chunk
+ * of rows at a time, beside the learner's.  From a cache (teach.h) come the logarithms of its largest
+ * probabilities p and of the rest pt.  Among all other tokens the rest is spread as the learner has
+ * them, r pt / rt with rt its own rest: that is KL between the two distributions with all others in
+ * one bucket, and its gradient (training.md 4.3).  Engine thread.
  */
 #ifndef BD_TUNE_TEACHER_H
 #define BD_TUNE_TEACHER_H
 
 #include "core/model/backward.h"
 #include "core/text/pack.h"
+#include "core/tune/teach.h"
 
 struct teacher;
 
 /* For batches of at most so many rows; ST_NOMEM. */
 BD_MUST_USE enum st teacher_live(
 	struct teacher **out, const struct model *m, size_t rows, struct err *e);
+/* By a cache of the data that the batches are of; borrowed. */
+BD_MUST_USE enum st teacher_cached(struct teacher **out, const struct model *m,
+	const struct teach *cache, size_t rows, struct err *e);
 void teacher_free(struct teacher *t); /* NULL is fine */
-uint64_t teacher_need(const struct hparams *hp, size_t rows); /* bytes it takes of the backend */
-/* What a checkpoint says of it: "reference"; "none" of NULL. */
+uint64_t teacher_need(const struct hparams *hp, size_t rows); /* bytes that a live one takes */
+/* What a checkpoint says of it: "reference", "cache"; "none" of NULL. */
 const char *teacher_name(const struct teacher *t);
 
 /* What it has to say of a batch; spans: the batch's.  b runs meanwhile, and has no gains afterwards. */
