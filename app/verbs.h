@@ -22,7 +22,7 @@ struct args {
 	size_t n_words;
 	const char *text, *layout, *prompt, *formats, *out, *template, *keys, *dump, *quantizer,
 		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard,
-		*task, *mix, *kv, *head, *precision, *sort, *device, *data, *method, *test, *resume;
+		*task, *mix, *kv, *head, *precision, *sort, *device, *data, *method, *test, *resume, *teacher;
 	const char *texts[SOURCES_MAX]; /* each --text; text is the last */
 	size_t n_texts;
 	const char *script; /* --batch FILE */
@@ -32,7 +32,7 @@ struct args {
 	double sandbox_seconds;     /* 0: not given */
 	uint64_t sandbox_mib;       /* 0: not given */
 	double bpw, temp, lr, lr_s, budget, held; /* NAN: not given */
-	uint64_t steps, windows, rank, held_every, save_every, rows;
+	uint64_t steps, windows, rank, held_every, save_every, rows, samples;
 	uint64_t tokens, limit, window, top, max_tokens, threads;
 	int64_t seed;       /* -1: not given */
 	bool events, fresh, json, demo, once, plain, ascii, no_mouse, no_sync, read_only, clear_cache, colors, stats,
@@ -158,6 +158,7 @@ int verb_runs(const struct args *a);
 int verb_watch(const struct args *a);
 int verb_open(const struct args *a);
 int verb_tokens(const struct args *a);
+int verb_teach(const struct args *a);
 int verb_logits(const struct args *a);
 int verb_eval(const struct args *a);
 int verb_eval_task(const struct args *a); /* eval --task */

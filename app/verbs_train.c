@@ -45,6 +45,7 @@ static enum st no_empty_name(const struct args *a, struct err *e)
 		{ "data", a->data, "a file of rows" },
 		{ "test", a->test, "a file of rows" },
 		{ "layout", a->layout, "a format (int4g128), bits a weight, a run or a file" },
+		{ "teacher", a->teacher, "a folder that bitdial teach made" },
 		{ "resume", a->resume, "a run (bitdial runs lists them)" },
 	};
 
@@ -99,6 +100,8 @@ enum st train_verb_ask(struct train_ask *ask, const struct args *a, struct err *
 		ask->seed = (uint64_t)a->seed;
 	ask->all = a->all;
 	ask->teach = a->teach;
+	ask->teacher = a->teacher;
+	ask->samples = a->samples;
 	ask->recompute = a->recompute;
 	ask->f32 = a->f32;
 	ask->across = a->across;

@@ -75,7 +75,7 @@ works --version
 holds version has '^bitdial [0-9a-z]'
 works help
 holds "a line a verb" [ "$(grep -c '^  bitdial ' out)" -ge 11 ]
-for verb in open scan search eval tokens logits chat layout export train runs watch rerun batch doctor help; do
+for verb in open scan search eval tokens logits chat layout export train teach runs watch rerun batch doctor help; do
 	works help $verb
 	holds "its name" has "^bitdial $verb"
 	works $verb --help
@@ -392,6 +392,25 @@ holds "what a teacher taught is nearer to it" \
 run_of=$(basename "$(dirname "$(sed -n 's/^result  *//p' out)")")
 holds "a run remembers that it was taught" grep -q '"teach": *true' "$BD_RUNS/$run_of/run.json"
 works train --resume "$run_of" --steps 13
+set -- --data rows.jsonl --window 64
+works teach --demo "$@" -o said --dry-run
+holds "the size is said" has 'of each and the rest: [0-9.]* [KM]*i*B' err
+holds "and nothing written" [ ! -e said ]
+works teach --demo "$@" -o said
+first=$(ls -l said)
+works teach --demo "$@" -o said --json
+holds "a second time nothing is done again" [ "$first" = "$(ls -l said)" ]
+works train --demo --layout int4g64 "$@" --teacher said --method latent --steps 2
+fails 1 'said of other data, or of windows of another length' \
+	train --demo --layout int4g64 --data rows.jsonl --rows 20 --teacher said --steps 2
+fails 1 'is no folder: bitdial teach makes' train --demo --layout int4g64 "$@" --teacher none --steps 2
+fails 2 'usage: bitdial teach MODEL --data FILE -o DIR' teach --demo "$@"
+fails 2 'at most 1024 tokens a row' teach --demo "$@" -o said --top 4000
+fails 1 'is a file: name a folder' teach --demo "$@" -o rows.jsonl
+printf x >> said/part-000000.teach
+fails 1 'is damaged: remove it, and teach again' \
+	train --demo --layout int4g64 "$@" --teacher said --steps 2
+set -- train --demo --layout int4g64
 works "$@" --data rows.jsonl --steps 2 --events
 holds "lines of steps" [ "$(grep -c '"ev":"train.step"' out)" = 2 ]
 "$bitdial" "$@" --data rows.jsonl --steps 100000 > out 2> err & pid=$!

@@ -253,6 +253,46 @@ Test(pack, what_is_held_out_its_content_alone_decides)
 	xfree(twice);
 }
 
+Test(pack, samples_lie_evenly_over_the_file_and_what_is_held_out_stays_the_same)
+{
+	char *text = many_rows(60), all[65], some[65];
+	struct pack_batch x = { 0 };
+	struct pack *whole, *p;
+	struct err e = { 0 };
+	size_t n, at = 0;
+	struct bytes b;
+
+	bytes_open(&b, 64);
+	b.how.held = 0.2;
+	whole = read_as(&b, "rows.jsonl", text, ST_OK, &e);
+	n = (size_t)pack_counts(whole)->sequences;
+	b.how.samples = 10;
+	p = read_as(&b, "rows.jsonl", text, ST_OK, &e);
+	cr_expect_eq(pack_counts(p)->sequences, 10);
+	cr_expect_eq(pack_counts(p)->held_sequences, pack_counts(whole)->held_sequences);
+	cr_assert_eq(pack_in_order(p, &at, 10, 640, &x, &e), ST_OK, "%s", e.msg);
+	cr_expect_eq(at, 10);
+	for (size_t i = 0; i < x.n_spans; i++)
+		cr_expect(x.spans[i].seq == i && x.spans[i].rows == pack_rows(p, i));
+	/* of the last tenth is one, too */
+	cr_expect_eq(pack_rows(p, 9), pack_rows(whole, n - 1));
+	pack_train_sha256(whole, all);
+	pack_train_sha256(p, some);
+	cr_expect_str_neq(all, some);
+	pack_free(p);
+	b.how.samples = n + 5;
+	b.how.seed = 9;
+	b.how.all = true;
+	p = read_as(&b, "rows.jsonl", text, ST_OK, &e);
+	pack_train_sha256(p, some);
+	cr_expect_str_eq(all, some, "neither the seed nor what is learned of it counts");
+	pack_free(p);
+	pack_free(whole);
+	pack_batch_release(&x);
+	xfree(text);
+	text_close(&b.f);
+}
+
 Test(pack, a_share_of_one_holds_out_every_row)
 {
 	char *rows = many_rows(9);

@@ -169,7 +169,7 @@ static void refuses(const struct taught *t, const char *model, const char *say)
 Test(teach, another_model_other_data_and_damage_are_told_apart)
 {
 	struct taught t = taught_open("cpu", "keep", ROWS, WINDOW, 0.1);
-	struct taught other = taught_open("cpu", "keep", ROWS, WINDOW / 2, 0.1);
+	struct taught other = taught_open("cpu", "keep", ROWS - 9, WINDOW, 0.1);
 	struct err e = { 0 };
 	size_t n;
 	char *text;

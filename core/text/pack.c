@@ -5,6 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/checked.h"
+#include "core/base/sha256.h"
 #include "core/text/pack_private.h"
 
 void pack_free(struct pack *p)
@@ -31,6 +32,24 @@ size_t pack_window(const struct pack *p)
 const char *pack_sha256(const struct pack *p)
 {
 	return p->sha;
+}
+
+void pack_train_sha256(const struct pack *p, char hex[65])
+{
+	struct sha256 sum;
+
+	sha256_start(&sum);
+	for (size_t i = 0; i < p->n; i++) {
+		const struct pack_seq *q = &p->seqs[i];
+
+		sha256_add(&sum, &q->rows, sizeof q->rows);
+		for (size_t k = 0; k < q->rows; k++) {
+			int32_t id = p->words.id[q->at + k] & ~PACK_LEARN;
+
+			sha256_add(&sum, &id, sizeof id);
+		}
+	}
+	sha256_hex(&sum, hex);
 }
 
 void pack_batch_release(struct pack_batch *b)

@@ -33,6 +33,7 @@ struct pack_how {
 	size_t window;                   /* rows of a window, 1 to PACK_WINDOW_MAX */
 	bool all;                        /* everything is learned, not the answers alone */
 	double held; /* share of rows held out, 0 to below 1; 1: all, for measuring */
+	size_t samples; /* sequences to train on at most, evenly over the file; 0: all */
 	uint64_t seed;
 };
 
@@ -60,6 +61,8 @@ const struct pack_counts *pack_counts(const struct pack *p);
 size_t pack_window(const struct pack *p); /* rows of a window, as pack_how said */
 /* Of all ids, what of them is learned, and pack_how: a run that is resumed wants the same. */
 const char *pack_sha256(const struct pack *p);
+/* Of the ids of the sequences of training alone, in their order. */
+void pack_train_sha256(const struct pack *p, char hex[65]);
 
 /* One row's ids (appended) and, as from and to indices into them, what is learned of it. */
 BD_MUST_USE enum st pack_tokens(const struct pack_how *how, const struct dataset_row *row,

@@ -251,18 +251,28 @@ static void count_seq(
 	*(held ? &c->held_labelled : &c->labelled) += labelled;
 }
 
+/* Of n sequences `samples` that lie evenly over the file. */
+static bool is_sampled(size_t i, size_t n, size_t samples)
+{
+	return !samples || samples >= n ||
+	       (uint64_t)(i + 1) * samples / n > (uint64_t)i * samples / n;
+}
+
 /* Those of training first, each side in the order of the file. */
-static enum st part_sides(struct pack *p, double share, struct err *e)
+static enum st part_sides(struct pack *p, double share, size_t samples, struct err *e)
 {
 	struct sides k = find_sides(p, share);
 	struct pack_seq *q = big_array(p->n, sizeof *q, "rows of the data", e);
-	size_t train = 0, held = p->n - k.held;
+	size_t n = p->n - k.held, train = 0, met = 0, held;
 
 	if (!q)
 		return ST_NOMEM;
+	held = samples && samples < n ? samples : n;
 	for (size_t i = 0; i < p->n; i++) {
 		bool out = is_held(&k, p->seqs[i].label);
 
+		if (!out && !is_sampled(met++, n, samples))
+			continue;
 		q[out ? held++ : train++] = p->seqs[i];
 		count_seq(&p->counts, p, &p->seqs[i], out);
 		if (out && (!i || p->seqs[i].row != p->seqs[i - 1].row))
@@ -340,7 +350,7 @@ enum st pack_read(struct pack **out, struct dataset *d, const struct pack_how *h
 	if (!st && !r.p->n)
 		st = nothing(r.p, d, how, e);
 	if (!st)
-		st = part_sides(r.p, how->held, e);
+		st = part_sides(r.p, how->held, how->samples, e);
 	if (!st)
 		st = pack_plan_file(&r.p->held, r.p, r.p->n, r.p->n_held, e);
 	if (!st)

@@ -25,7 +25,7 @@ size_t teach_row_bytes(size_t vocab, size_t top)
 }
 
 struct teach_head teach_head_of(const struct model *m, const struct pack *p, size_t top,
-	const char *model, size_t part)
+	const char *model, const char *data, size_t part)
 {
 	size_t all = (size_t)pack_counts(p)->sequences, first = part * TEACH_PART;
 	struct teach_head h = { .vocab = m->hp.vocab, .top = top, .part = part };
@@ -34,7 +34,7 @@ struct teach_head teach_head_of(const struct model *m, const struct pack *p, siz
 	for (size_t i = 0; i < h.n; i++)
 		h.rows += pack_rows(p, first + i);
 	memcpy(h.magic, "bdteach1", sizeof h.magic);
-	memcpy(h.data, pack_sha256(p), sizeof h.data);
+	memcpy(h.data, data, sizeof h.data);
 	memcpy(h.model, model, strnlen(model, sizeof h.model));
 	return h;
 }
@@ -52,10 +52,11 @@ char *teach_part_path(const char *dir, size_t part)
 
 uint64_t teach_bytes(const struct model *m, const struct pack *p, size_t top)
 {
+	static const char none[64];
 	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < teach_parts(p); i++) {
-		struct teach_head h = teach_head_of(m, p, top, "", i);
+		struct teach_head h = teach_head_of(m, p, top, "", none, i);
 
 		bytes += teach_part_bytes(&h);
 	}
@@ -106,7 +107,8 @@ struct pass {
 	int32_t *of; /* [top]: their tokens */
 	struct pack_batch batch;
 	struct span *span;
-	size_t rows; /* of a batch */
+	size_t rows;   /* of a batch */
+	char data[65]; /* SHA-256 of what is read */
 };
 
 static void pass_close(struct pass *a)
@@ -274,7 +276,8 @@ static enum st done(const struct teach_head *h, const char *path, bool *there, s
 
 static enum st part(struct pass *a, const char *dir, size_t i, struct err *e)
 {
-	struct teach_head h = teach_head_of(a->m, a->p, a->how->top, a->how->model, i);
+	struct teach_head h = teach_head_of(
+		a->m, a->p, a->how->top, a->how->model, a->data, i);
 	char *path = teach_part_path(dir, i);
 	size_t bytes = teach_part_bytes(&h);
 	unsigned char *data = NULL;
@@ -303,6 +306,7 @@ enum st teach_write(const char *dir, const struct model *m, struct pack *p,
 		return err_set(e, ST_INVALID,
 			"a teacher's cache has 1 to %zu tokens a row, not %zu",
 			m->hp.vocab < TEACH_MOST ? m->hp.vocab : TEACH_MOST, how->top);
+	pack_train_sha256(p, a.data);
 	st = fs_mkdirs(dir, e);
 	if (!st)
 		st = pass_open(&a, e);

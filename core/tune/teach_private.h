@@ -13,9 +13,9 @@ struct teach_head {
 	char data[64], model[64];
 };
 
-/* The head of a part as it has to be. */
+/* The head of a part as it has to be; data: 64 digits (pack_train_sha256). */
 struct teach_head teach_head_of(const struct model *m, const struct pack *p, size_t top,
-	const char *model, size_t part);
+	const char *model, const char *data, size_t part);
 size_t teach_parts(const struct pack *p);
 size_t teach_row_bytes(size_t vocab, size_t top);
 size_t teach_part_bytes(const struct teach_head *h);

@@ -67,15 +67,17 @@ enum st teach_open(struct teach **out, const char *dir, const struct model *m,
 	const struct pack *p, const char *model, const struct sink *s, struct err *e)
 {
 	struct teach *t = xalloc(sizeof *t);
+	char data[65];
 	enum st st;
 
+	pack_train_sha256(p, data);
 	t->vocab = m->hp.vocab;
 	t->parts = teach_parts(p);
 	t->map = xarray(t->parts, sizeof *t->map);
 	t->first = xarray(t->parts, sizeof *t->first);
 	st = top_of(&t->top, dir, e);
 	for (size_t i = 0; !st && i < t->parts; i++) {
-		st = open_part(t, dir, teach_head_of(m, p, t->top, model, i), e);
+		st = open_part(t, dir, teach_head_of(m, p, t->top, model, data, i), e);
 		if (!st && sink_poll(s))
 			st = err_set(e, ST_CANCELLED, "stopped");
 	}

@@ -29,6 +29,8 @@
 	X(save_every, COUNT, 1, 1 << 30, "steps between two checkpoints; else a tenth of the run") \
 	X(seed, COUNT, 0, 1LL << 52, "of the order of the data and of all chance (0)")             \
 	X(rows, COUNT, 1, 1LL << 40, "of the data, at most")                                       \
+	X(samples, COUNT, 1, 1LL << 40, "sequences to train on, at most, evenly over the data")     \
+	X(teacher, WORD, 0, 0, "a folder that bitdial teach made: it teaches as the reference does") \
 	X(test, WORD, 0, 0, "another data file, measured once at the end: test.tsv of the run")    \
 	X(text, WORD, 0, 0, "another text, measured once at the end, against the reference, too")  \
 	X(all, FLAG, 0, 0, "everything is learned, not the answers alone (false)")                 \

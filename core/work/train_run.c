@@ -10,6 +10,7 @@
 #include "core/base/log.h"
 #include "core/tune/teacher.h"
 #include "core/work/run_desk.h"
+#include "core/work/train_data.h"
 #include "core/work/train_run_private.h"
 
 /* ---- the ask */
@@ -38,6 +39,7 @@ static void take_ask(struct train_ask *to, const struct train_ask *from)
 	make_real(&to->data);
 	make_real(&to->test);
 	make_real(&to->text);
+	make_real(&to->teacher);
 	if (!to->method)
 		to->method = xstrdup("rank");
 	to->steps = from->steps ? from->steps : 300;
@@ -88,7 +90,7 @@ enum st train_ask_how(struct train_how *how, const struct train_ask *a, struct e
 		how->keep = BACK_INPUTS;
 	if (a->f32)
 		how->math = MATH_F32;
-	how->teach = a->teach;
+	how->teach = a->teach || a->teacher;
 	return ST_OK;
 }
 
@@ -235,6 +237,22 @@ static enum st go_on_folder(struct train_run *r, struct err *e)
 	return st;
 }
 
+/* A teacher: the reference, or what it said once. */
+static enum st hire(struct train_run *r, const struct sink *s, struct err *e)
+{
+	const struct model *m = r->d->m;
+	size_t rows = r->ask.windows * r->ask.window;
+	char sha[65];
+	enum st st;
+
+	if (!r->ask.teacher)
+		return teacher_live(&r->teacher, m, rows, e);
+	st = train_data_model(sha, r->d, s, e);
+	if (!st)
+		st = teach_open(&r->said, r->ask.teacher, m, r->pack, sha, s, e);
+	return st ? st : teacher_cached(&r->teacher, m, r->said, rows, e);
+}
+
 static enum st make(
 	struct train_run *r, const struct train_ask *ask, const struct sink *s, struct err *e)
 {
@@ -262,7 +280,7 @@ static enum st make(
 	st = train_run_fits(r, e);
 	from.frozen = r->frozen;
 	if (!st && r->how.teach)
-		st = teacher_live(&r->teacher, r->d->m, r->ask.windows * r->ask.window, e);
+		st = hire(r, s, e);
 	from.teacher = r->teacher;
 	if (!st)
 		st = train_new(&r->t, r->d->m, &from, &r->how, r->pack, s, e);
@@ -336,6 +354,7 @@ void train_run_free(struct train_run *r)
 		run_end(r->run, ST_CANCELLED, "stopped");
 	train_free(r->t);
 	teacher_free(r->teacher);
+	teach_close(r->said);
 	pack_free(r->pack);
 	pack_free(r->test);
 	pack_free(r->text);

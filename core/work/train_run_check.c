@@ -7,39 +7,12 @@
 #include "core/base/fs.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "core/work/train_data.h"
 #include "core/work/train_run_private.h"
 
 typedef unsigned long long ull;
 
 /* ---- data */
-
-static enum st read_file(const struct train_run *r, const char *path, double held, size_t rows,
-	struct pack **out, char sha[65], const struct sink *s, struct err *e)
-{
-	const struct vocab *v = r->d->m->ck->vocab;
-	struct pack_how how = { .tok = r->d->tok,
-		.template = r->d->template,
-		.jinja = v ? v->chat_template : NULL,
-		.window = r->ask.window,
-		.all = r->ask.all || r->ask.teach,
-		.held = held,
-		.seed = r->ask.seed };
-	struct dataset *d;
-	enum st st = dataset_open(&d, path, rows, e);
-
-	*out = NULL;
-	if (st)
-		return st;
-	st = pack_read(out, d, &how, s, e);
-	if (!st)
-		st = dataset_sha256(d, sha, s, e);
-	if (st) {
-		pack_free(*out);
-		*out = NULL;
-	}
-	dataset_close(d);
-	return st;
-}
 
 static const char *name_of(const char *path)
 {
@@ -110,12 +83,13 @@ enum st train_run_read(struct train_run *r, const struct sink *s, struct err *e)
 {
 	const struct train_ask *a = &r->ask;
 	char text_sha[65];
-	enum st st = read_file(r, a->data, a->held, a->rows, &r->pack, r->data_sha, s, e);
+	enum st st = train_data_read(&r->pack, r->data_sha, r->d, a, a->data, a->held, a->rows,
+		a->samples, s, e);
 
 	if (!st && a->test)
-		st = read_file(r, a->test, 1, 0, &r->test, r->test_sha, s, e);
+		st = train_data_read(&r->test, r->test_sha, r->d, a, a->test, 1, 0, 0, s, e);
 	if (!st && a->text)
-		st = read_file(r, a->text, 1, TEXT_ROWS, &r->text, text_sha, s, e);
+		st = train_data_read(&r->text, text_sha, r->d, a, a->text, 1, TEXT_ROWS, 0, s, e);
 	if (st)
 		return st;
 	tell_rows(r, a->data, pack_counts(r->pack));

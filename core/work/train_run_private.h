@@ -37,6 +37,7 @@ struct train_run {
 	char data_sha[65], test_sha[65];
 	struct train_memory need;
 	struct teacher *teacher; /* NULL: the labels teach */
+	struct teach *said;      /* what it teaches from; NULL: live, or none */
 	struct train *t;
 	struct layout written; /* of the checkpoints */
 	struct run *run;       /* NULL: ended */

@@ -1,0 +1,136 @@
+/* verbs_teach.c - teach: what the reference says of a data file, kept for calibration. */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/verbs.h"
+#include "core/base/fs.h"
+#include "core/base/json.h"
+#include "core/base/text.h"
+#include "core/tune/teach.h"
+#include "core/work/train_data.h"
+
+static enum st check(const struct args *a, struct err *e)
+{
+	const char *data = a->data ? a->data : a->text;
+
+	if (!data || !a->out)
+		return err_set(e, ST_INVALID, "usage: bitdial teach MODEL --data FILE -o DIR");
+	if (!*data || !*a->out)
+		return err_set(e, ST_INVALID, "--%s: the name is empty", *data ? "o" : "data");
+	if (a->data && a->text)
+		return err_set(e, ST_INVALID, "--data and --text name the same thing: give one");
+	if (a->held >= 1)
+		return err_set(e, ST_INVALID, "--held %g: expected a share from 0 to below 1",
+			a->held);
+	if (a->top > TEACH_MOST)
+		return err_set(e, ST_INVALID, "--top %llu: at most %d tokens a row",
+			(unsigned long long)a->top, TEACH_MOST);
+	if (fs_is_file(a->out))
+		return err_set(e, ST_INVALID, "-o %s is a file: name a folder", a->out);
+	return a->read_only ? err_set(e, ST_INVALID, "--read-only, and teach writes a folder") : ST_OK;
+}
+
+/* As a training run of the same words takes it. */
+static struct train_ask ask_of(const struct args *a)
+{
+	struct train_ask ask;
+
+	train_ask_init(&ask);
+	ask.data = a->data ? a->data : a->text;
+	ask.window = a->window ? a->window : 256;
+	ask.held = a->held >= 0 ? a->held : 0.05;
+	ask.seed = a->seed >= 0 ? (uint64_t)a->seed : 0;
+	ask.rows = a->rows;
+	ask.samples = a->samples;
+	ask.teach = true;
+	return ask;
+}
+
+static void tell(const struct args *a, const struct desk *d, const struct pack *p,
+	const struct teach_how *how, const char *data, bool done)
+{
+	const struct pack_counts *c = pack_counts(p);
+	uint64_t bytes = teach_bytes(d->m, p, how->top);
+	struct json_out o;
+	char b[16];
+
+	if (a->json) {
+		verb_begin(&o);
+		json_put_str(&o, "folder", a->out);
+		json_put_i64(&o, "sequences", (int64_t)c->sequences);
+		json_put_i64(&o, "tokens", (int64_t)c->tokens);
+		json_put_i64(&o, "top", (int64_t)how->top);
+		json_put_i64(&o, "bytes", (int64_t)bytes);
+		json_put_bool(&o, "done", done);
+		verb_json(&o);
+		return;
+	}
+	if (!done) {
+		verb_note("%llu sequences, %llu tokens, the %zu most probable of each and the rest: %s",
+			(unsigned long long)c->sequences, (unsigned long long)c->tokens, how->top,
+			text_bytes(bytes, b));
+		return;
+	}
+	printf("teacher    %s: %llu tokens, %s\n", a->out, (unsigned long long)c->tokens,
+		text_bytes(bytes, b));
+	printf("next       bitdial train MODEL --layout L --method latent --data %s --teacher %s",
+		data, a->out);
+	if (a->window)
+		printf(" --window %llu", (unsigned long long)a->window);
+	if (a->samples)
+		printf(" --samples %llu", (unsigned long long)a->samples);
+	putchar('\n');
+}
+
+static enum st teach(const struct args *a, const struct desk *d, struct err *e)
+{
+	const struct train_ask ask = ask_of(a);
+	struct teach_how how = { .top = a->top ? a->top : TEACH_TOP, .math = MATH_BF16 };
+	struct pack *p = NULL;
+	char sha[65], model[65];
+	uint64_t bytes, room = fs_free_bytes(a->out);
+	enum st st = d->tok ? ST_OK : err_set(e, ST_INVALID, "%s", d->tok_err.msg);
+
+	if (how.top > d->m->hp.vocab)
+		how.top = d->m->hp.vocab;
+	how.model = model;
+	if (!st)
+		st = train_data_read(&p, sha, d, &ask, ask.data, ask.held, ask.rows, ask.samples,
+			verb_sink(), e);
+	if (st)
+		return st;
+	bytes = teach_bytes(d->m, p, how.top);
+	if (!a->json || a->dry_run)
+		tell(a, d, p, &how, ask.data, false);
+	if (bytes > room && !a->dry_run && !fs_is_dir(a->out)) {
+		char b1[16], b2[16];
+
+		st = err_set(e, ST_IO,
+			"%s: a teacher's cache of %s, and %s are free: fewer --samples, or a "
+			"smaller --top",
+			a->out, text_bytes(bytes, b1), text_bytes(room, b2));
+	}
+	if (!st && !a->dry_run)
+		st = train_data_model(model, d, verb_sink(), e);
+	verb_keeps(true);
+	if (!st && !a->dry_run)
+		st = teach_write(a->out, d->m, p, &how, verb_sink(), e);
+	if (!st && !a->dry_run)
+		tell(a, d, p, &how, ask.data, true);
+	pack_free(p);
+	return st;
+}
+
+int verb_teach(const struct args *a)
+{
+	struct desk *d = NULL;
+	struct err e = { 0 };
+	enum st st = check(a, &e);
+
+	if (!st)
+		st = verb_desk(&d, a, &e);
+	if (!st)
+		st = teach(a, d, &e);
+	desk_close(d);
+	return st ? verb_fail(&e) : 0;
+}

@@ -1,0 +1,21 @@
+/* train_data.h - a data file as a run or a teacher reads it, and which model it is.
+ *
+ * On the thread that owns the desk.
+ */
+#ifndef BD_WORK_TRAIN_DATA_H
+#define BD_WORK_TRAIN_DATA_H
+
+#include "core/text/pack.h"
+#include "core/work/desk.h"
+#include "core/work/train_ask.h"
+
+/* A file by the ask's window, seed and what is learned; of it `held` is held out, `rows` are read and
+ * `samples` sequences trained on at most (0: all).  sha: of the file. */
+BD_MUST_USE enum st train_data_read(struct pack **out, char sha[65], const struct desk *d,
+	const struct train_ask *a, const char *path, double held, size_t rows, size_t samples,
+	const struct sink *s, struct err *e);
+/* SHA-256 of all files of the model: a second a gigabyte or so. */
+BD_MUST_USE enum st train_data_model(
+	char sha[65], const struct desk *d, const struct sink *s, struct err *e);
+
+#endif
