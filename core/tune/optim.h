@@ -118,7 +118,7 @@ BD_MUST_USE enum st optim_plan(struct tune_plan *out, const struct optimizer *by
 /* State of a run that begins.  t->w and t->state are set. */
 void optim_init(const struct optimizer *by, struct tuned *t, const struct tune_options *o);
 /* For `flips` and `galore` on codes: start from what rounding left of w [rows][cols] instead of
- * from a hash (calibration knows it). */
+ * from a hash; a code that is not the nearest of its w starts in the middle. */
 void optim_residual(
 	const struct optimizer *by, struct tuned *t, const struct tune_options *o, const float *w);
 /* State from a checkpoint: `bytes` of it.  ST_FORMAT where it is of another optimizer, shape or
