@@ -253,6 +253,7 @@ Test(latent, a_master_ends_well_below_the_aim_rounded, .timeout = 60)
 	o.steps = 300;
 	o.unit = LR_ABSOLUTE;
 	o.lr = 3e-4;
+	o.lr_s = 3e-3;
 	rng_seed(&r, 3);
 	toy_make(t, &r);
 	m = tune_make("stats", &o, 2, 64, N, N, 4);
