@@ -3,10 +3,13 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/tune/teacher.h"
 #include "core/tune/train_need.h"
 #include "tests/lib_base.h"
+#include "tests/lib_train.h"
 #include "tests/lib_work.h"
 
 static const struct hparams llama3 = { .vocab = 128256,
@@ -114,6 +117,56 @@ Test(train_need, the_same_of_two_bits_when_blocks_are_run_again)
 	holds_what_was_foretold("rank", "int2g64", BACK_INPUTS);
 	holds_what_was_foretold("galore", "int2g64", BACK_INPUTS);
 	holds_what_was_foretold("qlora", "int2g64", BACK_INPUTS);
+}
+
+/* A dial: every linear in two formats, and a teacher beside. */
+static void holds_of_a_dial(const char *name)
+{
+	enum { WINDOW = 32 };
+	static const char *const format[] = { "int2g32", "int4g64" };
+	struct taught t[2] = { taught_open("cpu", format[0], 20, WINDOW, 0),
+		taught_open("cpu", format[1], 20, WINDOW, 0) };
+	size_t n = t[0].m->n_linears;
+	const struct mat **view = xarray(2 * n, sizeof *view);
+	struct train_shape *s = xarray(2 * n, sizeof *s);
+	struct train_how how = method(name);
+	struct train_from from = { .view = view, .forms = 2 };
+	struct train_memory x;
+	struct train *run = NULL;
+	struct err e = { 0 };
+	double is, said;
+
+	for (size_t f = 0; f < 2; f++) {
+		struct format as;
+		struct train_shape *one;
+
+		cr_assert_eq(format_parse(&as, format[f], &e), ST_OK);
+		one = train_shapes(&t[0].m->hp, as);
+		memcpy(s + f * n, one, n * sizeof *s);
+		memcpy(view + f * n, t[f].view, n * sizeof *view);
+		xfree(one);
+	}
+	how.forms = 2;
+	how.teach = true;
+	cr_assert_eq(train_need(&x, &t[0].m->hp, s, n, 0, &how, WINDOW, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(teacher_live(&from.teacher, t[0].m, how.windows * WINDOW, &e), ST_OK);
+	cr_assert_eq(train_new(&run, t[0].m, &from, &how, t[0].pack, NULL, &e), ST_OK, "%s", e.msg);
+	is = (double)train_bytes(run);
+	said = (double)(x.total - x.frozen);
+	cr_assert(fabs(is / said - 1) < 0.1, "%s: foretold %.0f bytes, it holds %.0f", name, said, is);
+	train_free(run);
+	teacher_free(from.teacher);
+	xfree(view);
+	xfree(s);
+	taught_close(&t[0]);
+	taught_close(&t[1]);
+}
+
+Test(train_need, a_dial_in_training_is_foretold_too)
+{
+	holds_of_a_dial("latent");
+	holds_of_a_dial("flips");
+	holds_of_a_dial("stats");
 }
 
 /* ---- against arithmetic by hand */

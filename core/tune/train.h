@@ -51,6 +51,7 @@ struct train_how {
 	double alpha;         /* of adapters; their rank is tune.rank */
 	size_t bad_limit;     /* steps left out one after another before the run gives up */
 	bool teach;           /* train_need: a teacher runs beside (train_from) */
+	size_t forms;         /* train_need: as train_from's; 0: 1 */
 };
 /* Defaults of a method: 300 steps of 4 windows, MATH_BF16, BACK_NARROW, ten bad steps. */
 void train_how_init(struct train_how *how, const struct train_method *method);

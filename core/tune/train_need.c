@@ -15,6 +15,7 @@ struct need {
 	uint64_t scratch;        /* of an optimizer's step */
 	size_t side;             /* the largest of the smaller sides of what is trained */
 	size_t rows;             /* of a step */
+	size_t forms;
 	double params;           /* of the linears */
 };
 
@@ -98,7 +99,7 @@ static enum st codes(
 	enum st st = ST_OK;
 
 	if (format_is_keep(x->format)) {
-		k->out->frozen += x->kept;
+		k->out->frozen += x->kept; /* (0 in all but one form) */
 		return ST_OK;
 	}
 	whole_gradient(k, x, format_is_mix(x->format));
@@ -118,16 +119,20 @@ static enum st masters(struct need *k, const struct train_shape *x, struct err *
 	return take(k, k->by, &w, e);
 }
 
-/* Packed as its grid says, and the float master beside it, whose weights are the ones counted. */
-static enum st latent(struct need *k, const struct train_shape *x, struct err *e)
+/* Packed as the grid of each form says, and one float master beside them, whose weights are the ones
+ * counted. */
+static enum st latent(struct need *k, const struct train_shape *x, size_t n, struct err *e)
 {
 	uint64_t trained = k->out->trained;
-	enum st st = codes(k, x, optimizer_find("stats"), e);
+	bool packs = false;
+	enum st st = ST_OK;
 
+	for (size_t f = 0; !st && f < k->forms; f++) {
+		st = codes(k, &x[f * n], optimizer_find("stats"), e);
+		packs |= !format_is_keep(x[f * n].format);
+	}
 	k->out->trained = trained;
-	if (st || format_is_keep(x->format))
-		return st;
-	return masters(k, x, e);
+	return st || !packs ? st : masters(k, x, e);
 }
 
 /* Gradients of A and B, and x A^T with its gradient (lora.c). */
@@ -151,14 +156,19 @@ static enum st adapters(struct need *k, const struct train_shape *x, struct err 
 	return st ? st : take(k, k->by, &b, e);
 }
 
-static enum st linear(struct need *k, const struct train_shape *x, struct err *e)
+/* x: of its first form; the next is n further. */
+static enum st linear(struct need *k, const struct train_shape *x, size_t n, struct err *e)
 {
+	enum st st = ST_OK;
+
 	k->params += (double)x->rows * (double)x->cols;
 	switch (k->how->method->what) {
 	case TRAIN_CODES:
-		return codes(k, x, k->by, e);
+		for (size_t f = 0; !st && f < k->forms; f++)
+			st = codes(k, &x[f * n], k->by, e);
+		return st;
 	case TRAIN_LATENT:
-		return latent(k, x, e);
+		return latent(k, x, n, e);
 	case TRAIN_MASTERS:
 		return masters(k, x, e);
 	case TRAIN_ADAPTERS:
@@ -219,13 +229,14 @@ enum st train_need(struct train_memory *out, const struct hparams *hp,
 
 	*out = (struct train_memory){ .frozen = other };
 	k.rows = rows;
+	k.forms = how->forms ? how->forms : 1;
 	if (!k.by)
 		return err_set(e, ST_INVALID, "%s: there is no optimizer %s", how->method->name,
 			how->method->optimizer);
 	if (how->method->what == TRAIN_ADAPTERS)
 		st = lora_rank_fits(hp, how->tune.rank, e);
 	for (size_t i = 0; !st && i < n; i++)
-		st = linear(&k, &shape[i], e);
+		st = linear(&k, &shape[i], n, e);
 	if (!st && !out->trained)
 		st = err_set(e, ST_INVALID,
 			"%s trains packed codes, and every linear of this layout is as in the "

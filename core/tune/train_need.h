@@ -13,7 +13,7 @@
 struct train_shape { /* of a linear */
 	size_t rows, cols;
 	struct format format; /* of the layout; keep: not trained where train_packs */
-	uint64_t kept;        /* bytes as in the file, of a format that is keep */
+	uint64_t kept;        /* bytes as in the file, of a format that is keep; of one form only */
 };
 struct train_memory {
 	uint64_t
@@ -32,7 +32,7 @@ struct train_memory {
 /* The linears of a model, in its order: [layers * LINEAR_KINDS], xfree; all of one format. */
 struct train_shape *train_shapes(const struct hparams *hp, struct format f);
 
-/* hp: the model's; linear [n]; other: bytes of what is neither linear nor norm, as it lies in
+/* hp: the model's; linear [how->forms][n]; other: bytes of what is neither linear nor norm, as it lies in
  * memory. Where train_packs of the method, a linear of format keep counts as frozen.  ST_INVALID
  * where the optimizer does not take a shape, or nothing would be trained. */
 BD_MUST_USE enum st train_need(struct train_memory *out, const struct hparams *hp,
