@@ -306,6 +306,25 @@ Test(train_panels, what_the_ghost_held_out_is_beside_what_the_run_holds_out)
 	}
 }
 
+Test(train_panels, under_a_teacher_what_is_held_out_is_drawn_by_its_kl_beside_a_loss_that_is_one)
+{
+	struct snap_train *t = made_train(40);
+
+	for (size_t i = 0; i < t->n_looks; i++) {
+		t->look[i].nll = 40;
+		t->look[i].kl = t->seen.bucket[0].v[SERIES_LOSS].mean;
+	}
+	hear(snap_train_copy(t));
+	says(80, 18, "");
+	cr_expect(strstr(shown, "40\xe2\x94\x82") || strstr(shown, "30\xe2\x94\x82"),
+		"a loss of labels stands far above\n%s", shown);
+	t->taught = true;
+	hear(t);
+	cr_expect(says(80, 18, "◇"), "got\n%s", shown);
+	cr_expect_not(strstr(shown, "40\xe2\x94\x82") || strstr(shown, "30\xe2\x94\x82"),
+		"got\n%s", shown);
+}
+
 Test(train_panels, a_figure_has_the_curves_and_a_row_a_step)
 {
 	struct snap_train *t;

@@ -91,12 +91,12 @@ static void stretch_mean(struct range *r, const struct chart_view *v, const stru
 	xfree(m);
 }
 
-static void stretch_looks(
-	struct range *r, const struct chart_view *v, const struct train_look *look, size_t n)
+static void stretch_looks(struct range *r, const struct chart_view *v, const struct snap_train *t,
+	const struct train_look *look, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (in_view(v, look_x(v, &look[i])))
-			stretch(r, (double)look[i].nll);
+			stretch(r, train_look_loss(t, &look[i]));
 }
 
 static struct range needed(const struct chart_view *v, const struct snap_train *t)
@@ -116,8 +116,8 @@ static struct range needed(const struct chart_view *v, const struct snap_train *
 	for (size_t i = 0; i < t->ghost.n; i++)
 		if (in_view(v, chart_x(v, &t->ghost, i)))
 			stretch(&r, (double)t->ghost.bucket[i].v[SERIES_LOSS].mean);
-	stretch_looks(&r, v, t->look, t->n_looks);
-	stretch_looks(&r, v, t->ghost_look, t->n_ghost_looks);
+	stretch_looks(&r, v, t, t->look, t->n_looks);
+	stretch_looks(&r, v, t, t->ghost_look, t->n_ghost_looks);
 	return r;
 }
 
@@ -339,15 +339,15 @@ static void curves(struct canvas *c, const struct plot *p, const struct snap_tra
 	xfree(over.bits);
 }
 
-static void looks(struct canvas *c, const struct plot *p, const struct train_look *look, size_t n,
-	enum role role, const char *mark)
+static void looks(struct canvas *c, const struct plot *p, const struct snap_train *t,
+	const struct train_look *look, size_t n, enum role role, const char *mark)
 {
 	for (size_t i = 0; i < n; i++) {
 		int x = column_of(p, look_x(p->v, &look[i]));
+		double loss = train_look_loss(t, &look[i]);
 
-		if (x >= 0 && isfinite(look[i].nll))
-			canvas_text(
-				c, LABEL + x / 2, row_of(p, (double)look[i].nll) / 4, role, mark);
+		if (x >= 0 && isfinite(loss))
+			canvas_text(c, LABEL + x / 2, row_of(p, loss) / 4, role, mark);
 	}
 }
 
@@ -388,8 +388,8 @@ bool chart_draw(const struct chart_view *v, const struct snap_train *t, struct c
 	for (int y = 0; at >= 0 && y < p.h; y++)
 		canvas_text(&in, LABEL + at, y, ROLE_DIM, "┆");
 	curves(&in, &p, t, bad);
-	looks(&in, &p, t->ghost_look, t->n_ghost_looks, ROLE_DIM, "○");
-	looks(&in, &p, t->look, t->n_looks, ROLE_STRONG, "◇");
+	looks(&in, &p, t, t->ghost_look, t->n_ghost_looks, ROLE_DIM, "○");
+	looks(&in, &p, t, t->look, t->n_looks, ROLE_STRONG, "◇");
 	if (line)
 		chart_read_draw(v, t, c);
 	if (at >= 0)

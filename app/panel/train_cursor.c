@@ -170,8 +170,8 @@ void chart_read_draw(const struct chart_view *v, const struct snap_train *t, str
 	loss_part(&p, b);
 	if (v->smooth > 0 && isfinite(b->v[SERIES_LOSS].mean))
 		panel_part(&p, ROLE_ACCENT, "ema %.3f", mean_at(v, h, i));
-	if (l && isfinite(l->nll))
-		panel_part(&p, ROLE_STRONG, "held %.3f at %llu", (double)l->nll,
+	if (l && isfinite(train_look_loss(t, l)))
+		panel_part(&p, ROLE_STRONG, "held %.3f at %llu", train_look_loss(t, l),
 			(unsigned long long)l->step);
 	if (isfinite(ghost))
 		panel_part(&p, ROLE_DIM, "ghost %.3f", ghost);

@@ -70,9 +70,14 @@ static enum st unknown(const char *word, struct err *e)
 
 static enum st set_flag(bool *to, const char *name, const char *value, struct err *e)
 {
-	*to = strcmp(value, "off") != 0 && strcmp(value, "0") != 0;
-	if (!*to || !strcmp(value, "on") || !strcmp(value, "1"))
-		return ST_OK;
+	static const char *const no[] = { "off", "0", "false", "no" };
+	static const char *const yes[] = { "on", "1", "true", "yes" };
+
+	for (size_t i = 0; i < sizeof no / sizeof no[0]; i++) {
+		*to = !strcmp(value, yes[i]);
+		if (*to || !strcmp(value, no[i]))
+			return ST_OK;
+	}
 	return err_set(e, ST_INVALID, "train: %s is on or off, not \"%.40s\"", name, value);
 }
 

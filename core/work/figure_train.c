@@ -51,8 +51,8 @@ static void mean(struct figure *f, const struct train_history *h, double smooth,
 	xfree(m);
 }
 
-static void looks(
-	struct figure *f, const char *label, const struct train_look *l, size_t n, bool by_time)
+static void looks(struct figure *f, const struct snap_train *t, const char *label,
+	const struct train_look *l, size_t n, bool by_time)
 {
 	struct plot_series *s = n ? figure_series(f, label, n, true) : NULL;
 
@@ -60,7 +60,8 @@ static void looks(
 		s->points = true;
 	for (size_t i = 0; s && i < n; i++)
 		figure_point(s, i, by_time ? (double)l[i].at_s : (double)l[i].step,
-			(double)l[i].nll, isfinite(l[i].se) ? (double)l[i].se : 0);
+			train_look_loss(t, &l[i]),
+			!t->taught && isfinite(l[i].se) ? (double)l[i].se : 0);
 }
 
 static struct figure_value num(double v)
@@ -104,16 +105,17 @@ struct figure *figure_train(const struct snap_train *t, double smooth, bool by_t
 		return NULL;
 	snprintf(title, sizeof title, "%s: %s on %s", t->run[0] ? t->run : "training", t->method,
 		t->data);
-	f = figure_new("train", title, by_time ? "seconds" : "step", "nats a labelled token");
+	f = figure_new("train", title, by_time ? "seconds" : "step",
+		t->taught ? "KL from the reference, nats a token" : "nats a labelled token");
 	f->plot.log_y = log;
 	curve(f, "loss", &t->seen, by_time);
 	if (smooth > 0)
 		mean(f, &t->seen, smooth, by_time);
-	looks(f, "held out", t->look, t->n_looks, by_time);
+	looks(f, t, "held out", t->look, t->n_looks, by_time);
 	snprintf(label, sizeof label, "%s", t->ghost_name);
 	curve(f, label, &t->ghost, by_time);
 	snprintf(label, sizeof label, "%s, held out", t->ghost_name);
-	looks(f, label, t->ghost_look, t->n_ghost_looks, by_time);
+	looks(f, t, label, t->ghost_look, t->n_ghost_looks, by_time);
 	table(f, t);
 	return f;
 }

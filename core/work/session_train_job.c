@@ -333,6 +333,7 @@ static enum st go(struct session *s, struct train_run *run, struct job *j, struc
 	t->now->steps = train_how(train_run_train(run))->tune.steps;
 	snprintf(t->now->method, sizeof t->now->method, "%s",
 		train_how(train_run_train(run))->method->name);
+	t->now->taught = train_how(train_run_train(run))->teach;
 	for (size_t i = 0; train_run_warning(run, i); i++)
 		snap_train_note(t->now, 0, train_run_warning(run, i));
 	t->now->state = TRAINING_RUNS;

@@ -169,6 +169,21 @@ static void read_looks(const char *folder, uint64_t steps, struct train_look *lo
 	xfree(path);
 }
 
+/* Beside the losses of the same steps, which are there already. */
+static void read_kl(const char *folder, struct train_look *look, size_t n)
+{
+	char *path = xprintf("%s/metrics/kl.tsv", folder);
+	struct table t = { 0 };
+
+	if (fs_is_file(path) && !open_table(&t, path, NULL))
+		while (next_line(&t))
+			for (size_t i = 0; i < n; i++)
+				if ((double)look[i].step == of(&t, "step"))
+					look[i].kl = (float)of(&t, "kl");
+	big_free(t.text);
+	xfree(path);
+}
+
 enum st train_read(const char *folder, uint64_t steps, struct train_history *h,
 	struct train_look *look, size_t *n_looks, double *seconds, const struct sink *sink,
 	struct err *e)
@@ -181,6 +196,8 @@ enum st train_read(const char *folder, uint64_t steps, struct train_history *h,
 			      : err_set(e, ST_INVALID, "%s: no step was written down", folder);
 	if (!st)
 		read_looks(folder, steps, look, n_looks);
+	if (!st)
+		read_kl(folder, look, *n_looks);
 	xfree(path);
 	return st;
 }

@@ -76,6 +76,7 @@ struct snap_train {
 	uint32_t job;              /* of the run; 0: there was none yet */
 	char run[64];              /* id; "": it has none yet */
 	char method[16], data[96]; /* data: the name of its file */
+	bool taught;               /* by the reference: a loss is KL from it */
 	double bpw;                /* stored, of the layout it began from */
 	uint64_t step, steps;      /* done and left out; of the whole run */
 	uint64_t skipped;          /* left out */
@@ -103,6 +104,11 @@ struct snap_train {
 };
 /* An empty one; its histories become its own. */
 struct snap_train *snap_train_new(void);
+/* What a look says of the run's loss: NAN where it was not measured. */
+static inline double train_look_loss(const struct snap_train *t, const struct train_look *l)
+{
+	return (double)(t->taught ? l->kl : l->nll);
+}
 /* A copy to publish. */
 struct snap_train *snap_train_copy(const struct snap_train *t);
 /* One look more; of too many every second one goes. */
