@@ -256,6 +256,9 @@ peer-quant: $B/bitdial  ## weights a second and error of quantizing beside llama
 
 soak: asan tsan  ## what takes too long for check
 	@for i in 1 2 3 4 5 6 7 8; do BITDIAL=$B/bitdial sh tests/tmux/kill_scan.sh || exit 1; done
+	@m=$${XDG_DATA_HOME:-$$HOME/.local/share}/bitdial/models/SmolLM2-135M-Instruct.Q4_1.gguf; \
+	if [ -e "$$m" ]; then BITDIAL_SHARE=share $B/bitdial --batch tests/soak_train.lua "$$m"; \
+	else echo 'soak: training skipped, there is no default model (make model)'; fi
 
 golden:    ## rewrite the golden screens; the diff is the review
 	@UPDATE_GOLDEN=1 $(MAKE) --no-print-directory unit

@@ -13,7 +13,8 @@ struct teach {
 	size_t (*first)[TEACH_PART]; /* [parts]: rows of a part before a sequence */
 };
 
-static enum st open_part(struct teach *t, const char *dir, struct teach_head h, struct err *e)
+static enum st open_part(struct teach *t, const struct pack *p, const char *dir,
+	struct teach_head h, struct err *e)
 {
 	char *path = teach_part_path(dir, (size_t)h.part);
 	struct fs_map *map = &t->map[h.part];
@@ -28,9 +29,12 @@ static enum st open_part(struct teach *t, const char *dir, struct teach_head h, 
 	if (!st)
 		st = teach_check(&h, map->data, map->size, path, e);
 	for (size_t i = 0, rows = 0; !st && i < h.n; i++) {
-		uint32_t n;
+		size_t seq = (size_t)h.part * TEACH_PART + i, n = pack_rows(p, seq);
+		uint32_t there;
 
-		memcpy(&n, map->data + sizeof h + i * sizeof n, sizeof n);
+		memcpy(&there, map->data + sizeof h + i * sizeof there, sizeof there);
+		if (there != n)
+			st = err_set(e, ST_FORMAT, "%s is damaged: remove it, and teach again", path);
 		t->first[h.part][i] = rows;
 		rows += n;
 	}
@@ -77,7 +81,7 @@ enum st teach_open(struct teach **out, const char *dir, const struct model *m,
 	t->first = xarray(t->parts, sizeof *t->first);
 	st = top_of(&t->top, dir, e);
 	for (size_t i = 0; !st && i < t->parts; i++) {
-		st = open_part(t, dir, teach_head_of(m, p, t->top, model, data, i), e);
+		st = open_part(t, p, dir, teach_head_of(m, p, t->top, model, data, i), e);
 		if (!st && sink_poll(s))
 			st = err_set(e, ST_CANCELLED, "stopped");
 	}
