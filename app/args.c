@@ -66,6 +66,8 @@ static const struct option {
 	{ "rows", "N", COUNT, offsetof(struct args, rows), "of the data, at most" },
 	{ "all", NULL, FLAG, offsetof(struct args, all),
 		"learn everything that is in a row, not the answers alone" },
+	{ "dial", "LIST", STRING, offsetof(struct args, dial),
+		"formats trained at once, such as int2g64,int4g128: each linear in one of them a step" },
 	{ "teach", NULL, FLAG, offsetof(struct args, teach),
 		"learn from the reference, which runs beside: its probabilities of every token" },
 	{ "teacher", "DIR", STRING, offsetof(struct args, teacher),

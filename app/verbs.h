@@ -22,7 +22,7 @@ struct args {
 	size_t n_words;
 	const char *text, *layout, *prompt, *formats, *out, *template, *keys, *dump, *quantizer,
 		*color, *runs, *arrange, *screen, *log_level, *size, *headless, *system, *guard,
-		*task, *mix, *kv, *head, *precision, *sort, *device, *data, *method, *test, *resume, *teacher;
+		*task, *mix, *kv, *head, *precision, *sort, *device, *data, *method, *test, *resume, *teacher, *dial;
 	const char *texts[SOURCES_MAX]; /* each --text; text is the last */
 	size_t n_texts;
 	const char *script; /* --batch FILE */

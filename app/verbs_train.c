@@ -11,6 +11,7 @@
 #include "core/base/fs.h"
 #include "core/base/text.h"
 #include "core/work/runs.h"
+#include "core/work/train_dial.h"
 
 /* ---- what is asked for */
 
@@ -45,6 +46,7 @@ static enum st no_empty_name(const struct args *a, struct err *e)
 		{ "data", a->data, "a file of rows" },
 		{ "test", a->test, "a file of rows" },
 		{ "layout", a->layout, "a format (int4g128), bits a weight, a run or a file" },
+		{ "dial", a->dial, "formats, such as int2g64,int4g128" },
 		{ "teacher", a->teacher, "a folder that bitdial teach made" },
 		{ "resume", a->resume, "a run (bitdial runs lists them)" },
 	};
@@ -99,6 +101,7 @@ enum st train_verb_ask(struct train_ask *ask, const struct args *a, struct err *
 	if (a->seed >= 0)
 		ask->seed = (uint64_t)a->seed;
 	ask->all = a->all;
+	ask->dial = a->dial;
 	ask->teach = a->teach;
 	ask->teacher = a->teacher;
 	ask->samples = a->samples;
@@ -191,12 +194,21 @@ static enum st check(struct training *t, struct err *e)
 	if (a->resume)
 		return train_verb_take_up(t, e);
 	st = train_verb_method(&m, a, e);
+	if (!st && a->dial && !train_packs(m))
+		st = err_set(e, ST_INVALID,
+			"--dial trains packed codes of several formats: %s trains none", m->name);
+	if (!st && a->dial && a->layout)
+		st = err_set(e, ST_INVALID, "--dial names the formats: leave --layout out");
+	if (!st && a->dial) {
+		t->layout = train_dial_top(a->dial);
+		t->as.layout = t->ask.layout = t->layout;
+	}
 	if (!st && !a->data)
 		st = err_set(e, ST_INVALID,
 			"usage: bitdial train MODEL --layout L --data FILE "
 			"(share/sft/next-step.jsonl comes "
 			"with it)");
-	if (!st && !a->layout && train_packs(m))
+	if (!st && !t->as.layout && train_packs(m))
 		st = err_set(e, ST_INVALID,
 			"usage: bitdial train MODEL --layout L --data FILE; %s trains packed "
 			"codes: which "

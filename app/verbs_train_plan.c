@@ -394,7 +394,10 @@ int train_verb_plan(const struct args *a)
 	struct err e = { 0 };
 	char *path = NULL;
 	size_t window;
-	enum st st = what(&p, &t, &run, &e);
+	enum st st = a->dial ? err_set(&e, ST_INVALID,
+				       "--dry-run foretells one layout: give --layout FORMAT in "
+				       "the place of --dial")
+			     : what(&p, &t, &run, &e);
 
 	if (!st)
 		st = which_model(&path, &t.as, &e);

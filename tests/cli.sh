@@ -392,6 +392,22 @@ holds "what a teacher taught is nearer to it" \
 run_of=$(basename "$(dirname "$(sed -n 's/^result  *//p' out)")")
 holds "a run remembers that it was taught" grep -q '"teach": *true' "$BD_RUNS/$run_of/run.json"
 works train --resume "$run_of" --steps 13
+fails 2 'names the formats: leave --layout out' "$@" --data rows.jsonl --dial int2g32
+set -- train --demo --data rows.jsonl --teach --method latent --steps 8
+works "$@" --dial int4g64,int2g32
+run_of=$(basename "$(dirname "$(sed -n 's/^result  *//p' out)")")
+holds "KL at five budgets" [ "$(head -1 "$BD_RUNS/$run_of/metrics/dial.tsv" | tr '\t' '\n' | grep -c '^kl_')" = 5 ]
+holds "from the smaller format's to the larger one's" \
+	[ "$(head -1 "$BD_RUNS/$run_of/metrics/dial.tsv" | grep -c 'kl_3[.].*kl_4[.][0-9]*$')" = 1 ]
+works chat "$BD_RUNS/$run_of/last/int2g32" --prompt a --max-tokens 2
+works chat "$BD_RUNS/$run_of/last/int4g64" --prompt a --max-tokens 2
+works train --resume "$run_of" --steps 10
+holds "it goes on behind the eighth" has '^step 9/10' err
+fails 1 'layout foo is no file\|foo is no format' "$@" --dial int2g32,foo
+fails 1 'takes as many bits as another' "$@" --dial int2g32,int2g32
+fails 1 'keep is not trained with a dial' "$@" --dial int2g32,keep
+fails 2 'lora trains none' train --demo --data rows.jsonl --method lora --dial int2g32
+fails 2 'foretells one layout' "$@" --dial int2g32 --dry-run
 set -- --data rows.jsonl --window 64
 works teach --demo "$@" -o said --dry-run
 holds "the size is said" has 'of each and the rest: [0-9.]* [KM]*i*B' err

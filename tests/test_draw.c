@@ -69,6 +69,23 @@ Test(draw, a_step_is_drawn_the_same_whenever_it_is_asked_and_another_seed_draws_
 	cr_expect_neq(memcmp(a, c, N), 0);
 }
 
+Test(draw, a_mixture_of_a_budget_has_it_in_the_mean)
+{
+	struct dial_draw d = { .seed = 7, .linears = N, .forms = 3, .bpw = bpw };
+	uint8_t form[N];
+
+	for (double budget = 2.5; budget <= 4.25; budget += 0.35) {
+		double sum = 0;
+
+		for (uint64_t seed = 0; seed < 100; seed++) {
+			dial_mix(&d, budget, seed, form);
+			for (size_t i = 0; i < N; i++)
+				sum += bpw[form[i]] / N / 100;
+		}
+		cr_expect_float_eq(sum, budget, 0.02, "%g: %g", budget, sum);
+	}
+}
+
 Test(draw, layouts_of_the_front_take_every_other_mixture)
 {
 	uint8_t front[2 * N], form[N];

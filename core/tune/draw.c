@@ -5,12 +5,10 @@
 
 #include "core/base/rng.h"
 
-/* Each linear in the form below the budget or in the one above it, by chance. */
-static void mixture(const struct dial_draw *d, struct rng *r, uint8_t *form)
+static void mix(const struct dial_draw *d, double budget, struct rng *r, uint8_t *form)
 {
-	double low = d->bpw[0], high = d->bpw[d->forms - 1];
-	double budget = low + (high - low) * rng_unit(r), share;
 	size_t below = 0;
+	double share;
 
 	while (below + 2 < d->forms && d->bpw[below + 1] <= budget)
 		below++;
@@ -19,9 +17,21 @@ static void mixture(const struct dial_draw *d, struct rng *r, uint8_t *form)
 		form[i] = (uint8_t)(below + (rng_unit(r) < share));
 }
 
+void dial_mix(const struct dial_draw *d, double budget, uint64_t seed, uint8_t *form)
+{
+	struct rng r;
+
+	rng_seed(&r, seed);
+	if (d->forms == 1)
+		memset(form, 0, d->linears);
+	else
+		mix(d, budget, &r, form);
+}
+
 void dial_draw(void *arg, uint64_t step, uint8_t *form)
 {
 	const struct dial_draw *d = arg;
+	double low = d->bpw[0], high = d->bpw[d->forms - 1];
 	struct rng r;
 
 	rng_seed(&r, d->seed * 0x9e3779b97f4a7c15u + step);
@@ -32,5 +42,5 @@ void dial_draw(void *arg, uint64_t step, uint8_t *form)
 	else if (d->fronts && step % 4 == 0)
 		memcpy(form, d->front + rng_below(&r, (uint32_t)d->fronts) * d->linears, d->linears);
 	else
-		mixture(d, &r, form);
+		mix(d, low + (high - low) * rng_unit(&r), &r, form);
 }

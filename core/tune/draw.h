@@ -19,6 +19,9 @@ struct dial_draw {
 	size_t fronts;
 };
 
+/* Each linear in the form below the budget or in the one above it, by chance of the seed, so that
+ * their mean is the budget. */
+void dial_mix(const struct dial_draw *d, double budget, uint64_t seed, uint8_t *form);
 /* The forms of a step, the first being 1: form[linears].  As train_from's draw: arg is a
  * struct dial_draw. */
 void dial_draw(void *arg, uint64_t step, uint8_t *form);

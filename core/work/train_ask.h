@@ -34,6 +34,7 @@
 	X(test, WORD, 0, 0, "another data file, measured once at the end: test.tsv of the run")    \
 	X(text, WORD, 0, 0, "another text, measured once at the end, against the reference, too")  \
 	X(all, FLAG, 0, 0, "everything is learned, not the answers alone (false)")                 \
+	X(dial, WORD, 0, 0, "formats that are trained at once, such as int2g64,int4g128")           \
 	X(teach, FLAG, 0, 0, "the reference teaches: its probabilities of every token (false)")      \
 	X(recompute, FLAG, 0, 0, "blocks are run twice, and less is kept (false)")                 \
 	X(f32, FLAG, 0, 0, "products in 32 bits (false)")                                          \

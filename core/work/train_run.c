@@ -91,6 +91,8 @@ enum st train_ask_how(struct train_how *how, const struct train_ask *a, struct e
 	if (a->f32)
 		how->math = MATH_F32;
 	how->teach = a->teach || a->teacher;
+	if (a->dial && isnan(a->lr_gain))
+		how->lr_gain = 0; /* there is one of each, for formats and the file alike */
 	return ST_OK;
 }
 
@@ -277,8 +279,20 @@ static enum st make(
 		st = train_run_same(r, r->path, e);
 	if (st)
 		return st;
-	st = train_run_fits(r, e);
+	if (r->ask.dial)
+		st = train_dial_open(&r->dial, r->d, r->ask.dial, r->ask.seed, s, e);
+	/* what joined the desk moved its variants */
+	if (r->dial)
+		r->view = r->dial->view + (r->dial->forms - 1) * r->d->m->n_linears;
+	if (!st)
+		st = train_run_fits(r, e);
 	from.frozen = r->frozen;
+	if (r->dial) {
+		from.view = r->dial->view;
+		from.forms = r->dial->forms;
+		from.draw = dial_draw;
+		from.arg = &r->dial->draw;
+	}
 	if (!st && r->how.teach)
 		st = hire(r, s, e);
 	from.teacher = r->teacher;
@@ -354,6 +368,7 @@ void train_run_free(struct train_run *r)
 		run_end(r->run, ST_CANCELLED, "stopped");
 	train_free(r->t);
 	teacher_free(r->teacher);
+	train_dial_free(r->dial);
 	teach_close(r->said);
 	pack_free(r->pack);
 	pack_free(r->test);

@@ -105,13 +105,17 @@ enum st train_run_read(struct train_run *r, const struct sink *s, struct err *e)
 static struct train_shape *shapes(const struct train_run *r)
 {
 	const struct model *m = r->d->m;
-	struct train_shape *x = xarray(m->n_linears, sizeof *x);
+	size_t n = m->n_linears, forms = r->dial ? r->dial->forms : 1;
+	struct train_shape *x = xarray(forms * n, sizeof *x);
 
-	for (size_t i = 0; i < m->n_linears; i++)
-		x[i] = (struct train_shape){ .rows = m->linear[i].rows,
-			.cols = m->linear[i].cols,
-			.format = r->l->format[r->l->choice[i]],
-			.kept = mat_bytes(r->view[i]) };
+	for (size_t i = 0; i < forms * n; i++) {
+		const struct layout *l = r->dial ? &r->dial->all[i / n] : r->l;
+
+		x[i] = (struct train_shape){ .rows = m->linear[i % n].rows,
+			.cols = m->linear[i % n].cols,
+			.format = l->format[l->choice[i % n]],
+			.kept = i < n ? mat_bytes(r->view[i]) : 0 };
+	}
 	return x;
 }
 
@@ -144,8 +148,9 @@ enum st train_run_fits(struct train_run *r, struct err *e)
 	enum st st;
 
 	r->frozen = xarray(m->n_linears, sizeof *r->frozen);
+	r->how.forms = r->dial ? r->dial->forms : 1;
 	for (size_t i = 0; i < m->n_linears; i++)
-		r->frozen[i] = train_packs(r->how.method) && format_is_keep(x[i].format);
+		r->frozen[i] = !r->dial && train_packs(r->how.method) && format_is_keep(x[i].format);
 	st = train_need(&r->need, &m->hp, x, m->n_linears, other, &r->how, r->ask.window, e);
 	xfree(x);
 	return st ? st : enough(r, e);
@@ -162,7 +167,9 @@ static uint64_t checkpoint_bytes(const struct train_run *r)
 	switch (r->how.method->what) {
 	case TRAIN_CODES:
 	case TRAIN_LATENT:
-		return layout_file_bytes(r->l, r->d->m) + state;
+		for (size_t f = 0; r->dial && f < r->dial->forms; f++)
+			state += layout_file_bytes(&r->dial->all[f], r->d->m);
+		return state + (r->dial ? 0 : layout_file_bytes(r->l, r->d->m));
 	case TRAIN_MASTERS:
 		return n->weights + n->frozen + state;
 	case TRAIN_ADAPTERS:

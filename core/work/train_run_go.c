@@ -106,6 +106,27 @@ static enum st step(
 	return ST_OK;
 }
 
+/* Each budget of a dial; what is told is their mean. */
+static enum st look_points(struct train_run *r, size_t windows, const struct sink *s,
+	struct train_eval *v, struct err *e)
+{
+	double nll = 0, kl = 0;
+	enum st st = ST_OK;
+
+	for (size_t p = 0; !st && p < DIAL_POINTS; p++) {
+		train_eval_release(v);
+		st = train_eval(v, r->d->m, NULL,
+			train_take_forms(r->t, r->dial->point[p].form), r->pack, windows, true,
+			r->how.math, s, e);
+		r->dial->point[p].kl = st ? (double)NAN : v->kl;
+		nll += st ? 0 : v->nll / DIAL_POINTS;
+		kl += st ? 0 : v->kl / DIAL_POINTS;
+	}
+	v->nll = nll;
+	v->kl = kl;
+	return st;
+}
+
 /* What is held out, as the weights are now. */
 static enum st look(struct train_run *r, const struct train_seen *seen, size_t windows,
 	const struct sink *s, struct train_eval *v, struct err *e)
@@ -118,9 +139,14 @@ static enum st look(struct train_run *r, const struct train_seen *seen, size_t w
 	*v = (struct train_eval){ .nll = (double)NAN, .kl = (double)NAN };
 	if (!pack_counts(r->pack)->held_labelled)
 		return ST_OK;
-	c = train_copy_none(r->t);
-	st = train_eval(v, r->d->m, c, r->view, r->pack, windows, true, r->how.math, s, e);
-	train_copy_free(c);
+	if (r->dial) {
+		st = look_points(r, windows, s, v, e);
+	} else {
+		c = train_copy_none(r->t);
+		st = train_eval(
+			v, r->d->m, c, r->view, r->pack, windows, true, r->how.math, s, e);
+		train_copy_free(c);
+	}
 	if (st)
 		return st;
 	f->look_step = f->step;

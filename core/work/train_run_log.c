@@ -13,7 +13,7 @@
 enum { LINES_MAX = 1 << 30 };
 
 static const char *const metrics[] = { "metrics/train.tsv", "metrics/loss.tsv", "metrics/held.tsv",
-	"metrics/kl.tsv" };
+	"metrics/kl.tsv", "metrics/dial.tsv" };
 
 double train_run_ema(const struct train_run *r)
 {
@@ -95,6 +95,20 @@ void train_run_line_step(struct train_run *r, const struct train_report *rep)
 	put(r, metrics[1], "# step\twall_s\tloss", line);
 }
 
+/* KL at each budget that is looked at, whose bits a weight are the columns' names. */
+static void line_points(struct train_run *r, unsigned long long step)
+{
+	char head[160] = "# step\twall_s", line[200];
+	size_t h = strlen(head);
+	int n = snprintf(line, sizeof line, "%llu\t%.3f", step, r->far.wall);
+
+	for (size_t p = 0; p < DIAL_POINTS; p++) {
+		h += (size_t)snprintf(head + h, sizeof head - h, "\tkl_%.2f", r->dial->point[p].bpw);
+		n += snprintf(line + n, sizeof line - (size_t)n, "\t%.9g", r->dial->point[p].kl);
+	}
+	put(r, metrics[4], head, line);
+}
+
 void train_run_line_held(struct train_run *r, const struct train_eval *v)
 {
 	unsigned long long n = (unsigned long long)r->far.step;
@@ -106,6 +120,8 @@ void train_run_line_held(struct train_run *r, const struct train_eval *v)
 		return;
 	snprintf(line, sizeof line, "%llu\t%.3f\t%.9g", n, r->far.wall, v->kl);
 	put(r, metrics[3], "# step\twall_s\tkl", line);
+	if (r->dial)
+		line_points(r, n);
 }
 
 void train_run_line_test(struct train_run *r, const struct train_eval *v)

@@ -7,6 +7,7 @@
 
 #include "core/base/json.h"
 #include "core/tune/train_need.h"
+#include "core/work/train_dial.h"
 #include "core/work/train_run.h"
 
 /* What a run knows of itself beside what struct train does; in each checkpoint as train.json. */
@@ -37,6 +38,7 @@ struct train_run {
 	char data_sha[65], test_sha[65];
 	struct train_memory need;
 	struct teacher *teacher; /* NULL: the labels teach */
+	struct train_dial *dial; /* NULL: one layout */
 	struct teach *said;      /* what it teaches from; NULL: live, or none */
 	struct train *t;
 	struct layout written; /* of the checkpoints */

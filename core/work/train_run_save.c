@@ -249,12 +249,38 @@ static void make_written(struct train_run *r)
 	r->written.predicted_kl = r->written.predicted_se = (double)NAN;
 }
 
+/* A folder a format, each of which opens as a model. */
+static enum st fill_forms(
+	struct train_run *r, const char *tmp, const struct sink *s, struct err *e)
+{
+	size_t n = r->d->m->n_linears;
+	uint8_t *form = xarray(n, 1);
+	char name[FORMAT_NAME];
+	enum st st = ST_OK;
+
+	for (size_t f = 0; !st && f < r->dial->forms; f++) {
+		const struct layout *l = &r->dial->all[f];
+		char *dir = xprintf("%s/%s", tmp, format_name(r->dial->format[f], name));
+
+		memset(form, (int)f, n);
+		st = fs_mkdirs(dir, e);
+		if (!st)
+			st = bundle_put(dir, r->d->m, l, train_take_forms(r->t, form),
+				train_gains(r->t), s, e);
+		xfree(dir);
+	}
+	xfree(form);
+	return st;
+}
+
 static enum st fill(struct train_run *r, const char *tmp, const struct sink *s, struct err *e)
 {
 	enum st st;
 
 	if (r->how.method->what == TRAIN_ADAPTERS) {
 		st = lora_write(train_lora(r->t), tmp, e);
+	} else if (r->dial) {
+		st = fill_forms(r, tmp, s, e);
 	} else {
 		make_written(r);
 		st = bundle_put(

@@ -1,0 +1,151 @@
+/* train_dial.c - see train_dial.h. */
+#include "core/work/train_dial.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+
+/* ---- formats */
+
+/* A format that is not the desk's yet joins it. */
+static enum st join(struct train_dial *a, struct desk *d, const char *name, const struct sink *s,
+	struct err *e)
+{
+	struct layout l = { 0 };
+	const char *source;
+	struct format f;
+	size_t at = a->forms;
+	double bpw;
+	enum st st = format_parse(&f, name, e);
+
+	if (!st && (format_is_keep(f) || format_is_mix(f)))
+		st = err_set(e, ST_INVALID,
+			"%s is not trained with a dial: name formats of one width, such as "
+			"int2g64,int4g128",
+			name);
+	if (!st)
+		st = desk_layout(d, name, &l, &source, s, e);
+	if (st)
+		return st;
+	bpw = layout_stored_bpw(&l);
+	layout_release(&l);
+	a->format = xrealloc(a->format, (at + 1) * sizeof *a->format);
+	a->bpw = xrealloc(a->bpw, (at + 1) * sizeof *a->bpw);
+	a->forms++;
+	for (; at && a->bpw[at - 1] > bpw; at--) {
+		a->bpw[at] = a->bpw[at - 1];
+		a->format[at] = a->format[at - 1];
+	}
+	a->bpw[at] = bpw;
+	a->format[at] = f;
+	if (at && a->bpw[at - 1] >= bpw)
+		return err_set(e, ST_INVALID,
+			"%s takes as many bits as another format of the dial: name one of them",
+			name);
+	return ST_OK;
+}
+
+static enum st join_all(struct train_dial *a, struct desk *d, const char *names,
+	const struct sink *s, struct err *e)
+{
+	char *copy = xstrdup(names), *rest = copy, *one;
+	enum st st = ST_OK;
+
+	while (!st && (one = strtok_r(rest, ",", &rest)))
+		st = a->forms < FORMAT_MAX
+			     ? join(a, d, one, s, e)
+			     : err_set(e, ST_INVALID, "a dial has at most %d formats", FORMAT_MAX);
+	if (!st && !a->forms)
+		st = err_set(e, ST_INVALID,
+			"no format is named: which ones are to be trained, such as "
+			"int2g64,int4g128");
+	xfree(copy);
+	return st;
+}
+
+/* Now that no other joins, their numbers and variants stay where they are. */
+static enum st views(struct train_dial *a, struct desk *d, const struct sink *s, struct err *e)
+{
+	size_t n = d->m->n_linears;
+	char name[FORMAT_NAME];
+	const char *source;
+	enum st st = ST_OK;
+
+	a->all = xarray(a->forms, sizeof *a->all);
+	a->view = xarray(a->forms * n, sizeof *a->view);
+	for (size_t f = 0; !st && f < a->forms; f++) {
+		st = desk_layout(
+			d, format_name(a->format[f], name), &a->all[f], &source, s, e);
+		if (!st)
+			st = desk_layout_view(d, &a->all[f], a->view + f * n, s, e);
+	}
+	return st;
+}
+
+char *train_dial_top(const char *names)
+{
+	const char *comma = strrchr(names, ',');
+
+	return xstrdup(comma ? comma + 1 : names);
+}
+
+/* ---- what a step takes, and what is looked at */
+
+static void points(struct train_dial *a, size_t n)
+{
+	double low = a->bpw[0], high = a->bpw[a->forms - 1];
+
+	for (size_t p = 0; p < DIAL_POINTS; p++) {
+		double budget = low + (high - low) * (double)p / (DIAL_POINTS - 1), sum = 0;
+		uint8_t *form = xarray(n, 1);
+
+		/* the ends are no matter of chance */
+		if (p == 0 || p == DIAL_POINTS - 1)
+			memset(form, p ? (int)a->forms - 1 : 0, n);
+		else
+			dial_mix(&a->draw, budget, p, form);
+		for (size_t i = 0; i < n; i++)
+			sum += (double)a->view[form[i] * n + i]->rows *
+			       (double)a->view[form[i] * n + i]->cols * a->bpw[form[i]];
+		a->point[p].form = form;
+		a->point[p].bpw = sum / (double)a->all[0].weights;
+		a->point[p].kl = (double)NAN;
+	}
+}
+
+enum st train_dial_open(struct train_dial **out, struct desk *d, const char *names, uint64_t seed,
+	const struct sink *s, struct err *e)
+{
+	struct train_dial *a = xalloc(sizeof *a);
+	size_t n = d->m->n_linears;
+	enum st st = join_all(a, d, names, s, e);
+
+	if (!st)
+		st = views(a, d, s, e);
+	if (st) {
+		train_dial_free(a);
+		return st;
+	}
+	a->draw = (struct dial_draw){
+		.seed = seed, .linears = n, .forms = a->forms, .bpw = a->bpw };
+	points(a, n);
+	*out = a;
+	return ST_OK;
+}
+
+void train_dial_free(struct train_dial *a)
+{
+	if (!a)
+		return;
+	for (size_t f = 0; a->all && f < a->forms; f++)
+		layout_release(&a->all[f]);
+	for (size_t p = 0; p < DIAL_POINTS; p++)
+		xfree(a->point[p].form);
+	xfree(a->all);
+	xfree(a->format);
+	xfree(a->bpw);
+	xfree(a->view);
+	xfree(a);
+}
