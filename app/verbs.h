@@ -159,6 +159,7 @@ int verb_watch(const struct args *a);
 int verb_open(const struct args *a);
 int verb_tokens(const struct args *a);
 int verb_teach(const struct args *a);
+int verb_layout_cut(const struct args *a); /* of verb_layout */
 int verb_logits(const struct args *a);
 int verb_eval(const struct args *a);
 int verb_eval_task(const struct args *a); /* eval --task */

@@ -156,8 +156,11 @@ int verb_layout(const struct args *a)
 	char *path = NULL;
 	enum st st = ST_OK;
 
+	if (a->n_words && !strcmp(a->word[0], "cut"))
+		return verb_layout_cut(a);
 	if (a->n_words < 2 || strcmp(a->word[0], "show"))
-		st = err_set(&e, ST_INVALID, "usage: bitdial layout show FILE");
+		st = err_set(&e, ST_INVALID,
+			"usage: bitdial layout show FILE, or cut RUN --layout L -o DIR");
 	else if (fs_is_file(a->word[1]))
 		path = xstrdup(a->word[1]);
 	else if (!(path = run_layout_path(a->word[1])) && fs_is_dir(a->word[1]))

@@ -401,6 +401,16 @@ holds "from the smaller format's to the larger one's" \
 	[ "$(head -1 "$BD_RUNS/$run_of/metrics/dial.tsv" | grep -c 'kl_3[.].*kl_4[.][0-9]*$')" = 1 ]
 works chat "$BD_RUNS/$run_of/last/int2g32" --prompt a --max-tokens 2
 works chat "$BD_RUNS/$run_of/last/int4g64" --prompt a --max-tokens 2
+works layout cut "$run_of" --layout 3.7 -o cut37
+holds "the bits that were asked for" has 'cut37: 3[.]6[0-9]* stored bpw\|cut37: 3[.]7' err
+works chat cut37 --prompt a --max-tokens 2
+works layout cut "$BD_RUNS/$run_of/last/" --layout int4g64 -o cut4
+holds "the same bits as there" cmp -s cut4/model.safetensors "$BD_RUNS/$run_of/last/int4g64/model.safetensors"
+works layout cut "$run_of" --layout keep -o cutk
+fails 1 'has no int3g64, which the layout gives' layout cut "$run_of" --layout int3g64 -o cut3
+fails 1 'exists already' layout cut "$run_of" --layout int4g64 -o cut4
+fails 1 'there is no run nosuch' layout cut nosuch --layout int4g64 -o cut5
+fails 2 'usage: bitdial layout cut RUN' layout cut "$run_of" --layout int4g64
 works train --resume "$run_of" --steps 10
 holds "it goes on behind the eighth" has '^step 9/10' err
 fails 1 'layout foo is no file\|foo is no format' "$@" --dial int2g32,foo
@@ -850,7 +860,7 @@ fails 1 "$none" tokens --demo --text short --device cuda:0
 fails 1 'device gpu: there is no gpu here, but .*cpu' --demo --once --device gpu
 fails 1 'device gpu: there is no gpu here, but .*cpu' --batch --device gpu formats.lua "$demo"
 fails 2 'wants a value: cpu|cuda:0|auto' chat --demo --device
-fails 2 'no such option' layout show x --device cpu
+fails 2 'no such option' watch x --device cpu
 works tokens --demo --text short --device cpu
 works logits --demo --prompt a --top 3 --device auto
 cp out device.auto
