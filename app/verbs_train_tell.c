@@ -12,6 +12,7 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/work/runs.h"
+#include "core/work/train_dial.h"
 
 enum { LINE_S = 10 }; /* between two lines of progress where nobody looks */
 
@@ -236,7 +237,13 @@ static void next(const struct training *t)
 			how->teach ? "KL" : "held out", nll);
 		xfree(better);
 	}
-	if (how->method->what != TRAIN_ADAPTERS) {
+	if (train_run_ask(t->run)->dial) {
+		char *top = train_dial_top(train_run_ask(t->run)->dial);
+
+		printf("next       bitdial %s/%s\n", at, top);
+		printf("           bitdial layout cut %s --layout L -o DIR\n", train_run_id(t->run));
+		xfree(top);
+	} else if (how->method->what != TRAIN_ADAPTERS) {
 		printf("next       bitdial %s\n", at);
 		printf("           bitdial chat %s --prompt 'What do I do first?'\n", at);
 	}

@@ -396,6 +396,7 @@ fails 2 'names the formats: leave --layout out' "$@" --data rows.jsonl --dial in
 set -- train --demo --data rows.jsonl --teach --method latent --steps 8
 works "$@" --dial int4g64,int2g32
 run_of=$(basename "$(dirname "$(sed -n 's/^result  *//p' out)")")
+holds "what to type next opens" has "^next  *bitdial .*/int[24]g[0-9]*$"
 holds "KL at five budgets" [ "$(head -1 "$BD_RUNS/$run_of/metrics/dial.tsv" | tr '\t' '\n' | grep -c '^kl_')" = 5 ]
 holds "from the smaller format's to the larger one's" \
 	[ "$(head -1 "$BD_RUNS/$run_of/metrics/dial.tsv" | grep -c 'kl_3[.].*kl_4[.][0-9]*$')" = 1 ]
