@@ -17,32 +17,24 @@ struct cutting {
 /* The run that RUN names, or whose checkpoint it is; its model. */
 static enum st find(struct cutting *c, const char *word, struct err *e)
 {
-	size_t n = strlen(word);
-	char *path, *id, *slash;
-	struct runs all = { 0 };
-	const struct run_entry *r = NULL;
+	const struct run_entry *r;
+	struct runs all;
+	char *id = xstrdup(word), *slash;
 	enum st st;
 
-	while (n > 1 && word[n - 1] == '/')
-		n--;
-	path = xstrndup(word, n);
+	for (size_t n = strlen(id); n > 1 && id[n - 1] == '/'; n--)
+		id[n - 1] = '\0';
 	/* RUN/step-000240, RUN/best: what is above */
-	id = xstrdup(path);
 	slash = strrchr(id, '/');
-	if (slash && (!strncmp(slash, "/step-", 6) || !strcmp(slash, "/best") || !strcmp(slash, "/last")))
+	if (slash && (!strncmp(slash, "/step-", 6) || !strcmp(slash, "/best") ||
+			     !strcmp(slash, "/last")))
 		*slash = '\0';
-	slash = strrchr(id, '/');
-	if (slash)
-		*slash = '\0';
-	st = runs_load(&all, slash ? (slash > id ? id : "/") : NULL, e);
-	if (!st && !(r = runs_find(&all, slash ? slash + 1 : id, e)))
-		st = e->st;
+	st = runs_open(&all, &r, id, e);
 	if (!st) {
 		c->model = xstrdup(r->model_path);
-		st = dial_cut_find(&c->dir, &c->formats, fs_is_dir(path) ? path : r->path, e);
+		st = dial_cut_find(&c->dir, &c->formats, fs_is_dir(word) ? word : r->path, e);
 	}
 	runs_release(&all);
-	xfree(path);
 	xfree(id);
 	return st;
 }

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/verbs.h"
+#include "app/verbs_train.h"
 #include "core/base/fs.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
@@ -19,31 +19,12 @@ static enum st check(const struct args *a, struct err *e)
 		return err_set(e, ST_INVALID, "--%s: the name is empty", *data ? "o" : "data");
 	if (a->data && a->text)
 		return err_set(e, ST_INVALID, "--data and --text name the same thing: give one");
-	if (a->held >= 1)
-		return err_set(e, ST_INVALID, "--held %g: expected a share from 0 to below 1",
-			a->held);
 	if (a->top > TEACH_MOST)
 		return err_set(e, ST_INVALID, "--top %llu: at most %d tokens a row",
 			(unsigned long long)a->top, TEACH_MOST);
 	if (fs_is_file(a->out))
 		return err_set(e, ST_INVALID, "-o %s is a file: name a folder", a->out);
 	return a->read_only ? err_set(e, ST_INVALID, "--read-only, and teach writes a folder") : ST_OK;
-}
-
-/* As a training run of the same words takes it. */
-static struct train_ask ask_of(const struct args *a)
-{
-	struct train_ask ask;
-
-	train_ask_init(&ask);
-	ask.data = a->data ? a->data : a->text;
-	ask.window = a->window ? a->window : 256;
-	ask.held = a->held >= 0 ? a->held : 0.05;
-	ask.seed = a->seed >= 0 ? (uint64_t)a->seed : 0;
-	ask.rows = a->rows;
-	ask.samples = a->samples;
-	ask.teach = true;
-	return ask;
 }
 
 static void tell(const struct args *a, const struct desk *d, const struct pack *p,
@@ -82,26 +63,25 @@ static void tell(const struct args *a, const struct desk *d, const struct pack *
 	putchar('\n');
 }
 
-static enum st teach(const struct args *a, const struct desk *d, struct err *e)
+static enum st teach(const struct args *a, const struct train_ask *ask, const struct desk *d,
+	struct err *e)
 {
-	const struct train_ask ask = ask_of(a);
 	struct teach_how how = { .top = a->top ? a->top : TEACH_TOP, .math = MATH_BF16 };
 	struct pack *p = NULL;
 	char sha[65], model[65];
 	uint64_t bytes, room = fs_free_bytes(a->out);
-	enum st st = d->tok ? ST_OK : err_set(e, ST_INVALID, "%s", d->tok_err.msg);
+	enum st st;
 
 	if (how.top > d->m->hp.vocab)
 		how.top = d->m->hp.vocab;
 	how.model = model;
-	if (!st)
-		st = train_data_read(&p, sha, d, &ask, ask.data, ask.held, ask.rows, ask.samples,
-			verb_sink(), e);
+	st = train_data_read(&p, sha, d, ask, ask->data, ask->held, ask->rows, ask->samples,
+		verb_sink(), e);
 	if (st)
 		return st;
 	bytes = teach_bytes(d->m, p, how.top);
 	if (!a->json || a->dry_run)
-		tell(a, d, p, &how, ask.data, false);
+		tell(a, d, p, &how, ask->data, false);
 	if (bytes > room && !a->dry_run && !fs_is_dir(a->out)) {
 		char b1[16], b2[16];
 
@@ -116,21 +96,30 @@ static enum st teach(const struct args *a, const struct desk *d, struct err *e)
 	if (!st && !a->dry_run)
 		st = teach_write(a->out, d->m, p, &how, verb_sink(), e);
 	if (!st && !a->dry_run)
-		tell(a, d, p, &how, ask.data, true);
+		tell(a, d, p, &how, ask->data, true);
 	pack_free(p);
 	return st;
 }
 
 int verb_teach(const struct args *a)
 {
+	struct args as = *a;
 	struct desk *d = NULL;
+	struct train_ask ask;
 	struct err e = { 0 };
 	enum st st = check(a, &e);
 
+	/* as a training run of the same words takes it */
+	as.data = a->data ? a->data : a->text;
+	if (!st)
+		st = train_verb_ask(&ask, &as, &e);
 	if (!st)
 		st = verb_desk(&d, a, &e);
-	if (!st)
-		st = teach(a, d, &e);
+	if (!st) {
+		ask.teach = true;
+		train_ask_fill(&ask);
+		st = teach(a, &ask, d, &e);
+	}
 	desk_close(d);
 	return st ? verb_fail(&e) : 0;
 }

@@ -125,7 +125,8 @@ enum st train_verb_how(struct train_how *how, size_t *window, const struct train
 	struct train_ask as = *ask;
 
 	as.method = m->name;
-	*window = ask->window ? ask->window : 256;
+	train_ask_fill(&as);
+	*window = as.window;
 	return train_ask_how(how, &as, e);
 }
 
@@ -147,21 +148,10 @@ static int list_methods(void)
 /* A run that goes on knows its model, its layout and all else. */
 enum st train_verb_take_up(struct training *t, struct err *e)
 {
-	size_t n = strlen(t->a->resume);
-	const struct run_entry *r = NULL;
-	struct runs all = { 0 };
-	char *word, *slash;
-	enum st st;
+	const struct run_entry *r;
+	struct runs all;
+	enum st st = runs_open(&all, &r, t->a->resume, e);
 
-	while (n > 1 && t->a->resume[n - 1] == '/')
-		n--;
-	word = xstrndup(t->a->resume, n);
-	slash = strrchr(word, '/');
-	if (slash)
-		*slash = '\0';
-	st = runs_load(&all, slash ? (slash > word ? word : "/") : NULL, e);
-	if (!st && !(r = runs_find(&all, slash ? slash + 1 : word, e)))
-		st = e->st;
 	if (!st && !*r->kind)
 		st = err_set(e, ST_INVALID,
 			"--resume %s: its run.json does not say what kind of run it is", r->id);
@@ -176,7 +166,6 @@ enum st train_verb_take_up(struct training *t, struct err *e)
 	if (!st && !t->as.n_words && !t->as.demo)
 		t->as.word[t->as.n_words++] = t->path;
 	runs_release(&all);
-	xfree(word);
 	return st;
 }
 

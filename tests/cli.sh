@@ -432,6 +432,7 @@ fails 1 'said of other data, or of windows of another length' \
 	train --demo --layout int4g64 --data rows.jsonl --rows 20 --teacher said --steps 2
 fails 1 'is no folder: bitdial teach makes' train --demo --layout int4g64 "$@" --teacher none --steps 2
 fails 2 'usage: bitdial teach MODEL --data FILE -o DIR' teach --demo "$@"
+fails 1 "longer than the model's context of 2048" teach --demo --data rows.jsonl --window 4096 -o wide
 fails 2 'at most 1024 tokens a row' teach --demo "$@" -o said --top 4000
 fails 1 'is a file: name a folder' teach --demo "$@" -o rows.jsonl
 printf x >> said/part-000000.teach

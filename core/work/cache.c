@@ -29,8 +29,8 @@ static void quick_key(const struct checkpoint *ck, char out[65])
 	xfree(s);
 }
 
-static enum st full_hash(
-	const struct checkpoint *ck, char out[65], const struct sink *s, struct err *e)
+enum st cache_hash(
+	char out[65], const struct checkpoint *ck, const struct sink *s, struct err *e)
 {
 	struct sha256 sum;
 	uint64_t at = 0;
@@ -236,7 +236,7 @@ enum st cache_identify(
 
 	if (!cache_pending(c))
 		return ST_OK;
-	st = full_hash(ck, c->sha, s, e);
+	st = cache_hash(c->sha, ck, s, e);
 	return st ? st : enter(c, ck, e);
 }
 
@@ -272,7 +272,7 @@ bool cache_verify(struct cache *c, const struct checkpoint *ck, const struct sin
 {
 	char sha[65];
 
-	if (!cache_usable(c) || !c->quick || full_hash(ck, sha, s, NULL) || !strcmp(sha, c->sha))
+	if (!cache_usable(c) || !c->quick || cache_hash(sha, ck, s, NULL) || !strcmp(sha, c->sha))
 		return true;
 	if (!c->read_only)
 		remove(c->mark);

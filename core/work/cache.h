@@ -36,6 +36,9 @@ bool cache_was_quick(const struct cache *c); /* full hash taken from the quick k
 bool cache_verify(struct cache *c, const struct checkpoint *ck, const struct sink *s);
 bool cache_keeps(const struct cache *c);      /* is what is put written? */
 const char *cache_sha(const struct cache *c); /* full hash, hex; "" without a cache */
+/* That hash, of all weight files, now: a second a gigabyte or so.  Polls, tells progress. */
+BD_MUST_USE enum st cache_hash(
+	char out[65], const struct checkpoint *ck, const struct sink *s, struct err *e);
 
 /* Self-sampled text by seed: false when there is none with at least n_seq sequences. */
 bool cache_get_text(struct cache *c, uint64_t seed, size_t n_seq, size_t len, struct token_text *t);

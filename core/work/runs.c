@@ -136,6 +136,28 @@ const struct run_entry *runs_find(const struct runs *r, const char *id, struct e
 	return NULL;
 }
 
+enum st runs_open(
+	struct runs *all, const struct run_entry **one, const char *word, struct err *e)
+{
+	size_t n = strlen(word);
+	char *path, *slash;
+	enum st st;
+
+	while (n > 1 && word[n - 1] == '/')
+		n--;
+	path = xstrndup(word, n);
+	slash = strrchr(path, '/');
+	if (slash)
+		*slash = '\0';
+	*all = (struct runs){ 0 };
+	*one = NULL;
+	st = runs_load(all, slash ? (slash > path ? path : "/") : NULL, e);
+	if (!st && !(*one = runs_find(all, slash ? slash + 1 : path, e)))
+		st = e->st;
+	xfree(path);
+	return st;
+}
+
 const char *runs_short(const struct runs *r, const struct run_entry *one)
 {
 	const char *end = one->id;

@@ -78,6 +78,10 @@ BD_MUST_USE enum st runs_pick(const struct runs *r, const char *filter, const ch
 	size_t *order, size_t *n, struct err *e);
 /* The one whose id is this, ends with it or begins with it; NULL and e: none, or several. */
 const struct run_entry *runs_find(const struct runs *r, const char *id, struct err *e);
+/* Loads the runs of the folder that `word` is in, where it is a path, else those of runs_dir, and finds
+ * it; *one is in *all, which runs_release takes also after a failure. */
+BD_MUST_USE enum st runs_open(
+	struct runs *all, const struct run_entry **one, const char *word, struct err *e);
 /* An end of the id that people can type and that is this run's alone ("search-7f3a"). */
 const char *runs_short(const struct runs *r, const struct run_entry *one);
 /* The newest scan of that model and text that went well, else that did not fail, as a parent;

@@ -20,6 +20,27 @@ void train_ask_init(struct train_ask *a)
 			memcpy((char *)a + k->at, &open, sizeof open);
 }
 
+static uint64_t at_least(uint64_t n, uint64_t least)
+{
+	return n > least ? n : least;
+}
+
+void train_ask_fill(struct train_ask *a)
+{
+	if (!a->steps)
+		a->steps = 300;
+	if (!a->window)
+		a->window = 256;
+	if (!a->windows)
+		a->windows = 4;
+	if (isnan(a->held))
+		a->held = 0.05;
+	if (!a->held_every)
+		a->held_every = at_least(a->steps / 20, 10);
+	if (!a->save_every)
+		a->save_every = at_least(a->steps / 10, 25);
+}
+
 static char *copy(const char *s)
 {
 	return s ? xstrdup(s) : NULL;

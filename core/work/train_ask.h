@@ -55,6 +55,8 @@ struct train_ask {
 	const char *resume; /* a run's id or path; NULL: a new one.  All else is then the run's */
 };
 void train_ask_init(struct train_ask *a);
+/* What is the same for every method and was left open, filled in. */
+void train_ask_fill(struct train_ask *a);
 /* With words of its own. */
 struct train_ask train_ask_copy(const struct train_ask *a);
 void train_ask_release(struct train_ask *a); /* of a copy */

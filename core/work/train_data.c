@@ -1,7 +1,23 @@
 /* train_data.c - see train_data.h. */
 #include "core/work/train_data.h"
 
-#include "core/base/sha256.h"
+#include <string.h>
+
+#include "core/work/cache.h"
+
+static enum st fits(const struct desk *d, size_t window, struct err *e)
+{
+	size_t ctx = d->m->hp.ctx;
+
+	if (!d->tok)
+		return err_set(e, ST_INVALID, "%s", d->tok_err.msg);
+	if (ctx && window > ctx)
+		return err_set(e, ST_INVALID,
+			"a window of %zu tokens is longer than the model's context of %zu: set a "
+			"shorter one",
+			window, ctx);
+	return ST_OK;
+}
 
 enum st train_data_read(struct pack **out, char sha[65], const struct desk *d,
 	const struct train_ask *a, const char *path, double held, size_t rows, size_t samples,
@@ -17,9 +33,11 @@ enum st train_data_read(struct pack **out, char sha[65], const struct desk *d,
 		.samples = samples,
 		.seed = a->seed };
 	struct dataset *data;
-	enum st st = dataset_open(&data, path, rows, e);
+	enum st st = fits(d, a->window, e);
 
 	*out = NULL;
+	if (!st)
+		st = dataset_open(&data, path, rows, e);
 	if (st)
 		return st;
 	st = pack_read(out, data, &how, s, e);
@@ -35,17 +53,10 @@ enum st train_data_read(struct pack **out, char sha[65], const struct desk *d,
 
 enum st train_data_model(char sha[65], const struct desk *d, const struct sink *s, struct err *e)
 {
-	enum { PIECE = 16 << 20 };
-	const struct checkpoint *c = d->m->ck;
-	struct sha256 sum;
-	uint64_t at = 0;
+	const char *known = cache_sha(d->cache);
 
-	do {
-		checkpoint_hash_step(c, &sum, &at, PIECE);
-		sink_progress(s, (double)at, (double)c->file_bytes);
-		if (sink_poll(s))
-			return err_set(e, ST_CANCELLED, "stopped");
-	} while (at < c->file_bytes);
-	sha256_hex(&sum, sha);
-	return checkpoint_unchanged(c, e);
+	if (!*known)
+		return cache_hash(sha, d->m->ck, s, e);
+	memcpy(sha, known, 65);
+	return ST_OK;
 }

@@ -27,11 +27,6 @@ static void make_real(const char **path)
 	free(real);
 }
 
-static uint64_t at_least(uint64_t n, uint64_t least)
-{
-	return n > least ? n : least;
-}
-
 /* What was left open, filled in; strings copied. */
 static void take_ask(struct train_ask *to, const struct train_ask *from)
 {
@@ -42,14 +37,7 @@ static void take_ask(struct train_ask *to, const struct train_ask *from)
 	make_real(&to->teacher);
 	if (!to->method)
 		to->method = xstrdup("rank");
-	to->steps = from->steps ? from->steps : 300;
-	to->window = from->window ? from->window : 256;
-	to->windows = from->windows ? from->windows : 4;
-	to->held = isnan(from->held) ? 0.05 : from->held;
-	if (!to->held_every)
-		to->held_every = at_least(to->steps / 20, 10);
-	if (!to->save_every)
-		to->save_every = at_least(to->steps / 10, 25);
+	train_ask_fill(to);
 }
 
 enum st train_ask_how(struct train_how *how, const struct train_ask *a, struct err *e)
@@ -99,7 +87,6 @@ enum st train_ask_how(struct train_how *how, const struct train_ask *a, struct e
 static enum st check_ask(const struct train_run *r, struct err *e)
 {
 	const struct train_ask *a = &r->ask;
-	const struct model *m = r->d->m;
 
 	if (!a->data)
 		return err_set(e, ST_INVALID,
@@ -108,13 +95,6 @@ static enum st check_ask(const struct train_run *r, struct err *e)
 	if (!(a->held >= 0 && a->held < 1))
 		return err_set(
 			e, ST_INVALID, "%g of the rows held out: expected 0 to below 1", a->held);
-	if (m->hp.ctx && a->window > m->hp.ctx)
-		return err_set(e, ST_INVALID,
-			"a window of %zu tokens is longer than the model's context of %zu: set a "
-			"shorter one",
-			a->window, (size_t)m->hp.ctx);
-	if (!r->d->tok)
-		return err_set(e, ST_INVALID, "%s", r->d->tok_err.msg);
 	return ST_OK;
 }
 
