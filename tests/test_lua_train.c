@@ -142,9 +142,9 @@ Test(lua_train, a_split_keeps_every_row_and_does_not_depend_on_the_order)
 Test(lua_train, methods_are_told_with_their_rates)
 {
 	prints("local by = {} for _, m in ipairs(bitdial.train.methods()) do by[m.name] = m end\n"
-	       "print(by.rank.what, by.lora.what, by.fp.what, by.flips.unit, by.lora.rank > 0,\n"
-	       "  #by.rank.summary > 0, by.rank.lr_s > 0)\n",
-		"codes\tadapters\tmasters\tlevels\ttrue\ttrue\ttrue\n");
+	       "print(by.rank.what, by.lora.what, by.fp.what, by.latent.what)\n"
+	       "print(by.flips.unit, by.lora.rank > 0, #by.rank.summary > 0, by.rank.lr_s > 0)\n",
+		"codes\tadapters\tmasters\tlatent\nlevels\ttrue\ttrue\ttrue\n");
 }
 
 Test(lua_train, a_run_tells_its_steps_and_gives_its_numbers)

@@ -153,7 +153,10 @@ static int run(lua_State *L)
 
 static int methods(lua_State *L)
 {
-	static const char *const what[] = { "codes", "masters", "adapters" };
+	static const char *const what[] = { [TRAIN_CODES] = "codes",
+		[TRAIN_MASTERS] = "masters",
+		[TRAIN_ADAPTERS] = "adapters",
+		[TRAIN_LATENT] = "latent" };
 	lua_Integer i = 0;
 
 	lua_newtable(L);
@@ -405,7 +408,7 @@ static const struct l_fn fns[] = {
 	{ "methods",
 		"() -> {{name=, summary=, what=, unit=, lr=, lr_s=, lr_gain=, budget=, rank=}, "
 		"...}",
-		"what it can be trained by; what: codes, masters or adapters; unit of lr: levels "
+		"what it can be trained by; what: codes, latent, masters or adapters; unit of lr: levels "
 		"(of 2 bits) or absolute",
 		methods, NULL },
 	{ NULL, NULL, NULL, NULL, NULL },
