@@ -146,7 +146,7 @@ static int list_methods(void)
 }
 
 /* A run that goes on knows its model, its layout and all else. */
-enum st train_verb_take_up(struct training *t, struct err *e)
+enum st train_verb_take_up(struct train_verb *t, struct err *e)
 {
 	const struct run_entry *r;
 	struct runs all;
@@ -170,7 +170,7 @@ enum st train_verb_take_up(struct training *t, struct err *e)
 }
 
 /* What can be said before the model is opened. */
-static enum st check(struct training *t, struct err *e)
+static enum st check(struct train_verb *t, struct err *e)
 {
 	const struct args *a = t->a;
 	const struct train_method *m;
@@ -217,7 +217,7 @@ static enum st check(struct training *t, struct err *e)
 
 /* ---- done */
 
-static enum st go(struct training *t, struct err *e)
+static enum st go(struct train_verb *t, struct err *e)
 {
 	const struct train_seen seen = train_verb_seen(t);
 	const struct sink s = { .poll = verb_sink()->poll };
@@ -240,10 +240,12 @@ static enum st go(struct training *t, struct err *e)
 
 int verb_train(const struct args *a)
 {
-	struct training t = {
-		.a = a, .first_held = (double)NAN, .held = (double)NAN, .held_se = (double)NAN,
-		.first_kl = (double)NAN, .kl = (double)NAN
-	};
+	struct train_verb t = { .a = a,
+		.first_held = (double)NAN,
+		.held = (double)NAN,
+		.held_se = (double)NAN,
+		.first_kl = (double)NAN,
+		.kl = (double)NAN };
 	struct err e = { 0 };
 	enum st st;
 

@@ -16,11 +16,11 @@ BD_MUST_USE enum st train_verb_ask(struct train_ask *ask, const struct args *a, 
 BD_MUST_USE enum st train_verb_how(struct train_how *how, size_t *window,
 	const struct train_method *m, const struct train_ask *ask, struct err *e);
 
-struct training;
+struct train_verb;
 /* Of --resume: the model and the layout that the run's folder names, into t->as. */
-BD_MUST_USE enum st train_verb_take_up(struct training *t, struct err *e);
+BD_MUST_USE enum st train_verb_take_up(struct train_verb *t, struct err *e);
 
-struct training {
+struct train_verb {
 	const struct args *a;
 	struct args as; /* of a run that is resumed: with its model and layout */
 	struct train_ask ask;
@@ -38,10 +38,10 @@ struct training {
 };
 
 /* verbs_train_tell.c: before the first step, while it goes on, at the end. */
-void train_verb_begins(struct training *t);
-struct train_seen train_verb_seen(struct training *t);
-void train_verb_ends(const struct training *t);
-void train_verb_json(const struct training *t, const char *status);
+void train_verb_begins(struct train_verb *t);
+struct train_seen train_verb_seen(struct train_verb *t);
+void train_verb_ends(const struct train_verb *t);
+void train_verb_json(const struct train_verb *t, const char *status);
 
 /* verbs_train_plan.c: --dry-run.  Only headers are read; of a folder without weights config.json.
  */

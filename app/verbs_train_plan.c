@@ -212,7 +212,8 @@ static void tell_memory(const struct train_memory *x, const struct train_how *ho
 		[TRAIN_CODES] = "packed codes, scales and offsets; no float copy of them",
 		[TRAIN_MASTERS] = "float masters of the linears",
 		[TRAIN_ADAPTERS] = "gains of the norms",
-		[TRAIN_LATENT] = "packed codes, and float masters of the linears" };
+		[TRAIN_LATENT] = "packed codes, and float masters of the linears"
+	};
 	char b[16];
 
 	printf("memory       %s (%.2f GB)\n", text_bytes(x->total, b), (double)x->total / 1e9);
@@ -356,7 +357,7 @@ static void tell_json(const struct plan *p, const struct train_ask *ask,
 }
 
 /* What is asked for: by the options, or by the run that goes on. */
-static enum st what(struct plan *p, struct training *t, struct train_run **run, struct err *e)
+static enum st what(struct plan *p, struct train_verb *t, struct train_run **run, struct err *e)
 {
 	const struct train_method *m;
 	enum st st = train_verb_ask(&t->ask, t->a, e);
@@ -386,7 +387,7 @@ static enum st which_model(char **path, const struct args *a, struct err *e)
 
 int train_verb_plan(const struct args *a)
 {
-	struct training t = { .a = a };
+	struct train_verb t = { .a = a };
 	struct train_run *run = NULL;
 	struct train_how how;
 	struct train_memory x;

@@ -18,7 +18,7 @@ enum { LINE_S = 10 }; /* between two lines of progress where nobody looks */
 
 /* ---- before the first step */
 
-static void say_sizes(struct training *t, const struct train_how *how)
+static void say_sizes(struct train_verb *t, const struct train_how *how)
 {
 	const struct pack_counts *c = train_run_counts(t->run);
 	size_t all = train_run_windows(t->run);
@@ -37,7 +37,7 @@ static void say_sizes(struct training *t, const struct train_how *how)
 		all ? part : "");
 }
 
-void train_verb_begins(struct training *t)
+void train_verb_begins(struct train_verb *t)
 {
 	const struct train *tr = train_run_train(t->run);
 	const struct train_how *how = train_how(tr);
@@ -69,7 +69,7 @@ static double share(const uint64_t part[TUNE_WIDTHS], const uint64_t all[TUNE_WI
 	return b ? (double)a / (double)b : 0;
 }
 
-static const char *left(const struct training *t, char out[24])
+static const char *left(const struct train_verb *t, char out[24])
 {
 	const struct train_how *how = train_how(train_run_train(t->run));
 	uint64_t done = t->last.step > t->began_at ? t->last.step - t->began_at : 1;
@@ -86,7 +86,7 @@ static const char *left(const struct training *t, char out[24])
 	return out;
 }
 
-static void tell_step(struct training *t)
+static void tell_step(struct train_verb *t)
 {
 	const struct train_report *r = &t->last;
 	uint64_t steps = train_how(train_run_train(t->run))->tune.steps;
@@ -128,7 +128,7 @@ static void event_step(const struct train_report *r)
 
 static void on_step(void *arg, const struct train_report *r)
 {
-	struct training *t = arg;
+	struct train_verb *t = arg;
 
 	t->last = *r;
 	t->seconds += r->seconds;
@@ -149,7 +149,7 @@ static void on_step(void *arg, const struct train_report *r)
 
 static void on_held(void *arg, uint64_t step, const struct train_eval *v)
 {
-	struct training *t = arg;
+	struct train_verb *t = arg;
 	struct json_out o;
 
 	if (isnan(t->first_held))
@@ -179,7 +179,7 @@ static void on_held(void *arg, uint64_t step, const struct train_eval *v)
 
 static void on_saved(void *arg, uint64_t step, const char *dir)
 {
-	struct training *t = arg;
+	struct train_verb *t = arg;
 	struct json_out o;
 
 	t->saved = step;
@@ -218,7 +218,7 @@ static const char *from_here(const char *path)
 }
 
 /* By the checkpoint that did best on what is held out, which need not be the last. */
-static void next(const struct training *t)
+static void next(const struct train_verb *t)
 {
 	const struct train_how *how = train_how(train_run_train(t->run));
 	const char *dir = train_run_folder(t->run);
@@ -241,7 +241,8 @@ static void next(const struct training *t)
 		char *top = train_dial_top(train_run_ask(t->run)->dial);
 
 		printf("next       bitdial %s/%s\n", at, top);
-		printf("           bitdial layout cut %s --layout L -o DIR\n", train_run_id(t->run));
+		printf("           bitdial layout cut %s --layout L -o DIR\n",
+			train_run_id(t->run));
 		xfree(top);
 	} else if (how->method->what != TRAIN_ADAPTERS) {
 		printf("next       bitdial %s\n", at);
@@ -263,7 +264,7 @@ static double number_of(const struct run_entry *r, const char *name)
 	return (double)NAN;
 }
 
-static void tell_numbers(const struct training *t, const struct run_entry *r)
+static void tell_numbers(const struct train_verb *t, const struct run_entry *r)
 {
 	double test = number_of(r, "test_nll"), changed = number_of(r, "changed");
 	double peak = number_of(r, "peak_bytes");
@@ -279,7 +280,7 @@ static void tell_numbers(const struct training *t, const struct run_entry *r)
 	putchar('\n');
 }
 
-void train_verb_ends(const struct training *t)
+void train_verb_ends(const struct train_verb *t)
 {
 	const struct train *tr = train_run_train(t->run);
 	struct runs all = { 0 };
@@ -303,7 +304,7 @@ void train_verb_ends(const struct training *t)
 	next(t);
 }
 
-void train_verb_json(const struct training *t, const char *status)
+void train_verb_json(const struct train_verb *t, const char *status)
 {
 	const struct train *tr = train_run_train(t->run);
 	const char *last = train_run_folder(t->run) ? train_run_folder(t->run) : "";
@@ -332,7 +333,7 @@ void train_verb_json(const struct training *t, const char *status)
 	verb_json(&o);
 }
 
-struct train_seen train_verb_seen(struct training *t)
+struct train_seen train_verb_seen(struct train_verb *t)
 {
 	return (struct train_seen){ .step = on_step, .held = on_held, .saved = on_saved, .arg = t };
 }

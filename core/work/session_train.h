@@ -23,6 +23,7 @@ struct session_train {
 	double published;        /* clock */
 	double stepped;          /* clock: after its last step, or where it went on */
 	struct job *job;         /* NULL: nothing is in training */
+	struct train_run *run;   /* of that job, once it is made; else NULL */
 	bool halting;            /* what halt asked for happens now */
 };
 
@@ -37,6 +38,10 @@ extern const struct job_class job_train, job_ghost;
 
 /* Engine thread.  Says what there is; at most four times a second unless `now`. */
 void training_publish(struct session *s, bool now);
+void training_begin_seeing(struct session_train *t); /* the empty one again; the ghost stays */
+/* Of struct train_seen; arg: the session. */
+void training_step(void *arg, const struct train_report *rep);
+void training_held(void *arg, uint64_t step, const struct train_eval *v);
 /* The steps of a run folder, from its metrics/: into h and look, which are empty, up to `steps`
  * (0: all).  *seconds: those it had taken.  What cannot be read is an empty history. */
 BD_MUST_USE enum st train_read(const char *folder, uint64_t steps, struct train_history *h,

@@ -163,7 +163,8 @@ static void read_looks(const char *folder, uint64_t steps, struct train_look *lo
 					.nll = (float)of(&t, "nll"),
 					.se = (float)of(&t, "se"),
 					.kl = NAN,
-					.top1 = NAN });
+					.top1 = NAN,
+					.point = { NAN, NAN, NAN, NAN, NAN } });
 		}
 	big_free(t.text);
 	xfree(path);
@@ -184,6 +185,23 @@ static void read_kl(const char *folder, struct train_look *look, size_t n)
 	xfree(path);
 }
 
+/* Of a dial: KL at each budget, whose bits a weight are the columns' names. */
+static void read_points(const char *folder, struct train_look *look, size_t n)
+{
+	char *path = xprintf("%s/metrics/dial.tsv", folder);
+	struct table t = { 0 };
+
+	if (fs_is_file(path) && !open_table(&t, path, NULL))
+		while (next_line(&t))
+			for (size_t i = 0; i < n; i++)
+				for (size_t c = 0, p = 0; c < t.cols && p < TRAIN_POINTS; c++)
+					if ((double)look[i].step == of(&t, "step") &&
+						!strncmp(t.name[c], "kl_", 3))
+						look[i].point[p++] = (float)t.value[c];
+	big_free(t.text);
+	xfree(path);
+}
+
 enum st train_read(const char *folder, uint64_t steps, struct train_history *h,
 	struct train_look *look, size_t *n_looks, double *seconds, const struct sink *sink,
 	struct err *e)
@@ -198,6 +216,8 @@ enum st train_read(const char *folder, uint64_t steps, struct train_history *h,
 		read_looks(folder, steps, look, n_looks);
 	if (!st)
 		read_kl(folder, look, *n_looks);
+	if (!st)
+		read_points(folder, look, *n_looks);
 	xfree(path);
 	return st;
 }

@@ -53,10 +53,13 @@ void train_history_release(struct train_history *h);
  * what was, 0: nothing.  NAN before the first number. */
 void train_history_smooth(const struct train_history *h, double smooth, float *out);
 
+enum { TRAIN_POINTS = 5 };
+
 /* A look at what is held out of the data. */
 struct train_look {
 	uint64_t step;
 	float at_s, nll, se, kl, top1; /* kl, top1: against the reference; NAN: not asked for */
+	float point[TRAIN_POINTS];     /* kl at each budget of a dial; NAN: not known */
 };
 
 enum training {
@@ -78,6 +81,8 @@ struct snap_train {
 	char method[16], data[96]; /* data: the name of its file */
 	bool taught;               /* by the reference: a loss is KL from it */
 	double bpw;                /* stored, of the layout it began from */
+	size_t points;             /* budgets that are looked at, where all formats of a dial are */
+	double point_bpw[TRAIN_POINTS]; /* trained at once, the smallest first; else 0 */
 	uint64_t step, steps;      /* done and left out; of the whole run */
 	uint64_t skipped;          /* left out */
 	uint64_t saved;            /* step of the last checkpoint; 0: none */

@@ -8,9 +8,10 @@
 
 #include "core/tune/draw.h"
 #include "core/work/desk.h"
+#include "core/work/snap_train.h"
 
 /* Looked at: every linear in the smallest format, three random mixtures, every one in the largest. */
-enum { DIAL_POINTS = 5 };
+enum { DIAL_POINTS = TRAIN_POINTS };
 
 struct train_dial {
 	size_t forms;              /* formats, the smallest first */

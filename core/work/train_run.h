@@ -22,6 +22,7 @@
 #include "core/tune/train.h"
 #include "core/work/desk.h"
 #include "core/work/run.h"
+#include "core/work/snap_train.h"
 #include "core/work/train_ask.h"
 
 /* What a run is made of by what was asked for; ST_INVALID: there is no such method. */
@@ -67,6 +68,9 @@ uint64_t train_run_done(const struct train_run *r);  /* steps in the last checkp
 const char *train_run_id(const struct train_run *r);
 const char *train_run_folder(
 	const struct train_run *r); /* of the last checkpoint; NULL: none yet */
+/* The budgets a dial is looked at, in stored bits a weight, and the KL of the last look (NAN: none);
+ * how many: 0 where one layout is trained. */
+size_t train_run_points(const struct train_run *r, double bpw[TRAIN_POINTS], double kl[TRAIN_POINTS]);
 /* The step of the checkpoint with the lowest held-out loss, the last one where nothing is held out;
  * UINT64_MAX: there is none. */
 uint64_t train_run_best(const struct train_run *r);

@@ -23,3 +23,13 @@ size_t train_run_windows(const struct train_run *r)
 
 	return pack_windows(r->pack, 0, &n, &e) ? 0 : n;
 }
+
+size_t train_run_points(
+	const struct train_run *r, double bpw[TRAIN_POINTS], double kl[TRAIN_POINTS])
+{
+	for (size_t p = 0; r->dial && p < TRAIN_POINTS; p++) {
+		bpw[p] = r->dial->point[p].bpw;
+		kl[p] = r->dial->point[p].kl;
+	}
+	return r->dial ? TRAIN_POINTS : 0;
+}
