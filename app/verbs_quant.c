@@ -225,7 +225,7 @@ int verb_export(const struct args *a)
 		st = verb_view(d, a, &l, view, &e);
 	}
 	for (size_t i = 0; !st && i < l.n; i++) /* the file names what was written */
-		l.by[i] = l.choice[i] == d->keep ? NULL : variant_at(&d->set, i, l.choice[i])->by;
+		l.by[i] = desk_made_by(d, i, l.choice[i]);
 	began = clock_now();
 	if (!st)
 		st = bundle_write(a->out, d->m, &l, view, verb_sink(), &e);

@@ -406,6 +406,10 @@ works layout cut "$run_of" --layout 3.7 -o cut37
 holds "the bits that were asked for" has 'cut37: 3[.]6[0-9]* stored bpw\|cut37: 3[.]7' err
 works chat cut37 --prompt a --max-tokens 2
 works layout cut "$BD_RUNS/$run_of/last/" --layout int4g64 -o cut4
+works eval "$BD_RUNS/$run_of" --layout int2g32 --text rows.jsonl
+grep '^nll' out > nll.run
+works eval "$BD_RUNS/$run_of/last/int2g32" --layout keep --text rows.jsonl
+holds "a run opens like a model, with its own variants" has "^$(cat nll.run)$"
 holds "the same bits as there" cmp -s cut4/model.safetensors "$BD_RUNS/$run_of/last/int4g64/model.safetensors"
 works layout cut "$run_of" --layout keep -o cutk
 fails 1 'has no int3g64, which the layout gives' layout cut "$run_of" --layout int3g64 -o cut3

@@ -27,8 +27,7 @@ static void mark_useful(struct desk *d)
 				f == d->keep || d->keep == d->set.k ||
 				desk_bytes(d, i, f) < desk_bytes(d, i, d->keep);
 	for (size_t i = 0; i < d->m->n_linears * d->set.k; i++)
-		if (!format_fits(d->set.format[i % d->set.k],
-			    d->m->linear[i / d->set.k].cols))
+		if (!format_fits(d->set.format[i % d->set.k], d->m->linear[i / d->set.k].cols))
 			d->useful[i] = false;
 }
 
@@ -146,15 +145,15 @@ static enum st fit_formats(const struct desk *d, struct format *f, size_t *k, st
 	*k = desk_fit_formats(d->m, f, *k, room, out, sizeof out);
 	if (out[0])
 		log_at(LOG_WARN, "desk",
-			"the variants of all formats exceed %s, half of the free memory%s%s: %s left "
+			"the variants of all formats exceed %s, half of the free memory%s%s: %s "
+			"left "
 			"out",
 			text_bytes(room, a), d->m->be->host_memory ? "" : " of ",
 			d->m->be->host_memory ? "" : d->m->be->name, out);
 	return *k ? ST_OK : err_set(e, ST_INVALID, "no format is left");
 }
 
-enum st desk_set_formats(
-	struct desk *d, const char *names, const struct sink *s, struct err *e)
+enum st desk_set_formats(struct desk *d, const char *names, const struct sink *s, struct err *e)
 {
 	struct format f[FORMAT_MAX];
 	struct variant_set set;
@@ -213,19 +212,25 @@ void desk_cell_by(const struct desk *d, const struct quantizer *q, char out[CACH
 
 	if (q)
 		desk_by(q, plain);
-	if (q && !q->needs_moments)
+	if (desk_by_run(q))
+		snprintf(out, CACHE_BY, "%s@%s", plain, d->dial.tag);
+	else if (q && !q->needs_moments)
 		snprintf(out, CACHE_BY, "%s", plain);
 	else
 		snprintf(out, CACHE_BY, "%s@%s", plain, d->calib_id);
 }
 
-/* Could what is measured of this variant be of one that this desk makes?  Not where it was
- * calibrated on another text, or (older journals) nobody knows on which. */
-static bool is_ours(const struct desk *d, const char *by)
+/* Could what is measured of this variant be of one that this desk makes, or wears?  Not where it
+ * was calibrated on another text, or (older journals) nobody knows on which. */
+static bool is_ours(const struct desk *d, size_t fmt, const char *by)
 {
 	const char *of = strchr(by, '@');
 	char plain[12];
 
+	if (desk_worn(d, fmt) != !strncmp(by, "dial", 4))
+		return false;
+	if (desk_worn(d, fmt))
+		return of && !strcmp(of + 1, d->dial.tag);
 	desk_by(quantizer_find(quantizer_calibrated), plain);
 	return of ? !strcmp(of + 1, d->calib_id) : strcmp(by, plain) && strcmp(by, "mix1");
 }
@@ -238,11 +243,11 @@ void desk_take_cached(struct desk *d, const struct cached_cell *c, size_t all,
 						  : CELL_SCANNED;
 	size_t f = 0, at;
 
-	if (c->linear >= d->set.n || !is_ours(d, c->by))
+	if (c->linear >= d->set.n)
 		return;
 	while (f < d->set.k && !format_equal(d->set.format[f], c->format))
 		f++;
-	if (f == d->set.k || f == d->keep)
+	if (f == d->set.k || f == d->keep || !is_ours(d, f, c->by))
 		return;
 	at = c->linear * d->set.k + f;
 	if (state == CELL_SCORED)
@@ -305,7 +310,8 @@ static enum st open_model(struct desk *d, const char *path, const struct desk_op
 		return st;
 	if (o->header)
 		o->header(o->arg, ck);
-	if (cache_open(&d->cache, ck, o->read_only, &cache_err)) /* a cache that cannot be had costs time, nothing else */
+	if (cache_open(&d->cache, ck, o->read_only,
+		    &cache_err)) /* a cache that cannot be had costs time, nothing else */
 		log_at(LOG_WARN, "cache", "%s; nothing will be kept", cache_err.msg);
 	if (o->anew)
 		cache_anew(d->cache);
@@ -329,22 +335,38 @@ enum st desk_identify(struct desk *d, const struct sink *s, struct err *e)
 	return desk_text_again(d, s, e);
 }
 
+/* A run's model, and its formats where no others are asked for. */
+static enum st open_run(struct desk *d, const char *path, const struct desk_options *o,
+	const struct sink *s, struct err *e)
+{
+	enum st st = dial_run_find(&d->dial, path, e);
+
+	if (st)
+		return st;
+	if (!o->formats) {
+		xfree(d->formats);
+		d->formats = xprintf("%s,keep", d->dial.formats);
+	}
+	st = open_model(d, d->dial.model, o, s, e);
+	return st && st != ST_CANCELLED ? err_at(e, st, "%s: the model of that run", path) : st;
+}
+
 enum st desk_open(struct desk **out, const char *path, const struct desk_options *o,
 	const struct sink *s, struct err *e)
 {
 	struct desk *d = xalloc(sizeof *d);
 	enum st st;
 
+	d->formats = o->formats ? xstrdup(o->formats) : NULL;
 	d->scan_tokens = o->scan_tokens ? o->scan_tokens : DESK_SCAN_TOKENS;
 	d->mix = o->mix;
-	st = open_model(d, path, o, s, e);
+	st = dial_run_is(path) ? open_run(d, path, o, s, e) : open_model(d, path, o, s, e);
 	if (!st) {
 		if (!d->m->ck->vocab)
 			err_set(&d->tok_err, ST_UNSUPPORTED, "%s", d->m->ck->vocab_missing);
 		else if (tokenizer_new(&d->tok, d->m->ck->vocab, &d->tok_err))
 			d->tok = NULL;
 		find_template(d, o->template);
-		d->formats = o->formats ? xstrdup(o->formats) : NULL;
 		st = o->sources ? desk_set_sources(d, o->sources, d->scan_tokens, s, e)
 				: desk_set_text(d, o->text, d->scan_tokens, s, e);
 	}
@@ -369,6 +391,7 @@ void desk_close(struct desk *d)
 	cache_close(d->cache); /* after the variants: it holds their maps */
 	desk_forget_sources(d);
 	desk_forget_heads(d);
+	dial_run_release(&d->dial);
 	xfree(d->text_path);
 	xfree(d->text_told);
 	xfree(d->formats);

@@ -34,6 +34,7 @@
 #include "core/text/template.h"
 #include "core/text/tokenizer.h"
 #include "core/work/cache.h"
+#include "core/work/dial_run.h"
 #include "core/work/point.h"
 #include "core/work/snap.h"
 #include "core/work/sources.h"
@@ -76,6 +77,7 @@ struct desk {
 	struct err template_err;         /* why, with what to do */
 	struct cache *cache;
 	struct variant_set set;
+	struct dial_run dial;  /* whose variants stand in place of the desk's own; dir NULL: none */
 	char *formats;         /* as asked for; NULL: the default dial */
 	bool mix;              /* channel-mixes join them */
 	size_t keep;           /* index of the keep format, or set.k */
@@ -129,6 +131,8 @@ extern const char desk_formats_default[];
 /* NULL where "default" asks for them. */
 const char *desk_formats(const char *names);
 
+/* path: of a model; or a run (its folder, a checkpoint of it, or its id) that calibrated a dial, which
+ * opens the model that it was of and wears its variants, in its formats where none are asked for. */
 BD_MUST_USE enum st desk_open(struct desk **out, const char *path, const struct desk_options *o,
 	const struct sink *s, struct err *e);
 void desk_close(struct desk *d);
@@ -214,6 +218,16 @@ BD_MUST_USE enum st desk_layer_price(
 	const struct desk *d, uint64_t bytes, double *kl, double *se, struct err *e);
 /* Takes the mixes out of a solver's damages. */
 void desk_layers_only(const struct desk *d, double *damage);
+
+/* The variants of a run that calibrated a dial in every format it has, instead of the desk's own;
+ * NULL: those again.  What was measured of the former ones counts as measured fast until the scan
+ * measures it again, and measured layouts are forgotten.  After a failure the formats that were not
+ * reached have what they had. */
+BD_MUST_USE enum st desk_wear(
+	struct desk *d, const struct dial_run *r, const struct sink *s, struct err *e);
+bool desk_worn(const struct desk *d, size_t fmt); /* is this format a run's? */
+/* What a layout says made a linear's variant: NULL for keep, and for what a run made. */
+const struct quantizer *desk_made_by(const struct desk *d, size_t linear, size_t fmt);
 
 /* Makes sure of one variant: by NULL takes whatever is there, else the simplest is made. */
 BD_MUST_USE enum st desk_variant(struct desk *d, size_t linear, size_t fmt,

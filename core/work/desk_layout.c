@@ -142,7 +142,7 @@ void desk_layout_of(
 						   (desk_is_mix(d, choice[i]) &&
 							   d->calibrated[i * d->set.k + choice[i]]))
 				   ? NULL /* whichever proves best */
-				   : variant_at(&d->set, i, choice[i])->by;
+				   : desk_made_by(d, i, choice[i]);
 	l->predicted_kl = kl;
 	l->predicted_se = se;
 	layout_count(l, d->m);

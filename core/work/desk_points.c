@@ -42,7 +42,8 @@ static void key_of(const struct desk *d, bool mixes, char key[17])
 	for (size_t f = 0; f < d->set.k; f++) {
 		if (desk_is_mix(d, f) && !mixes)
 			continue;
-		more = xprintf("%s %s", s, format_name(d->set.format[f], name));
+		more = xprintf("%s %s%s%s", s, format_name(d->set.format[f], name),
+			desk_worn(d, f) ? "@" : "", desk_worn(d, f) ? d->dial.tag : "");
 		xfree(s);
 		s = more;
 	}

@@ -29,6 +29,10 @@ void desk_name_calib(struct desk *d); /* calib_id of the texts there are now */
 BD_MUST_USE enum st desk_best_variant(
 	struct desk *d, size_t linear, size_t fmt, const struct sink *s, struct err *e);
 void desk_apply_cells(struct desk *d);
+/* desk_dial.c: was it made by a run?  A format's variants from the run that is worn; *has: it has it. */
+bool desk_by_run(const struct quantizer *q);
+BD_MUST_USE enum st desk_dial_format(
+	struct desk *d, size_t fmt, bool *has, const struct sink *s, struct err *e);
 void desk_blank_cells(struct desk *d); /* nothing is known of any */
 BD_MUST_USE enum st desk_load_format(
 	struct desk *d, size_t fmt, const struct sink *s, struct err *e);

@@ -73,7 +73,9 @@ enum st desk_variant(struct desk *d, size_t linear, size_t fmt, const struct qua
 	float *w;
 	enum st st;
 
-	if (fmt == d->keep || (slot->mat.data && (!by || slot->by == by)))
+	/* what a run made is not made again by a quantizer that some layout names */
+	if (fmt == d->keep ||
+		(slot->mat.data && (!by || slot->by == by || desk_by_run(slot->by))))
 		return ST_OK;
 	if (!by)
 		by = quantizer_find("minmax");
@@ -153,9 +155,16 @@ enum st desk_load_format(struct desk *d, size_t f, const struct sink *s, struct 
 {
 	unsigned failures = model_failures(d->m);
 	char key[16], by[12];
+	bool worn;
+	enum st st;
 
 	if (!desk_any_useful(d, f))
 		return ST_OK;
+	st = desk_dial_format(d, f, &worn, s, e);
+	if (st || worn) {
+		d->best[f] = d->data_free[f] = !st;
+		return st;
+	}
 	desk_best_key(d, key);
 	desk_by(quantizer_find(quantizer_data_free), by);
 	d->best[f] = cache_get_variants(d->cache, d->m, &d->set, f, key, s) && whole(d, f);

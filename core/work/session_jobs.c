@@ -272,9 +272,7 @@ static enum st work_export(struct job *j, struct err *e)
 	view = xarray(s->desk->set.n + 1, sizeof *view);
 	st = desk_view(s->desk, l.choice, view, &j->sink, e);
 	for (size_t i = 0; !st && i < l.n; i++) /* the file names what was written */
-		l.by[i] = l.choice[i] == s->desk->keep
-				  ? NULL
-				  : variant_at(&s->desk->set, i, l.choice[i])->by;
+		l.by[i] = desk_made_by(s->desk, i, l.choice[i]);
 	began = clock_now();
 	if (!st)
 		st = bundle_write(d->path, s->desk->m, &l, view, &j->sink, e);

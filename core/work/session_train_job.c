@@ -96,8 +96,7 @@ static enum st from_dial(struct session *s, const struct sink *sink, struct err 
 	desk_layout_of(d, choice, kl, se, &t->layout);
 	st = desk_view(s->desk, choice, t->view, sink, e);
 	for (size_t i = 0; !st && i < t->layout.n; i++)
-		t->layout.by[i] =
-			choice[i] == d->keep ? NULL : variant_at(&d->set, i, choice[i])->by;
+		t->layout.by[i] = desk_made_by(d, i, choice[i]);
 	xfree(choice);
 	return st;
 }

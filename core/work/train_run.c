@@ -121,7 +121,7 @@ static enum st write_layout(const struct train_run *r, struct err *e)
 	for (size_t i = 0; i < l.n; i++)
 		for (size_t f = 0; f < set->k; f++)
 			if (r->view[i] == &variant_at(set, i, f)->mat)
-				l.by[i] = variant_at(set, i, f)->by;
+				l.by[i] = desk_made_by(r->d, i, f);
 	st = run_layout(r->run, &l, e);
 	layout_release(&l);
 	return st;

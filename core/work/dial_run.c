@@ -1,0 +1,168 @@
+/* dial_run.c - see dial_run.h. */
+#include "core/work/dial_run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/fs.h"
+#include "core/base/sha256.h"
+#include "core/quant/format.h"
+#include "core/work/runs.h"
+
+/* ---- which formats there are */
+
+static bool has_format(const char *dir, const char *name)
+{
+	char *file = xprintf("%s/%s/model.safetensors", dir, name);
+	struct format f;
+	bool is = !format_parse(&f, name, NULL) && fs_is_file(file);
+
+	xfree(file);
+	return is;
+}
+
+struct found {
+	char *name;
+	struct format format;
+};
+
+static int by_bits(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+
+	if (x->format.bits != y->format.bits)
+		return x->format.bits - y->format.bits;
+	/* a longer group has fewer scales */
+	return (x->format.group < y->format.group) - (x->format.group > y->format.group);
+}
+
+static char *formats_in(const char *dir)
+{
+	struct found *found;
+	char **name, *all = NULL, *more;
+	size_t n, k = 0;
+
+	if (fs_list(dir, &name, &n, NULL))
+		return NULL;
+	found = xarray(n + 1, sizeof *found);
+	for (size_t i = 0; i < n; i++) {
+		struct format f;
+
+		if (has_format(dir, name[i]) && !format_parse(&f, name[i], NULL))
+			found[k++] = (struct found){ name[i], f };
+	}
+	qsort(found, k, sizeof *found, by_bits);
+	for (size_t i = 0; i < k; i++) {
+		more = xprintf("%s%s%s", all ? all : "", all ? "," : "", found[i].name);
+		xfree(all);
+		all = more;
+	}
+	for (size_t i = 0; i < n; i++)
+		xfree(name[i]);
+	xfree(name);
+	xfree(found);
+	return all;
+}
+
+/* ---- where they are */
+
+/* The folder itself, where it is a checkpoint, or one that the run says is its best or its last. */
+static enum st checkpoint(struct dial_run *out, const char *path, struct err *e)
+{
+	static const char *const in[] = { "", "/best", "/last" };
+
+	for (size_t i = 0; i < sizeof in / sizeof in[0] && !out->formats; i++) {
+		char *link = xprintf("%s%s", path, in[i]), *real = realpath(link, NULL);
+
+		out->formats = real ? formats_in(real) : NULL;
+		if (out->formats)
+			out->dir = xstrdup(real);
+		free(real);
+		xfree(link);
+	}
+	if (!out->formats)
+		return err_set(e, ST_INVALID,
+			"%s: no formats in it: it is no run with --dial, or has no checkpoint yet",
+			path);
+	return ST_OK;
+}
+
+/* What the word says without what leads to a checkpoint of the run: RUN/step-000240, RUN/best. */
+static char *run_of(const char *word)
+{
+	char *id = xstrdup(word), *slash;
+
+	for (size_t n = strlen(id); n > 1 && id[n - 1] == '/'; n--)
+		id[n - 1] = '\0';
+	slash = strrchr(id, '/');
+	if (slash && (!strncmp(slash, "/step-", 6) || !strcmp(slash, "/best") ||
+			     !strcmp(slash, "/last")))
+		*slash = '\0';
+	return id;
+}
+
+/* The same run at the same step has the same variants, wherever its folder is. */
+static void name_tag(struct dial_run *r, const char *id)
+{
+	const char *step = strrchr(r->dir, '/');
+	char *s = xprintf("%s %s", id, step ? step + 1 : r->dir), hex[65];
+
+	sha256_of(s, strlen(s), hex);
+	snprintf(r->tag, sizeof r->tag, "%.8s", hex);
+	xfree(s);
+}
+
+enum st dial_run_find(struct dial_run *out, const char *word, struct err *e)
+{
+	const struct run_entry *r;
+	struct runs all;
+	char *id = run_of(word);
+	enum st st = runs_open(&all, &r, id, e);
+
+	*out = (struct dial_run){ .dir = NULL };
+	if (!st)
+		st = checkpoint(out, fs_is_dir(word) ? word : r->path, e);
+	if (!st) {
+		out->model = xstrdup(r->model_path);
+		name_tag(out, r->id);
+	} else {
+		dial_run_release(out);
+	}
+	runs_release(&all);
+	xfree(id);
+	return st;
+}
+
+bool dial_run_is(const char *word)
+{
+	struct dial_run r = { .dir = NULL };
+	struct err e;
+	bool is;
+
+	if (fs_is_dir(word))
+		is = !checkpoint(&r, word, &e);
+	else
+		is = !strchr(word, '/') && !fs_is_there(word) && !dial_run_find(&r, word, &e);
+	dial_run_release(&r);
+	return is;
+}
+
+struct dial_run dial_run_copy(const struct dial_run *r)
+{
+	struct dial_run c = *r;
+
+	c.dir = r->dir ? xstrdup(r->dir) : NULL;
+	c.formats = r->formats ? xstrdup(r->formats) : NULL;
+	c.model = r->model ? xstrdup(r->model) : NULL;
+	return c;
+}
+
+void dial_run_release(struct dial_run *r)
+{
+	xfree(r->dir);
+	xfree(r->formats);
+	xfree(r->model);
+	*r = (struct dial_run){ .dir = NULL };
+}

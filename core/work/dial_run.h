@@ -1,0 +1,28 @@
+/* dial_run.h - a run that trained every format of a dial (train_dial.h): where its checkpoint is, which
+ * formats that has, and of which model.
+ *
+ * A checkpoint has a folder a format, each a model of its own (bundle.h).  Any thread.
+ */
+#ifndef BD_WORK_DIAL_RUN_H
+#define BD_WORK_DIAL_RUN_H
+
+#include <stdbool.h>
+
+#include "core/base/err.h"
+
+struct dial_run {
+	char *dir;     /* of the checkpoint; NULL: no run */
+	char *formats; /* that it has, "int2g64,int4g128", the smallest first */
+	char *model;   /* path of the model that was trained */
+	char tag[9];   /* which run and which step, in 8 digits */
+};
+/* word: a run's folder or id (its best checkpoint, else the last), or the folder of a checkpoint.
+ * ST_INVALID: it is none. */
+BD_MUST_USE enum st dial_run_find(struct dial_run *out, const char *word, struct err *e);
+/* Is it worth asking dial_run_find?  A folder of a run that has such checkpoints, one of these, or the
+ * id of such a run that is no path. */
+bool dial_run_is(const char *word);
+struct dial_run dial_run_copy(const struct dial_run *r);
+void dial_run_release(struct dial_run *r);
+
+#endif

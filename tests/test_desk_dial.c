@@ -1,0 +1,220 @@
+/* test_desk_dial.c - a run that calibrated a dial, opened like a model and worn by a desk. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/fs.h"
+#include "core/work/desk_private.h"
+#include "tests/lib_model.h"
+#include "tests/lib_train_run.h"
+#include "tests/lib_work.h"
+
+TestSuite(desk_dial, .init = scene_home, .timeout = 240);
+
+static const char formats[] = "int2g32,int4g64";
+
+/* The folder of a short run on the demo model; xfree. */
+static char *calibrated(struct scene *s, uint64_t seed)
+{
+	struct train_ask a = scene_ask("latent");
+	struct err e = { 0 };
+
+	a.dial = formats;
+	a.teach = true;
+	a.steps = 4;
+	a.seed = seed;
+	return scene_went(s, &a, ST_OK, &e);
+}
+
+static struct desk *opened(const char *path)
+{
+	struct desk_options o = { .scan_tokens = 64 };
+	struct desk *d = NULL;
+	struct err e = { 0 };
+
+	cr_assert_eq(desk_open(&d, path, &o, NULL, &e), ST_OK, "%s", e.msg);
+	return d;
+}
+
+static void wear(struct desk *d, const char *run)
+{
+	struct dial_run r;
+	struct err e = { 0 };
+
+	cr_assert_eq(dial_run_find(&r, run, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(desk_wear(d, &r, NULL, &e), ST_OK, "%s", e.msg);
+	dial_run_release(&r);
+}
+
+/* The same codes and statistics, row by row. */
+static void same_mat(const struct mat *a, const struct mat *b)
+{
+	uint8_t *x = xarray(a->cols, 1), *y = xarray(a->cols, 1);
+
+	cr_assert_eq(a->rows, b->rows);
+	cr_assert_eq(a->bits, b->bits);
+	for (size_t r = 0; r < a->rows; r++) {
+		mat_unpack_row(a, r, x);
+		mat_unpack_row(b, r, y);
+		cr_assert_arr_eq(x, y, a->cols);
+	}
+	cr_assert_arr_eq(
+		a->scale, b->scale, mat_stat_count(a->rows, a->cols, a->group) * sizeof *a->scale);
+	xfree(x);
+	xfree(y);
+}
+
+Test(desk_dial, a_run_opens_like_the_model_it_was_of_and_has_its_variants)
+{
+	struct scene s;
+	char *dir, *path;
+	struct desk *d;
+	struct checkpoint *ck;
+	struct model *m;
+	struct err e = { 0 };
+
+	scene_open(&s, work_demo(1));
+	dir = calibrated(&s, 0);
+	d = opened(dir);
+	cr_assert_str_eq(d->m->ck->name, s.d->m->ck->name);
+	cr_assert_str_eq(d->formats, "int2g32,int4g64,keep");
+	path = xprintf("%s/best/int2g32", dir);
+	cr_assert_eq(checkpoint_open(&ck, path, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(model_load(&m, ck, s.d->m->be, NULL, &e), ST_OK, "%s", e.msg);
+	for (size_t i = 0; i < m->n_linears; i++)
+		same_mat(&variant_at(&d->set, i, scene_format(d, "int2g32"))->mat, m->ref[i]);
+	model_free(m);
+	desk_close(d);
+	xfree(path);
+	path = xprintf("%s/last", dir);
+	d = opened(path);
+	cr_assert(desk_worn(d, 0) && desk_worn(d, 1) && !desk_worn(d, d->keep));
+	desk_close(d);
+	xfree(path);
+	xfree(dir);
+	scene_close(&s);
+}
+
+/* How many cells were scanned, and how many of these on a variant of that name. */
+static size_t scanned(const struct desk *d, const char *by, size_t *named)
+{
+	size_t n = 0;
+
+	*named = 0;
+	for (size_t i = 0; i < d->set.n * d->set.k; i++)
+		if (d->useful[i] && i % d->set.k != d->keep && d->cell[i].state == CELL_SCANNED) {
+			n++;
+			*named += !strncmp(d->cell_by[i], by, strlen(by));
+		}
+	return n;
+}
+
+Test(desk_dial, what_was_scanned_counts_as_measured_fast_until_it_is_measured_again)
+{
+	struct scene s;
+	struct err e = { 0 };
+	size_t before, named;
+	char *dir;
+	struct desk *d;
+
+	scene_open(&s, work_demo(1));
+	dir = calibrated(&s, 0);
+	d = opened(work_demo(1));
+	cr_assert_eq(desk_set_formats(d, "int2g32,int4g64,keep", NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(desk_prepare(d, STAGE_SCAN, NULL, &e), ST_OK, "%s", e.msg);
+	before = scanned(d, "dial", &named);
+	cr_assert_gt(before, 0);
+	cr_assert_eq(named, 0);
+	wear(d, dir);
+	cr_assert_eq(scanned(d, "dial", &named), 0);
+	cr_assert_eq(desk_prepare(d, STAGE_SCAN, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(scanned(d, "dial", &named), before);
+	cr_assert_eq(named, before, "%zu of %zu cells are the run's", named, before);
+	/* the former ones are known still, and both come back from the journal */
+	cr_assert_eq(desk_wear(d, NULL, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(scanned(d, "dial", &named), before);
+	cr_assert_eq(named, 0);
+	wear(d, dir);
+	cr_assert_eq(scanned(d, "dial", &named), before);
+	cr_assert_eq(named, before);
+	desk_close(d);
+	xfree(dir);
+	scene_close(&s);
+}
+
+Test(desk_dial, a_layout_measured_on_other_variants_says_nothing_of_the_runs)
+{
+	struct scene s;
+	struct err e = { 0 };
+	struct eval_result r;
+	uint8_t *low;
+	double before;
+	char *dir;
+	struct desk *d;
+
+	scene_open(&s, work_demo(1));
+	dir = calibrated(&s, 0);
+	d = opened(work_demo(1));
+	cr_assert_eq(desk_set_formats(d, "int2g32,int4g64,keep", NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(desk_prepare(d, STAGE_GPTQ, NULL, &e), ST_OK, "%s", e.msg);
+	low = xarray(d->set.n, 1);
+	cr_assert_eq(desk_measure(d, low, 64, "measured", &r, NULL, &e), ST_OK, "%s", e.msg);
+	before = desk_point_of(d, low)->kl;
+	wear(d, dir);
+	cr_assert_null(desk_point_of(d, low));
+	cr_assert_eq(desk_measure(d, low, 64, "measured", &r, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_neq(desk_point_of(d, low)->kl, before);
+	cr_assert_eq(desk_wear(d, NULL, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_not_null(desk_point_of(d, low));
+	cr_assert_eq(desk_point_of(d, low)->kl, before);
+	xfree(low);
+	desk_close(d);
+	xfree(dir);
+	scene_close(&s);
+}
+
+Test(desk_dial, a_layout_that_names_a_quantizer_leaves_the_runs_variants)
+{
+	struct scene s;
+	struct err e = { 0 };
+	char *dir;
+	struct desk *d;
+
+	scene_open(&s, work_demo(1));
+	dir = calibrated(&s, 0);
+	d = opened(dir);
+	cr_assert_eq(desk_variant(d, 0, 0, quantizer_find("gptq"), NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert(desk_worn(d, 0));
+	cr_assert_null(desk_made_by(d, 0, 0));
+	cr_assert_eq(desk_wear(d, NULL, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(desk_variant(d, 0, 0, quantizer_find("gptq"), NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_str_eq(desk_made_by(d, 0, 0)->name, "gptq");
+	desk_close(d);
+	xfree(dir);
+	scene_close(&s);
+}
+
+Test(desk_dial, two_steps_of_a_run_are_two_dials)
+{
+	struct scene s;
+	struct dial_run one, two;
+	struct err e = { 0 };
+	char *dir, *other;
+
+	scene_open(&s, work_demo(1));
+	dir = calibrated(&s, 0);
+	other = calibrated(&s, 1);
+	cr_assert_eq(dial_run_find(&one, dir, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(dial_run_find(&two, other, &e), ST_OK, "%s", e.msg);
+	cr_assert_str_neq(one.tag, two.tag);
+	cr_assert(dial_run_is(dir));
+	cr_assert_not(dial_run_is(work_demo(1)));
+	cr_assert_not(dial_run_is("nosuch"));
+	dial_run_release(&one);
+	dial_run_release(&two);
+	cr_assert_eq(dial_run_find(&one, "nosuch", &e), ST_INVALID);
+	cr_assert_not_null(strstr(e.msg, "nosuch"));
+	xfree(dir);
+	xfree(other);
+	scene_close(&s);
+}
