@@ -26,7 +26,7 @@ const struct verb verb_table[] = {
 	{ "export", "MODEL --layout L -o DIR", "write the quantized model as a folder",
 		"layout quantizer formats o dry-run json events" COMMON, 1, verb_export, true },
 	{ "train", "MODEL --layout L --data FILE", "fine-tune the packed weights of a layout, or adapters, on rows of a file",
-		"data layout dial method steps window windows lr lr-s budget rank held held-every save-every seed all teach teacher samples recompute f32 across lean test "
+		"data layout dial method steps window windows lr lr-s budget rank held held-every save-every patience seed all teach teacher samples recompute f32 across lean test "
 		"resume rows quantizer formats dry-run json events" COMMON, 1, verb_train, true },
 	{ "teach", "MODEL --data FILE -o DIR", "keep what the model says of a data file, for train --teacher",
 		"data text window held samples rows seed top o dry-run json" COMMON, 1, verb_teach, false },

@@ -98,6 +98,7 @@ enum st train_verb_ask(struct train_ask *ask, const struct args *a, struct err *
 	ask->held = a->held;
 	ask->held_every = a->held_every;
 	ask->save_every = a->save_every;
+	ask->patience = a->patience;
 	if (a->seed >= 0)
 		ask->seed = (uint64_t)a->seed;
 	ask->all = a->all;

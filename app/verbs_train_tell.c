@@ -283,12 +283,16 @@ static void tell_numbers(const struct train_verb *t, const struct run_entry *r)
 void train_verb_ends(const struct train_verb *t)
 {
 	const struct train *tr = train_run_train(t->run);
+	char *early = train_run_early(t->run);
 	struct runs all = { 0 };
 	struct err e;
 
 	printf("trained    %llu steps, %llu tokens, %.0f s (%.0f tok/s)\n",
 		(unsigned long long)train_steps_done(tr), (unsigned long long)t->tokens, t->seconds,
 		t->seconds > 0 ? (double)t->tokens / t->seconds : 0.0);
+	if (early)
+		printf("early      %s\n", early);
+	xfree(early);
 	if (t->weight > 0)
 		printf("loss       %.4f nats a learned token, smoothed\n", t->ema / t->weight);
 	if (isfinite(t->held))
@@ -310,7 +314,7 @@ void train_verb_json(const struct train_verb *t, const char *status)
 	const char *last = train_run_folder(t->run) ? train_run_folder(t->run) : "";
 	struct json_out o;
 	double nll;
-	char *better = train_run_better(t->run, &nll);
+	char *better = train_run_better(t->run, &nll), *early = train_run_early(t->run);
 
 	verb_begin(&o);
 	json_put_str(&o, "run", train_run_id(t->run));
@@ -320,6 +324,9 @@ void train_verb_json(const struct train_verb *t, const char *status)
 	xfree(better);
 	json_put_str(&o, "method", train_how(tr)->method->name);
 	json_put_i64(&o, "steps", (int64_t)train_steps_done(tr));
+	if (early)
+		json_put_str(&o, "early", early);
+	xfree(early);
 	json_put_i64(&o, "tokens", (int64_t)t->tokens);
 	json_put_f64(&o, "seconds", t->seconds);
 	json_put_f64(&o, "loss", t->weight > 0 ? t->ema / t->weight : (double)NAN);

@@ -384,6 +384,14 @@ best=$(sed -n 's/^best  *\([^,]*\), held out.*/\1/p' out)
 holds "what is learned by heart is worse at the end" [ -n "$best" ]
 holds "it is what the link leads to" [ "${best##*/}" = "$(readlink "${best%/*}/best")" ]
 holds "and what to open" has "^next  *bitdial $best$"
+works "$@" --data noise.jsonl --method fp --lr 0.01 --steps 100 --held 0.3 --held-every 5 \
+	--windows 2 --window 96 --patience 3
+best=$(sed -n 's/^best  *\([^,]*\), held out.*/\1/p' out)
+holds "with patience it ends when that is seen" \
+	has "^early  *ended at step [1-9][05]: held-out loss was lowest at step $(expr "$best" : '.*step-0*\(.*\)')$"
+fails 1 'ended at step .*: name the steps of the whole run to go on' train --resume "$(basename "${best%/*}")"
+fails 1 'patience counts looks at what is held out, and of noise.jsonl nothing is' \
+	"$@" --data noise.jsonl --held 0 --patience 3
 works "$@" --data rows.jsonl --steps 12 --teach --method latent --seed 2
 holds "KL is told at the end" has '^KL  *[0-9.]* from the model as it was, at first'
 kls=$(sed -n 's/^KL  *\([0-9.]*\) .* first \([0-9.]*\).*/\1 \2/p' out)

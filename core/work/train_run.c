@@ -164,6 +164,7 @@ static enum st begin_folder(struct train_run *r, struct err *e)
 static enum st take_resumed(struct train_run *r, const struct train_ask *ask, struct err *e)
 {
 	uint64_t steps;
+	char *early;
 	bool there;
 	enum st st = train_run_find(&r->path, ask->resume, e);
 
@@ -186,7 +187,14 @@ static enum st take_resumed(struct train_run *r, const struct train_ask *ask, st
 			"%s: its %llu steps are done: name more steps to go on", ask->resume,
 			(unsigned long long)steps);
 	r->steps = steps;
-	return ST_OK;
+	early = train_run_finished(r->path) ? train_run_early(r) : NULL;
+	if (early && !ask->steps)
+		st = err_set(e, ST_INVALID,
+			"%s %s: name the steps of the whole run to go on all the same", ask->resume,
+			early);
+	r->anew = early;
+	xfree(early);
+	return st;
 }
 
 static enum st go_on_folder(struct train_run *r, struct err *e)
@@ -286,6 +294,8 @@ static enum st make(
 		train_extend(r->t, r->steps);
 		r->far.steps = r->steps;
 	}
+	if (r->anew)
+		r->far.waited = 0;
 	return st ? st : train_run_room(r, r->saved_step == UINT64_MAX ? 2 : 1, e);
 }
 

@@ -71,6 +71,9 @@ const char *train_run_folder(
 /* The budgets a dial is looked at, in stored bits a weight, and the KL of the last look (NAN: none);
  * how many: 0 where one layout is trained. */
 size_t train_run_points(const struct train_run *r, double bpw[TRAIN_POINTS], double kl[TRAIN_POINTS]);
+/* "ended at step 120: held-out KL was lowest at step 80" of a run whose patience was over; NULL: of
+ * all others; xfree. */
+char *train_run_early(const struct train_run *r);
 /* The step of the checkpoint with the lowest held-out loss, the last one where nothing is held out;
  * UINT64_MAX: there is none. */
 uint64_t train_run_best(const struct train_run *r);

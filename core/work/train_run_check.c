@@ -97,6 +97,11 @@ enum st train_run_read(struct train_run *r, const struct sink *s, struct err *e)
 		tell_held(r);
 	if (r->test)
 		tell_rows(r, a->test, pack_counts(r->test));
+	if (a->patience && !pack_counts(r->pack)->held_labelled)
+		return err_set(e, ST_INVALID,
+			"patience counts looks at what is held out, and of %s nothing is: hold a "
+			"share of its rows out, or leave patience away",
+			name_of(a->data));
 	return ST_OK;
 }
 

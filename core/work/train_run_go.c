@@ -162,17 +162,31 @@ static enum st look(struct train_run *r, const struct train_seen *seen, size_t w
 
 enum { LOOK_WINDOWS = 16 }; /* of a look on the way; the last one is of all */
 
+/* Those that patience counts are all on the way, thus of the same windows. */
 static enum st look_once(
 	struct train_run *r, const struct train_seen *seen, const struct sink *s, struct err *e)
 {
+	struct train_so_far *f = &r->far;
 	struct train_eval v;
 	enum st st;
 
-	if (r->far.look_step == r->far.step)
+	if (f->look_step == f->step)
 		return ST_OK;
 	st = look(r, seen, LOOK_WINDOWS, s, &v, e);
 	train_eval_release(&v);
+	if (!st && r->ask.patience)
+		f->waited = train_run_is_best(r) ? 0 : f->waited + 1;
 	return st;
+}
+
+static bool saves_here(const struct train_run *r)
+{
+	return r->far.step == r->far.steps || r->far.step % r->ask.save_every == 0;
+}
+
+static bool looks_here(const struct train_run *r)
+{
+	return saves_here(r) || r->far.step % r->ask.held_every == 0;
 }
 
 /* A failure is said, and the run goes on: the last good checkpoint stands, the next try may
@@ -183,8 +197,6 @@ static void save(struct train_run *r, const struct train_seen *seen, const struc
 	struct err e = { 0 };
 
 	wait.sink.self = &wait;
-	if (r->saved_step == r->far.step)
-		return;
 	r->save_st = train_run_save(r, &wait.sink, &e);
 	r->save_err = e;
 	r->saved_at = clock_now();
@@ -206,17 +218,17 @@ static enum st between(
 	static const double save_seconds = 600;
 	const struct train_so_far *f = &r->far;
 	bool asked = seen->between && seen->between(seen->arg, r->t);
-	bool last = f->step == f->steps, stop = sink_poll(s);
-	bool due = last || f->step % r->ask.save_every == 0 ||
-		   clock_now() - r->saved_at > save_seconds;
+	bool late = clock_now() - r->saved_at > save_seconds, stop = sink_poll(s), kept;
 	enum st st = ST_OK;
 
-	if (!stop && (due || f->step % r->ask.held_every == 0))
+	/* The clock adds no look to those that are counted: a run ends at one step anywhere. */
+	if (!stop && (looks_here(r) || (late && !r->ask.patience)))
 		st = look_once(r, seen, s, e);
 	stop |= st == ST_CANCELLED;
 	if (st && !stop)
 		return st;
-	if (asked || due || stop)
+	kept = r->ask.patience && (train_run_is_best(r) || train_run_is_over(r));
+	if (asked || saves_here(r) || late || stop || kept)
 		save(r, seen, s);
 	if (!stop)
 		return ST_OK;
@@ -225,6 +237,19 @@ static enum st between(
 			"stopped at step %llu, and its checkpoint could not be written: %.200s",
 			(unsigned long long)f->step, r->save_err.msg);
 	return err_set(e, ST_CANCELLED, "stopped at step %llu", (unsigned long long)f->step);
+}
+
+/* Before the first step, and behind a checkpoint whose look a stop left out. */
+static enum st first_look(
+	struct train_run *r, const struct train_seen *seen, const struct sink *s, struct err *e)
+{
+	const struct train_so_far *f = &r->far;
+	bool was = f->look_step == f->step;
+	enum st st = looks_here(r) ? look_once(r, seen, s, e) : ST_OK;
+
+	if (!st && !was && f->look_step == f->step && (f->step || r->ask.patience))
+		save(r, seen, s);
+	return st;
 }
 
 /* ---- the end */
@@ -321,7 +346,7 @@ static void numbers(struct train_run *r)
 
 static enum st end(struct train_run *r, enum st st, struct err *e)
 {
-	char *say;
+	char *say, *early;
 
 	if (!st && r->save_st)
 		st = err_set(e, ST_IO,
@@ -338,8 +363,17 @@ static enum st end(struct train_run *r, enum st st, struct err *e)
 	else
 		say = xprintf("%s, %llu steps, loss %.4f, held out %.4f", r->ask.method,
 			(unsigned long long)r->far.step, train_run_ema(r), r->far.look_nll);
+	early = st ? NULL : train_run_early(r);
+	if (early) {
+		char *both = xprintf("%s; %s", say, early);
+
+		xfree(say);
+		say = both;
+		log_at(LOG_INFO, "train", "%s %s", r->id, early);
+	}
 	run_end(r->run, st, say);
 	r->run = NULL;
+	xfree(early);
 	xfree(say);
 	return st;
 }
@@ -353,9 +387,8 @@ enum st train_run_go(
 	seen = seen ? seen : &nobody;
 	if (!r->run)
 		return err_set(e, ST_INVALID, "this run has ended: resume it");
-	if (!r->far.step)
-		st = look_once(r, seen, s, e);
-	while (!st && r->far.step < r->far.steps) {
+	st = first_look(r, seen, s, e);
+	while (!st && r->far.step < r->far.steps && !train_run_is_over(r)) {
 		st = step(r, seen, s, e);
 		if (!st)
 			st = between(r, seen, s, e);

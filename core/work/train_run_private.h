@@ -19,6 +19,7 @@ struct train_so_far {
 	double ema, ema_weight; /* of the loss, not yet divided by its weight */
 	uint64_t best_step;     /* of the checkpoint with the lowest held-out loss, or KL under a teacher */
 	double best_nll;        /* that; NAN: none */
+	uint64_t waited;        /* looks since it, where patience counts them */
 	uint64_t look_step;     /* of the last look at what is held out; UINT64_MAX: none yet */
 	double look_nll, look_kl;
 	double peak;    /* bytes, VmHWM */
@@ -51,6 +52,7 @@ struct train_run {
 	double saved_at;     /* clock_now */
 	uint64_t saved_step; /* of the last checkpoint; UINT64_MAX: none yet */
 	char *folder;        /* its; NULL: none yet */
+	bool anew;           /* it had ended early, and is to go on: it waits as long again */
 	enum st save_st;     /* of the last one that was tried */
 	struct err save_err;
 	bool mute; /* a line could not be written: that was said */
@@ -81,8 +83,13 @@ bool train_run_finished(const char *path);
 
 /* ---- train_run_save.c */
 
-/* A checkpoint now. */
+/* A checkpoint now.  Where the last one is of this step, only what it knows of the run is written
+ * anew: a look came after it. */
 BD_MUST_USE enum st train_run_save(struct train_run *r, const struct sink *s, struct err *e);
+/* It was looked at now, and was never better. */
+bool train_run_is_best(const struct train_run *r);
+/* So many looks in a row brought nothing better that it ends. */
+bool train_run_is_over(const struct train_run *r);
 /* The last one into r->t, if there is one. */
 BD_MUST_USE enum st train_run_load(struct train_run *r, struct err *e);
 /* Reads r->far of the last one; false: there is none. */

@@ -59,6 +59,8 @@ static enum st get_key(const struct json *j, const cJSON *o, const struct train_
 	char *p = (char *)a + k->at;
 	const cJSON *v = json_member(o, k->name);
 
+	if (!v && k->kind != TRAIN_NUMBER) /* a key that was not there yet when it began */
+		return ST_OK;
 	switch (k->kind) {
 	case TRAIN_WORD:
 		return get_word(j, o, k->name, (const char **)p, e);

@@ -49,6 +49,7 @@ static const struct far_member {
 	{ "ema_weight", false, offsetof(struct train_so_far, ema_weight) },
 	{ "best_step", true, offsetof(struct train_so_far, best_step) },
 	{ "best_nll", false, offsetof(struct train_so_far, best_nll) },
+	{ "waited", true, offsetof(struct train_so_far, waited) },
 	{ "look_nll", false, offsetof(struct train_so_far, look_nll) },
 	{ "look_kl", false, offsetof(struct train_so_far, look_kl) },
 	{ "peak_bytes", false, offsetof(struct train_so_far, peak) },
@@ -94,7 +95,9 @@ static enum st read_far(struct train_so_far *f, const char *dir, struct err *e)
 		const char *name = far_members[i].name;
 		const cJSON *v = json_member(j.root, name);
 
-		if (far_members[i].count)
+		if (!v && far_members[i].at == offsetof(struct train_so_far, waited))
+			f->waited = 0; /* of a version that did not count */
+		else if (far_members[i].count)
 			st = json_get_u64(
 				&j, j.root, "", name, 0, UINT64_C(1) << 52, (uint64_t *)p, e);
 		else if (v && cJSON_IsNull(v))
@@ -291,19 +294,25 @@ static enum st fill(struct train_run *r, const char *tmp, const struct sink *s, 
 	return st ? st : write_far(&r->far, tmp, e);
 }
 
-enum st train_run_save(struct train_run *r, const struct sink *s, struct err *e)
+static double looked(const struct train_run *r)
 {
-	struct train_so_far before = r->far, *f = &r->far;
-	char *dir = folder_of(r, f->step), *tmp = NULL;
-	double look = r->how.teach ? f->look_kl : f->look_nll;
+	return r->how.teach ? r->far.look_kl : r->far.look_nll;
+}
+
+bool train_run_is_best(const struct train_run *r)
+{
+	const struct train_so_far *f = &r->far;
+
+	return f->look_step == f->step &&
+	       (isnan(f->best_nll) ? !isnan(looked(r)) : looked(r) < f->best_nll);
+}
+
+static enum st write_folder(
+	struct train_run *r, const char *dir, const struct sink *s, struct err *e)
+{
+	char *tmp = NULL;
 	enum st st = train_run_room(r, 1, e);
 
-	f->wall = clock_now() - r->began;
-	f->peak = fmax(f->peak, (double)train_run_peak());
-	if (f->look_step == f->step && (isnan(f->best_nll) || look < f->best_nll)) {
-		f->best_nll = look;
-		f->best_step = f->step;
-	}
 	if (!st)
 		st = bundle_begin(&tmp, dir, e);
 	if (!st) {
@@ -314,6 +323,22 @@ enum st train_run_save(struct train_run *r, const struct sink *s, struct err *e)
 			(void)!fs_remove_tree(tmp, NULL);
 	}
 	xfree(tmp);
+	return st;
+}
+
+enum st train_run_save(struct train_run *r, const struct sink *s, struct err *e)
+{
+	struct train_so_far before = r->far, *f = &r->far;
+	char *dir = folder_of(r, f->step);
+	enum st st;
+
+	f->wall = clock_now() - r->began;
+	f->peak = fmax(f->peak, (double)train_run_peak());
+	if (train_run_is_best(r)) {
+		f->best_nll = looked(r);
+		f->best_step = f->step;
+	}
+	st = r->saved_step == f->step ? write_far(f, dir, e) : write_folder(r, dir, s, e);
 	if (st) {
 		f->best_nll = before.best_nll;
 		f->best_step = before.best_step;

@@ -1,4 +1,7 @@
 /* train_run_tell.c - what a run was asked for and what it reads, for who shows it. */
+#include <math.h>
+
+#include "core/base/alloc.h"
 #include "core/work/train_run_private.h"
 
 const struct train_ask *train_run_ask(const struct train_run *r)
@@ -22,6 +25,25 @@ size_t train_run_windows(const struct train_run *r)
 	struct err e;
 
 	return pack_windows(r->pack, 0, &n, &e) ? 0 : n;
+}
+
+bool train_run_is_over(const struct train_run *r)
+{
+	return r->ask.patience && r->far.waited >= r->ask.patience;
+}
+
+char *train_run_early(const struct train_run *r)
+{
+	const struct train_so_far *f = &r->far;
+	const char *what = r->ask.teach || r->ask.teacher ? "KL" : "loss";
+	unsigned long long step = (unsigned long long)f->step;
+
+	if (!train_run_is_over(r) || f->step >= f->steps)
+		return NULL;
+	if (isnan(f->best_nll))
+		return xprintf("ended at step %llu: held-out %s was no number", step, what);
+	return xprintf("ended at step %llu: held-out %s was lowest at step %llu", step, what,
+		(unsigned long long)f->best_step);
 }
 
 size_t train_run_points(
