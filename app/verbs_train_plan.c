@@ -1,202 +1,88 @@
 /* verbs_train_plan.c - train --dry-run: the arithmetic of a run on any model, from headers alone.
  */
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "app/verbs_train.h"
+#include "app/verbs_train_shape.h"
 #include "core/base/alloc.h"
-#include "core/base/fs.h"
+#include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
-#include "core/io/checkpoint.h"
-#include "core/work/run.h"
 
-struct plan {
-	struct hparams hp;
-	struct checkpoint *ck; /* NULL: there are no weights, only config.json */
-	const char *path;
-	struct train_shape *shape; /* [n] */
-	size_t n;
-	uint64_t weights, other,
-		file;    /* in the linears; bytes of embedding and head; of the model */
-	const char *run; /* of --resume; NULL: a new one */
-	uint64_t done;   /* steps of it */
-	uint64_t stored; /* bytes of the linears in the layout */
-	bool guessed;    /* which linears get which format, of a budget */
-};
+/* ---- beside memory */
 
-/* ---- the model */
+/* The last one and the best. */
+enum { CHECKPOINTS = 2 };
 
-/* A matrix as it lies in memory once it is loaded; where it is not there, of two bytes a weight. */
-static uint64_t matrix_bytes(
-	const struct checkpoint *ck, const char *name, size_t rows, size_t cols)
+static uint64_t checkpoint_bytes(
+	const struct plan *p, const struct train_how *how, const struct train_memory *x)
 {
-	static const char *const part[] = { ".codes", ".scale", ".offset" };
-	uint64_t n = (uint64_t)rows * cols, sum = 0;
-	const struct tensor *t = ck ? checkpoint_find(ck, name) : NULL;
-
-	if (!ck)
-		return 2 * n;
-	if (t)
-		return t->dtype == DT_Q4_K || t->dtype == DT_Q6_K ? 4 * n : t->bytes;
-	for (size_t i = 0; i < 3; i++) {
-		char *whole = xprintf("%s%s", name, part[i]);
-
-		t = checkpoint_find(ck, whole);
-		sum += t ? t->bytes : 0;
-		xfree(whole);
-	}
-	return sum;
+	return train_checkpoint_bytes(x, how, p->folders);
 }
 
-static bool is_config(const char *path)
+/* What it begins from stays in memory where it is quantized. */
+static uint64_t begun_bytes(const struct plan *p, const struct train_how *how)
 {
-	size_t n = strlen(path);
-
-	return n >= 11 && !strcmp(path + n - 11, "config.json") && fs_is_file(path);
+	return train_packs(how->method) ? p->begun : 0;
 }
 
-static bool has_config(const char *path)
+/* The whole program's, without its own few megabytes: embedding and head are in x, too. */
+static uint64_t peak_bytes(
+	const struct plan *p, const struct train_how *how, const struct train_memory *x)
 {
-	char *file = xprintf("%s/config.json", path);
-	bool has = fs_is_file(file);
-
-	xfree(file);
-	return has;
-}
-
-static enum st open_shape(struct plan *p, struct err *e)
-{
-	char name[32];
-	enum st st = is_config(p->path) ? ST_UNSUPPORTED : checkpoint_open(&p->ck, p->path, e);
-
-	if (!st)
-		p->hp = p->ck->hp;
-	else if (is_config(p->path) || has_config(p->path)) /* no weights, or not all of them */
-		st = checkpoint_config(&p->hp, p->path, e);
-	if (st)
-		return st;
-	p->n = p->hp.layers * LINEAR_KINDS;
-	p->shape = train_shapes(&p->hp, (struct format){ 0 });
-	for (size_t i = 0; i < p->n; i++) {
-		struct train_shape *x = &p->shape[i];
-
-		x->kept = matrix_bytes(p->ck, linear_name(i, name), x->rows, x->cols);
-		p->weights += (uint64_t)x->rows * x->cols;
-		p->file += x->kept;
-	}
-	p->other = matrix_bytes(p->ck, "embed", p->hp.vocab, p->hp.hidden);
-	if (!p->hp.tied)
-		p->other += matrix_bytes(p->ck, "head", p->hp.vocab, p->hp.hidden);
-	p->file += p->other;
-	return ST_OK;
-}
-
-/* ---- the layout */
-
-static uint64_t stored(const struct train_shape *x)
-{
-	return format_is_keep(x->format) ? x->kept : format_bytes(x->format, x->rows, x->cols);
-}
-
-static enum st all_of(struct plan *p, struct format f, struct err *e)
-{
-	char name[FORMAT_NAME];
-
-	for (size_t i = 0; i < p->n; i++) {
-		if (!format_fits(f, p->shape[i].cols))
-			return err_set(e, ST_INVALID, "%s does not fit a linear of %zu inputs",
-				format_name(f, name), p->shape[i].cols);
-		p->shape[i].format = f;
-	}
-	return ST_OK;
-}
-
-static enum st by_file(struct plan *p, const char *path, struct err *e)
-{
-	struct layout l = { 0 };
-	enum st st = layout_read(&l, path, NULL, e);
-
-	if (!st && l.n != p->n)
-		st = err_set(e, ST_INVALID, "layout %s is of %zu linears, and the model has %zu",
-			path, l.n, p->n);
-	for (size_t i = 0; !st && i < p->n; i++) {
-		p->shape[i].format = l.format[l.choice[i]];
-		if (!format_fits(p->shape[i].format, p->shape[i].cols))
-			st = err_set(e, ST_INVALID, "layout %s does not fit linear %zu", path, i);
-	}
-	layout_release(&l);
-	return st;
-}
-
-/* What a search would choose is not known from headers, but what it adds up to is: the two formats
- * around the budget, as many of the wider one as there is room for. */
-static enum st by_budget(struct plan *p, double bpw, struct err *e)
-{
-	static const struct format step[] = { { .bits = 2, .group = 64 },
-		{ .bits = 4, .group = 128 }, { .bits = 8, .group = 128 } };
-	double budget = bpw * (double)p->weights / 8;
-	uint64_t sum = 0;
-	size_t at = 0;
-
-	if (!(bpw > 0 && bpw <= 64))
-		return err_set(
-			e, ST_INVALID, "--layout %g: stored bits a weight go from 0 to 64", bpw);
-	p->guessed = true;
-	for (at = 0; at < 2; at++) {
-		for (size_t i = sum = 0; i < p->n; i++)
-			sum += format_bytes(step[at], p->shape[i].rows, p->shape[i].cols);
-		if ((double)sum > budget)
-			break;
-	}
-	if (!at)
-		return err_set(e, ST_INVALID, "%g bits a weight are below the least, int2g64", bpw);
-	sum = 0;
-	for (size_t i = 0; i < p->n; i++) {
-		p->shape[i].format = step[at - 1];
-		sum += stored(&p->shape[i]);
-	}
-	for (size_t i = 0; i < p->n; i++) {
-		struct train_shape wide = p->shape[i];
-
-		wide.format = step[at];
-		if ((double)(sum + stored(&wide) - stored(&p->shape[i])) > budget)
-			continue;
-		sum += stored(&wide) - stored(&p->shape[i]);
-		p->shape[i] = wide;
-	}
-	return ST_OK;
-}
-
-static enum st find_layout(struct plan *p, const char *name, struct err *e)
-{
-	struct format f;
-	char *end, *run;
-	double bpw;
-	enum st st;
-
-	if (!name)
-		return ST_OK; /* all as in the file */
-	if (fs_is_file(name))
-		return by_file(p, name, e);
-	bpw = strtod(name, &end);
-	if (end != name && !*end)
-		return by_budget(p, bpw, e);
-	if (!format_parse(&f, name, NULL))
-		return all_of(p, f, e);
-	run = run_layout_path(name);
-	if (!run)
-		return err_set(e, ST_INVALID,
-			"layout %s is no file, no run, no format (int4g128) and no number of bits",
-			name);
-	st = by_file(p, run, e);
-	xfree(run);
-	return st;
+	return x->total + x->looks + (p->file - p->other) + begun_bytes(p, how);
 }
 
 /* ---- told */
+
+/* "int2g64, int3g64 and int4g128"; xfree. */
+static char *names_of(const struct plan *p)
+{
+	char name[FORMAT_NAME];
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < p->forms; i++) {
+		buf_str(&b, !i ? "" : i + 1 < p->forms ? ", " : " and ");
+		buf_str(&b, format_name(p->format[i], name));
+	}
+	return b.s;
+}
+
+static void tell_layout(const struct plan *p, const struct args *a)
+{
+	char clean[256];
+
+	if (p->forms) {
+		char *names = names_of(p);
+
+		printf("layout       %s at once, each step a layout drawn between %.2f and %.2f "
+		       "bpw\n",
+			names, p->bpw[0], p->bpw[p->forms - 1]);
+		xfree(names);
+		return;
+	}
+	text_clean(clean, sizeof clean, a->layout ? a->layout : "",
+		a->layout ? strlen(a->layout) : 0, true);
+	printf("layout       %s: %.4f stored bits a weight%s\n",
+		a->layout ? clean : "as in the file", 8.0 * (double)p->stored / (double)p->weights,
+		p->guessed ? " (which linears get them, a search says)" : "");
+}
+
+static void tell_teacher(const struct train_ask *ask)
+{
+	char clean[256];
+
+	if (ask->teacher) {
+		text_clean(clean, sizeof clean, ask->teacher, strlen(ask->teacher), true);
+		printf("teacher      %s: what the model said, read in the place of a second "
+		       "forward pass\n",
+			clean);
+	} else if (ask->teach) {
+		printf("teacher      the model as it is in the file: a second forward pass in "
+		       "every step\n");
+	}
+}
 
 static void row(const char *what, uint64_t bytes, const char *of)
 {
@@ -206,7 +92,8 @@ static void row(const char *what, uint64_t bytes, const char *of)
 		printf("  %-12s %10s  %s\n", what, text_bytes(bytes, b), of);
 }
 
-static void tell_memory(const struct train_memory *x, const struct train_how *how)
+static void tell_memory(
+	const struct plan *p, const struct train_memory *x, const struct train_how *how)
 {
 	static const char *const weights[] = {
 		[TRAIN_CODES] = "packed codes, scales and offsets; no float copy of them",
@@ -214,10 +101,14 @@ static void tell_memory(const struct train_memory *x, const struct train_how *ho
 		[TRAIN_ADAPTERS] = "gains of the norms",
 		[TRAIN_LATENT] = "packed codes, and float masters of the linears"
 	};
+	static const char *const forms[] = {
+		[TRAIN_CODES] = "packed codes, scales and offsets of every format",
+		[TRAIN_LATENT] = "packed codes of every format, and one float master a linear"
+	};
 	char b[16];
 
 	printf("memory       %s (%.2f GB)\n", text_bytes(x->total, b), (double)x->total / 1e9);
-	row("weights", x->weights, weights[how->method->what]);
+	row("weights", x->weights, (p->forms ? forms : weights)[how->method->what]);
 	row("frozen", x->frozen, "embedding and head, and linears that stay as they are");
 	row("state", x->state, "of the optimizer");
 	row("adapters", x->adapters, "two matrices beside each linear");
@@ -227,6 +118,8 @@ static void tell_memory(const struct train_memory *x, const struct train_how *ho
 			: "of a step, what the way back reads (less: --recompute)");
 	row("gradient", x->gradient, "of one matrix at a time, with the optimizer's scratch");
 	row("logits", x->logits, "of a few labelled tokens at a time");
+	printf("a look       %s more while it lasts, at what is held out%s\n",
+		text_bytes(x->looks, b), p->forms ? ", of five budgets one after another" : "");
 }
 
 /* The same run by another method, with its own rank; total 0: it trains nothing here. */
@@ -239,11 +132,14 @@ static struct train_memory by_method(const struct plan *p, const struct train_me
 	struct err e;
 	size_t window;
 
+	if (p->forms && !train_packs(m))
+		return (struct train_memory){ 0 };
 	as.recompute = recompute;
 	if (strcmp(m->name, asked->method ? asked->method : "rank") != 0)
 		as.rank = 0;
 	if (train_verb_how(&how, &window, m, &as, &e))
 		return (struct train_memory){ 0 };
+	how.forms = p->forms;
 	if (train_need(&x, &p->hp, p->shape, p->n, p->other, &how, window, &e))
 		x = (struct train_memory){ 0 };
 	return x;
@@ -261,7 +157,8 @@ static void tell_methods(const struct plan *p, const struct train_ask *ask)
 		struct train_memory y = by_method(p, m, ask, true);
 
 		if (!x.total) {
-			printf("%-10s nothing in this layout is packed\n", m->name);
+			printf("%-10s %s\n", m->name,
+				p->forms ? "trains no codes" : "nothing in this layout is packed");
 			continue;
 		}
 		printf("%-10s %10s %10s %10s %12s %12.2e\n", m->name,
@@ -286,23 +183,28 @@ static void tell(const struct plan *p, const struct args *a, const struct train_
 	       "linears%s\n",
 		clean, p->hp.layers, p->hp.hidden, (double)p->weights,
 		p->ck ? "" : "; by config.json, at two bytes a weight");
-	text_clean(clean, sizeof clean, a->layout ? a->layout : "",
-		a->layout ? strlen(a->layout) : 0, true);
-	printf("layout       %s: %.4f stored bits a weight%s\n",
-		a->layout ? clean : "as in the file", 8.0 * (double)p->stored / (double)p->weights,
-		p->guessed ? " (which linears get them, a search says)" : "");
+	tell_layout(p, a);
+	tell_teacher(ask);
 	printf("method       %s: %s\n", how->method->name, how->method->summary);
 	printf("steps        %llu of %zu windows of %zu tokens: %llu tokens a step, %llu in all\n",
 		(unsigned long long)steps, how->windows, window, (unsigned long long)tokens,
 		(unsigned long long)(steps * tokens));
 	printf("arithmetic   %.3g FLOP a step, %.3g in all; %llu values are trained\n", x->flops,
 		x->flops * (double)steps, (unsigned long long)x->trained);
-	tell_memory(x, how);
-	printf("beside it    the model as it is in the file, %s, mapped: its pages may leave\n",
-		text_bytes(p->file, b));
+	tell_memory(p, x, how);
+	printf("beside it    the model as it is in the file, %s, mapped: %s\n",
+		text_bytes(p->file, b),
+		how->teach && !how->said ? "the teacher reads it in every step"
+					 : "its pages may leave");
 	if (train_packs(how->method))
-		printf("             and the layout that it begins from, %s\n",
-			text_bytes(x->weights, b));
+		printf("             and the layout%s that it begins from, %s\n",
+			p->forms > 1 ? "s" : "", text_bytes(p->begun, b));
+	printf("disk         %s a checkpoint%s, ", text_bytes(checkpoint_bytes(p, how, x), b),
+		p->forms ? " (a folder a format)" : "");
+	printf("%s for the last and the best one\n",
+		text_bytes(CHECKPOINTS * checkpoint_bytes(p, how, x), b));
+	printf("at its peak  %s with all of that, and a few MiB of the program's own\n",
+		text_bytes(peak_bytes(p, how, x), b));
 	printf("free here    %s\n", text_bytes(mem_available(), b));
 	printf("time         not foretold: bitdial train measures tokens a second as it goes\n");
 	tell_methods(p, ask);
@@ -318,8 +220,24 @@ static void put_memory(struct json_out *o, const struct train_memory *x)
 	json_put_i64(o, "activations", (int64_t)x->activations);
 	json_put_i64(o, "gradient", (int64_t)x->gradient);
 	json_put_i64(o, "logits", (int64_t)x->logits);
+	json_put_i64(o, "look", (int64_t)x->looks);
 	json_put_f64(o, "step_flop", x->flops);
 	json_put_i64(o, "trained", (int64_t)x->trained);
+}
+
+static void put_dial(struct json_out *o, const struct plan *p)
+{
+	char name[FORMAT_NAME];
+
+	json_open(o, "dial", '[');
+	for (size_t f = 0; f < p->forms; f++) {
+		json_open(o, NULL, '{');
+		json_put_str(o, "format", format_name(p->format[f], name));
+		json_put_f64(o, "stored_bpw", p->bpw[f]);
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+	json_put_i64(o, "budgets", TRAIN_POINTS);
 }
 
 static void tell_json(const struct plan *p, const struct train_ask *ask,
@@ -331,11 +249,19 @@ static void tell_json(const struct plan *p, const struct train_ask *ask,
 	json_put_str(&o, "job", "train");
 	json_put_str(&o, "method", how->method->name);
 	json_put_f64(&o, "stored_bpw", 8.0 * (double)p->stored / (double)p->weights);
+	if (p->forms)
+		put_dial(&o, p);
+	if (how->teach)
+		json_put_str(&o, "teacher", how->said ? "cache" : "reference");
 	json_put_i64(&o, "steps", (int64_t)(how->tune.steps - p->done));
 	json_put_i64(&o, "steps_done", (int64_t)p->done);
 	json_put_i64(&o, "step_tokens", (int64_t)(how->windows * window));
 	put_memory(&o, x);
 	json_put_i64(&o, "file_bytes", (int64_t)p->file);
+	json_put_i64(&o, "begun_bytes", (int64_t)begun_bytes(p, how));
+	json_put_i64(&o, "peak_bytes", (int64_t)peak_bytes(p, how, x));
+	json_put_i64(&o, "checkpoint_bytes", (int64_t)checkpoint_bytes(p, how, x));
+	json_put_i64(&o, "disk_bytes", (int64_t)(CHECKPOINTS * checkpoint_bytes(p, how, x)));
 	json_put_i64(&o, "memory_free", (int64_t)mem_available());
 	json_open(&o, "methods", '[');
 	for (const struct train_method *m = train_methods; m->name; m++) {
@@ -363,8 +289,16 @@ static enum st what(struct plan *p, struct train_verb *t, struct train_run **run
 	enum st st = train_verb_ask(&t->ask, t->a, e);
 
 	t->as = *t->a;
-	if (!t->a->resume)
-		return st ? st : train_verb_method(&m, t->a, e);
+	if (!t->a->resume) {
+		st = st ? st : train_verb_method(&m, t->a, e);
+		if (!st && t->ask.dial && !train_packs(m))
+			st = err_set(e, ST_INVALID,
+				"--dial trains packed codes of several formats: %s trains none",
+				m->name);
+		if (!st && t->ask.dial && t->a->layout)
+			st = err_set(e, ST_INVALID, "--dial names the formats: leave --layout out");
+		return st;
+	}
 	st = st ? st : train_verb_take_up(t, e);
 	st = st ? st : train_run_peek(run, &t->ask, e);
 	if (st)
@@ -395,24 +329,19 @@ int train_verb_plan(const struct args *a)
 	struct err e = { 0 };
 	char *path = NULL;
 	size_t window;
-	enum st st = a->dial ? err_set(&e, ST_INVALID,
-				       "--dry-run foretells one layout: give --layout FORMAT in "
-				       "the place of --dial")
-			     : what(&p, &t, &run, &e);
+	enum st st = what(&p, &t, &run, &e);
 
 	if (!st)
 		st = which_model(&path, &t.as, &e);
 	p.path = path;
 	if (!st)
-		st = open_shape(&p, &e);
+		st = plan_open(&p, &e);
 	if (!st)
-		st = find_layout(&p, t.as.layout, &e);
-	if (!st) {
-		for (size_t i = 0; i < p.n; i++)
-			p.stored += stored(&p.shape[i]);
+		st = plan_layout(&p, t.as.layout, t.ask.dial, &e);
+	if (!st)
 		st = train_verb_how(&how, &window,
 			train_method_find(t.ask.method ? t.ask.method : "rank"), &t.ask, &e);
-	}
+	how.forms = p.forms;
 	if (!st)
 		st = train_need(&x, &p.hp, p.shape, p.n, p.other, &how, window, &e);
 	if (!st && a->json)

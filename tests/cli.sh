@@ -430,7 +430,47 @@ fails 1 'layout foo is no file\|foo is no format' "$@" --dial int2g32,foo
 fails 1 'takes as many bits as another' "$@" --dial int2g32,int2g32
 fails 1 'keep is not trained with a dial' "$@" --dial int2g32,keep
 fails 2 'lora trains none' train --demo --data rows.jsonl --method lora --dial int2g32
-fails 2 'foretells one layout' "$@" --dial int2g32 --dry-run
+fails 2 'lora trains none' train --demo --method lora --dial int2g32 --dry-run
+fails 2 'names the formats: leave --layout out' train --demo --layout int4g64 --dial int2g32 --dry-run
+fails 1 '"foo" is not a format' "$@" --dial int2g32,foo --dry-run
+fails 1 'takes as many bits as another' "$@" --dial int2g32,int2g32 --dry-run
+fails 1 'keep is not trained with a dial' "$@" --dial int2g32,keep --dry-run
+fails 1 'no format is named' "$@" --dial , --dry-run
+find "$XDG_CACHE_HOME" "$BD_RUNS" > before
+works "$@" --dial int4g128,int2g64 --dry-run
+holds "what is trained" has '^layout  *int2g64 and int4g128 at once, each step a layout drawn between 2.50 and 4.46 bpw$'
+holds "who teaches" has '^teacher .* a second forward pass in every step$'
+holds "each budget is looked at" has '^a look .*, of five budgets one after another$'
+holds "a folder a format, twice" has '^disk .* a checkpoint (a folder a format), .* for the last and the best one$'
+holds "what has no codes" has '^fp  *trains no codes$'
+find "$XDG_CACHE_HOME" "$BD_RUNS" > after
+holds "nothing was made for it" cmp -s before after
+# By each method, against a run: what it holds, and what a checkpoint is.
+for method in latent flips stats; do
+	set -- train --demo --data rows.jsonl --dial int2g64,int4g128 --method $method --teach --window 64
+	works "$@" --dry-run --json
+	holds json object job method stored_bpw dial budgets teacher look begun_bytes peak_bytes \
+		checkpoint_bytes disk_bytes
+	sed 's/"methods.*//' out > plan
+	holds "two of them" is "$(field disk_bytes plan) == 2 * $(field checkpoint_bytes plan)"
+	works "$@" --steps 1 --json
+	holds "the memory that was foretold" is \
+		"($(field memory_bytes plan) - $(field frozen plan)) / $(field train_bytes) - 1 < 0.02 &&
+		($(field memory_bytes plan) - $(field frozen plan)) / $(field train_bytes) - 1 > -0.02"
+	kept=$(sed -n 's/.*"folder":"\([^"]*\)".*/\1/p' out)
+	kept=$(find "$kept" -name model.safetensors -o -name train.state | xargs wc -c | awk 'END { print $1 }')
+	holds "the disk that was foretold" is \
+		"$(field checkpoint_bytes plan) / $kept - 1 < 0.02 && $(field checkpoint_bytes plan) / $kept - 1 > -0.02"
+done
+works train --demo --layout int4g64 --teach --dry-run --json
+first=$(field step_flop)
+works train --demo --layout int4g64 --teacher said --dry-run --json
+holds "a teacher that is read does not run" is "$(field step_flop) < $first"
+works train --demo --layout int4g64 --teacher said --dry-run
+holds "and it is said" has '^teacher  *said: what the model said'
+set -- train --demo --data rows.jsonl --teach --method latent --steps 8
+works train --resume "$run_of" --steps 12 --dry-run
+holds "the rest of one with a dial" has '^layout  *int2g32 and int4g64 at once'
 set -- --data rows.jsonl --window 64
 works teach --demo "$@" -o said --dry-run
 holds "the size is said" has 'of each and the rest: [0-9.]* [KM]*i*B' err

@@ -201,6 +201,57 @@ Test(train_need, llama_3_8b_is_as_the_design_reckons_it)
 		x.flops / 1024, 8 * linears + 4 * 128256.0 * 4096 + 32 * 256.0 * 4096 * 2 * 4, 1e7);
 }
 
+Test(train_need, a_teacher_that_is_read_runs_no_second_forward_pass)
+{
+	struct train_how alone = method("rank"), live = alone, said;
+	struct train_memory x, y, z;
+	const struct format int4 = format_int(4, 128);
+	double blocks = 32.0 * (2 * 4096.0 * 4096 + 2 * 1024.0 * 4096 + 3 * 4096.0 * 14336);
+
+	live.teach = true;
+	said = live;
+	said.said = true;
+	x = need(&llama3, int4, 0, &alone, 256);
+	y = need(&llama3, int4, 0, &live, 256);
+	z = need(&llama3, int4, 0, &said, 256);
+	cr_assert_eq(x.flops, z.flops);
+	/* every linear and the head once a token, and attention */
+	cr_assert_float_eq((y.flops - x.flops) / 1024,
+		2 * blocks + 2 * 128256.0 * 4096 + 32 * 256.0 * 4096 * 2, 1e7);
+	/* what leaves its last block; or where in the cache a token is, and two rows of logits */
+	cr_assert_eq(y.activations - x.activations, 1024ull * 4096 * 4);
+	cr_assert_eq(z.activations - x.activations, 1024ull * 24 + 2ull * 128256 * 4);
+	cr_assert_eq(y.logits, z.logits);
+}
+
+Test(train_need, a_look_is_of_512_tokens_by_two_models_and_beside_a_step)
+{
+	struct train_how rank = method("rank");
+	struct train_memory x = need(&llama3, format_int(4, 128), 0, &rank, 256), y;
+	uint64_t token = 4 * (2 * 4096 + 3 * 14336) + 2 * 4 * 4096,
+		 logits = 48 * 4 * (2 * 128256 + 4096);
+
+	cr_assert_eq(x.looks, 512 * token + logits);
+	cr_assert_eq(x.total, x.weights + x.frozen + x.state + x.adapters + x.activations +
+				      x.gradient + x.logits);
+	y = need(&llama3, format_int(4, 128), 0, &rank, 2048);
+	cr_assert_eq(y.looks, 2048 * token + logits);
+}
+
+Test(train_need, a_checkpoint_is_what_opens_as_a_model_and_what_going_on_takes)
+{
+	struct train_how rank = method("rank"), latent = method("latent"), fp = method("fp"),
+			 lora = method("lora");
+	struct train_memory x = need(&llama3, format_int(4, 128), 100, &rank, 256);
+
+	cr_assert_eq(train_checkpoint_bytes(&x, &rank, 1000), 1000 + x.weights + x.state);
+	cr_assert_eq(train_checkpoint_bytes(&x, &latent, 1000), 1000 + x.weights + x.state);
+	x = need(&llama3, format_int(4, 128), 100, &fp, 256);
+	cr_assert_eq(train_checkpoint_bytes(&x, &fp, 1000), 2 * x.weights + 100 + x.state);
+	x = need(&llama3, format_int(4, 128), 100, &lora, 256);
+	cr_assert_eq(train_checkpoint_bytes(&x, &lora, 1000), 2 * x.adapters + x.weights + x.state);
+}
+
 Test(train_need, methods_differ_in_what_they_keep)
 {
 	const struct format int4 = format_int(4, 128);

@@ -43,18 +43,28 @@ static enum st no_scratch(const struct model *m, size_t rows, size_t bytes, stru
 		bytes <= mem_available() ? "the system gives (see ulimit -v)" : "is available");
 }
 
+/* Queries, keys, values and the attention's output are dead when the feed-forward's product needs
+ * room. */
+static size_t shared_floats(const struct hparams *hp)
+{
+	size_t q = hp->heads * hp->head_dim, kv = hp->kv_heads * hp->head_dim;
+
+	return 2 * q + 2 * kv > hp->inter ? 2 * q + 2 * kv : hp->inter;
+}
+
+size_t fwd_row_bytes(const struct hparams *hp)
+{
+	return (2 * hp->hidden + shared_floats(hp) + 2 * hp->inter) * sizeof(float);
+}
+
 enum st fwd_new(struct fwd **out, const struct model *m, size_t max_rows, struct err *e)
 {
 	const struct hparams *hp = &m->hp;
-	size_t q = hp->heads * hp->head_dim, kv = hp->kv_heads * hp->head_dim;
-	/* queries, keys, values and the attention's output are dead when the
-	 * feed-forward's product needs room */
-	size_t shared = 2 * q + 2 * kv > hp->inter ? 2 * q + 2 * kv : hp->inter;
-	size_t row = 2 * hp->hidden + shared + 2 * hp->inter, bytes;
+	size_t q = hp->heads * hp->head_dim, kv = hp->kv_heads * hp->head_dim, bytes;
 	struct fwd *f;
 	float *p;
 
-	if (!max_rows || !size_mul(&bytes, row * sizeof(float), max_rows))
+	if (!max_rows || !size_mul(&bytes, fwd_row_bytes(hp), max_rows))
 		return err_set(e, ST_INVALID, "a batch of %zu tokens cannot be made", max_rows);
 	f = xalloc(sizeof *f);
 	f->m = m;
@@ -80,7 +90,7 @@ enum st fwd_new(struct fwd **out, const struct model *m, size_t max_rows, struct
 	f->k = f->att + max_rows * q;
 	f->v = f->k + max_rows * kv;
 	f->act = f->q;
-	f->gate = p += max_rows * shared;
+	f->gate = p += max_rows * shared_floats(hp);
 	f->up = p + max_rows * hp->inter;
 	*out = f;
 	return ST_OK;

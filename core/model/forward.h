@@ -17,6 +17,7 @@
 
 struct fwd; /* scratch for at most max_rows rows at once */
 
+size_t fwd_row_bytes(const struct hparams *hp); /* that fwd_new takes for a token */
 BD_MUST_USE enum st fwd_new(struct fwd **out, const struct model *m, size_t max_rows,
 	struct err *e);
 void fwd_free(struct fwd *f);

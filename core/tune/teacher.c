@@ -75,9 +75,19 @@ void teacher_free(struct teacher *t)
 	xfree(t);
 }
 
-uint64_t teacher_need(const struct hparams *hp, size_t rows)
+uint64_t teacher_need(const struct hparams *hp, size_t rows, bool cached)
 {
-	return (uint64_t)rows * hp->hidden * sizeof(float);
+	const struct teacher *t;
+
+	if (!cached)
+		return (uint64_t)rows * hp->hidden * sizeof *t->hidden;
+	return (uint64_t)rows * (sizeof *t->of + sizeof *t->lse) +
+	       (uint64_t)hp->vocab * (sizeof *t->zq + sizeof *t->zp);
+}
+
+uint64_t teacher_bytes(const struct teacher *t)
+{
+	return teacher_need(&t->m->hp, t->rows, t->cache);
 }
 
 const char *teacher_name(const struct teacher *t)

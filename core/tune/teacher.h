@@ -23,7 +23,9 @@ BD_MUST_USE enum st teacher_live(
 BD_MUST_USE enum st teacher_cached(struct teacher **out, const struct model *m,
 	const struct teach *cache, size_t rows, struct err *e);
 void teacher_free(struct teacher *t); /* NULL is fine */
-uint64_t teacher_need(const struct hparams *hp, size_t rows); /* bytes that a live one takes */
+/* Bytes that one takes: live, or by a cache (without the cache, which is mapped). */
+uint64_t teacher_need(const struct hparams *hp, size_t rows, bool cached);
+uint64_t teacher_bytes(const struct teacher *t);
 /* What a checkpoint says of it: "reference", "cache"; "none" of NULL. */
 const char *teacher_name(const struct teacher *t);
 

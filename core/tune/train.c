@@ -394,7 +394,7 @@ static enum st build(struct train *t, const struct sink *s, struct err *e)
 	back_set_gains(t->back, t->gain);
 	t->bytes += back_bytes(t->m, rows, t->how.keep);
 	if (t->from.teacher)
-		t->bytes += teacher_need(&t->m->hp, rows) + back_distil_bytes(&t->m->hp);
+		t->bytes += teacher_bytes(t->from.teacher) + back_distil_bytes(&t->m->hp);
 	return ST_OK;
 }
 

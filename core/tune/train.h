@@ -51,6 +51,7 @@ struct train_how {
 	double alpha;         /* of adapters; their rank is tune.rank */
 	size_t bad_limit;     /* steps left out one after another before the run gives up */
 	bool teach;           /* train_need: a teacher runs beside (train_from) */
+	bool said;            /* train_need: what it says is read from a folder instead */
 	size_t forms;         /* train_need: as train_from's; 0: 1 */
 };
 /* Defaults of a method: 300 steps of 4 windows, MATH_BF16, BACK_NARROW, ten bad steps. */
@@ -153,6 +154,7 @@ struct train_eval {
 BD_MUST_USE enum st train_eval(struct train_eval *out, const struct model *m, const struct train_copy *copy,
 	const struct mat *const *view, struct pack *pack, size_t windows, bool reference,
 	enum math math, const struct sink *s, struct err *e);
+uint64_t train_eval_need(const struct hparams *hp, size_t window); /* bytes, with a reference */
 void train_eval_release(struct train_eval *v);
 
 /* ---- checkpoints (train_state.c) */

@@ -36,6 +36,19 @@ struct held {
 
 /* ---- memory */
 
+static size_t windows_at_once(size_t window)
+{
+	return window < BATCH_ROWS ? BATCH_ROWS / window : 1;
+}
+
+uint64_t train_eval_need(const struct hparams *hp, size_t window)
+{
+	uint64_t rows = windows_at_once(window) * window, d = hp->hidden;
+
+	return rows * (fwd_row_bytes(hp) + 2 * d * sizeof(float)) +
+	       (uint64_t)CHUNK * (2 * hp->vocab + d) * sizeof(float);
+}
+
 static enum st side_open(struct side *a, const struct model *m, size_t rows, struct err *e)
 {
 	size_t h, z;
@@ -254,7 +267,7 @@ enum st train_eval(struct train_eval *out, const struct model *m, const struct t
 	const struct mat *const *view, struct pack *pack, size_t windows, bool reference,
 	enum math math, const struct sink *s, struct err *e)
 {
-	size_t window = pack_window(pack), each = window < BATCH_ROWS ? BATCH_ROWS / window : 1;
+	size_t window = pack_window(pack), each = windows_at_once(window);
 	struct held v = { .m = m, .s = s, .out = out };
 	enum st st;
 

@@ -209,7 +209,7 @@ static double flops_of(const struct need *k, const struct hparams *hp, size_t wi
 	all = 2 * blocks + 2 * ends + rows * attention;
 	all += k->how->method->what == TRAIN_ADAPTERS ? 6 * rows * (double)k->out->trained
 						      : rows * 2 * k->params;
-	if (k->how->teach)
+	if (k->how->teach && !k->how->said)
 		all += blocks + ends;
 	if (k->how->keep == BACK_INPUTS)
 		all += blocks;
@@ -253,12 +253,30 @@ enum st train_need(struct train_memory *out, const struct hparams *hp,
 	out->activations = back_bytes_of(&headless, rows, how->keep);
 	out->logits = back_bytes_of(hp, rows, how->keep) - out->activations;
 	if (how->teach) {
-		out->activations += teacher_need(hp, rows);
+		out->activations += teacher_need(hp, rows, how->said);
 		out->logits += back_distil_bytes(hp);
 	}
 	out->gradient = k.largest + k.mixed + k.scratch;
 	out->total = out->weights + out->frozen + out->state + out->adapters + out->activations +
 		     out->gradient + out->logits;
+	out->looks = train_eval_need(hp, window);
 	out->flops = flops_of(&k, hp, window);
 	return ST_OK;
+}
+
+uint64_t train_checkpoint_bytes(
+	const struct train_memory *x, const struct train_how *how, uint64_t folders)
+{
+	uint64_t state = x->weights + x->state + x->adapters;
+
+	switch (how->method->what) {
+	case TRAIN_CODES:
+	case TRAIN_LATENT:
+		return folders + state;
+	case TRAIN_MASTERS:
+		return x->weights + x->frozen + state;
+	case TRAIN_ADAPTERS:
+		break;
+	}
+	return x->adapters + state;
 }

@@ -24,7 +24,8 @@ struct train_memory {
 	uint64_t activations; /* of a step */
 	uint64_t gradient;    /* the largest one there is at a time, with the optimizer's scratch */
 	uint64_t logits;
-	uint64_t total;
+	uint64_t total;   /* of a step: all of these */
+	uint64_t looks;   /* beside it while what is held out is looked at, of all budgets alike */
 	double flops;     /* of a step, every token labelled and each window one sequence */
 	uint64_t trained; /* weights that an optimizer moves */
 };
@@ -38,5 +39,9 @@ struct train_shape *train_shapes(const struct hparams *hp, struct format f);
 BD_MUST_USE enum st train_need(struct train_memory *out, const struct hparams *hp,
 	const struct train_shape *linear, size_t n, uint64_t other, const struct train_how *how,
 	size_t window, struct err *e);
+/* On disk: what opens as a model, and the weights once more with what the optimizer keeps. folders:
+ * of the folders of its formats, which train_packs writes. */
+uint64_t train_checkpoint_bytes(
+	const struct train_memory *x, const struct train_how *how, uint64_t folders);
 
 #endif

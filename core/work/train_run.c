@@ -79,6 +79,7 @@ enum st train_ask_how(struct train_how *how, const struct train_ask *a, struct e
 	if (a->f32)
 		how->math = MATH_F32;
 	how->teach = a->teach || a->teacher;
+	how->said = a->teacher;
 	if (a->dial && isnan(a->lr_gain))
 		how->lr_gain = 0; /* there is one of each, for formats and the file alike */
 	return ST_OK;

@@ -128,21 +128,22 @@ static struct train_shape *shapes(const struct train_run *r)
 static enum st enough(const struct train_run *r, struct err *e)
 {
 	const struct train_memory *n = &r->need;
-	uint64_t more = n->total - n->frozen, room = mem_available();
-	char b[7][16];
+	uint64_t more = n->total + n->looks - n->frozen, room = mem_available();
+	char b[8][16];
 
 	if (!r->d->m->be->host_memory || more <= room)
 		return ST_OK; /* a device says it itself, matrix by matrix */
 	return err_set(e, ST_NOMEM,
 		"training by %s takes %s more (weights %s, optimizer %s, adapters %s, activations "
 		"and "
-		"logits %s, gradient %s), and %s are free: fewer or shorter windows, recompute, or "
+		"logits %s, gradient %s, looks at what is held out %s), and %s are free: fewer or "
+		"shorter windows, recompute, or "
 		"a "
 		"method with less state",
 		r->how.method->name, text_bytes(more, b[0]), text_bytes(n->weights, b[1]),
 		text_bytes(n->state, b[2]), text_bytes(n->adapters, b[3]),
 		text_bytes(n->activations + n->logits, b[4]), text_bytes(n->gradient, b[5]),
-		text_bytes(room, b[6]));
+		text_bytes(n->looks, b[6]), text_bytes(room, b[7]));
 }
 
 enum st train_run_fits(struct train_run *r, struct err *e)
@@ -163,24 +164,13 @@ enum st train_run_fits(struct train_run *r, struct err *e)
 
 /* ---- disk */
 
-/* The folder, and the weights once more with what the optimizer keeps. */
 static uint64_t checkpoint_bytes(const struct train_run *r)
 {
-	const struct train_memory *n = &r->need;
-	uint64_t state = n->weights + n->state + n->adapters;
+	uint64_t folders = r->dial ? 0 : layout_file_bytes(r->l, r->d->m);
 
-	switch (r->how.method->what) {
-	case TRAIN_CODES:
-	case TRAIN_LATENT:
-		for (size_t f = 0; r->dial && f < r->dial->forms; f++)
-			state += layout_file_bytes(&r->dial->all[f], r->d->m);
-		return state + (r->dial ? 0 : layout_file_bytes(r->l, r->d->m));
-	case TRAIN_MASTERS:
-		return n->weights + n->frozen + state;
-	case TRAIN_ADAPTERS:
-		break;
-	}
-	return n->adapters + state;
+	for (size_t f = 0; r->dial && f < r->dial->forms; f++)
+		folders += layout_file_bytes(&r->dial->all[f], r->d->m);
+	return train_checkpoint_bytes(&r->need, &r->how, folders);
 }
 
 enum st train_run_room(const struct train_run *r, unsigned n, struct err *e)
