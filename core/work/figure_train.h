@@ -5,7 +5,8 @@
 #include "core/work/figure.h"
 #include "core/work/snap_train.h"
 
-/* smooth: of the mean drawn over the loss, 0: none.  NULL: nothing was trained yet. */
+/* smooth: of the mean drawn over the loss, 0: none.  Of a dial: KL of what is held out at each
+ * budget instead.  NULL: nothing was trained yet. */
 struct figure *figure_train(const struct snap_train *t, double smooth, bool by_time, bool log);
 
 #endif
