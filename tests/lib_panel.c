@@ -270,6 +270,47 @@ struct snap_train *made_train(uint64_t steps)
 	return t;
 }
 
+double made_dial_kl(size_t point, uint64_t step)
+{
+	static const double before[TRAIN_POINTS] = { 9.34, 4.12, 1.63, 0.412, 0.0871 };
+
+	return before[point] * (0.26 + 0.05 * (double)point + 0.7 * exp(-(double)step / 60));
+}
+
+static struct train_look made_dial_look(uint64_t step)
+{
+	struct train_look l = { .step = step, .at_s = 2 * (float)step, .nll = 4, .top1 = NAN };
+
+	for (size_t i = 0; i < TRAIN_POINTS; i++) {
+		l.point[i] = (float)made_dial_kl(i, step);
+		l.kl += l.point[i] / TRAIN_POINTS;
+	}
+	return l;
+}
+
+struct snap_train *made_dial(uint64_t steps)
+{
+	static const double bpw[TRAIN_POINTS] = { 2.5, 2.94, 3.37, 3.81, 4.25 };
+	struct snap_train *t = made_train(0);
+
+	t->taught = true;
+	t->bpw = 4.25;
+	t->points = TRAIN_POINTS;
+	memcpy(t->point_bpw, bpw, sizeof bpw);
+	snprintf(t->method, sizeof t->method, "latent");
+	train_look_add(t->look, &t->n_looks, made_dial_look(0));
+	for (uint64_t i = 1; i <= steps; i++) {
+		made_step(t, made_dial_kl(i * 3 % TRAIN_POINTS, i), false);
+		if (i % 20 == 0)
+			train_look_add(t->look, &t->n_looks, made_dial_look(i));
+	}
+	t->chat_step = t->step;
+	t->saved = steps / 50 * 50;
+	t->left_s = 2.0 * (double)(400 - steps);
+	t->ran_s = 2.0 * (double)steps;
+	return t;
+}
+
 void talk_add(struct talk *t, enum chat_who who, size_t turn, uint32_t layout, double bpw,
 	const char *text)
 {

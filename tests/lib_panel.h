@@ -34,10 +34,14 @@ struct snap_variants *made_variants(size_t layers);
 struct snap_front *made_front(void); /* 2.5 to 5 bpw; damage 8 halves every quarter bit */
 struct snap_progress *made_progress(const char *name, double done, double total);
 
-/* A run that has done `steps` of 400: the loss falls from 4 towards 2 with a spike of 9 at step 7, and
- * every tenth step is looked at what is held out; codes of 2 and 4 bits. */
+/* A run that has done `steps` of 400: the loss falls from 4 towards 2 with a spike of 9 at step 7,
+ * and every tenth step is looked at what is held out; codes of 2 and 4 bits. */
 struct snap_train *made_train(uint64_t steps);
 void made_step(struct snap_train *t, double loss, bool bad); /* one more */
+/* One that trains all formats of a dial, looked at before its first step and after every twentieth:
+ * five budgets from 2.5 to 4.25 bpw, whose KL falls by a formula. */
+struct snap_train *made_dial(uint64_t steps);
+double made_dial_kl(size_t point, uint64_t step);
 
 /* A transcript, piece by piece. */
 struct talk {

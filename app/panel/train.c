@@ -64,12 +64,33 @@ static void legend(struct loss *p)
 		more(p, gap, "log y");
 }
 
+/* Of a dial: labels at the curves' ends say which is which. */
+static void dial_legend(struct loss *p)
+{
+	const struct snap_train *t = p->now;
+	const char *gap;
+	bool ghost = false;
+
+	for (size_t i = 0; i < t->n_ghost_looks && !p->view.front; i++)
+		ghost |= !isnan(chart_dial_kl(t, &t->ghost_look[i], 0));
+	gap = ghost ? " " : "  ";
+	snprintf(p->note, sizeof p->note, p->view.front ? "KL over bits" : "held-out KL");
+	if (ghost)
+		more(p, gap, "┄ ghost");
+	more(p, gap, p->view.front ? "v: over steps" : "v: over bits");
+	if (p->view.log && p->view.lo > 0)
+		more(p, gap, "log y");
+}
+
 static void refresh(struct loss *p)
 {
 	if (!p->now)
 		return;
 	chart_fit(&p->view, p->now);
-	legend(p);
+	if (p->now->points)
+		dial_legend(p);
+	else
+		legend(p);
 }
 
 static bool on_event(void *self, const struct event *ev)
@@ -160,6 +181,19 @@ static bool smooth(struct loss *p, const char *arg)
 	return true;
 }
 
+/* Of a dial: "next", or one of the names. */
+static bool look_at(struct loss *p, const char *name)
+{
+	bool front = !strcmp(name, "front");
+
+	if (!p->now || !p->now->points)
+		return false;
+	if (!front && strcmp(name, "steps") != 0 && strcmp(name, "next") != 0)
+		return false;
+	p->view.front = front || (!strcmp(name, "next") && !p->view.front);
+	return true;
+}
+
 static bool on_command(void *self, const char *word, const char *arg)
 {
 	struct loss *p = self;
@@ -171,6 +205,8 @@ static bool on_command(void *self, const char *word, const char *arg)
 		p->view.log = !p->view.log;
 	} else if (!strcmp(word, "smooth")) {
 		ok = smooth(p, arg);
+	} else if (!strcmp(word, "view")) {
+		ok = look_at(p, arg);
 	} else if (!strcmp(word, "axis")) {
 		p->view.by_time = !p->view.by_time;
 		p->view.window = p->view.end = 0;
@@ -192,6 +228,8 @@ static const char *on_mouse(void *self, int x, int y, int button, int w, int h)
 	struct loss *p = self;
 
 	(void)y, (void)h;
+	if (has_steps(p) && p->now->points)
+		w = chart_dial_width(&p->view, w);
 	if (button == MOUSE_WHEEL_UP || button == MOUSE_WHEEL_DOWN)
 		return button == MOUSE_WHEEL_UP ? "move up" : "move down";
 	if (button == MOUSE_LEFT && has_steps(p) && chart_read_click(&p->view, p->now, x, w))
@@ -253,6 +291,12 @@ static void draw_small(const struct snap_train *t, struct canvas *c)
 	char kl[16];
 
 	panel_part(&p, ROLE_TEXT, "%s", training_name(t->state));
+	if (t->points && c->h > 4) {
+		panel_part(&p, ROLE_TEXT, "step %llu of %llu", (unsigned long long)t->step,
+			(unsigned long long)t->steps);
+		words(&w, ROLE_DIM, chart_dial_nothing(t));
+		return;
+	}
 	if (!t->steps && t->n_notes && c->h > 4) {
 		words(&w, ROLE_TEXT, t->note[t->n_notes - 1].text);
 		return;
@@ -274,7 +318,7 @@ static void draw(const void *self, struct canvas *c, bool focus)
 	(void)focus;
 	if (!p->now || p->now->state == TRAINING_NONE)
 		draw_empty(c);
-	else if (!chart_draw(&p->view, p->now, c))
+	else if (!(p->now->points ? chart_dial_draw : chart_draw)(&p->view, p->now, c))
 		draw_small(p->now, c);
 }
 
@@ -291,6 +335,8 @@ static char *copy(const void *self)
 	const struct snap_train *t = p->now;
 	const struct train_bucket *b;
 
+	if (t && t->points)
+		return chart_dial_copy(&p->view, t);
 	if (p->view.reads && has_steps(p)) {
 		b = &t->seen.bucket[chart_read_bucket(&p->view, t)];
 		return xprintf("%s step %llu loss %.6f", t->run,
@@ -318,6 +364,7 @@ static const struct binding keys[] = {
 		"earlier, later; the cursor, where there is one" },
 	{ "k j Up Down", "move up | move down | move up | move down", "fewer steps, more" },
 	{ "Home End", "move first | move last", "the whole run, the newest steps" },
+	{ "v", "view next", "of a dial in training: KL over bits alone, KL over steps" },
 	{ NULL, NULL, NULL },
 };
 

@@ -19,7 +19,7 @@ double chart_x(const struct chart_view *v, const struct train_history *h, size_t
 	return (double)(h->first + i * h->stride + h->bucket[i].n);
 }
 
-static double look_x(const struct chart_view *v, const struct train_look *l)
+double chart_look_x(const struct chart_view *v, const struct train_look *l)
 {
 	return v->by_time ? (double)l->at_s : (double)l->step;
 }
@@ -29,7 +29,7 @@ double chart_newest(const struct chart_view *v, const struct snap_train *t)
 	double x = t->seen.n ? chart_x(v, &t->seen, t->seen.n - 1) : 0;
 
 	for (size_t i = 0; i < t->n_looks; i++)
-		x = fmax(x, look_x(v, &t->look[i]));
+		x = fmax(x, chart_look_x(v, &t->look[i]));
 	return x;
 }
 
@@ -95,8 +95,28 @@ static void stretch_looks(struct range *r, const struct chart_view *v, const str
 	const struct train_look *look, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (in_view(v, look_x(v, &look[i])))
+		if (in_view(v, chart_look_x(v, &look[i])))
 			stretch(r, train_look_loss(t, &look[i]));
+}
+
+static void stretch_points(struct range *r, const struct snap_train *t, const struct train_look *l)
+{
+	for (size_t i = 0; i < t->points; i++)
+		stretch(r, chart_dial_kl(t, l, i));
+}
+
+/* Of a dial; the first and the newest look are drawn whatever is in view. */
+static struct range needed_by_dial(const struct chart_view *v, const struct snap_train *t)
+{
+	struct range r = { INFINITY, -INFINITY };
+
+	for (size_t i = 0; i < t->n_looks; i++)
+		if (!i || i + 1 == t->n_looks || in_view(v, chart_look_x(v, &t->look[i])))
+			stretch_points(&r, t, &t->look[i]);
+	for (size_t i = 0; i < t->n_ghost_looks; i++)
+		if (in_view(v, chart_look_x(v, &t->ghost_look[i])))
+			stretch_points(&r, t, &t->ghost_look[i]);
+	return r;
 }
 
 static struct range needed(const struct chart_view *v, const struct snap_train *t)
@@ -124,7 +144,7 @@ static struct range needed(const struct chart_view *v, const struct snap_train *
 /* The former range as long as all is in it and fills most of it. */
 static void fit_y(struct chart_view *v, const struct snap_train *t)
 {
-	struct range r = needed(v, t);
+	struct range r = t->points ? needed_by_dial(v, t) : needed(v, t);
 	bool same = v->asked_window == v->window && v->asked_time == v->by_time;
 	double margin;
 
@@ -152,14 +172,7 @@ void chart_fit(struct chart_view *v, const struct snap_train *t)
 
 /* ---- axes */
 
-struct plot {
-	const struct chart_view *v;
-	int w, h; /* cells of the curves, which begin at LABEL, 0 */
-	bool log;
-};
-
-/* Row of dots, from the top; what is outside lies on the edge. */
-static int row_of(const struct plot *p, double y)
+int chart_row(const struct chart_plot *p, double y)
 {
 	double n = p->h * 4 - 1, hi = p->v->hi, lo = p->v->lo, at;
 
@@ -170,14 +183,14 @@ static int row_of(const struct plot *p, double y)
 	return at < 0 ? 0 : at > n ? (int)n : (int)(at + 0.5);
 }
 
-static int column_of(const struct plot *p, double x)
+int chart_column(const struct chart_plot *p, double x)
 {
 	double at = (x - p->v->x0) / (p->v->x1 - p->v->x0) * (p->w * 2 - 1);
 
 	return at < 0 ? -1 : at > p->w * 2 - 1 + 0.5 ? -1 : (int)(at + 0.5);
 }
 
-static void y_axis(struct canvas *c, const struct plot *p)
+void chart_y_axis(struct canvas *c, const struct chart_plot *p)
 {
 	double lo = p->v->lo, hi = p->v->hi, by = panel_step(hi - lo, p->h < 4 ? p->h : p->h / 2);
 	int last = -2, gap = p->h < 5 ? 1 : 2;
@@ -188,7 +201,7 @@ static void y_axis(struct canvas *c, const struct plot *p)
 	canvas_text(c, LABEL - 1, p->h, ROLE_DIM, "└");
 	canvas_fill(c, LABEL, p->h, p->w, 1, ROLE_DIM, 0x2500);
 	for (double v = floor(hi / by) * by; v >= lo - by * 1e-6; v -= by) {
-		int y = row_of(p, v) / 4, digits = by < 0.0095 ? 3 : by < 0.095 ? 2 : by < 0.95;
+		int y = chart_row(p, v) / 4, digits = by < 0.0095 ? 3 : by < 0.095 ? 2 : by < 0.95;
 
 		if (y - last < gap)
 			continue;
@@ -198,7 +211,7 @@ static void y_axis(struct canvas *c, const struct plot *p)
 	}
 }
 
-static void x_label(const struct plot *p, double v, char out[24])
+static void x_label(const struct chart_plot *p, double v, char out[24])
 {
 	if (!p->v->by_time)
 		snprintf(out, 24, "%.0f", fabs(v));
@@ -210,7 +223,7 @@ static void x_label(const struct plot *p, double v, char out[24])
 		snprintf(out, 24, "%.*f h", fmod(v, 3600) > 60, fabs(v) / 3600);
 }
 
-static void x_axis(struct canvas *c, const struct plot *p)
+void chart_x_axis(struct canvas *c, const struct chart_plot *p)
 {
 	static const double clock[] = { 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18000, 36000 };
 	double span = p->v->x1 - p->v->x0, step = panel_step(span, p->w / 12);
@@ -226,7 +239,7 @@ static void x_axis(struct canvas *c, const struct plot *p)
 		step = 1;
 	for (double v = ceil(p->v->x0 / step - 1e-6) * step; v <= p->v->x1 * (1 + 1e-9);
 		v += step) {
-		int x = column_of(p, v) / 2, w;
+		int x = chart_column(p, v) / 2, w;
 
 		x_label(p, v, label);
 		w = (int)strlen(label);
@@ -240,8 +253,7 @@ static void x_axis(struct canvas *c, const struct plot *p)
 
 /* ---- curves */
 
-/* From one point to the next, without the first; y in dots. */
-static void line(struct dots *d, int x0, int y0, int x1, int y1, int thick, int every)
+void chart_line(struct dots *d, int x0, int y0, int x1, int y1, int thick, int every)
 {
 	int last = y0;
 
@@ -266,19 +278,20 @@ static void to(struct dots *d, struct pen *pen, int x, int y, int thick, int eve
 {
 	if (x < 0)
 		return;
-	line(d, pen->x < 0 ? x : pen->x, pen->x < 0 ? y : pen->y, x, y, thick, every);
+	chart_line(d, pen->x < 0 ? x : pen->x, pen->x < 0 ? y : pen->y, x, y, thick, every);
 	*pen = (struct pen){ x, y };
 }
 
 /* Each bucket from its least to its most, joined by the means; a gap where there was no number. */
-static void raw(const struct plot *p, const struct train_history *h, struct dots *d, bool *bad)
+static void raw(
+	const struct chart_plot *p, const struct train_history *h, struct dots *d, bool *bad)
 {
 	struct pen pen = { -1, 0 };
 
 	for (size_t i = 0; i < h->n; i++) {
 		const struct train_bucket *b = &h->bucket[i];
 		const struct train_span *s = &b->v[SERIES_LOSS];
-		int x = column_of(p, chart_x(p->v, h, i));
+		int x = chart_column(p, chart_x(p->v, h, i));
 
 		if (b->bad && x >= 0)
 			bad[x / 2] = true;
@@ -286,15 +299,14 @@ static void raw(const struct plot *p, const struct train_history *h, struct dots
 			pen.x = -1;
 			continue;
 		}
-		to(d, &pen, x, row_of(p, (double)s->mean), 1, 1);
-		for (int y = row_of(p, (double)s->hi); y <= row_of(p, (double)s->lo); y++)
+		to(d, &pen, x, chart_row(p, (double)s->mean), 1, 1);
+		for (int y = chart_row(p, (double)s->hi); y <= chart_row(p, (double)s->lo); y++)
 			dots_set(d, x, y);
 	}
 }
 
-/* every: of the columns, for a line that is dotted. */
-static void mean(const struct plot *p, const struct train_history *h, struct dots *d, double smooth,
-	int thick, int every)
+static void mean(const struct chart_plot *p, const struct train_history *h, struct dots *d,
+	double smooth, int thick, int every)
 {
 	float *m = xarray(h->n + 1, sizeof *m);
 	struct pen pen = { -1, 0 };
@@ -302,12 +314,12 @@ static void mean(const struct plot *p, const struct train_history *h, struct dot
 	train_history_smooth(h, smooth, m);
 	for (size_t i = 0; i < h->n; i++)
 		if (isfinite(m[i]))
-			to(d, &pen, column_of(p, chart_x(p->v, h, i)), row_of(p, (double)m[i]),
-				thick, every);
+			to(d, &pen, chart_column(p, chart_x(p->v, h, i)),
+				chart_row(p, (double)m[i]), thick, every);
 	xfree(m);
 }
 
-static struct dots dots_of(const struct plot *p)
+static struct dots dots_of(const struct chart_plot *p)
 {
 	return (struct dots){ p->w, p->h, xalloc((size_t)p->w * (size_t)p->h + 1) };
 }
@@ -320,7 +332,8 @@ static void lay_over(struct dots *top, const struct dots *below)
 			top->bits[i] |= below->bits[i];
 }
 
-static void curves(struct canvas *c, const struct plot *p, const struct snap_train *t, bool *bad)
+static void curves(
+	struct canvas *c, const struct chart_plot *p, const struct snap_train *t, bool *bad)
 {
 	struct dots ghost = dots_of(p), loss = dots_of(p), over = dots_of(p);
 	bool ascii = p->v->ascii;
@@ -339,32 +352,33 @@ static void curves(struct canvas *c, const struct plot *p, const struct snap_tra
 	xfree(over.bits);
 }
 
-static void looks(struct canvas *c, const struct plot *p, const struct snap_train *t,
+static void looks(struct canvas *c, const struct chart_plot *p, const struct snap_train *t,
 	const struct train_look *look, size_t n, enum role role, const char *mark)
 {
 	for (size_t i = 0; i < n; i++) {
-		int x = column_of(p, look_x(p->v, &look[i]));
+		int x = chart_column(p, chart_look_x(p->v, &look[i]));
 		double loss = train_look_loss(t, &look[i]);
 
 		if (x >= 0 && isfinite(loss))
-			canvas_text(c, LABEL + x / 2, row_of(p, loss) / 4, role, mark);
+			canvas_text(c, LABEL + x / 2, chart_row(p, loss) / 4, role, mark);
 	}
 }
 
 /* The value cursor: a line behind the curves, and where it meets the loss. */
-static int cursor_column(const struct plot *p, const struct snap_train *t)
+int chart_read_column(const struct chart_plot *p, const struct snap_train *t)
 {
 	int x = -1;
 
 	if (p->v->reads && t->seen.n)
-		x = column_of(p, chart_x(p->v, &t->seen, chart_read_bucket(p->v, t)));
+		x = chart_column(p, chart_x(p->v, &t->seen, chart_read_bucket(p->v, t)));
 	return x < 0 ? -1 : x / 2;
 }
 
-static void cursor_point(struct canvas *c, const struct plot *p, const struct snap_train *t, int x)
+static void cursor_point(
+	struct canvas *c, const struct chart_plot *p, const struct snap_train *t, int x)
 {
 	double loss = (double)t->seen.bucket[chart_read_bucket(p->v, t)].v[SERIES_LOSS].mean;
-	int y = isfinite(loss) ? row_of(p, loss) / 4 : p->h;
+	int y = isfinite(loss) ? chart_row(p, loss) / 4 : p->h;
 
 	canvas_text(c, LABEL + x, y, ROLE_STRONG, y < p->h ? "●" : "┴");
 	canvas_cursor(c, LABEL + x, y, false);
@@ -373,7 +387,7 @@ static void cursor_point(struct canvas *c, const struct plot *p, const struct sn
 bool chart_draw(const struct chart_view *v, const struct snap_train *t, struct canvas *c)
 {
 	int line = v->reads && t->seen.n && c->h > 3, at;
-	struct plot p = { v, c->w - LABEL - 1, c->h - 1 - line, v->log && v->lo > 0 };
+	struct chart_plot p = { v, c->w - LABEL - 1, c->h - 1 - line, v->log && v->lo > 0 };
 	struct canvas in = canvas_sub(c, 0, line, c->w, c->h - line);
 	bool *bad;
 
@@ -382,9 +396,9 @@ bool chart_draw(const struct chart_view *v, const struct snap_train *t, struct c
 	if (!(v->hi > v->lo))
 		return false;
 	bad = xarray((size_t)p.w + 1, sizeof *bad);
-	at = cursor_column(&p, t);
-	y_axis(&in, &p);
-	x_axis(&in, &p);
+	at = chart_read_column(&p, t);
+	chart_y_axis(&in, &p);
+	chart_x_axis(&in, &p);
 	for (int y = 0; at >= 0 && y < p.h; y++)
 		canvas_text(&in, LABEL + at, y, ROLE_DIM, "┆");
 	curves(&in, &p, t, bad);

@@ -7,7 +7,7 @@
 #include "app/panel/train_chart.h"
 #include "core/base/alloc.h"
 
-enum { PAGES = 10 /* across the view */ };
+enum { PAGES = 10 /* across the view */, READ_BITS = 72 /* columns for five budgets with bits */ };
 
 /* ---- where it is */
 
@@ -118,9 +118,10 @@ static double mean_at(const struct chart_view *v, const struct train_history *h,
 	return x;
 }
 
-static const struct train_look *look_before(const struct snap_train *t, uint64_t step)
+const struct train_look *chart_read_look(const struct chart_view *v, const struct snap_train *t)
 {
 	const struct train_look *l = NULL;
+	uint64_t step = chart_read_step(v, t);
 
 	for (size_t i = 0; i < t->n_looks && t->look[i].step <= step; i++)
 		l = &t->look[i];
@@ -151,17 +152,46 @@ static double ghost_at(const struct chart_view *v, const struct snap_train *t, d
 	return (double)NAN;
 }
 
+/* Of a dial: the KL at each budget, by its mark where its bits have no room. */
+static void read_points(const struct chart_view *v, const struct snap_train *t, struct canvas *c)
+{
+	const struct train_look *l = chart_read_look(v, t);
+	struct parts p = { .c = c, .x = 1 };
+	char kl[16];
+
+	if (l)
+		panel_part(&p, ROLE_TEXT, "look %llu", (unsigned long long)l->step);
+	else
+		panel_part(&p, ROLE_TEXT, "step %llu: no look was before it",
+			(unsigned long long)chart_read_step(v, t));
+	for (size_t i = 0; l && i < t->points; i++) {
+		enum role r = (enum role)(ROLE_SERIES0 + i);
+
+		panel_kl(chart_dial_kl(t, l, i), kl);
+		if (c->w < READ_BITS)
+			panel_part(&p, r, "%s%s", chart_dial_mark(i), kl);
+		else
+			panel_part(&p, r, "%s%.2f %s", chart_dial_mark(i), t->point_bpw[i], kl);
+	}
+	if (l)
+		panel_part(&p, ROLE_DIM, "step %llu", (unsigned long long)chart_read_step(v, t));
+}
+
 void chart_read_draw(const struct chart_view *v, const struct snap_train *t, struct canvas *c)
 {
 	const struct train_history *h = &t->seen;
 	size_t i = chart_read_bucket(v, t);
 	const struct train_bucket *b = &h->bucket[i];
 	uint64_t from = h->first + i * h->stride + 1, to = chart_read_step(v, t);
-	const struct train_look *l = look_before(t, to);
+	const struct train_look *l = chart_read_look(v, t);
 	struct parts p = { .c = c, .x = 1 };
 	double ghost = ghost_at(v, t, chart_x(v, h, i));
 	char took[24];
 
+	if (t->points) {
+		read_points(v, t, c);
+		return;
+	}
 	if (to > from)
 		panel_part(&p, ROLE_TEXT, "steps %llu-%llu", (unsigned long long)from,
 			(unsigned long long)to);

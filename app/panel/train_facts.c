@@ -134,6 +134,20 @@ static void draw_loss(const struct snap_train *t, struct canvas *c, int y)
 	panel_part(&p, ROLE_TEXT, "ema %s", six(last_ema(t), a));
 }
 
+/* Of a dial, of all its budgets: the name is longer than others and the line, too. */
+static void draw_mean(const struct snap_train *t, struct canvas *c, int y)
+{
+	const struct train_look *l = last_look(t);
+	struct parts p = begin(c, y, "mean KL");
+	char a[16];
+
+	p.x++;
+	panel_part(&p, ROLE_STRONG, "%s", panel_kl((double)l->kl, a));
+	panel_part(&p, ROLE_TEXT, "at %s", panel_count(l->step, a));
+	if (t->n_looks > 1)
+		panel_part(&p, ROLE_DIM, "from %s", panel_kl((double)t->look[0].kl, a));
+}
+
 static void draw_held(const struct snap_train *t, struct canvas *c, int y)
 {
 	const struct train_look *l = last_look(t);
@@ -156,6 +170,31 @@ static void draw_gap(const struct snap_train *t, struct canvas *c, int y)
 	panel_part(&p, ROLE_TEXT, "%s to ref", panel_kl((double)l->kl, a));
 	if (isfinite(l->top1))
 		panel_part(&p, ROLE_DIM, "top-1 %.0f %%", 100 * (double)l->top1);
+}
+
+enum { BEFORE = 14, NOW = 23 /* columns that the numbers of a look end before */ };
+
+/* Of a dial: KL at each of its budgets at the first look and at the newest. */
+static void draw_points(const struct snap_train *t, struct canvas *c, int y)
+{
+	const struct train_look *l = last_look(t);
+	char kl[16];
+
+	canvas_text(c, 1, y, ROLE_DIM, "bpw");
+	canvas_right(c, BEFORE, y, ROLE_DIM, "KL before");
+	if (t->n_looks > 1)
+		canvas_right(c, NOW, y, ROLE_DIM, "now");
+	for (size_t i = 0; i < t->points; i++) {
+		int at = y + 1 + (int)i;
+
+		canvas_printf(c, 1, at, ROLE_TEXT, "%.2f", t->point_bpw[i]);
+		panel_kl((double)t->look[0].point[i], kl);
+		canvas_right(c, BEFORE, at, t->n_looks > 1 ? ROLE_DIM : ROLE_STRONG, kl);
+		if (t->n_looks < 2)
+			continue;
+		canvas_text(c, BEFORE + 1, at, ROLE_DIM, "->");
+		canvas_right(c, NOW, at, ROLE_STRONG, panel_kl((double)l->point[i], kl));
+	}
 }
 
 static void draw_left(const struct snap_train *t, struct canvas *c, int y)
@@ -305,11 +344,15 @@ static bool is_quiet(const struct snap_train *t)
 }
 static bool has_look(const struct snap_train *t)
 {
-	return t->n_looks;
+	return t->n_looks && !t->points;
 }
 static bool has_gap(const struct snap_train *t)
 {
-	return t->n_looks && isfinite(last_look(t)->kl);
+	return t->n_looks && !t->points && isfinite(last_look(t)->kl);
+}
+static bool has_points(const struct snap_train *t)
+{
+	return t->n_looks && t->points;
 }
 static bool has_codes(const struct snap_train *t)
 {
@@ -324,16 +367,19 @@ static bool has_run(const struct snap_train *t)
 	return t->run[0];
 }
 
-/* In the order they are drawn in; worth: the lowest goes first when lines run out. */
+/* In the order they are drawn in; worth, up to MOST: the lowest goes first when lines run out. */
+enum { MOST = 21 };
 static const struct {
 	bool (*there)(const struct snap_train *t);
 	void (*draw)(const struct snap_train *t, struct canvas *c, int y);
 	int worth;
 } lines[] = {
-	{ always, draw_step, 21 },
+	{ always, draw_step, MOST },
 	{ is_quiet, draw_quiet, 20 },
 	{ always, draw_loss, 19 },
 	{ has_look, draw_held, 18 },
+	{ has_points, draw_mean, 18 },
+	{ has_points, draw_points, 15 },
 	{ has_gap, draw_gap, 15 },
 	{ always, draw_left, 17 },
 	{ always, draw_rate, 13 },
@@ -351,17 +397,27 @@ static const struct {
 };
 enum { LINES = sizeof lines / sizeof lines[0] };
 
-/* Is the line among the `room` of most worth that are there? */
-static bool fits(const struct snap_train *t, size_t line, int room)
+/* Budgets have a line each below their heads. */
+static int height(const struct snap_train *t, size_t line)
 {
-	for (size_t i = 0; i < LINES; i++)
-		room -= lines[i].worth > lines[line].worth && lines[i].there(t);
-	return room > 0;
+	return lines[line].draw == draw_points ? 1 + (int)t->points : 1;
+}
+
+/* Those of most worth first, each whole or not at all. */
+static void choose(const struct snap_train *t, int room, bool chosen[LINES])
+{
+	for (int worth = MOST; worth > 0; worth--)
+		for (size_t i = 0; i < LINES; i++)
+			if (lines[i].worth == worth && lines[i].there(t) && height(t, i) <= room) {
+				chosen[i] = true;
+				room -= height(t, i);
+			}
 }
 
 static void draw(const void *self, struct canvas *c, bool focus)
 {
 	const struct snap_train *t = ((const struct facts *)self)->now;
+	bool chosen[LINES] = { false };
 	int y = 0;
 
 	(void)focus;
@@ -369,9 +425,12 @@ static void draw(const void *self, struct canvas *c, bool focus)
 		panel_cut(c, 1, 0, c->w - 1, ROLE_DIM, "no run yet");
 		return;
 	}
+	choose(t, c->h, chosen);
 	for (size_t i = 0; i < LINES; i++)
-		if (lines[i].there(t) && fits(t, i, c->h))
-			lines[i].draw(t, c, y++);
+		if (chosen[i]) {
+			lines[i].draw(t, c, y);
+			y += height(t, i);
+		}
 }
 
 static const char *note(const void *self)
