@@ -227,11 +227,6 @@ static void write_beside(struct tui *t, const char *run)
 	xfree(layout);
 }
 
-static bool all_best(const struct snap_variants *v)
-{
-	return v && v->best >= v->total;
-}
-
 /* Jobs of one act come one after the other: the last one's number stands for them. */
 void acts_job_ended(struct tui *t, uint32_t job, enum st st, const char *said)
 {
@@ -246,12 +241,14 @@ void acts_job_ended(struct tui *t, uint32_t job, enum st st, const char *said)
 		to->over = true;
 		to->ended = st;
 		session_acted(t->s, &now);
-		/* One that is in no journal was made on variants that are no more; another may
-		 * have come into it meanwhile, so that their number alone says little while better
-		 * variants are being made. */
+		/* One that is in no journal, or was made while better variants were still to come, was
+		 * of variants that are no more; and a replay waits for the exact answer. */
 		if (!st && is_word(to->line, "measure") && t->answer && now.points > to->points &&
-			all_best(t->variants))
+			t->answer->exact && !t->answer->measured_early) {
 			to->measured = t->answer->measured_kl;
+			/* the scan may have changed the layout before its turn came */
+			to->cells = t->answer->cells;
+		}
 		if (!st && is_word(to->line, "keep") && said && *said)
 			write_beside(t, said);
 		return;

@@ -109,6 +109,7 @@ void dial_publish_measured(const struct dial *d, struct snap_answer *s)
 	double kl = s->in_nats ? s->kl : (double)NAN, se = s->se;
 
 	s->measured_kl = s->measured_se = s->a_measured_kl = (double)NAN;
+	s->measured_early = own < d->n_points && point_early(d->point[own].what);
 	for (size_t i = 0; d->mark && i < d->n_points; i++)
 		if (!memcmp(d->point_choice[i], d->mark, d->m->n))
 			s->a_measured_kl = d->point[i].kl;

@@ -183,6 +183,7 @@ struct snap_answer {
 	bool exact;
 	double solve_ms;
 	double measured_kl, measured_se; /* NAN: not measured */
+	bool measured_early;             /* while better variants were still to come (point.h) */
 	size_t cells, points;            /* the place of the journals it was made on (desk.h) */
 	/* Within the rules, of at most as many bytes, and measured to do less damage than this one
 	 * (or than is predicted for it, beyond doubt).  NAN: there is none such. */
