@@ -158,6 +158,7 @@ int verb_runs(const struct args *a);
 int verb_watch(const struct args *a);
 int verb_open(const struct args *a);
 int verb_tokens(const struct args *a);
+int verb_calibrate(const struct args *a);
 int verb_teach(const struct args *a);
 int verb_layout_cut(const struct args *a); /* of verb_layout */
 int verb_logits(const struct args *a);

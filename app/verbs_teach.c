@@ -63,7 +63,7 @@ static void tell(const struct args *a, const struct desk *d, const struct pack *
 	putchar('\n');
 }
 
-static enum st teach(const struct args *a, const struct train_ask *ask, const struct desk *d,
+static enum st teach(const struct args *a, const struct train_ask *ask, struct desk *d,
 	struct err *e)
 {
 	struct teach_how how = { .top = a->top ? a->top : TEACH_TOP, .math = MATH_BF16 };

@@ -10,6 +10,7 @@
 #include "core/base/clock.h"
 #include "core/base/fs.h"
 #include "core/base/text.h"
+#include "core/work/calibrate.h"
 #include "core/work/runs.h"
 #include "core/work/train_dial.h"
 
@@ -102,6 +103,7 @@ enum st train_verb_ask(struct train_ask *ask, const struct args *a, struct err *
 	if (a->seed >= 0)
 		ask->seed = (uint64_t)a->seed;
 	ask->all = a->all;
+	ask->calibrate = !strcmp(a->verb, "calibrate");
 	ask->dial = a->dial;
 	ask->teach = a->teach;
 	ask->teacher = a->teacher;
@@ -206,7 +208,7 @@ static enum st check(struct train_verb *t, struct err *e)
 			m->name);
 	if (!st && a->read_only)
 		st = err_set(e, ST_INVALID, "--read-only: a training run writes checkpoints");
-	if (!st)
+	if (!st && strcmp(a->data, calibrate_self) != 0)
 		st = dataset_open(&data, a->data, 0, e);
 	dataset_close(data);
 	data = NULL;

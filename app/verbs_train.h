@@ -33,6 +33,7 @@ struct train_verb {
 	struct train_report last;
 	double ema, weight; /* of the loss */
 	double first_held, held, held_se, first_kl, kl;
+	double first_point[TRAIN_POINTS]; /* KL at each budget of a dial */
 	double began, told, seconds;
 	uint64_t began_at, tokens, saved;
 };

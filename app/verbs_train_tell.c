@@ -150,8 +150,11 @@ static void on_step(void *arg, const struct train_report *r)
 static void on_held(void *arg, uint64_t step, const struct train_eval *v)
 {
 	struct train_verb *t = arg;
+	double bpw[TRAIN_POINTS];
 	struct json_out o;
 
+	if (isnan(t->first_kl))
+		(void)train_run_points(t->run, bpw, t->first_point);
 	if (isnan(t->first_held))
 		t->first_held = v->nll;
 	if (isnan(t->first_kl))
@@ -238,12 +241,9 @@ static void next(const struct train_verb *t)
 		xfree(better);
 	}
 	if (train_run_ask(t->run)->dial) {
-		char *top = train_dial_top(train_run_ask(t->run)->dial);
-
-		printf("next       bitdial %s/%s\n", at, top);
+		printf("next       bitdial %s\n", at);
 		printf("           bitdial layout cut %s --layout L -o DIR\n",
 			train_run_id(t->run));
-		xfree(top);
 	} else if (how->method->what != TRAIN_ADAPTERS) {
 		printf("next       bitdial %s\n", at);
 		printf("           bitdial chat %s --prompt 'What do I do first?'\n", at);
@@ -253,6 +253,17 @@ static void next(const struct train_verb *t)
 	if (train_packs(how->method))
 		printf("           bitdial train --resume %s --steps %llu\n", train_run_id(t->run),
 			2 * (unsigned long long)how->tune.steps);
+}
+
+/* The first look and the last one. */
+static void tell_points(const struct train_verb *t)
+{
+	double bpw[TRAIN_POINTS], kl[TRAIN_POINTS];
+	size_t n = train_run_points(t->run, bpw, kl);
+
+	for (size_t p = 0; p < n && isfinite(kl[p]); p++)
+		printf("%-10s %.2f stored bpw: KL %.4f, at first %.4f\n", p ? "" : "budgets",
+			bpw[p], kl[p], t->first_point[p]);
 }
 
 /* What the run wrote of itself at its end; NAN: nothing. */
@@ -301,11 +312,30 @@ void train_verb_ends(const struct train_verb *t)
 	if (isfinite(t->kl))
 		printf("KL         %.4f from the model as it was, at first %.4f\n", t->kl,
 			t->first_kl);
+	tell_points(t);
 	if (runs_load(&all, NULL, &e))
 		all.n = 0;
 	tell_numbers(t, all.n ? runs_find(&all, train_run_id(t->run), &e) : NULL);
 	runs_release(&all);
 	next(t);
+}
+
+static void json_points(const struct train_verb *t, struct json_out *o)
+{
+	double bpw[TRAIN_POINTS], kl[TRAIN_POINTS];
+	size_t n = train_run_points(t->run, bpw, kl);
+
+	if (!n)
+		return;
+	json_open(o, "budgets", '[');
+	for (size_t p = 0; p < n; p++) {
+		json_open(o, NULL, '{');
+		json_put_f64(o, "bpw", bpw[p]);
+		json_put_f64(o, "kl_first", t->first_point[p]);
+		json_put_f64(o, "kl", kl[p]);
+		json_close(o, '}');
+	}
+	json_close(o, ']');
 }
 
 void train_verb_json(const struct train_verb *t, const char *status)
@@ -335,6 +365,7 @@ void train_verb_json(const struct train_verb *t, const char *status)
 	json_put_f64(&o, "held_se", t->held_se);
 	json_put_f64(&o, "kl_first", t->first_kl);
 	json_put_f64(&o, "kl", t->kl);
+	json_points(t, &o);
 	json_put_i64(&o, "skipped", (int64_t)t->last.skipped_so_far);
 	json_put_i64(&o, "train_bytes", (int64_t)train_bytes(tr));
 	verb_json(&o);

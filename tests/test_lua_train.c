@@ -249,3 +249,13 @@ Test(lua_train, the_table_is_made_kept_and_made_again_without_a_step)
 		"int4g128/base int4g128/lora int4g128/rank 3/base 3/lora 3/rank\n"
 		"true\n");
 }
+
+Test(lua_train, a_calibration_is_one_call_and_the_dial_has_what_came_of_it)
+{
+	prints("assert(bitdial.scan():wait())\n"
+	       "local t = assert(bitdial.calibrate { " SHORT "steps = 6 })\n"
+	       "local r = assert(t:wait())\n"
+	       "local run = assert(bitdial.run(r.run))\n"
+	       "print(run.kind, run.state, r.steps, r.held_kl > 0)\n",
+		"train\tdone\t6.0\ttrue\n");
+}

@@ -319,3 +319,63 @@ Test(session_train, a_sitting_that_ends_in_the_middle_offers_to_go_on_at_the_nex
 	cr_expect(session_stop(s, session_training(s)));
 	settle();
 }
+
+/* ---- calibration: every format of the dial at once */
+
+/* Slots that say who made them. */
+static size_t made_by(const char *by)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w.variants->n * w.variants->k; i++)
+		n += !strcmp(w.variants->at[i].by, by);
+	return n;
+}
+
+static bool is_worn(const struct work_seen *seen)
+{
+	return seen->train && seen->train->saved && seen->variants && made_by("dial");
+}
+
+Test(session_train, a_calibration_gives_the_dial_its_variants_at_every_checkpoint)
+{
+	struct train_ask a = ask_of(30);
+	const struct train_look *last;
+
+	a.calibrate = true;
+	a.method = NULL;
+	cr_assert_eq(made_by("dial"), 0);
+	ok(session_train(s, &a, &e));
+	cr_assert(work_until(s, &w, is_worn), "said: %s", w.said);
+	cr_expect_lt(w.train->step, 30, "while it runs");
+	settle();
+	cr_assert_eq(w.train->state, TRAINING_DONE, "said: %s", w.said);
+	cr_expect_str_eq(w.train->method, "latent");
+	cr_expect_eq(w.train->points, TRAIN_POINTS);
+	cr_expect(w.train->taught);
+	cr_expect_not(w.train->chat, "the chat has the dial's model, which is the run's");
+	last = &w.train->look[w.train->n_looks - 1];
+	for (size_t p = 0; p < TRAIN_POINTS; p++) {
+		cr_expect(isfinite(last->point[p]));
+		cr_expect(p == 0 || w.train->point_bpw[p] > w.train->point_bpw[p - 1]);
+	}
+	cr_expect_lt(last->point[0], w.train->look[0].point[0]);
+	cr_expect_not_null(strstr(w.said, "calibrating int2g"), "said: %s", w.said);
+	cr_expect_not_null(strstr(w.said, "held out KL"), "said: %s", w.said);
+}
+
+Test(session_train, a_second_calibration_begins_from_the_reference_again)
+{
+	struct train_ask a = ask_of(10);
+	float first;
+
+	a.calibrate = true;
+	ok(session_train(s, &a, &e));
+	settle();
+	first = w.train->look[0].point[0];
+	cr_assert_neq(made_by("dial"), 0, "said: %s", w.said);
+	ok(session_train(s, &a, &e));
+	settle();
+	cr_assert_eq(w.train->state, TRAINING_DONE, "said: %s", w.said);
+	cr_expect_float_eq(w.train->look[0].point[0], first, 1e-6);
+}

@@ -127,7 +127,7 @@ static enum st begin_alone(struct session *s, void *arg, struct err *e)
 	return st ? st : session_train(s, arg, e);
 }
 
-static int run(lua_State *L)
+static int start(lua_State *L, bool calibrate)
 {
 	struct train_ask ask;
 	struct err e = { 0 };
@@ -140,6 +140,7 @@ static int run(lua_State *L)
 	}
 	l_options(L, 1);
 	read_ask(L, &ask);
+	ask.calibrate |= calibrate;
 	lua_settop(L, 1);
 	lua_getfield(L, 1, "layout");
 	if (!lua_isnil(L, 2) && l_use_layout(L, 2, &e))
@@ -149,6 +150,16 @@ static int run(lua_State *L)
 	t = l_new(L, &class);
 	t->id = job;
 	return 1;
+}
+
+static int run(lua_State *L)
+{
+	return start(L, false);
+}
+
+static int calibrate(lua_State *L)
+{
+	return start(L, true);
 }
 
 static int methods(lua_State *L)
@@ -421,4 +432,19 @@ const struct l_module l_train = {
 	.fn = fns,
 	.class = &class,
 	.sandbox = "methods",
+};
+
+static const struct l_fn calibrate_fns[] = {
+	{ "run", "[{steps=, data=, dial=, ...}] or {resume=} -> training | nil, message",
+		"teaches every format of the dial by the model itself (bitdial.train with calibrate = "
+		"true); the dial has what came of it at every checkpoint",
+		calibrate, options },
+	{ NULL, NULL, NULL, NULL, NULL },
+};
+
+const struct l_module l_calibrate = {
+	.name = "calibrate",
+	.help = "calibration: of all budgets of the dial at once",
+	.main = "run",
+	.fn = calibrate_fns,
 };

@@ -6,8 +6,8 @@
 #include "app/lua/l.h"
 #include "app/lua/state.h"
 
-extern const struct l_module l_models, l_scan, l_search, l_layout, l_measure, l_train, l_chat, l_run,
-	l_plot, l_data, l_kernels, l_cmd;
+extern const struct l_module l_models, l_scan, l_search, l_layout, l_measure, l_train, l_calibrate,
+	l_chat, l_run, l_plot, l_data, l_kernels, l_cmd;
 
 const struct l_module *const l_modules[] = {
 	&l_models,
@@ -16,6 +16,7 @@ const struct l_module *const l_modules[] = {
 	&l_layout,
 	&l_measure,
 	&l_train,
+	&l_calibrate,
 	&l_chat,
 	&l_run,
 	&l_plot,

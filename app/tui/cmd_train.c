@@ -152,21 +152,23 @@ static enum st parse(struct train_ask *a, char *line, struct err *e)
 
 /* ---- verbs */
 
-static enum st begin(struct tui *t, const char *rest, struct err *e)
+static enum st begin(struct tui *t, const char *rest, bool calibrate, struct err *e)
 {
 	struct train_ask a;
 	char *line = xstrdup(rest);
 	enum st st;
 
 	train_ask_init(&a);
+	a.calibrate = calibrate;
 	st = parse(&a, line, e);
 	if (!st)
 		st = session_train(t->s, &a, e);
 	if (!st && t->n_places)
 		(void)screen_go(t, "train");
 	if (!st)
-		tui_notice(
-			t, LOG_INFO, "a run begins: Space pauses it, x stops it with a checkpoint");
+		tui_notice(t, LOG_INFO,
+			calibrate ? "a calibration begins: Space pauses it, x stops it with a checkpoint"
+				  : "a run begins: Space pauses it, x stops it with a checkpoint");
 	xfree(line);
 	return st;
 }
@@ -286,10 +288,10 @@ static void tell(struct tui *t)
 	const struct snap_train *n = t->training;
 
 	tui_notice(t, LOG_INFO,
-		"%s %s: step %llu of %llu, loss %.4f, held out %.4f, checkpoint at %llu", n->run,
+		"%s %s: step %llu of %llu, loss %.4f, held out %s%.4f, checkpoint at %llu", n->run,
 		training_name(n->state), (unsigned long long)n->step, (unsigned long long)n->steps,
-		n->last[SERIES_LOSS],
-		n->n_looks ? (double)n->look[n->n_looks - 1].nll : (double)NAN,
+		n->last[SERIES_LOSS], n->taught ? "KL " : "",
+		n->n_looks ? train_look_loss(n, &n->look[n->n_looks - 1]) : (double)NAN,
 		(unsigned long long)n->saved);
 }
 
@@ -298,9 +300,9 @@ enum st cmd_train(struct tui *t, int argc, char **argv, const char *rest, struct
 	const char *word = argc > 1 ? argv[1] : "", *arg = argc > 2 ? argv[2] : NULL;
 
 	if (strchr(word, '='))
-		return begin(t, rest, e);
+		return begin(t, rest, false, e);
 	if (!strcmp(word, "start"))
-		return begin(t, rest + strlen("start"), e);
+		return begin(t, rest + strlen("start"), false, e);
 	acts_say(t, "%s", ""); /* what is done to a run is no part of a layout's history */
 	if (!*word && !t->n_places && t->training && t->training->state != TRAINING_NONE) {
 		tell(t);
@@ -326,6 +328,13 @@ enum st cmd_train(struct tui *t, int argc, char **argv, const char *rest, struct
 	if (!strcmp(word, "ghost"))
 		return session_train_ghost(t->s, strcmp(arg, "off") ? arg : NULL, e);
 	return unknown(word, e);
+}
+
+enum st cmd_calibrate(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
+{
+	(void)argc;
+	(void)argv;
+	return begin(t, rest, true, e);
 }
 
 /* ---- what may be typed */

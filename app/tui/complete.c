@@ -298,6 +298,9 @@ static void argument(
 	case COMPLETE_TRAIN:
 		training(t, w, nth, before);
 		break;
+	case COMPLETE_TRAIN_KEY:
+		training(t, w, 0, before); /* keys alone */
+		break;
 	case COMPLETE_PATH: /* these have nothing behind their first */
 	case COMPLETE_BUDGET:
 	case COMPLETE_TIE:

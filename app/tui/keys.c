@@ -35,6 +35,7 @@ static const struct binding global[] = {
 	{ "Enter", "open", "open what is under the cursor" },
 	{ "x", "stop", "stop the running job" },
 	{ "y Y", "copy | copy panel", "copy the value, the panel as text" },
+	{ "K", "calibrate", "calibrate the dial: minutes, for the budgets below 4 bits" },
 	{ "u C-r", "undo | redo", "undo, redo: budget, pins, floors, ties, mark" },
 	{ "!", "notices", "what was reported" },
 	{ "@", "history", "what was done: do it again, or write it as a script" },

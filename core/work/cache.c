@@ -285,6 +285,13 @@ static char *text_path(const struct cache *c, uint64_t seed, size_t len)
 	return xprintf("%s/text-%llu-%zu.ids", c->path, (unsigned long long)seed, len);
 }
 
+char *cache_file(const struct cache *c, const char *what, uint64_t seed, size_t len)
+{
+	if (!c || !cache_keeps(c))
+		return NULL;
+	return xprintf("%s/%s-%llu-%zu.jsonl", c->path, what, (unsigned long long)seed, len);
+}
+
 bool cache_get_text(struct cache *c, uint64_t seed, size_t n_seq, size_t len, struct token_text *t)
 {
 	char *path, *bytes = NULL;

@@ -42,6 +42,9 @@ BD_MUST_USE enum st cache_hash(
 
 /* Self-sampled text by seed: false when there is none with at least n_seq sequences. */
 bool cache_get_text(struct cache *c, uint64_t seed, size_t n_seq, size_t len, struct token_text *t);
+/* The path of a text in another form ("self-4-250.jsonl"), for whoever writes it; NULL: nothing is
+ * kept.  xfree. */
+char *cache_file(const struct cache *c, const char *what, uint64_t seed, size_t len);
 void cache_put_text(struct cache *c, uint64_t seed, const struct token_text *t);
 
 /* Journal of cells.  text: hash of the tokens measured on.  by: quantizer and its version, and

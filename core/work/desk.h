@@ -259,6 +259,8 @@ BD_MUST_USE enum st desk_measure(struct desk *d, const uint8_t *choice, size_t t
 	const char *what, struct eval_result *r, const struct sink *s, struct err *e);
 /* NULL: it was not measured. */
 const struct point *desk_point_of(const struct desk *d, const uint8_t *choice);
+/* A layout that somebody else measured, on text of its own: kept as long as the variants are. */
+void desk_put_point(struct desk *d, const uint8_t *choice, double kl, uint32_t tokens);
 /* What a layout's cells add up to.  damage [n][k]. */
 double desk_sum(const struct desk *d, const double *damage, const uint8_t *choice);
 /* From sums of these damages to KL, through the points.  damage [n][k]. */

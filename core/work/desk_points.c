@@ -226,6 +226,20 @@ enum st desk_measure(struct desk *d, const uint8_t *choice, size_t tokens, const
 	return st;
 }
 
+void desk_put_point(struct desk *d, const uint8_t *choice, double kl, uint32_t tokens)
+{
+	struct cached_point p = {
+		.what = "measured", .tokens = tokens, .kl = kl, .se = (double)NAN, .n = d->set.n
+	};
+
+	desk_points_load(d);
+	p.choice = xarray(d->set.n + 1, 1);
+	memcpy(p.choice, choice, d->set.n);
+	put(d, &p);
+	xfree(p.choice);
+	desk_tell(d, DESK_POINTS);
+}
+
 /* ---- what they say of others */
 
 double desk_sum(const struct desk *d, const double *damage, const uint8_t *choice)

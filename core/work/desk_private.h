@@ -6,7 +6,7 @@
 
 /* Seeds split what the model writes for different uses, so that nothing is measured on
  * text it was calibrated on. */
-enum { SEED_SCAN = 1, SEED_CALIB = 2, SEED_MEASURE = 3 };
+enum { SEED_SCAN = 1, SEED_CALIB = 2, SEED_MEASURE = 3, SEED_TEACH = 4 };
 
 enum {
 	DESK_SCAN_TOKENS = 512,

@@ -5,6 +5,7 @@
 #include "core/base/log.h"
 #include "core/search/boot.h"
 #include "core/work/desk_private.h"
+#include "core/work/calibrate.h"
 #include "core/work/estimate.h"
 #include "core/work/run_desk.h"
 #include "core/work/session_private.h"
@@ -187,6 +188,25 @@ enum st foretell(
 	return ST_OK;
 }
 
+/* Once a first scan has shown what the small budgets cost. */
+static void offer_calibration(struct session *s)
+{
+	static const double worth_saying = 60; /* seconds */
+	const struct train_ask open = { .calibrate = true };
+	struct train_ask ask;
+	bool guessed;
+	double seconds;
+
+	if (s->read_only || s->desk->dial.dir || !s->desk->tok)
+		return;
+	ask = calibrate_ask(&open, s->desk->formats, s->desk->text_path);
+	seconds = calibrate_seconds(s->desk, &ask, &guessed);
+	train_ask_release(&ask);
+	if (seconds >= worth_saying)
+		notice(s, LOG_INFO, "K calibrates the dial for the budgets below 4 bits: %s %.0f min",
+			guessed ? "at a guess" : "about", ceil(seconds / 60));
+}
+
 static enum st work_prepare(struct job *j, struct err *e)
 {
 	struct session *s = ((struct deed *)j->arg)->s;
@@ -226,6 +246,8 @@ static enum st work_prepare(struct job *j, struct err *e)
 		if (!st)
 			st = mix_settle(j, e);
 	}
+	if (!st && measuring)
+		offer_calibration(s);
 	underway_end(word, st == ST_DEVICE || (st == ST_CANCELLED && job_program_ends(j)));
 	end_scan_run(s, st);
 	if (!st) {

@@ -8,6 +8,7 @@
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
 #include "core/base/log.h"
+#include "core/work/calibrate.h"
 
 /* What a newcomer trains on (share/sft/README). */
 static const char default_data[] = "sft/next-step.jsonl";
@@ -53,6 +54,10 @@ void train_deed_done(struct job *j)
 	struct train_ask none = { 0 };
 
 	job_failed(d->s, j);
+	/* what was measured was of other variants */
+	if (j->class == &job_train && !j->st && d->s->train->now->points && d->s->auto_scan &&
+		atomic_load(&d->s->ready) && !jobs_active(d->s->jobs, &job_prepare))
+		deed_submit(d->s, &job_prepare, deed_new(d->s, NULL, NULL));
 	if (j->class == &job_train && !(j->began > 0)) /* stopped while it waited: as it was */
 		jobs_submit(d->s->jobs, &job_tell, train_deed_new(d->s, &none), NULL);
 	train_ask_release(&d->ask);
@@ -83,7 +88,8 @@ static enum st may_begin(struct session *s, const struct train_ask *ask, struct 
 		return err_set(e, ST_INVALID,
 			"train: no method \"%.40s\" (:train method= and Tab names them)",
 			ask->method);
-	if (!ask->resume && ask->data && !fs_is_file(ask->data))
+	if (!ask->resume && ask->data && strcmp(ask->data, calibrate_self) != 0 &&
+		!fs_is_file(ask->data))
 		return err_set(e, ST_INVALID, "train: there is no file %.200s", ask->data);
 	return ST_OK;
 }
@@ -124,7 +130,7 @@ enum st session_train(struct session *s, const struct train_ask *ask, struct err
 
 	if (st)
 		return st;
-	if (!a.resume && !a.data) {
+	if (!a.resume && !a.data && !a.calibrate) {
 		a.data = share = fs_share(default_data);
 		if (!share || !fs_is_file(share)) {
 			st = err_set(e, ST_INVALID,

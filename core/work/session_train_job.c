@@ -8,9 +8,11 @@
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/work/calibrate.h"
 #include "core/work/desk_private.h"
 #include "core/work/device.h"
 #include "core/work/session_train.h"
+#include "core/work/train_dial.h"
 
 /* ---- between steps */
 
@@ -20,7 +22,8 @@ static void take_copy(struct session *s, struct train *tr)
 	struct session_train *t = s->train;
 	struct err e;
 
-	if (!atomic_load(&t->chat))
+	if (!atomic_load(&t->chat) ||
+		t->now->points) /* the dial wears a calibration's checkpoints */
 		return;
 	if (!t->copy && !t->no_copy && train_copy_new(&t->copy, tr, &e)) {
 		t->copy = NULL;
@@ -50,12 +53,32 @@ static void hold_on(struct session *s)
 	training_publish(s, true);
 }
 
+/* What the dial, the chat and the heatmap use is the checkpoint's from now on. */
+static void wear(struct session *s, const char *word, bool newest)
+{
+	struct dial_run r;
+	struct err e;
+	enum st st = dial_run_find(&r, word, &e);
+
+	if (!st) {
+		st = desk_wear(s->desk, &r, &s->train->job->sink, &e);
+		dial_run_release(&r);
+	}
+	if (st && st != ST_CANCELLED)
+		notice(s, LOG_WARN, "%s; the dial has the variants of before", e.msg);
+	if (!st && newest)
+		train_run_put_points(s->train->run);
+	s->view_generation = 0; /* the chat's next token is another model's */
+}
+
 static void on_saved(void *arg, uint64_t step, const char *dir)
 {
 	struct session *s = arg;
 
 	s->train->now->saved = step;
 	log_at(LOG_INFO, "train", "step %llu is in %s", (unsigned long long)step, dir);
+	if (s->train->now->points)
+		wear(s, dir, true);
 	training_publish(s, true);
 	if (atomic_load(&s->train->paused))
 		hold_on(s);
@@ -134,6 +157,51 @@ static enum st from_run(
 	return st;
 }
 
+/* Of a dial: its masters start from the reference, its grids from the desk's own variants. */
+static enum st from_formats(
+	struct session *s, const struct train_ask *ask, const struct sink *sink, struct err *e)
+{
+	struct session_train *t = s->train;
+	char *top = train_dial_top(ask->dial);
+	const char *source;
+	enum st st = s->desk->dial.dir ? desk_wear(s->desk, NULL, sink, e) : ST_OK;
+
+	if (!st)
+		st = desk_layout(s->desk, top, &t->layout, &source, sink, e);
+	xfree(top);
+	return st;
+}
+
+static void foretell_minutes(struct session *s, const struct train_ask *ask)
+{
+	bool guessed;
+	double minutes = calibrate_seconds(s->desk, ask, &guessed) / 60;
+
+	notice(s, LOG_INFO, "calibrating %s: %llu steps, %s %.0f min (x stops it)",
+		ask->dial ? ask->dial : "the layout", (unsigned long long)ask->steps,
+		guessed ? "at a guess" : "about", ceil(minutes));
+}
+
+/* What it begins from; an ask of calibration is filled in. */
+static enum st from_ask(
+	struct session *s, struct train_ask *ask, const struct sink *sink, struct err *e)
+{
+	struct train_ask whole;
+
+	if (ask->resume)
+		return from_run(s, ask, sink, e);
+	if (ask->calibrate) {
+		whole = calibrate_ask(ask, s->desk->formats, s->desk->text_path);
+		train_ask_release(ask);
+		*ask = whole;
+		snprintf(s->train->now->data, sizeof s->train->now->data, "%s",
+			file_name(ask->data));
+	}
+	if (ask->calibrate)
+		foretell_minutes(s, ask);
+	return ask->dial ? from_formats(s, ask, sink, e) : from_dial(s, sink, e);
+}
+
 void training_drop(struct session *s)
 {
 	struct session_train *t = s->train;
@@ -206,7 +274,9 @@ static enum st go(struct session *s, struct train_run *run, struct job *j, struc
 	/* Its progress is training_step's: what counts is steps, not the windows of a look. */
 	struct sink steps = { .poll = poll_steps, .self = s };
 	enum st st = read_back(s, run, &j->sink);
+	double kl[TRAIN_POINTS];
 
+	t->now->points = train_run_points(run, t->now->point_bpw, kl);
 	snprintf(t->now->run, sizeof t->now->run, "%s", train_run_id(run));
 	t->now->steps = train_how(train_run_train(run))->tune.steps;
 	snprintf(t->now->method, sizeof t->now->method, "%s",
@@ -249,8 +319,9 @@ static void tell_end(struct session *s, struct job *j, struct train_run *run, en
 	if (!run || (st && st != ST_CANCELLED))
 		return;
 	if (l && n->n_looks > 1)
-		snprintf(held, sizeof held, "; held out %.3f to %.3f nats", (double)n->look[0].nll,
-			(double)l->nll);
+		snprintf(held, sizeof held, "; held out %s%.3f to %.3f nats",
+			n->taught ? "KL " : "", train_look_loss(n, &n->look[0]),
+			train_look_loss(n, l));
 	if (!st)
 		notice(s, LOG_INFO, "%s: %llu steps%s%s", id, (unsigned long long)n->step, held,
 			s->train->copy ? "; the chat answers from it (:train chat off: the dial's)"
@@ -286,7 +357,7 @@ static enum st work_train(struct job *j, struct err *e)
 		t->now->data, sizeof t->now->data, "%s", d->ask.data ? file_name(d->ask.data) : "");
 	training_publish(s, true);
 	job_stage(j, "train: preparing", "");
-	st = d->ask.resume ? from_run(s, &d->ask, &j->sink, e) : from_dial(s, &j->sink, e);
+	st = from_ask(s, &d->ask, &j->sink, e);
 	if (!st)
 		t->now->bpw = layout_stored_bpw(&t->layout);
 	if (!st)
@@ -295,6 +366,8 @@ static enum st work_train(struct job *j, struct err *e)
 	if (!st) {
 		word = underway_of(s, "train", NULL);
 		st = go(s, run, j, e);
+		if (!st && t->now->points) /* the best there is, which need not be the last */
+			wear(s, train_run_id(run), train_run_best(run) == train_run_done(run));
 		underway_end(word, st == ST_DEVICE || (st == ST_CANCELLED && job_program_ends(j)));
 	}
 	if (st && st != ST_CANCELLED)

@@ -37,6 +37,7 @@
 	X(text, WORD, 0, 0, "another text, measured once at the end, against the reference, too")  \
 	X(all, FLAG, 0, 0, "everything is learned, not the answers alone (false)")                 \
 	X(dial, WORD, 0, 0, "formats that are trained at once, such as int2g64,int4g128")           \
+	X(calibrate, FLAG, 0, 0, "what is left open is as a calibration of the dial has it (false)") \
 	X(teach, FLAG, 0, 0, "the reference teaches: its probabilities of every token (false)")      \
 	X(recompute, FLAG, 0, 0, "blocks are run twice, and less is kept (false)")                 \
 	X(f32, FLAG, 0, 0, "products in 32 bits (false)")                                          \

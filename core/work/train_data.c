@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "core/base/alloc.h"
 #include "core/work/cache.h"
+#include "core/work/calibrate.h"
 
 static enum st fits(const struct desk *d, size_t window, struct err *e)
 {
@@ -19,9 +21,19 @@ static enum st fits(const struct desk *d, size_t window, struct err *e)
 	return ST_OK;
 }
 
-enum st train_data_read(struct pack **out, char sha[65], const struct desk *d,
-	const struct train_ask *a, const char *path, double held, size_t rows, size_t samples,
+/* xfree. */
+static enum st file_of(char **file, struct desk *d, const struct train_ask *a, const char *path,
 	const struct sink *s, struct err *e)
+{
+	if (!strcmp(path, calibrate_self))
+		return calibrate_text(file, d, a->window, s, e);
+	*file = xstrdup(path);
+	return ST_OK;
+}
+
+enum st train_data_read(struct pack **out, char sha[65], struct desk *d, const struct train_ask *a,
+	const char *path, double held, size_t rows, size_t samples, const struct sink *s,
+	struct err *e)
 {
 	const struct vocab *v = d->m->ck->vocab;
 	const struct pack_how how = { .tok = d->tok,
@@ -32,12 +44,16 @@ enum st train_data_read(struct pack **out, char sha[65], const struct desk *d,
 		.held = held,
 		.samples = samples,
 		.seed = a->seed };
-	struct dataset *data;
+	struct dataset *data = NULL;
+	char *file = NULL;
 	enum st st = fits(d, a->window, e);
 
 	*out = NULL;
 	if (!st)
-		st = dataset_open(&data, path, rows, e);
+		st = file_of(&file, d, a, path, s, e);
+	if (!st)
+		st = dataset_open(&data, file, rows, e);
+	xfree(file);
 	if (st)
 		return st;
 	st = pack_read(out, data, &how, s, e);

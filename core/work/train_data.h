@@ -9,10 +9,10 @@
 #include "core/work/desk.h"
 #include "core/work/train_ask.h"
 
-/* A file by the ask's window, seed and what is learned; of it `held` is held out, `rows` are read and
+/* A file ("self": what the model writes itself, calibrate.h) by the ask's window, seed and what is learned; of it `held` is held out, `rows` are read and
  * `samples` sequences trained on at most (0: all).  sha: of the file.  ST_INVALID, too: the model has
  * no tokenizer, or a shorter context than the window. */
-BD_MUST_USE enum st train_data_read(struct pack **out, char sha[65], const struct desk *d,
+BD_MUST_USE enum st train_data_read(struct pack **out, char sha[65], struct desk *d,
 	const struct train_ask *a, const char *path, double held, size_t rows, size_t samples,
 	const struct sink *s, struct err *e);
 /* SHA-256 of all files of the model, which the cache knows, or else is computed. */

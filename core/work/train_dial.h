@@ -24,6 +24,7 @@ struct train_dial {
 		double bpw;    /* as drawn: the mean of what its linears have */
 		uint8_t *form; /* [n_linears] */
 		double kl;     /* of the last look; NAN: none */
+		uint32_t tokens; /* that it is a mean of */
 	} point[DIAL_POINTS];
 };
 

@@ -70,6 +70,8 @@ const char *train_run_folder(
 	const struct train_run *r); /* of the last checkpoint; NULL: none yet */
 /* The budgets a dial is looked at, in stored bits a weight, and the KL of the last look (NAN: none);
  * how many: 0 where one layout is trained. */
+/* The layouts of that look as measured points of the desk, which wears the run's variants. */
+void train_run_put_points(const struct train_run *r);
 size_t train_run_points(const struct train_run *r, double bpw[TRAIN_POINTS], double kl[TRAIN_POINTS]);
 /* "ended at step 120: held-out KL was lowest at step 80" of a run whose patience was over; NULL: of
  * all others; xfree. */

@@ -5,6 +5,8 @@
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/work/calibrate.h"
+#include "core/work/rates.h"
 #include "core/work/train_run_private.h"
 
 /* ---- going */
@@ -119,6 +121,7 @@ static enum st look_points(struct train_run *r, size_t windows, const struct sin
 			train_take_forms(r->t, r->dial->point[p].form), r->pack, windows, true,
 			r->how.math, s, e);
 		r->dial->point[p].kl = st ? (double)NAN : v->kl;
+		r->dial->point[p].tokens = st ? 0 : (uint32_t)v->labelled;
 		nll += st ? 0 : v->nll / DIAL_POINTS;
 		kl += st ? 0 : v->kl / DIAL_POINTS;
 	}
@@ -160,7 +163,12 @@ static enum st look(struct train_run *r, const struct train_seen *seen, size_t w
 	return ST_OK;
 }
 
-enum { LOOK_WINDOWS = 16 }; /* of a look on the way; the last one is of all */
+/* Of a look on the way.  The last one is of all that is held out, but for a dial, of which each budget
+ * is looked at and what is shown is the first look beside the last. */
+static size_t look_windows(const struct train_run *r)
+{
+	return r->dial ? 8 : 16;
+}
 
 /* Those that patience counts are all on the way, thus of the same windows. */
 static enum st look_once(
@@ -172,7 +180,7 @@ static enum st look_once(
 
 	if (f->look_step == f->step)
 		return ST_OK;
-	st = look(r, seen, LOOK_WINDOWS, s, &v, e);
+	st = look(r, seen, look_windows(r), s, &v, e);
 	train_eval_release(&v);
 	if (!st && r->ask.patience)
 		f->waited = train_run_is_best(r) ? 0 : f->waited + 1;
@@ -307,11 +315,12 @@ static enum st measure(
 	struct pack_batch b = { 0 };
 	struct train_eval v = { 0 };
 	size_t at = 0;
-	enum st st = pack_held(r->pack, &at, LOOK_WINDOWS + 1, &b, e);
+	size_t windows = look_windows(r);
+	enum st st = pack_held(r->pack, &at, windows + 1, &b, e);
 
 	/* Of few windows the last look was of all. */
-	if (!st && (b.n_windows > LOOK_WINDOWS || f->look_step != f->step))
-		st = look(r, seen, 0, s, &v, e);
+	if (!st && ((b.n_windows > windows && !r->dial) || f->look_step != f->step))
+		st = look(r, seen, r->dial ? windows : 0, s, &v, e);
 	pack_batch_release(&b);
 	train_eval_release(&v);
 	if (!st && f->look_step == f->step) {
@@ -355,6 +364,8 @@ static enum st end(struct train_run *r, enum st st, struct err *e)
 			(unsigned long long)r->far.step, r->save_err.msg);
 	r->far.peak = fmax(r->far.peak, (double)train_run_peak());
 	numbers(r);
+	rates_learn("train", r->d->m->weights,
+		calibrate_units(r->d, &r->ask, (double)r->far.tokens), r->far.seconds);
 	if (st)
 		say = xstrdup(e->msg);
 	else if (isnan(r->far.look_nll))

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "core/base/alloc.h"
+#include "core/work/desk_private.h"
 #include "core/work/train_run_private.h"
 
 const struct train_ask *train_run_ask(const struct train_run *r)
@@ -54,4 +55,20 @@ size_t train_run_points(
 		kl[p] = r->dial->point[p].kl;
 	}
 	return r->dial ? TRAIN_POINTS : 0;
+}
+
+void train_run_put_points(const struct train_run *r)
+{
+	struct desk *d = r->d;
+	uint8_t *choice = xarray(d->set.n + 1, 1);
+
+	for (size_t p = 0; r->dial && p < TRAIN_POINTS && r->far.look_step == r->far.step; p++) {
+		const uint8_t *form = r->dial->point[p].form;
+
+		for (size_t i = 0; i < d->set.n; i++)
+			choice[i] = (uint8_t)desk_format_index(d, r->dial->format[form[i]]);
+		if (isfinite(r->dial->point[p].kl))
+			desk_put_point(d, choice, r->dial->point[p].kl, r->dial->point[p].tokens);
+	}
+	xfree(choice);
 }

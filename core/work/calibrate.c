@@ -1,0 +1,194 @@
+/* calibrate.c - see calibrate.h. */
+#include "core/work/calibrate.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/fs.h"
+#include "core/base/json.h"
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/work/desk_private.h"
+#include "core/work/rates.h"
+
+const char calibrate_self[] = "self";
+
+enum {
+	STEPS = 240,
+	SEQS = 256, /* of text that the model writes: of twice as many little more is learned */
+	MARGIN = 6, /* tokens by which a sequence may grow when it is read again, and its end */
+	BITS_MOST = 4
+};
+
+/* ---- the ask */
+
+static char *joined(const struct format *f, size_t k, int most)
+{
+	char *all = NULL, *more, name[FORMAT_NAME];
+	size_t n = 0;
+
+	for (size_t i = 0; i < k; i++) {
+		if (format_is_keep(f[i]) || format_is_mix(f[i]) || f[i].bits > most)
+			continue;
+		more = xprintf("%s%s%s", all ? all : "", all ? "," : "", format_name(f[i], name));
+		xfree(all);
+		all = more;
+		n++;
+	}
+	if (most == BITS_MOST && n < 2) {
+		xfree(all);
+		return NULL;
+	}
+	return all;
+}
+
+char *calibrate_dial(const char *formats)
+{
+	struct format f[FORMAT_MAX];
+	size_t k;
+	char *all = NULL;
+
+	formats = desk_formats(formats);
+	if (format_list(f, &k, formats ? formats : desk_formats_default, NULL))
+		return xstrdup(formats); /* whoever opens them says what is wrong */
+	all = joined(f, k, BITS_MOST);
+	return all ? all : joined(f, k, 8);
+}
+
+struct train_ask calibrate_ask(const struct train_ask *a, const char *formats, const char *text)
+{
+	struct train_ask c = train_ask_copy(a);
+
+	c.calibrate = true;
+	if (c.resume)
+		return c;
+	if (!c.method)
+		c.method = xstrdup("latent");
+	if (!c.data)
+		c.data = xstrdup(text ? text : calibrate_self);
+	if (!c.dial && !c.layout)
+		c.dial = calibrate_dial(formats);
+	c.teach = c.all = true;
+	if (!c.steps)
+		c.steps = STEPS;
+	return c;
+}
+
+/* ---- text */
+
+/* Bytes that are no UTF-8 are left out: a sequence may end within a character. */
+static size_t clean(char *text, size_t n)
+{
+	size_t bad, at = 0;
+
+	while ((bad = at + utf8_first_bad(text + at, n - at)) < n) {
+		memmove(text + bad, text + bad + 1, --n - bad);
+		at = bad;
+	}
+	return n;
+}
+
+/* A sequence as a line of JSON; what only a machine reads is left out. */
+static enum st put_sequence(
+	struct fs_out *o, const struct desk *d, const int32_t *id, size_t n, struct err *e)
+{
+	char *text = xarray(1, 1), *more;
+	struct json_out line;
+	size_t len = 0;
+	enum st st;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t k;
+		const char *piece = tokenizer_piece(d->tok, id[i], i == 0, &k);
+
+		if (tokenizer_is_control(d->tok, id[i]))
+			continue;
+		more = xrealloc(text, len + k + 1);
+		memcpy(more + len, piece, k);
+		text = more;
+		len += k;
+	}
+	len = clean(text, len);
+	text[len] = '\0';
+	json_out_init(&line, false);
+	json_open(&line, NULL, '{');
+	json_put_str(&line, "text", text);
+	json_close(&line, '}');
+	st = len ? fs_out_write(o, line.s, line.n, e) : ST_OK;
+	if (!st && len)
+		st = fs_out_write(o, "\n", 1, e);
+	json_out_release(&line);
+	xfree(text);
+	return st;
+}
+
+static enum st write_text(
+	const char *path, struct desk *d, size_t len, const struct sink *s, struct err *e)
+{
+	struct token_text t = { 0 };
+	struct fs_out *o;
+	enum st st;
+
+	log_at(LOG_INFO, "calibrate", "the model writes %d sequences of %zu tokens to learn from",
+		SEQS, len);
+	st = desk_self_text(d, SEED_TEACH, SEQS, len, &t, s, e);
+	if (!st)
+		st = fs_out_open(&o, path, 0, e);
+	if (!st) {
+		for (size_t i = 0; !st && i < t.n_seq; i++)
+			st = put_sequence(o, d, t.id + i * len, len, e);
+		if (!st)
+			st = fs_out_commit(o, e);
+		else
+			fs_out_abort(o);
+	}
+	token_text_release(&t);
+	return st;
+}
+
+enum st calibrate_text(
+	char **path, struct desk *d, size_t window, const struct sink *s, struct err *e)
+{
+	size_t len = window > 2 * MARGIN ? window - MARGIN : window;
+	enum st st = desk_identify(d, s, e);
+
+	*path = NULL;
+	if (st)
+		return st;
+	if (!d->tok)
+		return err_set(e, ST_INVALID, "%s", d->tok_err.msg);
+	*path = cache_file(d->cache, "self", SEED_TEACH, len);
+	if (!*path)
+		return err_set(e, ST_INVALID,
+			"the text that the model writes would be kept in the cache, and there is "
+			"none: name a text");
+	if (!fs_is_file(*path))
+		st = write_text(*path, d, len, s, e);
+	if (st) {
+		xfree(*path);
+		*path = NULL;
+	}
+	return st;
+}
+
+/* ---- time */
+
+double calibrate_units(const struct desk *d, const struct train_ask *a, double tokens)
+{
+	double passes = 3 + (a->teach || a->teacher ? 1 : 0) + (a->recompute ? 1 : 0);
+
+	return (double)d->m->weights * tokens * passes;
+}
+
+double calibrate_seconds(const struct desk *d, const struct train_ask *a, bool *guessed)
+{
+	static const double guess = 1.2e-11; /* of a weight and a token: two cores with AVX2 */
+	struct train_ask as = *a;            /* its words are not touched */
+	double each = guess, tokens;
+
+	train_ask_fill(&as);
+	tokens = (double)as.windows * (double)as.window * (double)as.steps;
+	*guessed = !rates_get("train", d->m->weights, &each);
+	return calibrate_units(d, &as, tokens) * each;
+}
