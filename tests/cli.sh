@@ -416,6 +416,10 @@ works chat cut37 --prompt a --max-tokens 2
 works layout cut "$BD_RUNS/$run_of/last/" --layout int4g64 -o cut4
 works eval "$BD_RUNS/$run_of" --layout int2g32 --text text
 grep '^nll' out > nll.run
+cp -r "$BD_RUNS/$run_of" "$BD_RUNS/stranger"
+sed -i 's/"model_sha256": *"./&0/' "$BD_RUNS/stranger/run.json"
+fails 1 'was made of another model than' eval "$BD_RUNS/stranger" --layout int2g32 --text text
+rm -r "$BD_RUNS/stranger"
 works eval "$BD_RUNS/$run_of/last/int2g32" --layout keep --text text
 holds "a run opens like a model, with its own variants" has "^$(cat nll.run)$"
 holds "the same bits as there" cmp -s cut4/model.safetensors "$BD_RUNS/$run_of/last/int4g64/model.safetensors"

@@ -348,6 +348,10 @@ static enum st open_run(struct desk *d, const char *path, const struct desk_opti
 		d->formats = xprintf("%s,keep", d->dial.formats);
 	}
 	st = open_model(d, d->dial.model, o, s, e);
+	if (!st && *d->dial.sha && strcmp(d->dial.sha, d->m->ck->header_sha256) != 0)
+		return err_set(e, ST_INVALID,
+			"%s was made of another model than %s is now: its variants do not fit", path,
+			d->dial.model);
 	return st && st != ST_CANCELLED ? err_at(e, st, "%s: the model of that run", path) : st;
 }
 

@@ -126,6 +126,7 @@ enum st dial_run_find(struct dial_run *out, const char *word, struct err *e)
 		st = checkpoint(out, fs_is_dir(word) ? word : r->path, e);
 	if (!st) {
 		out->model = xstrdup(r->model_path);
+		snprintf(out->sha, sizeof out->sha, "%s", r->model_sha ? r->model_sha : "");
 		name_tag(out, r->id);
 	} else {
 		dial_run_release(out);

@@ -14,6 +14,7 @@ struct dial_run {
 	char *dir;     /* of the checkpoint; NULL: no run */
 	char *formats; /* that it has, "int2g64,int4g128", the smallest first */
 	char *model;   /* path of the model that was trained */
+	char sha[65];  /* of that model's header; "": the run does not say */
 	char tag[9];   /* which run and which step, in 8 digits */
 };
 /* word: a run's folder or id (its best checkpoint, else the last), or the folder of a checkpoint.
