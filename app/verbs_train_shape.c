@@ -8,6 +8,7 @@
 #include "core/base/fs.h"
 #include "core/base/text.h"
 #include "core/work/run.h"
+#include "core/work/train_dial.h"
 
 /* ---- the model */
 
@@ -214,35 +215,13 @@ static uint64_t all_stored(const struct plan *p, struct format f)
 	return sum;
 }
 
-/* Among those before it, the smallest first. */
-static enum st join(struct plan *p, const char *name, struct err *e)
+static enum st stored_in(void *arg, const char *name, struct format f, double *bpw, struct err *e)
 {
-	struct format f;
-	size_t at = p->forms;
-	double bpw;
-	enum st st = format_parse(&f, name, e);
+	const struct plan *p = arg;
 
-	if (!st && (format_is_keep(f) || format_is_mix(f)))
-		st = err_set(e, ST_INVALID,
-			"%s is not trained with a dial: name formats of one width, such as "
-			"int2g64,int4g128",
-			name);
-	if (!st && at == FORMAT_MAX)
-		st = err_set(e, ST_INVALID, "a dial has at most %d formats", FORMAT_MAX);
-	if (st)
-		return st;
-	bpw = 8.0 * (double)all_stored(p, f) / (double)p->weights;
-	for (; at && p->bpw[at - 1] > bpw; at--) {
-		p->bpw[at] = p->bpw[at - 1];
-		p->format[at] = p->format[at - 1];
-	}
-	p->bpw[at] = bpw;
-	p->format[at] = f;
-	p->forms++;
-	if (at && p->bpw[at - 1] >= bpw)
-		return err_set(e, ST_INVALID,
-			"%s takes as many bits as another format of the dial: name one of them",
-			name);
+	(void)name;
+	(void)e;
+	*bpw = 8.0 * (double)all_stored(p, f) / (double)p->weights;
 	return ST_OK;
 }
 
@@ -263,19 +242,16 @@ static void all_forms(struct plan *p)
 
 static enum st by_dial(struct plan *p, const char *names, struct err *e)
 {
-	char *copy = xstrdup(names), *rest = copy, *one;
-	enum st st = ST_OK;
+	struct dial_formats f;
+	enum st st = dial_formats_read(&f, names, stored_in, p, e);
 
-	while (!st && (one = strtok_r(rest, ",", &rest)))
-		st = join(p, one, e);
-	if (!st && !p->forms)
-		st = err_set(e, ST_INVALID,
-			"no format is named: which ones are to be trained, such as "
-			"int2g64,int4g128");
-	xfree(copy);
-	if (!st)
-		all_forms(p);
-	return st;
+	if (st)
+		return st;
+	p->forms = f.n;
+	memcpy(p->format, f.at, f.n * sizeof *p->format);
+	memcpy(p->bpw, f.bpw, f.n * sizeof *p->bpw);
+	all_forms(p);
+	return ST_OK;
 }
 
 enum st plan_layout(struct plan *p, const char *name, const char *dial, struct err *e)

@@ -9,60 +9,95 @@
 
 /* ---- formats */
 
-/* A format that is not the desk's yet joins it. */
-static enum st join(struct train_dial *a, struct desk *d, const char *name, const struct sink *s,
-	struct err *e)
+/* Among those before it. */
+static enum st put(
+	struct dial_formats *to, const char *name, struct format f, double bpw, struct err *e)
 {
-	struct layout l = { 0 };
-	const char *source;
-	struct format f;
-	size_t at = a->forms;
-	double bpw;
-	enum st st = format_parse(&f, name, e);
+	size_t at = to->n;
 
-	if (!st && (format_is_keep(f) || format_is_mix(f)))
-		st = err_set(e, ST_INVALID,
-			"%s is not trained with a dial: name formats of one width, such as "
-			"int2g64,int4g128",
-			name);
-	if (!st)
-		st = desk_layout(d, name, &l, &source, s, e);
-	if (st)
-		return st;
-	bpw = layout_stored_bpw(&l);
-	layout_release(&l);
-	a->format = xrealloc(a->format, (at + 1) * sizeof *a->format);
-	a->bpw = xrealloc(a->bpw, (at + 1) * sizeof *a->bpw);
-	a->forms++;
-	for (; at && a->bpw[at - 1] > bpw; at--) {
-		a->bpw[at] = a->bpw[at - 1];
-		a->format[at] = a->format[at - 1];
+	for (; at && to->bpw[at - 1] > bpw; at--) {
+		to->bpw[at] = to->bpw[at - 1];
+		to->at[at] = to->at[at - 1];
 	}
-	a->bpw[at] = bpw;
-	a->format[at] = f;
-	if (at && a->bpw[at - 1] >= bpw)
+	to->bpw[at] = bpw;
+	to->at[at] = f;
+	to->n++;
+	if (at && to->bpw[at - 1] >= bpw)
 		return err_set(e, ST_INVALID,
 			"%s takes as many bits as another format of the dial: name one of them",
 			name);
 	return ST_OK;
 }
 
-static enum st join_all(struct train_dial *a, struct desk *d, const char *names,
-	const struct sink *s, struct err *e)
+enum st dial_formats_read(struct dial_formats *out, const char *names,
+	enum st (*stored)(void *arg, const char *name, struct format f, double *bpw, struct err *e),
+	void *arg, struct err *e)
 {
 	char *copy = xstrdup(names), *rest = copy, *one;
 	enum st st = ST_OK;
 
-	while (!st && (one = strtok_r(rest, ",", &rest)))
-		st = a->forms < FORMAT_MAX
-			     ? join(a, d, one, s, e)
-			     : err_set(e, ST_INVALID, "a dial has at most %d formats", FORMAT_MAX);
-	if (!st && !a->forms)
+	out->n = 0;
+	while (!st && (one = strtok_r(rest, ",", &rest))) {
+		struct format f;
+		double bpw = 0;
+
+		st = format_parse(&f, one, e);
+		if (!st && (format_is_keep(f) || format_is_mix(f)))
+			st = err_set(e, ST_INVALID,
+				"%s is not trained with a dial: name formats of one width, such as "
+				"int2g64,int4g128",
+				one);
+		if (!st && out->n == FORMAT_MAX)
+			st = err_set(e, ST_INVALID, "a dial has at most %d formats", FORMAT_MAX);
+		if (!st)
+			st = stored(arg, one, f, &bpw, e);
+		if (!st)
+			st = put(out, one, f, bpw, e);
+	}
+	if (!st && !out->n)
 		st = err_set(e, ST_INVALID,
 			"no format is named: which ones are to be trained, such as "
 			"int2g64,int4g128");
 	xfree(copy);
 	return st;
+}
+
+struct joining {
+	struct desk *d;
+	const struct sink *s;
+};
+
+/* A format that is not the desk's yet joins it. */
+static enum st join(void *arg, const char *name, struct format f, double *bpw, struct err *e)
+{
+	struct joining *j = arg;
+	struct layout l = { 0 };
+	const char *source;
+	enum st st = desk_layout(j->d, name, &l, &source, j->s, e);
+
+	(void)f;
+	if (st)
+		return st;
+	*bpw = layout_stored_bpw(&l);
+	layout_release(&l);
+	return ST_OK;
+}
+
+static enum st join_all(struct train_dial *a, struct desk *d, const char *names,
+	const struct sink *s, struct err *e)
+{
+	struct joining j = { d, s };
+	struct dial_formats f;
+	enum st st = dial_formats_read(&f, names, join, &j, e);
+
+	if (st)
+		return st;
+	a->forms = f.n;
+	a->format = xarray(f.n, sizeof *a->format);
+	a->bpw = xarray(f.n, sizeof *a->bpw);
+	memcpy(a->format, f.at, f.n * sizeof *a->format);
+	memcpy(a->bpw, f.bpw, f.n * sizeof *a->bpw);
+	return ST_OK;
 }
 
 /* Now that no other joins, their numbers and variants stay where they are. */
@@ -76,8 +111,7 @@ static enum st views(struct train_dial *a, struct desk *d, const struct sink *s,
 	a->all = xarray(a->forms, sizeof *a->all);
 	a->view = xarray(a->forms * n, sizeof *a->view);
 	for (size_t f = 0; !st && f < a->forms; f++) {
-		st = desk_layout(
-			d, format_name(a->format[f], name), &a->all[f], &source, s, e);
+		st = desk_layout(d, format_name(a->format[f], name), &a->all[f], &source, s, e);
 		if (!st)
 			st = desk_layout_view(d, &a->all[f], a->view + f * n, s, e);
 	}
@@ -128,8 +162,8 @@ enum st train_dial_open(struct train_dial **out, struct desk *d, const char *nam
 		train_dial_free(a);
 		return st;
 	}
-	a->draw = (struct dial_draw){
-		.seed = seed, .linears = n, .forms = a->forms, .bpw = a->bpw };
+	a->draw =
+		(struct dial_draw){ .seed = seed, .linears = n, .forms = a->forms, .bpw = a->bpw };
 	points(a, n);
 	*out = a;
 	return ST_OK;

@@ -13,6 +13,18 @@
 /* Looked at: every linear in the smallest format, three random mixtures, every one in the largest. */
 enum { DIAL_POINTS = TRAIN_POINTS };
 
+/* The formats that "int2g64,int4g128" names, the smallest first. */
+struct dial_formats {
+	size_t n;
+	struct format at[FORMAT_MAX];
+	double bpw[FORMAT_MAX]; /* stored, as `stored` says */
+};
+/* ST_INVALID: one is none, is keep or a mix, takes as many bits as another; there is none, or too
+ * many. */
+BD_MUST_USE enum st dial_formats_read(struct dial_formats *out, const char *names,
+	enum st (*stored)(void *arg, const char *name, struct format f, double *bpw, struct err *e),
+	void *arg, struct err *e);
+
 struct train_dial {
 	size_t forms;              /* formats, the smallest first */
 	struct format *format;     /* [forms] */
