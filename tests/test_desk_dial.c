@@ -26,9 +26,10 @@ static char *calibrated(struct scene *s, uint64_t seed)
 	return scene_went(s, &a, ST_OK, &e);
 }
 
-static struct desk *opened(const char *path)
+/* formats NULL: a run's own. */
+static struct desk *opened(const char *path, const char *names)
 {
-	struct desk_options o = { .scan_tokens = 64 };
+	struct desk_options o = { .formats = names, .scan_tokens = 64 };
 	struct desk *d = NULL;
 	struct err e = { 0 };
 
@@ -75,7 +76,7 @@ Test(desk_dial, a_run_opens_like_the_model_it_was_of_and_has_its_variants)
 
 	scene_open(&s, work_demo(1));
 	dir = calibrated(&s, 0);
-	d = opened(dir);
+	d = opened(dir, NULL);
 	cr_assert_str_eq(d->m->ck->name, s.d->m->ck->name);
 	cr_assert_str_eq(d->formats, "int2g32,int4g64,keep");
 	path = xprintf("%s/best/int2g32", dir);
@@ -87,7 +88,7 @@ Test(desk_dial, a_run_opens_like_the_model_it_was_of_and_has_its_variants)
 	desk_close(d);
 	xfree(path);
 	path = xprintf("%s/last", dir);
-	d = opened(path);
+	d = opened(path, NULL);
 	cr_assert(desk_worn(d, 0) && desk_worn(d, 1) && !desk_worn(d, d->keep));
 	desk_close(d);
 	xfree(path);
@@ -119,8 +120,7 @@ Test(desk_dial, what_was_scanned_counts_as_measured_fast_until_it_is_measured_ag
 
 	scene_open(&s, work_demo(1));
 	dir = calibrated(&s, 0);
-	d = opened(work_demo(1));
-	cr_assert_eq(desk_set_formats(d, "int2g32,int4g64,keep", NULL, &e), ST_OK, "%s", e.msg);
+	d = opened(work_demo(1), "int2g32,int4g64,keep");
 	cr_assert_eq(desk_prepare(d, STAGE_SCAN, NULL, &e), ST_OK, "%s", e.msg);
 	before = scanned(d, "dial", &named);
 	cr_assert_gt(before, 0);
@@ -154,8 +154,7 @@ Test(desk_dial, a_layout_measured_on_other_variants_says_nothing_of_the_runs)
 
 	scene_open(&s, work_demo(1));
 	dir = calibrated(&s, 0);
-	d = opened(work_demo(1));
-	cr_assert_eq(desk_set_formats(d, "int2g32,int4g64,keep", NULL, &e), ST_OK, "%s", e.msg);
+	d = opened(work_demo(1), "int2g32,int4g64,keep");
 	cr_assert_eq(desk_prepare(d, STAGE_GPTQ, NULL, &e), ST_OK, "%s", e.msg);
 	low = xarray(d->set.n, 1);
 	cr_assert_eq(desk_measure(d, low, 64, "measured", &r, NULL, &e), ST_OK, "%s", e.msg);
@@ -182,7 +181,7 @@ Test(desk_dial, a_layout_that_names_a_quantizer_leaves_the_runs_variants)
 
 	scene_open(&s, work_demo(1));
 	dir = calibrated(&s, 0);
-	d = opened(dir);
+	d = opened(dir, NULL);
 	cr_assert_eq(desk_variant(d, 0, 0, quantizer_find("gptq"), NULL, &e), ST_OK, "%s", e.msg);
 	cr_assert(desk_worn(d, 0));
 	cr_assert_null(desk_made_by(d, 0, 0));

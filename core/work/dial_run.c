@@ -114,6 +114,17 @@ static void name_tag(struct dial_run *r, const char *id)
 	xfree(s);
 }
 
+enum st dial_run_at(struct dial_run *out, const char *dir, const char *id, struct err *e)
+{
+	enum st st;
+
+	*out = (struct dial_run){ .dir = NULL };
+	st = checkpoint(out, dir, e);
+	if (!st)
+		name_tag(out, id);
+	return st;
+}
+
 enum st dial_run_find(struct dial_run *out, const char *word, struct err *e)
 {
 	const struct run_entry *r;
@@ -123,11 +134,10 @@ enum st dial_run_find(struct dial_run *out, const char *word, struct err *e)
 
 	*out = (struct dial_run){ .dir = NULL };
 	if (!st)
-		st = checkpoint(out, fs_is_dir(word) ? word : r->path, e);
+		st = dial_run_at(out, fs_is_dir(word) ? word : r->path, r->id, e);
 	if (!st) {
 		out->model = xstrdup(r->model_path);
 		snprintf(out->sha, sizeof out->sha, "%s", r->model_sha ? r->model_sha : "");
-		name_tag(out, r->id);
 	} else {
 		dial_run_release(out);
 	}

@@ -13,13 +13,16 @@
 struct dial_run {
 	char *dir;     /* of the checkpoint; NULL: no run */
 	char *formats; /* that it has, "int2g64,int4g128", the smallest first */
-	char *model;   /* path of the model that was trained */
+	char *model;   /* path of the model that was trained; NULL: not asked for */
 	char sha[65];  /* of that model's header; "": the run does not say */
 	char tag[9];   /* which run and which step, in 8 digits */
 };
 /* word: a run's folder or id (its best checkpoint, else the last), or the folder of a checkpoint.
  * ST_INVALID: it is none. */
 BD_MUST_USE enum st dial_run_find(struct dial_run *out, const char *word, struct err *e);
+/* The folder of a checkpoint, of the run with that id: without a search, and without its model. */
+BD_MUST_USE enum st dial_run_at(
+	struct dial_run *out, const char *dir, const char *id, struct err *e);
 /* Is it worth asking dial_run_find?  A folder of a run that has such checkpoints, one of these, or the
  * id of such a run that is no path. */
 bool dial_run_is(const char *word);

@@ -192,18 +192,19 @@ enum st foretell(
 static void offer_calibration(struct session *s)
 {
 	static const double worth_saying = 60; /* seconds */
-	const struct train_ask open = { .calibrate = true };
-	struct train_ask ask;
+	struct train_ask open, ask;
 	bool guessed;
 	double seconds;
 
 	if (s->read_only || s->desk->dial.dir || !s->desk->tok)
 		return;
+	train_ask_init(&open);
 	ask = calibrate_ask(&open, s->desk->formats, s->desk->text_path);
 	seconds = calibrate_seconds(s->desk, &ask, &guessed);
 	train_ask_release(&ask);
 	if (seconds >= worth_saying)
-		notice(s, LOG_INFO, "K calibrates the dial for the budgets below 4 bits: %s %.0f min",
+		notice(s, LOG_INFO,
+			"K calibrates the dial for the budgets below 4 bits: %s %.0f min",
 			guessed ? "at a guess" : "about", ceil(seconds / 60));
 }
 

@@ -54,11 +54,11 @@ static void hold_on(struct session *s)
 }
 
 /* What the dial, the chat and the heatmap use is the checkpoint's from now on. */
-static void wear(struct session *s, const char *word, bool newest)
+static void wear(struct session *s, const char *dir, bool newest)
 {
 	struct dial_run r;
 	struct err e;
-	enum st st = dial_run_find(&r, word, &e);
+	enum st st = dial_run_at(&r, dir, s->train->now->run, &e);
 
 	if (!st) {
 		st = desk_wear(s->desk, &r, &s->train->job->sink, &e);
@@ -69,6 +69,15 @@ static void wear(struct session *s, const char *word, bool newest)
 	if (!st && newest)
 		train_run_put_points(s->train->run);
 	s->view_generation = 0; /* the chat's next token is another model's */
+}
+
+static void wear_best(struct session *s, const struct train_run *run)
+{
+	double kl;
+	char *better = train_run_better(run, &kl);
+
+	wear(s, better ? better : train_run_folder(run), !better);
+	xfree(better);
 }
 
 static void on_saved(void *arg, uint64_t step, const char *dir)
@@ -367,7 +376,7 @@ static enum st work_train(struct job *j, struct err *e)
 		word = underway_of(s, "train", NULL);
 		st = go(s, run, j, e);
 		if (!st && t->now->points) /* the best there is, which need not be the last */
-			wear(s, train_run_id(run), train_run_best(run) == train_run_done(run));
+			wear_best(s, run);
 		underway_end(word, st == ST_DEVICE || (st == ST_CANCELLED && job_program_ends(j)));
 	}
 	if (st && st != ST_CANCELLED)

@@ -170,36 +170,33 @@ static void read_looks(const char *folder, uint64_t steps, struct train_look *lo
 	xfree(path);
 }
 
-/* Beside the losses of the same steps, which are there already. */
-static void read_kl(const char *folder, struct train_look *look, size_t n)
+/* Beside the losses of the same steps, which are there already: what a line of the file says. */
+static void read_beside(const char *folder, const char *file, struct train_look *look, size_t n,
+	void (*put)(struct train_look *to, const struct table *t))
 {
-	char *path = xprintf("%s/metrics/kl.tsv", folder);
+	char *path = xprintf("%s/metrics/%s", folder, file);
 	struct table t = { 0 };
 
 	if (fs_is_file(path) && !open_table(&t, path, NULL))
 		while (next_line(&t))
 			for (size_t i = 0; i < n; i++)
 				if ((double)look[i].step == of(&t, "step"))
-					look[i].kl = (float)of(&t, "kl");
+					put(&look[i], &t);
 	big_free(t.text);
 	xfree(path);
 }
 
-/* Of a dial: KL at each budget, whose bits a weight are the columns' names. */
-static void read_points(const char *folder, struct train_look *look, size_t n)
+static void put_kl(struct train_look *to, const struct table *t)
 {
-	char *path = xprintf("%s/metrics/dial.tsv", folder);
-	struct table t = { 0 };
+	to->kl = (float)of(t, "kl");
+}
 
-	if (fs_is_file(path) && !open_table(&t, path, NULL))
-		while (next_line(&t))
-			for (size_t i = 0; i < n; i++)
-				for (size_t c = 0, p = 0; c < t.cols && p < TRAIN_POINTS; c++)
-					if ((double)look[i].step == of(&t, "step") &&
-						!strncmp(t.name[c], "kl_", 3))
-						look[i].point[p++] = (float)t.value[c];
-	big_free(t.text);
-	xfree(path);
+/* Of a dial: KL at each budget, whose bits a weight are the columns' names. */
+static void put_points(struct train_look *to, const struct table *t)
+{
+	for (size_t c = 0, p = 0; c < t->cols && p < TRAIN_POINTS; c++)
+		if (!strncmp(t->name[c], "kl_", 3))
+			to->point[p++] = (float)t->value[c];
 }
 
 enum st train_read(const char *folder, uint64_t steps, struct train_history *h,
@@ -214,10 +211,10 @@ enum st train_read(const char *folder, uint64_t steps, struct train_history *h,
 			      : err_set(e, ST_INVALID, "%s: no step was written down", folder);
 	if (!st)
 		read_looks(folder, steps, look, n_looks);
-	if (!st)
-		read_kl(folder, look, *n_looks);
-	if (!st)
-		read_points(folder, look, *n_looks);
+	if (!st) {
+		read_beside(folder, "kl.tsv", look, *n_looks, put_kl);
+		read_beside(folder, "dial.tsv", look, *n_looks, put_points);
+	}
 	xfree(path);
 	return st;
 }

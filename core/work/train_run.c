@@ -9,7 +9,6 @@
 #include "core/base/fs.h"
 #include "core/base/log.h"
 #include "core/tune/teacher.h"
-#include "core/work/calibrate.h"
 #include "core/work/run_desk.h"
 #include "core/work/train_data.h"
 #include "core/work/train_run_private.h"
@@ -29,10 +28,9 @@ static void make_real(const char **path)
 }
 
 /* What was left open, filled in; strings copied. */
-static void take_ask(struct train_ask *to, const struct train_ask *from, const struct desk *d)
+static void take_ask(struct train_ask *to, const struct train_ask *from)
 {
-	*to = from->calibrate ? calibrate_ask(from, d->formats, d->text_path)
-			      : train_ask_copy(from);
+	*to = train_ask_copy(from);
 	make_real(&to->data);
 	make_real(&to->test);
 	make_real(&to->text);
@@ -255,7 +253,7 @@ static enum st make(
 	if (ask->resume) {
 		st = take_resumed(r, ask, e);
 	} else {
-		take_ask(&r->ask, ask, r->d);
+		take_ask(&r->ask, ask);
 		so_far_init(&r->far, r->ask.steps);
 		r->steps = r->ask.steps;
 	}

@@ -30,7 +30,8 @@ BD_MUST_USE enum st train_ask_how(struct train_how *how, const struct train_ask 
 
 struct train_run;
 
-/* Everything that can be wrong with the ask is said here, before the first step: data, sizes,
+/* An ask with `calibrate` is one that calibrate_ask filled in.
+ * Everything that can be wrong with the ask is said here, before the first step: data, sizes,
  * memory (ST_NOMEM with both figures), disk for two checkpoints.  l: the layout it begins from,
  * with the mats of `view`, both borrowed; resumed runs must get the same (layout.json says which).
  */
