@@ -1,5 +1,6 @@
 /* verbs_train_plan.c - train --dry-run: the arithmetic of a run on any model, from headers alone.
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,8 @@
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
+#include "core/work/calibrate.h"
+#include "kernels/pool.h"
 
 /* ---- beside memory */
 
@@ -167,10 +170,25 @@ static void tell_methods(const struct plan *p, const struct train_ask *ask)
 	}
 }
 
+/* What is left of it, by what runs before it took here; NAN: none did, and a guess would be of
+ * another machine. */
+static double seconds_left(
+	const struct plan *p, const struct train_ask *ask, const struct train_how *how)
+{
+	struct train_ask rest = *ask; /* its words are not touched */
+	bool guessed;
+	double s;
+
+	rest.steps = how->tune.steps - p->done;
+	s = calibrate_seconds(p->weights, &rest, &guessed);
+	return guessed || p->elsewhere ? (double)NAN : s;
+}
+
 static void tell(const struct plan *p, const struct args *a, const struct train_ask *ask,
 	const struct train_how *how, size_t window, const struct train_memory *x)
 {
 	uint64_t steps = how->tune.steps - p->done, tokens = how->windows * window;
+	double seconds = seconds_left(p, ask, how);
 	char clean[256], b[16];
 
 	if (p->run)
@@ -206,7 +224,11 @@ static void tell(const struct plan *p, const struct args *a, const struct train_
 	printf("at its peak  %s with all of that, and a few MiB of the program's own\n",
 		text_bytes(peak_bytes(p, how, x), b));
 	printf("free here    %s\n", text_bytes(mem_available(), b));
-	printf("time         not foretold: bitdial train measures tokens a second as it goes\n");
+	if (isnan(seconds))
+		printf("time         not foretold: no run has ended on this machine yet\n");
+	else
+		printf("time         about %s in steps, as long as the runs before it took here\n",
+			text_seconds(seconds, b));
 	tell_methods(p, ask);
 }
 
@@ -255,6 +277,7 @@ static void tell_json(const struct plan *p, const struct train_ask *ask,
 		json_put_str(&o, "teacher", how->said ? "cache" : "reference");
 	json_put_i64(&o, "steps", (int64_t)(how->tune.steps - p->done));
 	json_put_i64(&o, "steps_done", (int64_t)p->done);
+	json_put_f64(&o, "seconds", seconds_left(p, ask, how)); /* null: not known */
 	json_put_i64(&o, "step_tokens", (int64_t)(how->windows * window));
 	put_memory(&o, x);
 	json_put_i64(&o, "file_bytes", (int64_t)p->file);
@@ -326,10 +349,14 @@ int train_verb_plan(const struct args *a)
 	struct train_how how;
 	struct train_memory x;
 	struct plan p = { 0 };
-	struct err e = { 0 };
+	struct err e = { 0 }, why = { 0 };
 	char *path = NULL;
 	size_t window;
 	enum st st = what(&p, &t, &run, &e);
+
+	/* how long it takes is known of this machine's devices only; all else of any */
+	pool_start((int)a->threads);
+	p.elsewhere = verb_device(a, &why) != ST_OK;
 
 	if (!st)
 		st = which_model(&path, &t.as, &e);

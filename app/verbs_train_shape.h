@@ -26,6 +26,7 @@ struct plan {
 	const char *run;         /* of --resume; NULL: a new one */
 	uint64_t done;           /* steps of it */
 	bool guessed;            /* which linears get which format, of a budget */
+	bool elsewhere;          /* the device that is named is not on this machine */
 };
 
 /* Of p->path. */

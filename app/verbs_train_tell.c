@@ -76,13 +76,9 @@ static const char *left(const struct train_verb *t, char out[24])
 	double s = how->tune.steps > t->last.step ? (clock_now() - t->began) / (double)done *
 							    (double)(how->tune.steps - t->last.step)
 						  : 0;
+	char words[16];
 
-	if (s < 90)
-		snprintf(out, 24, "%.0f s left", s);
-	else if (s < 5400)
-		snprintf(out, 24, "%.0f min left", s / 60);
-	else
-		snprintf(out, 24, "%.1f h left", s / 3600);
+	snprintf(out, 24, "%s left", text_seconds(s, words));
 	return out;
 }
 
@@ -371,7 +367,17 @@ void train_verb_json(const struct train_verb *t, const char *status)
 	verb_json(&o);
 }
 
+static void on_ending(void *arg, double seconds)
+{
+	const struct train_verb *t = arg;
+
+	verb_note("step %llu is finished first, about %.0f s; Ctrl-C again ends at once",
+		(unsigned long long)train_run_done(t->run) + 1, seconds);
+}
+
 struct train_seen train_verb_seen(struct train_verb *t)
 {
-	return (struct train_seen){ .step = on_step, .held = on_held, .saved = on_saved, .arg = t };
+	return (struct train_seen){
+		.step = on_step, .held = on_held, .saved = on_saved, .ending = on_ending, .arg = t
+	};
 }

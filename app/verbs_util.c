@@ -27,8 +27,13 @@ static volatile sig_atomic_t got_signal;
 static bool drew;
 static int out_errno; /* why stdout took no more; 0: it does */
 
+/* The first one asks for an end; what then still takes a while another one ends at once. */
 static void on_signal(int sig)
 {
+	if (got_signal == sig) {
+		signal(sig, SIG_DFL);
+		raise(sig);
+	}
 	got_signal = sig;
 }
 

@@ -435,3 +435,19 @@ Test(text, sizes_are_short_and_binary)
 		cr_assert_str_eq(text_bytes(t[i].bytes, out), t[i].text);
 	}
 }
+
+Test(text, a_time_is_said_in_the_unit_that_one_would_say)
+{
+	static const struct {
+		double s;
+		const char *text;
+	} t[] = { { 0, "0 s" }, { 0.2, "1 s" }, { 45, "45 s" }, { 89.4, "89 s" }, { 89.6, "1 min" },
+		{ 2160, "36 min" }, { 5369, "89 min" }, { 5370, "1.5 h" }, { 86400, "24.0 h" },
+		{ 360000, "100 h" } };
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		char out[16];
+
+		cr_assert_str_eq(text_seconds(t[i].s, out), t[i].text);
+	}
+}

@@ -102,6 +102,37 @@ static void sums_of(const struct mat *w, size_t r, size_t g, const float *master
 	}
 }
 
+/* As gptq leaves them: every third code is not the nearest one. */
+Test(latent, a_master_begins_where_codes_were_chosen_and_else_stays_what_it_is)
+{
+	for (int bits = 2; bits <= 8; bits++) {
+		struct tune_options o = tune_defaults;
+		struct trained m = tune_make("stats", &o, bits, bits % 2 ? 32 : 64, ROWS, COLS, 4);
+		float *master = master_of(&m, 5), *was = xarray(ROWS * COLS, sizeof *was);
+		struct tune_counts c = { 0 };
+		uint8_t q[ROWS * COLS];
+		int top = (1 << bits) - 1;
+
+		latent_round(&m.t, master, &o, m.scratch, &c);
+		for (size_t r = 0; r < ROWS; r++)
+			mat_unpack_row(&m.t.w, r, q + r * COLS);
+		for (size_t i = 0; i < ROWS * COLS; i += 3)
+			q[i] = (uint8_t)(q[i] < top ? q[i] + 1 : q[i] - 1);
+		mat_pack((uint32_t *)m.t.w.data, bits, ROWS, COLS, q);
+		memcpy(was, master, ROWS * COLS * sizeof *was);
+		latent_start(&m.t, master);
+		for (size_t i = 0; i < ROWS * COLS; i++)
+			cr_assert_eq(master[i] != was[i], i % 3 == 0, "int%d, weight %zu", bits, i);
+		c = (struct tune_counts){ 0 };
+		latent_round(&m.t, master, &o, m.scratch, &c);
+		cr_expect_eq(c.flips[bits], 0);
+		words_are_those_of(&m.t.w, q);
+		xfree(master);
+		xfree(was);
+		tune_free(&m);
+	}
+}
+
 Test(latent, the_gradient_goes_straight_to_the_master_and_what_lies_beyond_moves_the_grid)
 {
 	for (int bits = 2; bits <= 4; bits++) {
@@ -134,7 +165,8 @@ Test(latent, the_gradient_goes_straight_to_the_master_and_what_lies_beyond_moves
 			moved = (double)f16_to_f32(mat_stat(w->offset, w, row, g)) + now * top / 2 -
 				(double)f16_to_f32(offset[i]) - s * top / 2;
 			/* against the grid of before */
-			((uint16_t *)(uintptr_t)w->scale)[(row / 16 * 4 + g) * 16 + row % 16] = scale[i];
+			((uint16_t *)(uintptr_t)w->scale)[(row / 16 * 4 + g) * 16 + row % 16] =
+				scale[i];
 			((uint16_t *)(uintptr_t)w->offset)[(row / 16 * 4 + g) * 16 + row % 16] =
 				offset[i];
 			sums_of(w, row, g, master, grad, &gs, &gc, &size);
@@ -185,7 +217,8 @@ Test(latent, every_instruction_set_gives_the_same_bits)
 			memcpy(of, g, sizeof of);
 			all[k]->nearest(q, w, -0.06f, 1 / 0.04f, 3, n);
 			all[k]->straight(&to[0], &to[1], of, w, -0.06f, 1 / 0.04f, 3, n);
-			cr_assert_eq(memcmp(of + n, g + n, (80 - n) * sizeof *g), 0, "beyond %zu", n);
+			cr_assert_eq(
+				memcmp(of + n, g + n, (80 - n) * sizeof *g), 0, "beyond %zu", n);
 			if (!k)
 				memcpy(first, q, sizeof first);
 			cr_assert_eq(memcmp(first, q, n), 0, "%s, %zu", all[k]->name, n);
@@ -214,7 +247,8 @@ static double toy_loss(const struct toy *t, struct trained *m)
 			double g = 0, d;
 
 			for (size_t b = 0; b < N; b++)
-				g += t->h[b][a] * ((double)w[i * N + b] - (double)t->aim[i * N + b]);
+				g += t->h[b][a] *
+				     ((double)w[i * N + b] - (double)t->aim[i * N + b]);
 			d = (double)w[i * N + a] - (double)t->aim[i * N + a];
 			sum += d * g;
 			m->grad[i * N + a] = (float)(2 * g);

@@ -229,13 +229,13 @@ Test(train_need, a_look_is_of_512_tokens_by_two_models_and_beside_a_step)
 	struct train_how rank = method("rank");
 	struct train_memory x = need(&llama3, format_int(4, 128), 0, &rank, 256), y;
 	uint64_t token = 4 * (2 * 4096 + 3 * 14336) + 2 * 4 * 4096,
-		 logits = 48 * 4 * (2 * 128256 + 4096);
+		 logits = 48 * 4 * (2 * 128256 + 4096), kept = 4096 * 4096 * 4;
 
-	cr_assert_eq(x.looks, 512 * token + logits);
+	cr_assert_eq(x.looks, 512 * token + logits + kept);
 	cr_assert_eq(x.total, x.weights + x.frozen + x.state + x.adapters + x.activations +
 				      x.gradient + x.logits);
 	y = need(&llama3, format_int(4, 128), 0, &rank, 2048);
-	cr_assert_eq(y.looks, 2048 * token + logits);
+	cr_assert_eq(y.looks, 2048 * token + logits + kept);
 }
 
 Test(train_need, a_checkpoint_is_what_opens_as_a_model_and_what_going_on_takes)

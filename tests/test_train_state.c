@@ -14,6 +14,9 @@
 #include "tests/lib_model.h"
 #include "tests/lib_train.h"
 
+/* A reference of which nothing is kept. */
+static struct train_ref once;
+
 /* ---- resume */
 
 Test(train_state, a_resumed_run_goes_on_bit_for_bit, .timeout = 60)
@@ -211,6 +214,38 @@ Test(train_state, a_copy_stands_still_until_it_is_taken_again, .timeout = 60)
 
 /* ---- what is held out */
 
+Test(train_state, a_reference_that_is_kept_runs_once_and_says_the_same, .timeout = 60)
+{
+	struct taught t = taught_open("cpu", "int2g32", 60, 64, 0.3);
+	struct train_ref kept = { .keep = 3 };
+	struct train_eval first, again;
+	struct err e = { 0 };
+	size_t n;
+
+	cr_assert_eq(train_eval(&first, t.m, NULL, t.view, t.pack, 3, &once, MATH_F32, NULL, &e),
+		ST_OK, "%s", e.msg);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(
+			train_eval(&again, t.m, NULL, t.view, t.pack, 3, &kept, MATH_F32, NULL, &e),
+			ST_OK, "%s", e.msg);
+		cr_expect_eq(memcmp(&again.kl, &first.kl, sizeof first.kl), 0);
+		cr_expect_gt(again.kl, 0);
+		n = i ? n : kept.n;
+		cr_expect(kept.n > 0 && kept.n == n);
+		train_eval_release(&again);
+	}
+	/* what is kept is what is read */
+	memset(kept.h[0], 0, 64 * t.m->hp.hidden * sizeof **kept.h);
+	cr_assert_eq(
+		train_eval(&again, t.m, NULL, t.view, t.pack, 3, &kept, MATH_F32, NULL, &e), ST_OK);
+	cr_expect_gt(fabs(again.kl - first.kl), 0);
+	cr_expect_eq(once.n, 0);
+	train_eval_release(&again);
+	train_eval_release(&first);
+	train_ref_release(&kept, t.m->be);
+	taught_close(&t);
+}
+
 /* Sums as the batches give them, one sequence after the other, by core/eval's own way. */
 Test(train_state, what_is_held_out_is_measured_as_perplexity_is, .timeout = 60)
 {
@@ -220,7 +255,7 @@ Test(train_state, what_is_held_out_is_measured_as_perplexity_is, .timeout = 60)
 	struct err e = { 0 };
 	size_t at = 0, seq = 0;
 
-	cr_assert_eq(train_eval(&v, t.m, NULL, t.view, t.pack, 0, true, MATH_F32, NULL, &e), ST_OK,
+	cr_assert_eq(train_eval(&v, t.m, NULL, t.view, t.pack, 0, &once, MATH_F32, NULL, &e), ST_OK,
 		"%s", e.msg);
 	cr_expect_eq(v.sequences, pack_counts(t.pack)->held_sequences);
 	cr_expect_eq(v.labelled, pack_counts(t.pack)->held_labelled);
@@ -288,7 +323,7 @@ Test(train_state, a_plain_text_that_is_held_out_agrees_with_the_evaluation)
 	memcpy(ids, b.ids, 32 * sizeof *ids);
 	ids[32] = b.labels[31];
 	cr_assert_eq(eval_run(&r, t.m, t.view, ids, 33, 33, NULL, &e), ST_OK);
-	cr_assert_eq(train_eval(&v, t.m, NULL, t.view, p, 1, true, MATH_F32, NULL, &e), ST_OK);
+	cr_assert_eq(train_eval(&v, t.m, NULL, t.view, p, 1, &once, MATH_F32, NULL, &e), ST_OK);
 	cr_expect_eq(v.seq_n[0], r.tokens);
 	cr_expect_float_eq(v.seq_nll[0] / v.seq_n[0], r.nll, 1e-6);
 	cr_assert_eq(v.sequences, 1);
@@ -315,11 +350,11 @@ Test(train_state, training_lowers_the_loss_on_what_is_held_out, .timeout = 60)
 	run = taught_new(&t, &how);
 	taught_steps(run, 40, NULL);
 	cr_assert_eq(train_copy_new(&c, run, &e), ST_OK);
+	cr_assert_eq(train_eval(&before, t.m, NULL, t.view, t.pack, 0, &once, MATH_F32, NULL, &e),
+		ST_OK);
+	cr_assert_eq(train_eval(&after, t.m, c, NULL, t.pack, 0, &once, MATH_F32, NULL, &e), ST_OK);
 	cr_assert_eq(
-		train_eval(&before, t.m, NULL, t.view, t.pack, 0, true, MATH_F32, NULL, &e), ST_OK);
-	cr_assert_eq(train_eval(&after, t.m, c, NULL, t.pack, 0, true, MATH_F32, NULL, &e), ST_OK);
-	cr_assert_eq(
-		train_eval(&ref, t.m, NULL, t.m->ref, t.pack, 2, true, MATH_F32, NULL, &e), ST_OK);
+		train_eval(&ref, t.m, NULL, t.m->ref, t.pack, 2, &once, MATH_F32, NULL, &e), ST_OK);
 	cr_expect(after.nll < before.nll, "%g to %g", before.nll, after.nll);
 	cr_expect(after.kl > before.kl, "it goes from the reference");
 	cr_expect(fabs(ref.kl) < 1e-6 && ref.top1 == 1 && ref.labelled < before.labelled);
@@ -337,8 +372,8 @@ Test(train_state, without_anything_held_out_there_is_nothing_to_measure)
 	struct train_eval v;
 	struct err e = { 0 };
 
-	cr_expect_eq(train_eval(&v, t.m, NULL, t.view, t.pack, 0, false, MATH_F32, NULL, &e),
-		ST_INVALID);
+	cr_expect_eq(
+		train_eval(&v, t.m, NULL, t.view, t.pack, 0, NULL, MATH_F32, NULL, &e), ST_INVALID);
 	cr_expect_str_eq(e.msg, "nothing of the data is held out: there is nothing to measure");
 	taught_close(&t);
 }
@@ -368,7 +403,7 @@ static void run_on(const char *backend, const char *method, const char *format, 
 	taught_steps(run, 1, NULL);
 	taught_sum(run, sum);
 	train_copy_take(c, run);
-	cr_assert_eq(train_eval(&v, t.m, c, NULL, t.pack, 1, true, MATH_F32, NULL, &e), ST_OK);
+	cr_assert_eq(train_eval(&v, t.m, c, NULL, t.pack, 1, &once, MATH_F32, NULL, &e), ST_OK);
 	*nll = v.nll;
 	train_eval_release(&v);
 	train_copy_free(c);

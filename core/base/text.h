@@ -53,5 +53,7 @@ const char *text_suggest(const char *word, const char *const *names);
 bool text_glob(const char *pattern, const char *s);
 /* "1.5 GiB", "98.4 MB"-free: binary units, three digits. */
 const char *text_bytes(uint64_t bytes, char out[16]);
+/* "45 s", "36 min", "2.4 h": how long, in the unit that one would say. */
+const char *text_seconds(double s, char out[16]);
 
 #endif

@@ -100,3 +100,14 @@ const char *text_bytes(uint64_t bytes, char out[16])
 	snprintf(out, 16, v < 99.95 ? "%.1f %ciB" : "%.0f %ciB", v, units[u]);
 	return out;
 }
+
+const char *text_seconds(double s, char out[16])
+{
+	if (s < 89.5)
+		snprintf(out, 16, "%.0f s", s > 0 && s < 1 ? 1 : s);
+	else if (s < 5370)
+		snprintf(out, 16, "%.0f min", s / 60);
+	else
+		snprintf(out, 16, s / 3600 < 99.95 ? "%.1f h" : "%.0f h", s / 3600);
+	return out;
+}

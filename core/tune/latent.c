@@ -10,17 +10,14 @@ static struct codes_at codes_of(const struct tuned *grid, const struct tune_opti
 	return room_codes(&(struct room){ 0 }, &grid->w, !o->lean, true);
 }
 
-/* The codes of before stay in the first half of what row_codes takes. */
-static void round_row(void *arg, size_t row, size_t part)
+/* The codes that the master's row would have, behind those that it has (row_codes). */
+static uint8_t *nearest(const struct pass *p, size_t row, uint8_t *was)
 {
-	struct pass *p = arg;
 	const struct mat *w = &p->t->w;
 	size_t cols = w->cols, padded = (cols + MAT_BLOCK - 1) / MAT_BLOCK * MAT_BLOCK;
-	uint8_t *was = row_codes(p, row), *q = was + padded;
+	uint8_t *q = was + padded;
 	int top = (1 << w->bits) - 1;
-	uint32_t flips = 0;
 
-	(void)part;
 	for (size_t g = 0, c = 0; c < cols; g++, c += w->group) {
 		size_t n = cols - c < w->group ? cols - c : w->group;
 		float offset, inverse;
@@ -29,6 +26,45 @@ static void round_row(void *arg, size_t row, size_t part)
 		p->l->nearest(q + c, p->master + row * cols + c, offset, inverse, top, n);
 	}
 	memset(q + cols, 0, padded - cols);
+	return q;
+}
+
+struct start {
+	struct pass p;
+	float *master;
+};
+
+static void start_row(void *arg, size_t row, size_t part)
+{
+	const struct start *s = arg;
+	const struct mat *w = &s->p.t->w;
+	uint8_t *was = row_codes(&s->p, row), *q = nearest(&s->p, row, was);
+	float *x = s->master + row * w->cols, offset, inverse;
+
+	(void)part;
+	for (size_t c = 0; c < w->cols; c++) {
+		if (was[c] == q[c])
+			continue;
+		row_grid(&s->p, row, c / w->group, &offset, &inverse);
+		x[c] = inverse != 0 ? offset + (float)was[c] / inverse : x[c];
+	}
+}
+
+void latent_start(struct tuned *grid, float *master)
+{
+	struct start s = { { .t = grid, .l = tune_loops(), .master = master }, master };
+
+	each_row(grid->w.rows, start_row, &s);
+}
+
+static void round_row(void *arg, size_t row, size_t part)
+{
+	struct pass *p = arg;
+	size_t cols = p->t->w.cols;
+	uint8_t *was = row_codes(p, row), *q = nearest(p, row, was);
+	uint32_t flips = 0;
+
+	(void)part;
 	for (size_t c = 0; c < cols; c++) {
 		flips += was[c] != q[c];
 		if (was[c] != q[c] && p->codes.counted)

@@ -12,6 +12,9 @@
 
 #include "core/tune/optim.h"
 
+/* Weights of the master [rows][cols] whose code in the grid is not the nearest one go to that code:
+ * it was chosen for others' sake (gptq), and what runs at first is what was stored. */
+void latent_start(struct tuned *grid, float *master);
 /* Codes of the master [rows][cols], nearest by the grid's scales and offsets; counts what changed
  * (those that ever changed: latent_step tells them).  scratch: of optim_plan(stats). */
 void latent_round(struct tuned *grid, const float *master, const struct tune_options *o,

@@ -310,7 +310,7 @@ static enum st start(struct train *t, struct err *e)
 		optim_init(t->part[i].by, &t->tuned[i], &t->part[i].o);
 	}
 	for (size_t i = 0; i < n; i++)
-		train_masters_moved(t, i);
+		train_start_master(t, i);
 	for (size_t i = 0; !st && t->by->residual && i < n * t->from.forms; i++)
 		if (t->linear[i].n && t->from.view[i] != t->m->ref[i % n])
 			st = start_exact(t, &t->linear[i], i, e);

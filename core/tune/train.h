@@ -149,12 +149,26 @@ struct train_eval {
 	double *seq_nll;     /* [sequences] sums; for paired errors */
 	uint32_t *seq_n;     /* [sequences] labelled rows */
 };
-/* Of what the pack holds out, at most `windows` windows (0: all).  copy NULL: of view.  reference:
- * KL from m->ref, too. */
+/* Windows of a look on the way; of a dial each budget is looked at. */
+enum { TRAIN_LOOK = 16, TRAIN_LOOK_DIAL = 8 };
+
+/* The reference beside it.  Of one model, pack and math, the rows that it makes of the pack's first
+ * windows are kept, so that it runs but once however often they are looked at: hidden floats a token,
+ * of 4,096 tokens at most.  {0} keeps none; release it with the model's backend. */
+struct train_ref {
+	size_t keep; /* windows of which they are kept, at most */
+	float **h;   /* [n], backend memory */
+	size_t n;    /* batches kept so far */
+};
+void train_ref_release(struct train_ref *r, const struct backend *be);
+
+/* Of what the pack holds out, at most `windows` windows (0: all).  copy NULL: of view.  ref: KL from
+ * m->ref, too; NULL: not asked for. */
 BD_MUST_USE enum st train_eval(struct train_eval *out, const struct model *m, const struct train_copy *copy,
-	const struct mat *const *view, struct pack *pack, size_t windows, bool reference,
+	const struct mat *const *view, struct pack *pack, size_t windows, struct train_ref *ref,
 	enum math math, const struct sink *s, struct err *e);
-uint64_t train_eval_need(const struct hparams *hp, size_t window); /* bytes, with a reference */
+/* Bytes, with a reference of which the rows of so many windows are kept. */
+uint64_t train_eval_need(const struct hparams *hp, size_t window, size_t keep);
 void train_eval_release(struct train_eval *v);
 
 /* ---- checkpoints (train_state.c) */

@@ -9,7 +9,7 @@
 
 /* Windows that go through the blocks together, up to so many tokens; rows whose logits are alive at
  * once (as core/eval has it: a stop is seen within 50 ms). */
-enum { BATCH_ROWS = 512, CHUNK = 48 };
+enum { BATCH_ROWS = 512, CHUNK = 48, KEPT_ROWS = 4096 };
 
 struct side {
 	const struct mat *const *view;
@@ -25,7 +25,9 @@ struct held {
 	const struct sink *s;
 	struct fwd *f;
 	struct side now, ref; /* ref.view NULL: not asked for */
-	float *rows;          /* [CHUNK][hidden]: those with a label */
+	struct train_ref *kept;
+	size_t batches, windows, rows_kept; /* so far */
+	float *rows;             /* [CHUNK][hidden]: those with a label */
 	struct span *span;
 	size_t span_room;
 	size_t cap; /* of seq_nll, seq_n */
@@ -41,11 +43,12 @@ static size_t windows_at_once(size_t window)
 	return window < BATCH_ROWS ? BATCH_ROWS / window : 1;
 }
 
-uint64_t train_eval_need(const struct hparams *hp, size_t window)
+uint64_t train_eval_need(const struct hparams *hp, size_t window, size_t keep)
 {
 	uint64_t rows = windows_at_once(window) * window, d = hp->hidden;
 
 	return rows * (fwd_row_bytes(hp) + 2 * d * sizeof(float)) +
+	       (keep * window < KEPT_ROWS ? keep * window : KEPT_ROWS) * d * sizeof(float) +
 	       (uint64_t)CHUNK * (2 * hp->vocab + d) * sizeof(float);
 }
 
@@ -141,6 +144,46 @@ static enum st run_blocks(struct held *v, struct side *a, const struct pack_batc
 			    v->s, e);
 }
 
+/* Rows of the reference join those kept; where there is no memory for them it runs again. */
+static void keep(struct held *v, const struct pack_batch *b)
+{
+	struct train_ref *r = v->kept;
+	size_t bytes = b->rows * v->m->hp.hidden * sizeof *v->ref.h;
+	bool room = v->windows + b->n_windows <= r->keep && v->rows_kept + b->rows <= KEPT_ROWS;
+	float *h = room ? v->m->be->alloc(bytes) : NULL;
+
+	if (!h)
+		return;
+	v->rows_kept += b->rows;
+	v->m->be->copy(h, v->ref.h, bytes);
+	r->h = xrealloc(r->h, (r->n + 1) * sizeof *r->h);
+	r->h[r->n++] = h;
+}
+
+static enum st run_reference(struct held *v, const struct pack_batch *b, struct err *e)
+{
+	struct train_ref *r = v->kept;
+	enum st st;
+
+	if (v->batches < r->n) {
+		v->m->be->copy(
+			v->ref.h, r->h[v->batches], b->rows * v->m->hp.hidden * sizeof *v->ref.h);
+		return ST_OK;
+	}
+	st = run_blocks(v, &v->ref, b, e);
+	if (!st && v->batches == r->n)
+		keep(v, b);
+	return st;
+}
+
+void train_ref_release(struct train_ref *r, const struct backend *be)
+{
+	for (size_t i = 0; i < r->n; i++)
+		be->free(r->h[i]);
+	xfree(r->h);
+	*r = (struct train_ref){ .keep = r->keep };
+}
+
 /* Logits of the rows at[0 ... n), and what they say. */
 static enum st logits(struct held *v, struct side *a, const size_t *at, size_t n, struct err *e)
 {
@@ -219,7 +262,9 @@ static enum st one_batch(struct held *v, const struct pack_batch *b, struct err 
 		v->span[i] = (struct span){ NULL, b->spans[i].rows };
 	st = run_blocks(v, &v->now, b, e);
 	if (!st && v->ref.view)
-		st = run_blocks(v, &v->ref, b, e);
+		st = run_reference(v, b, e);
+	v->batches++;
+	v->windows += b->n_windows;
 	return st ? st : labelled_rows(v, b, e);
 }
 
@@ -264,7 +309,7 @@ static enum st all_batches(
 }
 
 enum st train_eval(struct train_eval *out, const struct model *m, const struct train_copy *copy,
-	const struct mat *const *view, struct pack *pack, size_t windows, bool reference,
+	const struct mat *const *view, struct pack *pack, size_t windows, struct train_ref *ref,
 	enum math math, const struct sink *s, struct err *e)
 {
 	size_t window = pack_window(pack), each = windows_at_once(window);
@@ -274,7 +319,8 @@ enum st train_eval(struct train_eval *out, const struct model *m, const struct t
 	*out = (struct train_eval){ .kl = (double)NAN, .top1 = (double)NAN };
 	v.now.view = copy ? train_copy_view(copy) : view;
 	v.now.copy = copy;
-	v.ref.view = reference ? m->ref : NULL;
+	v.ref.view = ref ? m->ref : NULL;
+	v.kept = ref;
 	st = held_open(&v, each * window, math, e);
 	if (!st)
 		st = all_batches(&v, pack, windows, each, e);
@@ -287,7 +333,7 @@ enum st train_eval(struct train_eval *out, const struct model *m, const struct t
 		return st;
 	}
 	mean(out);
-	if (reference) {
+	if (ref) {
 		out->kl = v.kl / (double)out->labelled;
 		out->top1 = (double)v.agree / (double)out->labelled;
 	}

@@ -58,14 +58,13 @@ enum st train_take_masters(struct train *t, const struct sink *s, struct err *e)
 }
 
 /* Codes of a form from the master of now. */
-static void round_to(
-	struct train *t, size_t linear, struct train_linear *l, struct tune_counts *c)
+static void round_to(struct train *t, size_t linear, struct train_linear *l, struct tune_counts *c)
 {
 	if (!l->stale)
 		return;
 	l->stale = false;
-	latent_round(&t->tuned[l->first], t->master[linear].memory, &t->part[l->first].o,
-		t->scratch, c);
+	latent_round(
+		&t->tuned[l->first], t->master[linear].memory, &t->part[l->first].o, t->scratch, c);
 	if (l->device)
 		train_put(t->m, &l->mat, &l->here);
 }
@@ -74,6 +73,19 @@ void train_masters_moved(struct train *t, size_t linear)
 {
 	for (size_t f = 0; t->master && f < t->from.forms; f++)
 		in_form(t, linear, f)->stale = in_form(t, linear, f)->n > 0;
+}
+
+void train_start_master(struct train *t, size_t linear)
+{
+	size_t f = t->from.forms;
+
+	if (!t->master)
+		return;
+	while (f && !in_form(t, linear, f - 1)->memory)
+		f--;
+	if (f && t->master[linear].memory)
+		latent_start(&t->tuned[in_form(t, linear, f - 1)->first], t->master[linear].memory);
+	train_masters_moved(t, linear);
 }
 
 void train_tune_master(struct train *t, size_t linear)

@@ -259,7 +259,7 @@ enum st train_need(struct train_memory *out, const struct hparams *hp,
 	out->gradient = k.largest + k.mixed + k.scratch;
 	out->total = out->weights + out->frozen + out->state + out->adapters + out->activations +
 		     out->gradient + out->logits;
-	out->looks = train_eval_need(hp, window);
+	out->looks = train_eval_need(hp, window, k.forms > 1 ? TRAIN_LOOK_DIAL : TRAIN_LOOK);
 	out->flops = flops_of(&k, hp, window);
 	return ST_OK;
 }

@@ -70,6 +70,9 @@ struct train {
 
 /* Masters of what is trained, from the reference. */
 BD_MUST_USE enum st train_take_masters(struct train *t, const struct sink *s, struct err *e);
+/* The master of a linear begins from what its largest form has, so that this one runs at first as
+ * it was stored. */
+void train_start_master(struct train *t, size_t linear);
 /* Codes of that linear are to be made anew before they run. */
 void train_masters_moved(struct train *t, size_t linear);
 /* The forms of the step that comes. */

@@ -174,14 +174,14 @@ enum st calibrate_text(
 
 /* ---- time */
 
-double calibrate_units(const struct desk *d, const struct train_ask *a, double tokens)
+double calibrate_units(uint64_t weights, const struct train_ask *a, double tokens)
 {
 	double passes = 3 + (a->teach || a->teacher ? 1 : 0) + (a->recompute ? 1 : 0);
 
-	return (double)d->m->weights * tokens * passes;
+	return (double)weights * tokens * passes;
 }
 
-double calibrate_seconds(const struct desk *d, const struct train_ask *a, bool *guessed)
+double calibrate_seconds(uint64_t weights, const struct train_ask *a, bool *guessed)
 {
 	static const double guess = 1.2e-11; /* of a weight and a token: two cores with AVX2 */
 	struct train_ask as = *a;            /* its words are not touched */
@@ -189,6 +189,6 @@ double calibrate_seconds(const struct desk *d, const struct train_ask *a, bool *
 
 	train_ask_fill(&as);
 	tokens = (double)as.windows * (double)as.window * (double)as.steps;
-	*guessed = !rates_get("train", d->m->weights, &each);
-	return calibrate_units(d, &as, tokens) * each;
+	*guessed = !rates_get("train", weights, &each);
+	return calibrate_units(weights, &as, tokens) * each;
 }

@@ -27,8 +27,9 @@ BD_MUST_USE enum st calibrate_text(
 	char **path, struct desk *d, size_t window, const struct sink *s, struct err *e);
 
 /* What so many tokens of a run take in units of rates.h's "train": weights x tokens x passes. */
-double calibrate_units(const struct desk *d, const struct train_ask *a, double tokens);
-/* How long a run takes, by those before on this machine, else by a guess (*guessed). */
-double calibrate_seconds(const struct desk *d, const struct train_ask *a, bool *guessed);
+double calibrate_units(uint64_t weights, const struct train_ask *a, double tokens);
+/* How long the steps of a run take, of a model with so many weights in its linears: by the runs
+ * before on this machine, else by a guess (*guessed). */
+double calibrate_seconds(uint64_t weights, const struct train_ask *a, bool *guessed);
 
 #endif

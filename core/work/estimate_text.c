@@ -8,17 +8,6 @@
 #include "core/work/desk_private.h"
 #include "core/work/estimate.h"
 
-static const char *about(double s, char out[24])
-{
-	if (s < 90)
-		snprintf(out, 24, "%.0f s", s < 1 ? 1 : s);
-	else if (s < 5400)
-		snprintf(out, 24, "%.0f min", s / 60);
-	else
-		snprintf(out, 24, "%.1f h", s / 3600);
-	return out;
-}
-
 /* "a 3 MiB + b 4 MiB" */
 static void sum_of(const struct estimate_bytes *b, char *out, size_t cap)
 {
@@ -46,12 +35,12 @@ static const char *source(const struct estimate *x)
 
 const char *estimate_line(const struct estimate *x, char out[ESTIMATE_LINE])
 {
-	char time[24], later[24], bytes[16];
-	int n = snprintf(out, ESTIMATE_LINE, "about %s", about(x->seconds, time));
+	char time[16], later[16], bytes[16];
+	int n = snprintf(out, ESTIMATE_LINE, "about %s", text_seconds(x->seconds, time));
 
 	if (x->later_s >= 1)
 		n += snprintf(out + n, (size_t)(ESTIMATE_LINE - n),
-			" (at most %s more for undecided cells)", about(x->later_s, later));
+			" (at most %s more for undecided cells)", text_seconds(x->later_s, later));
 	if (x->memory_sum)
 		n += snprintf(out + n, (size_t)(ESTIMATE_LINE - n), ", %s of memory",
 			text_bytes(x->memory_sum, bytes));
@@ -94,7 +83,7 @@ enum st estimate_fits(const struct estimate *x, const char *anyway, struct err *
 
 void estimate_tell(const struct estimate *x, void (*put)(void *arg, const char *line), void *arg)
 {
-	char line[480], sum[160], time[24], a[16], b[16];
+	char line[480], sum[160], time[16], a[16], b[16];
 
 	for (size_t i = 0; i < x->n; i++) {
 		const struct estimate_part *p = &x->part[i];
@@ -105,12 +94,12 @@ void estimate_tell(const struct estimate *x, void (*put)(void *arg, const char *
 	}
 	if (!x->n)
 		put(arg, "  nothing is left to do: everything is in the cache");
-	snprintf(line, sizeof line, "time    about %s (estimated, %s)", about(x->seconds, time),
+	snprintf(line, sizeof line, "time    about %s (estimated, %s)", text_seconds(x->seconds, time),
 		source(x));
 	put(arg, line);
 	if (x->later_s >= 1) {
 		snprintf(line, sizeof line, "        at most %s more for undecided cells",
-			about(x->later_s, time));
+			text_seconds(x->later_s, time));
 		put(arg, line);
 	}
 	sum_of(x->memory, sum, sizeof sum);

@@ -200,7 +200,7 @@ static void offer_calibration(struct session *s)
 		return;
 	train_ask_init(&open);
 	ask = calibrate_ask(&open, s->desk->formats, s->desk->text_path);
-	seconds = calibrate_seconds(s->desk, &ask, &guessed);
+	seconds = calibrate_seconds(s->desk->m->weights, &ask, &guessed);
 	train_ask_release(&ask);
 	if (seconds >= worth_saying)
 		notice(s, LOG_INFO,

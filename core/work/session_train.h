@@ -42,6 +42,7 @@ void training_begin_seeing(struct session_train *t); /* the empty one again; the
 /* Of struct train_seen; arg: the session. */
 void training_step(void *arg, const struct train_report *rep);
 void training_held(void *arg, uint64_t step, const struct train_eval *v);
+void training_ending(void *arg, double seconds);
 /* The steps of a run folder, from its metrics/: into h and look, which are empty, up to `steps`
  * (0: all).  *seconds: those it had taken.  What cannot be read is an empty history. */
 BD_MUST_USE enum st train_read(const char *folder, uint64_t steps, struct train_history *h,

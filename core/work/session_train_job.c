@@ -184,7 +184,7 @@ static enum st from_formats(
 static void foretell_minutes(struct session *s, const struct train_ask *ask)
 {
 	bool guessed;
-	double minutes = calibrate_seconds(s->desk, ask, &guessed) / 60;
+	double minutes = calibrate_seconds(s->desk->m->weights, ask, &guessed) / 60;
 
 	notice(s, LOG_INFO, "calibrating %s: %llu steps, %s %.0f min (x stops it)",
 		ask->dial ? ask->dial : "the layout", (unsigned long long)ask->steps,
@@ -279,7 +279,8 @@ static bool poll_steps(const struct sink *sink)
 static enum st go(struct session *s, struct train_run *run, struct job *j, struct err *e)
 {
 	struct session_train *t = s->train;
-	struct train_seen seen = { training_step, training_held, on_saved, on_between, s };
+	struct train_seen seen = { training_step, training_held, on_saved, on_between,
+		training_ending, s };
 	/* Its progress is training_step's: what counts is steps, not the windows of a look. */
 	struct sink steps = { .poll = poll_steps, .self = s };
 	enum st st = read_back(s, run, &j->sink);

@@ -137,3 +137,11 @@ void training_held(void *arg, uint64_t step, const struct train_eval *v)
 		train_look_add(n->look, &n->n_looks, one);
 	training_publish(s, true);
 }
+
+void training_ending(void *arg, double seconds)
+{
+	struct session *s = arg;
+
+	notice(s, LOG_INFO, "step %llu is finished first, about %.0f s",
+		(unsigned long long)s->train->now->step + 1, seconds);
+}

@@ -357,6 +357,8 @@ void train_run_free(struct train_run *r)
 		return;
 	if (r->run) /* nobody said how it ended */
 		run_end(r->run, ST_CANCELLED, "stopped");
+	if (r->d)
+		train_ref_release(&r->ref, r->d->m->be);
 	train_free(r->t);
 	teacher_free(r->teacher);
 	train_dial_free(r->dial);

@@ -52,6 +52,8 @@ struct train_seen {
 	/* Between steps: a step is finished, train_copy_take may be called; true: write a
 	 * checkpoint now. */
 	bool (*between)(void *arg, struct train *t);
+	/* It was stopped within a step, which is finished first: about so many seconds.  May be NULL. */
+	void (*ending)(void *arg, double seconds);
 	void *arg;
 };
 /* To the end, or until it is stopped (a stop between steps writes a checkpoint first). */
@@ -71,9 +73,9 @@ const char *train_run_folder(
 	const struct train_run *r); /* of the last checkpoint; NULL: none yet */
 /* The budgets a dial is looked at, in stored bits a weight, and the KL of the last look (NAN: none);
  * how many: 0 where one layout is trained. */
+size_t train_run_points(const struct train_run *r, double bpw[TRAIN_POINTS], double kl[TRAIN_POINTS]);
 /* The layouts of that look as measured points of the desk, which wears the run's variants. */
 void train_run_put_points(const struct train_run *r);
-size_t train_run_points(const struct train_run *r, double bpw[TRAIN_POINTS], double kl[TRAIN_POINTS]);
 /* "ended at step 120: held-out KL was lowest at step 80" of a run whose patience was over; NULL: of
  * all others; xfree. */
 char *train_run_early(const struct train_run *r);

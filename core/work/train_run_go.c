@@ -11,17 +11,30 @@
 
 /* ---- going */
 
-/* A sink that goes on for a while when it is stopped: a step that is nearly done is worth the wait,
- * since what a step left half done is of no use. */
+/* A sink that goes on for a while when it is stopped: what a step left half done is of no use, and
+ * the steps since the last checkpoint go with it, so its end is worth as long a wait as they took,
+ * within limits. */
 struct patient {
 	struct sink sink;
 	const struct sink *under;
-	double began, takes; /* the step; what the one before took */
-	double asked;        /* when it was first stopped; 0: not */
-	bool for_ever;       /* never gives up */
+	const struct train_seen *seen;
+	double began, takes;    /* the step; what the one before took */
+	double asked;           /* when it was first stopped; 0: not */
+	double saved_at, worth; /* the last checkpoint; seconds, once it was asked */
+	bool for_ever;          /* never gives up */
 };
 
-static const double patience = 4; /* seconds */
+static const double worth_least = 4, worth_most = 20, overdue = 4; /* seconds */
+
+static void first_asked(struct patient *p, double now)
+{
+	double rest = p->began + p->takes - now;
+
+	p->asked = now;
+	p->worth = fmin(fmax(now - p->saved_at, worth_least), worth_most);
+	if (rest > 1 && rest <= p->worth && p->seen && p->seen->ending)
+		p->seen->ending(p->seen->arg, rest);
+}
 
 static bool patient_poll(const struct sink *s)
 {
@@ -32,18 +45,20 @@ static bool patient_poll(const struct sink *s)
 		return false;
 	now = clock_now();
 	if (p->asked <= 0)
-		p->asked = now;
+		first_asked(p, now);
 	return !p->for_ever &&
-	       (p->began + p->takes - p->asked > patience || now - p->asked > 2 * patience);
+	       (p->began + p->takes - p->asked > p->worth || now - p->asked > p->worth + overdue);
 }
 
-static struct patient patient_of(const struct sink *under, double takes, bool for_ever)
+static struct patient patient_of(const struct train_run *r, const struct train_seen *seen,
+	const struct sink *under, double takes)
 {
 	return (struct patient){ .sink = { .poll = patient_poll },
 		.under = under,
+		.seen = seen,
 		.began = clock_now(),
-		.takes = takes,
-		.for_ever = for_ever };
+		.saved_at = r->saved_at,
+		.takes = takes };
 }
 
 static enum st stopped_inside(const struct train_run *r, struct err *e)
@@ -91,7 +106,7 @@ static void count(struct train_run *r, const struct train_report *rep)
 static enum st step(
 	struct train_run *r, const struct train_seen *seen, const struct sink *s, struct err *e)
 {
-	struct patient wait = patient_of(s, r->last_step_s, false);
+	struct patient wait = patient_of(r, seen, s, r->last_step_s);
 	struct train_report rep = { 0 };
 	enum st st;
 
@@ -108,6 +123,13 @@ static enum st step(
 	return ST_OK;
 }
 
+/* Of a look on the way.  The last one is of all that is held out, but for a dial, of which each
+ * budget is looked at and what is shown is the first look beside the last. */
+static size_t look_windows(const struct train_run *r)
+{
+	return r->dial ? TRAIN_LOOK_DIAL : TRAIN_LOOK;
+}
+
 /* Each budget of a dial; what is told is their mean. */
 static enum st look_points(struct train_run *r, size_t windows, const struct sink *s,
 	struct train_eval *v, struct err *e)
@@ -117,9 +139,8 @@ static enum st look_points(struct train_run *r, size_t windows, const struct sin
 
 	for (size_t p = 0; !st && p < DIAL_POINTS; p++) {
 		train_eval_release(v);
-		st = train_eval(v, r->d->m, NULL,
-			train_take_forms(r->t, r->dial->point[p].form), r->pack, windows, true,
-			r->how.math, s, e);
+		st = train_eval(v, r->d->m, NULL, train_take_forms(r->t, r->dial->point[p].form),
+			r->pack, windows, &r->ref, r->how.math, s, e);
 		r->dial->point[p].kl = st ? (double)NAN : v->kl;
 		r->dial->point[p].tokens = st ? 0 : (uint32_t)v->labelled;
 		nll += st ? 0 : v->nll / DIAL_POINTS;
@@ -142,12 +163,13 @@ static enum st look(struct train_run *r, const struct train_seen *seen, size_t w
 	*v = (struct train_eval){ .nll = (double)NAN, .kl = (double)NAN };
 	if (!pack_counts(r->pack)->held_labelled)
 		return ST_OK;
+	r->ref.keep = look_windows(r);
 	if (r->dial) {
 		st = look_points(r, windows, s, v, e);
 	} else {
 		c = train_copy_none(r->t);
-		st = train_eval(
-			v, r->d->m, c, r->view, r->pack, windows, true, r->how.math, s, e);
+		st = train_eval(v, r->d->m, c, r->view, r->pack, windows,
+			windows ? &r->ref : &(struct train_ref){ 0 }, r->how.math, s, e);
 		train_copy_free(c);
 	}
 	if (st)
@@ -161,13 +183,6 @@ static enum st look(struct train_run *r, const struct train_seen *seen, size_t w
 	if (seen->held)
 		seen->held(seen->arg, f->step, v);
 	return ST_OK;
-}
-
-/* Of a look on the way.  The last one is of all that is held out, but for a dial, of which each budget
- * is looked at and what is shown is the first look beside the last. */
-static size_t look_windows(const struct train_run *r)
-{
-	return r->dial ? 8 : 16;
 }
 
 /* Those that patience counts are all on the way, thus of the same windows. */
@@ -201,10 +216,11 @@ static bool looks_here(const struct train_run *r)
  * succeed. */
 static void save(struct train_run *r, const struct train_seen *seen, const struct sink *s)
 {
-	struct patient wait = patient_of(s, 0, true);
+	struct patient wait = patient_of(r, NULL, s, 0);
 	struct err e = { 0 };
 
 	wait.sink.self = &wait;
+	wait.for_ever = true;
 	r->save_st = train_run_save(r, &wait.sink, &e);
 	r->save_err = e;
 	r->saved_at = clock_now();
@@ -263,11 +279,11 @@ static enum st first_look(
 /* ---- the end */
 
 /* Once, by the weights of the end; windows 0: all. */
-static enum st measure_pack(struct train_run *r, struct pack *p, size_t windows, bool reference,
-	struct train_eval *v, const struct sink *s, struct err *e)
+static enum st measure_pack(struct train_run *r, struct pack *p, size_t windows,
+	struct train_ref *ref, struct train_eval *v, const struct sink *s, struct err *e)
 {
 	struct train_copy *c = train_copy_none(r->t);
-	enum st st = train_eval(v, r->d->m, c, r->view, p, windows, reference, r->how.math, s, e);
+	enum st st = train_eval(v, r->d->m, c, r->view, p, windows, ref, r->how.math, s, e);
 
 	train_copy_free(c);
 	return st;
@@ -280,7 +296,7 @@ static enum st measure_test(struct train_run *r, const struct sink *s, struct er
 
 	if (!r->test)
 		return ST_OK;
-	st = measure_pack(r, r->test, 0, false, &v, s, e);
+	st = measure_pack(r, r->test, 0, NULL, &v, s, e);
 	if (!st) {
 		train_run_line_test(r, &v);
 		run_number(r->run, "test_nll", v.nll);
@@ -299,7 +315,7 @@ static enum st measure_text(struct train_run *r, const struct sink *s, struct er
 
 	if (!r->text)
 		return ST_OK;
-	st = measure_pack(r, r->text, TEXT_WINDOWS, true, &v, s, e);
+	st = measure_pack(r, r->text, TEXT_WINDOWS, &(struct train_ref){ 0 }, &v, s, e);
 	if (!st) {
 		run_number(r->run, "text_nll", v.nll);
 		run_number(r->run, "text_kl", v.kl);
@@ -365,7 +381,7 @@ static enum st end(struct train_run *r, enum st st, struct err *e)
 	r->far.peak = fmax(r->far.peak, (double)train_run_peak());
 	numbers(r);
 	rates_learn("train", r->d->m->weights,
-		calibrate_units(r->d, &r->ask, (double)r->far.tokens), r->far.seconds);
+		calibrate_units(r->d->m->weights, &r->ask, (double)r->far.tokens), r->far.seconds);
 	if (st)
 		say = xstrdup(e->msg);
 	else if (isnan(r->far.look_nll))

@@ -40,6 +40,7 @@ struct train_run {
 	struct train_memory need;
 	struct teacher *teacher; /* NULL: the labels teach */
 	struct train_dial *dial; /* NULL: one layout */
+	struct train_ref ref;    /* beside a look at the pack */
 	struct teach *said;      /* what it teaches from; NULL: live, or none */
 	struct train *t;
 	struct layout written; /* of the checkpoints */
