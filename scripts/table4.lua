@@ -24,7 +24,8 @@
 -- are, goes on with one that was cut short, and does the rest; the splits and layouts lie in a run
 -- of their own.  All cells share this process, so memory is what training allocated, not the
 -- process's peak: bitdial train prints that.
-local T = {}
+local T = dofile((debug.getinfo(1, "S").source:match("^@(.*/)") or "") .. "tables.lua")
+local fixed = T.fixed
 
 -- ---- numbers
 
@@ -98,31 +99,6 @@ end
 
 -- ---- words
 
-function T.options(words, known)
-  local o = {}
-  for k, v in pairs(known) do o[k] = v end
-  for _, w in ipairs(words) do
-    local name, value = w:match("^([%w_]+)=(.*)$")
-    if not name or known[name] == nil then
-      error("table4.lua: " .. w .. ": expected name=value; names are listed at the top of the script", 0)
-    end
-    if type(known[name]) == "number" then
-      value = math.tointeger(tonumber(value))
-      if not value or value < 1 then
-        error("table4.lua: " .. w .. ": expected a whole number from 1 on", 0)
-      end
-    end
-    o[name] = value
-  end
-  return o
-end
-
-function T.list(s)
-  local out = {}
-  for w in s:gmatch("[^,]+") do out[#out + 1] = w end
-  return out
-end
-
 -- Of a step.
 function T.windows(cell, o) return cell.probe and o.probe_windows or o.windows end
 
@@ -131,29 +107,6 @@ function T.name(data, cell, o)
   return ("table4 %s %s %s %s=%g %dx%dx%d seed %d"):format(data, cell.budget, cell.method,
     cell.knob or "lr", cell.rate or 0, cell.steps, T.windows(cell, o), o.window, cell.seed)
 end
-
-local function padded(s, width, left)
-  local gap = (" "):rep(width - (utf8.len(s) or #s))
-  return left and s .. gap or gap .. s
-end
-
--- Lines with columns as wide as their widest cell, the first to the left; instead: words in the
--- place of the rest.
-function T.columns(rows)
-  local width, lines = {}, {}
-  for _, r in ipairs(rows) do
-    for i, c in ipairs(r) do width[i] = math.max(width[i] or 0, utf8.len(c) or #c) end
-  end
-  for _, r in ipairs(rows) do
-    local cells = {}
-    for i, c in ipairs(r) do cells[i] = padded(c, width[i], i == 1) end
-    cells[#cells + 1] = r.instead
-    lines[#lines + 1] = (table.concat(cells, "  "):gsub("%s+$", ""))
-  end
-  return lines
-end
-
-local function fixed(form, v) return v and v == v and form:format(v) or "-" end
 
 local function with_error(v, se)
   return v and fixed("%+.4f", v) .. (se and se == se and fixed("±%.4f", se) or "") or "-"
@@ -204,16 +157,6 @@ function T.line(row)
   return '{"messages": [' .. table.concat(words, ", ") .. "]}"
 end
 
-local function write(path, lines)
-  local file <close> = assert(io.open(path, "w"))
-  assert(file:write(table.concat(lines, "\n"), "\n"))
-end
-
-local function exists(path)
-  local file <close> = io.open(path)
-  return file ~= nil
-end
-
 -- Sums and labels of each sequence, from a run's test.tsv: columns nll_sum and labelled.
 function T.sequences(path)
   local out, nll, n = {}, nil, nil
@@ -246,25 +189,18 @@ function T.split(path, rows, train, test)
   if #a == 0 or #b == 0 then
     error(("table4.lua: %s: %d rows are too few for a test: name one, test=FILE"):format(path, n), 0)
   end
-  write(train, a)
-  write(test, b)
+  T.write(train, a)
+  T.write(test, b)
 end
 
 -- ---- runs
-
--- The newest run of that kind and name of this model.
-local function find(model, kind, name)
-  for _, r in ipairs(assert(bitdial.run.list("kind:" .. kind))) do
-    if r.options == name and r.model_path == model.path then return r end
-  end
-end
 
 -- The run that splits and layouts lie in; made once for a model and a file.
 local function home_of(model, o)
   local file <close> = assert(io.open(o.data, "rb"))
   local key = ("%08x"):format(T.hash(assert(file:read("a")) .. o.test .. o.rows))
   local name = "table4 data " .. key
-  local run = find(model, "search", name)
+  local run = T.run(model, "search", name)
   if not run then
     assert(assert(bitdial.search { bpw = 4.25 }):wait()) -- a layout is what is kept
     run = assert(bitdial.run.get(assert(bitdial.run.keep(name))))
@@ -272,7 +208,7 @@ local function home_of(model, o)
   local home = { key = key, id = run.id, train = o.data, test = o.test, path = run.path }
   if o.test == "" then
     home.train, home.test = run.path .. "/train.jsonl", run.path .. "/test.jsonl"
-    if not exists(home.train) or not exists(home.test) then
+    if not T.exists(home.train) or not T.exists(home.test) then
       T.split(o.data, o.rows, home.train, home.test)
     end
   end
@@ -282,7 +218,7 @@ end
 -- The layout of a budget, the same one each time.
 local function layout_of(home, budget)
   local path = home.path .. "/layout-" .. budget .. ".json"
-  if exists(path) then return assert(bitdial.layout(path)) end
+  if T.exists(path) then return assert(bitdial.layout(path)) end
   local bpw = tonumber(budget)
   local layout
   if bpw then
@@ -300,13 +236,13 @@ local function read(id)
   local v = run.numbers
   return { id = run.id, held = v.held_nll, kl = v.text_kl, memory = v.train_bytes, step_s = v.seconds_a_step,
     changed = v.changed, adapters = v.adapter_bytes,
-    seq = exists(run.path .. "/test.tsv") and T.sequences(run.path .. "/test.tsv") or nil }
+    seq = T.exists(run.path .. "/test.tsv") and T.sequences(run.path .. "/test.tsv") or nil }
 end
 
 -- Trains a cell, or takes its run: nil and a sentence where it failed.
 local function train(model, home, o, cell)
   local name = T.name(home.key, cell, o)
-  local run = find(model, "train", name)
+  local run = T.run(model, "train", name)
   if run and run.state == "done" then return read(run.id) end
   if run and run.state == "running" then
     error("table4.lua: another process is at " .. run.id .. ": wait for it, or stop it", 0)
@@ -427,7 +363,7 @@ function T.main(words)
   local model <close> = assert(bitdial.open(assert(words[1], usage)))
   local o = T.options({ table.unpack(words, 3) }, { budgets = "int4g128,3.6",
     methods = "base,stats,lora,galore,diodemix,rank,flips,fp", steps = 150, window = 256, windows = 4,
-    probe = 40, probe_windows = 2, rates = "", at = "", seeds = 1, test = "", text = "", rows = 1 << 30 })
+    probe = 40, probe_windows = 2, rates = "", at = "", seeds = 1, test = "", text = "", rows = 1 << 30 }, "table4.lua")
   o.data = assert(words[2], usage)
   local budgets, methods = T.list(o.budgets), methods_of(o)
   if o.at == "" then o.at = budgets[1] end
@@ -468,7 +404,7 @@ function T.main(words)
   assert(layouts[budgets[1]]:use())
   local id = assert(bitdial.run.keep("table4"))
   assert(bitdial.run.notes(id, table.concat(lines, "\n") .. "\n"))
-  write(bitdial.run(id).path .. "/table4.tsv", tsv)
+  T.write(bitdial.run(id).path .. "/table4.tsv", tsv)
   print("kept in " .. id)
 end
 

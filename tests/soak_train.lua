@@ -12,7 +12,7 @@
 local T = dofile("scripts/table4.lua")
 
 local o = T.options({ table.unpack(arg, 2) },
-  { data = "share/sft/next-step.jsonl", steps = 60, windows = 4, window = 256 })
+  { data = "share/sft/next-step.jsonl", steps = 60, windows = 4, window = 256 }, "soak_train.lua")
 local model <close> = assert(bitdial.open(assert(arg[1], "usage: soak_train.lua MODEL [name=value ...]")))
 local train, test = os.tmpname(), os.tmpname()
 T.split(o.data, 1 << 30, train, test)

@@ -97,10 +97,10 @@ Test(lua_train, the_table_s_columns_stand_under_each_other)
 
 Test(lua_train, options_of_the_table_are_named_and_checked)
 {
-	prints(TABLE "local o = T.options({ 'steps=20', 'at=3.6' }, { steps = 150, at = '', seeds = 1 })\n"
+	prints(TABLE "local o = T.options({ 'steps=20', 'at=3.6' }, { steps = 150, at = '', seeds = 1 }, 'table4.lua')\n"
 		     "print(o.steps, o.at, o.seeds)\n"
-		     "print(pcall(T.options, { 'steps=0' }, { steps = 150 }))\n"
-		     "print(pcall(T.options, { 'stepz=3' }, { steps = 150 }))\n",
+		     "print(pcall(T.options, { 'steps=0' }, { steps = 150 }, 'table4.lua'))\n"
+		     "print(pcall(T.options, { 'stepz=3' }, { steps = 150 }, 'table4.lua'))\n",
 		"20\t3.6\t1\n"
 		"false\ttable4.lua: steps=0: expected a whole number from 1 on\n"
 		"false\ttable4.lua: stepz=3: expected name=value; names are listed at the top of the script\n");
@@ -258,4 +258,23 @@ Test(lua_train, a_calibration_is_one_call_and_the_dial_has_what_came_of_it)
 	       "local run = assert(bitdial.run(r.run))\n"
 	       "print(run.kind, run.state, r.steps, r.held_kl > 0)\n",
 		"train\tdone\t6.0\ttrue\n");
+}
+
+#define DIAL "C.main { m.path, 'text=README.md', 'data=share/sft/next-step.jsonl', 'budgets=2.9', " \
+	     "'steps=4', 'window=64', 'windows=2', 'limit=300', 'scan=64', 'methods=latent,stats' }\n"
+
+Test(lua_train, a_dial_before_and_after_is_a_table_that_trains_once)
+{
+	prints("local C, said, real = dofile('scripts/calibration.lua'), {}, print\n"
+	       "print = function(s) said[#said + 1] = s end\n" DIAL "local runs = #bitdial.run.list('kind:train')\n" DIAL
+	       "print = real\n"
+	       "print(runs, #bitdial.run.list('kind:train'))\n"
+	       "local all = table.concat(said, '\\n')\n"
+	       "print(#said % 2, all:match('latent: 4 steps, %d+ tokens') ~= nil, all:match('all int2g64') ~= nil)\n"
+	       "print(select(2, all:gsub('\\n2%.%d+ +%d%.%d +%d+%.%d+±', '')))\n"
+	       "print(all:match('\\nreference: [^|]* | [^|]* | ') ~= nil, all:match('\\nstats at 2.%d+: ') ~= nil)\n",
+		"2\t2\n"
+		"0\ttrue\ttrue\n"
+		"6\n"
+		"true\ttrue\n");
 }
