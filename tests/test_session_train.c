@@ -332,6 +332,22 @@ static size_t made_by(const char *by)
 	return n;
 }
 
+Test(session_train, a_run_that_ends_early_says_why)
+{
+	struct train_ask a = ask_of(30);
+
+	a.method = "stats";
+	a.lr = a.lr_s = a.lr_gain = 0; /* no look is better than the first */
+	a.held_every = 1;
+	a.patience = 2;
+	ok(session_train(s, &a, &e));
+	settle();
+	cr_assert_eq(w.train->state, TRAINING_DONE, "said: %s", w.said);
+	cr_expect_lt(w.train->step, 30);
+	cr_expect_not_null(strstr(w.said, "was lowest at step"), "said: %s", w.said);
+	cr_expect_not_null(strstr(w.train->note[w.train->n_notes - 1].text, "ended at step"));
+}
+
 static bool is_worn(const struct work_seen *seen)
 {
 	return seen->train && seen->train->saved && seen->variants && made_by("dial");

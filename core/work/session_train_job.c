@@ -322,7 +322,7 @@ static void tell_end(struct session *s, struct job *j, struct train_run *run, en
 	struct snap_train *n = s->train->now;
 	const struct train_look *l = n->n_looks ? &n->look[n->n_looks - 1] : NULL;
 	const char *id = short_id(n->run);
-	char held[64] = "";
+	char held[64] = "", *early = run && !st ? train_run_early(run) : NULL;
 
 	n->state = !st ? TRAINING_DONE : st == ST_CANCELLED ? TRAINING_STOPPED : TRAINING_FAILED;
 	n->left_s = (double)NAN;
@@ -332,7 +332,10 @@ static void tell_end(struct session *s, struct job *j, struct train_run *run, en
 		snprintf(held, sizeof held, "; held out %s%.3f to %.3f nats",
 			n->taught ? "KL " : "", train_look_loss(n, &n->look[0]),
 			train_look_loss(n, l));
-	if (!st)
+	if (early) {
+		notice(s, LOG_INFO, "%s %s", id, early);
+		snap_train_note(n, n->step, early);
+	} else if (!st)
 		notice(s, LOG_INFO, "%s: %llu steps%s%s", id, (unsigned long long)n->step, held,
 			s->train->copy ? "; the chat answers from it (:train chat off: the dial's)"
 				       : "");
@@ -343,6 +346,7 @@ static void tell_end(struct session *s, struct job *j, struct train_run *run, en
 		notice(s, LOG_INFO, "%s stopped before its first checkpoint", id);
 	if (!st)
 		job_say(j, n->run);
+	xfree(early);
 }
 
 static enum st work_train(struct job *j, struct err *e)

@@ -13,9 +13,10 @@
 /* X(name, KIND, least, most, help); least and most of counts, which are 0 where they are left out.
  */
 #define TRAIN_KEYS(X)                                                                              \
-	X(data, WORD, 0, 0, "what to train on: Alpaca JSON, JSON lines, a text")                   \
-	X(method, WORD, 0, 0, "one of the methods: rank, flips, lora ... (rank)")                  \
-	X(steps, COUNT, 1, 1 << 30, "of the whole run (300)")                                      \
+	X(data, WORD, 0, 0,                                                                        \
+		"what to train on: Alpaca JSON, JSON lines, a text (a calibration: self, what the model writes)") \
+	X(method, WORD, 0, 0, "one of the methods: rank, flips, lora ... (rank; a calibration: latent)") \
+	X(steps, COUNT, 1, 1 << 30, "of the whole run (300; a calibration: 240)")                  \
 	X(window, COUNT, 1, 1 << 20, "tokens of a window (256)")                                   \
 	X(windows, COUNT, 1, 1 << 20, "of a step (4)")                                             \
 	X(lr, NUMBER, 0, 0, "at its peak; else the method's")                                      \

@@ -56,7 +56,7 @@ enum st dial_formats_read(struct dial_formats *out, const char *names,
 	}
 	if (!st && !out->n)
 		st = err_set(e, ST_INVALID,
-			"no format is named: which ones are to be trained, such as "
+			"no format is named: say which are to be trained, such as "
 			"int2g64,int4g128");
 	xfree(copy);
 	return st;
