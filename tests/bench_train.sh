@@ -4,6 +4,7 @@
 # A turn is one run of each program; ratios are of the same turn, so that what the machine does besides
 # falls on all.  The spread of a program's turns is printed, and said to be noise above a tenth.
 #   MODEL=FILE (the default model)  LAYOUT=int4g128  METHOD=rank  DATA=share/sft/next-step.jsonl
+#   DIAL=int2g64,int4g64: `bitdial calibrate` of these formats beside the same by PyTorch (tests/golden/torch_calibrate.py)
 #   TURNS=3  STEPS=6  DROP=2 (first steps that do not count)  THREADS=(all)  MATHS="bf16 f32"
 #   CACHE=DIR (a copy of a cache to begin from; else the layout is made first, in minutes)
 #   PYTHON=python3 (one that has torch, transformers and gguf)
@@ -35,8 +36,12 @@ ours() {
 	rm -rf "$dir/runs"
 	f32=
 	[ "$1" = bf16 ] || f32=--f32
-	BD_RUNS="$dir/runs" "$bitdial" train "$model" --layout "$layout" --data "$data" --method "$method" \
-		--steps "$steps" --window 256 --windows 4 --all --held-every 1000000 --save-every 1000000 \
+	set -- "$1" train "$model" --layout "$layout" --method "$method" --all
+	[ -z "${DIAL:-}" ] || set -- "$1" calibrate "$model" --formats "$DIAL"
+	math=$1
+	shift
+	BD_RUNS="$dir/runs" "$bitdial" "$@" --data "$data" \
+		--steps "$steps" --window 256 --windows 4 --held-every 1000000 --save-every 1000000 \
 		--threads "$threads" $f32 --json > "$dir/out" 2> "$dir/err" < /dev/null &
 	pid=$!
 	peak=0
@@ -46,18 +51,21 @@ ours() {
 	done
 	wait $pid || { sed 's/^/bench_train: /' "$dir/err" >&2; exit 1; }
 	pid=
-	set -- "$1" "$(echo "$dir"/runs/*/metrics/train.tsv)"
-	at=$(sed -n '/^#/{s/^# *//p;q}' "$2" | tr '\t' '\n' | grep -n '^tok_s$' | cut -d: -f1)
-	[ -n "$at" ] || { echo "bench_train: the run has no tok_s in $2" >&2; exit 1; }
-	speed=$(grep -v '^#' "$2" | tail -n +$((drop + 1)) | cut -f "$at" | middle)
-	echo "$speed $((peak * 1024))" >> "$dir/bitdial.$1"
+	set -- "$(echo "$dir"/runs/*/metrics/train.tsv)"
+	at=$(sed -n '/^#/{s/^# *//p;q}' "$1" | tr '\t' '\n' | grep -n '^tok_s$' | cut -d: -f1)
+	[ -n "$at" ] || { echo "bench_train: the run has no tok_s in $1" >&2; exit 1; }
+	speed=$(grep -v '^#' "$1" | tail -n +$((drop + 1)) | cut -f "$at" | middle)
+	echo "$speed $((peak * 1024))" >> "$dir/bitdial.$math"
 }
 theirs() {
 	bf16=
 	[ "$1" = f32 ] || bf16=--bf16
-	"$python" tests/golden/torch_train.py "$model" --steps "$steps" --drop "$drop" --threads "$threads" $bf16 \
-		--json > "$dir/out" 2> "$dir/err" || { tail -5 "$dir/err" | sed 's/^/bench_train: /' >&2; exit 1; }
-	echo "$(number tok_s "$dir/out") $(number peak_bytes "$dir/out")" >> "$dir/torch.$1"
+	math=$1
+	set -- tests/golden/torch_train.py "$model"
+	[ -z "${DIAL:-}" ] || set -- tests/golden/torch_calibrate.py "$model" --data "$data"
+	"$python" "$@" --steps "$steps" --drop "$drop" --threads "$threads" $bf16 --json > "$dir/out" 2> "$dir/err" ||
+		{ tail -5 "$dir/err" | sed 's/^/bench_train: /' >&2; exit 1; }
+	echo "$(number tok_s "$dir/out") $(number peak_bytes "$dir/out")" >> "$dir/torch.$math"
 }
 
 # what the layout needs is made and kept by a run that does not count
