@@ -64,7 +64,7 @@ static const struct option {
 	{ "save-every", "N", COUNT, offsetof(struct args, save_every),
 		"steps between checkpoints; else a tenth of the run, and every ten minutes" },
 	{ "patience", "N", COUNT, offsetof(struct args, patience),
-		"looks without a better one at what is held out, before a run ends; else it never does" },
+		"looks without a better one at what is held out, before a run ends (calibrate: 5; train: it never does)" },
 	{ "rows", "N", COUNT, offsetof(struct args, rows), "of the data, at most" },
 	{ "all", NULL, FLAG, offsetof(struct args, all),
 		"learn everything that is in a row, not the answers alone" },

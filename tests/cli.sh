@@ -439,6 +439,7 @@ works search "$run_of" --bpw 3.7 -o cut37.json
 works calibrate --demo --steps 4 --layout int2g32 --json
 holds "what the model writes itself is the text, once one layout is named" has '"method": *"latent"'
 works calibrate --demo --dry-run
+works calibrate --demo --steps 2 --formats int2g32,int4g64 --text rows.jsonl --held 0 # and no looks to wait for
 fails 2 'name the same thing' calibrate --demo --text rows.jsonl --data rows.jsonl
 fails 2 'lora trains none' calibrate --demo --method lora
 fails 1 'nosuch' calibrate --demo --text nosuch

@@ -29,7 +29,7 @@
 		"steps between two looks at it; else a twentieth of the run")                      \
 	X(save_every, COUNT, 1, 1 << 30, "steps between two checkpoints; else a tenth of the run") \
 	X(patience, COUNT, 1, 1 << 30,                                                             \
-		"looks without a better one at what is held out, before the run ends (off)")       \
+		"looks without a better one at what is held out, before the run ends (off; a calibration: 5)") \
 	X(seed, COUNT, 0, 1LL << 52, "of the order of the data and of all chance (0)")             \
 	X(rows, COUNT, 1, 1LL << 40, "of the data, at most")                                       \
 	X(samples, COUNT, 1, 1LL << 40, "sequences to train on, at most, evenly over the data")     \

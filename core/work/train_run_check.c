@@ -83,8 +83,8 @@ enum st train_run_read(struct train_run *r, const struct sink *s, struct err *e)
 {
 	const struct train_ask *a = &r->ask;
 	char text_sha[65];
-	enum st st = train_data_read(&r->pack, r->data_sha, r->d, a, a->data, a->held, a->rows,
-		a->samples, s, e);
+	enum st st = train_data_read(
+		&r->pack, r->data_sha, r->d, a, a->data, a->held, a->rows, a->samples, s, e);
 
 	if (!st && a->test)
 		st = train_data_read(&r->test, r->test_sha, r->d, a, a->test, 1, 0, 0, s, e);
@@ -97,6 +97,8 @@ enum st train_run_read(struct train_run *r, const struct sink *s, struct err *e)
 		tell_held(r);
 	if (r->test)
 		tell_rows(r, a->test, pack_counts(r->test));
+	if (a->calibrate && !pack_counts(r->pack)->held_labelled)
+		r->ask.patience = 0; /* where nobody asked for it */
 	if (a->patience && !pack_counts(r->pack)->held_labelled)
 		return err_set(e, ST_INVALID,
 			"patience counts looks at what is held out, and of %s nothing is: hold a "
@@ -156,7 +158,8 @@ enum st train_run_fits(struct train_run *r, struct err *e)
 	r->frozen = xarray(m->n_linears, sizeof *r->frozen);
 	r->how.forms = r->dial ? r->dial->forms : 1;
 	for (size_t i = 0; i < m->n_linears; i++)
-		r->frozen[i] = !r->dial && train_packs(r->how.method) && format_is_keep(x[i].format);
+		r->frozen[i] =
+			!r->dial && train_packs(r->how.method) && format_is_keep(x[i].format);
 	st = train_need(&r->need, &m->hp, x, m->n_linears, other, &r->how, r->ask.window, e);
 	xfree(x);
 	return st ? st : enough(r, e);
