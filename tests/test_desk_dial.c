@@ -5,6 +5,7 @@
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
 #include "core/work/desk_private.h"
+#include "tests/lib_base.h"
 #include "tests/lib_model.h"
 #include "tests/lib_train_run.h"
 #include "tests/lib_work.h"
@@ -215,5 +216,69 @@ Test(desk_dial, two_steps_of_a_run_are_two_dials)
 	cr_assert_not_null(strstr(e.msg, "nosuch"));
 	xfree(dir);
 	xfree(other);
+	scene_close(&s);
+}
+
+struct first {
+	const struct train_run *run;
+	int steps;
+	bool there;
+};
+
+/* Behind the first step, long before the first checkpoint that was asked for. */
+static bool first_between(void *arg, struct train *t)
+{
+	struct first *f = arg;
+	char *runs = runs_dir(), *dir = xprintf("%s/%s", runs, train_run_id(f->run));
+
+	(void)t;
+	if (!f->steps++)
+		f->there = scene_has(dir, "step-000000/train.state");
+	xfree(dir);
+	xfree(runs);
+	return false;
+}
+
+/* A resumed run opens the model alone, not what it wore. */
+Test(desk_dial, what_trains_from_a_calibration_keeps_what_it_began_from)
+{
+	struct train_ask a = scene_ask("rank"), more;
+	struct train_run *r = NULL;
+	struct first f = { 0 };
+	const struct train_seen seen = { .between = first_between, .arg = &f };
+	const struct mat **view;
+	struct layout l = { 0 };
+	struct err e = { 0 };
+	const char *source;
+	struct scene s;
+	struct desk *d;
+	char *dir, *never;
+
+	scene_open(&s, work_demo(1));
+	dir = calibrated(&s, 0);
+	d = opened(dir, NULL);
+	view = xarray(d->set.n, sizeof *view);
+	cr_assert_eq(desk_layout(d, "int2g32", &l, &source, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(desk_layout_view(d, &l, view, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(train_run_new(&r, d, &l, view, &a, NULL, &e), ST_OK, "%s", e.msg);
+	f.run = r;
+	cr_assert_eq(train_run_go(r, &seen, NULL, &e), ST_OK, "%s", e.msg);
+	cr_expect(f.there);
+	never = xprintf("%s/never", tmp_dir());
+	cr_assert_eq(fs_mkdirs(never, NULL), ST_OK);
+	xfree(dir);
+	dir = xstrdup(train_run_folder(r));
+	*strrchr(dir, '/') = '\0';
+	scene_copy(dir, never, "run.json");
+	scene_copy(dir, never, "layout.json");
+	xfree(dir);
+	train_run_free(r);
+	more = scene_again(never);
+	cr_expect_eq(train_run_new(&r, d, &l, view, &more, NULL, &e), ST_INVALID);
+	cr_expect(strstr(e.msg, "began from what another calibration made"), "%s", e.msg);
+	xfree(never);
+	xfree(view);
+	layout_release(&l);
+	desk_close(d);
 	scene_close(&s);
 }

@@ -366,7 +366,7 @@ Test(session_train, a_calibration_gives_the_dial_its_variants_at_every_checkpoin
 	cr_expect_lt(w.train->step, 30, "while it runs");
 	settle();
 	cr_assert_eq(w.train->state, TRAINING_DONE, "said: %s", w.said);
-	cr_expect_str_eq(w.train->method, "latent");
+	cr_expect_str_eq(w.train->method, "flips");
 	cr_expect_eq(w.train->points, TRAIN_POINTS);
 	cr_expect(w.train->taught);
 	cr_expect_not(w.train->chat, "the chat has the dial's model, which is the run's");
@@ -380,7 +380,7 @@ Test(session_train, a_calibration_gives_the_dial_its_variants_at_every_checkpoin
 	cr_expect_not_null(strstr(w.said, "held out KL"), "said: %s", w.said);
 }
 
-Test(session_train, a_second_calibration_begins_from_the_reference_again)
+Test(session_train, a_second_calibration_goes_on_from_the_first)
 {
 	struct train_ask a = ask_of(10);
 	float first;
@@ -393,5 +393,5 @@ Test(session_train, a_second_calibration_begins_from_the_reference_again)
 	ok(session_train(s, &a, &e));
 	settle();
 	cr_assert_eq(w.train->state, TRAINING_DONE, "said: %s", w.said);
-	cr_expect_float_eq(w.train->look[0].point[0], first, 1e-6);
+	cr_expect_lt(w.train->look[0].point[0], first);
 }

@@ -217,6 +217,9 @@ Test(train_run, what_is_wrong_with_the_ask_is_one_sentence_and_no_folder)
 	a = scene_ask("rank");
 	a.windows = 1 << 24;
 	refused(&s, &a, ST_NOMEM, "are free: fewer or shorter windows");
+	a = scene_ask("fp");
+	a.dial = "int2g64,int4g64";
+	refused(&s, &a, ST_INVALID, "fp trains none, take flips");
 	a = scene_ask("best");
 	refused(&s, &a, ST_INVALID, "best is no method");
 	a = scene_ask("rank");
@@ -287,6 +290,68 @@ Test(train_run, a_resume_refuses_other_data_another_model_and_another_layout)
 		xfree(scene_went(&s, &more, ST_OK, &e));
 	}
 	xfree(never);
+	xfree(dir);
+	scene_close(&s);
+}
+
+/* A finished run whose last checkpoint is damaged is a finished run. */
+Test(train_run, a_resume_that_fails_leaves_what_the_run_ended_with)
+{
+	struct scene s;
+	struct train_ask a = scene_ask("rank"), more;
+	struct err e = { 0 };
+	char *dir, *was, *now, *state, *text, *at;
+	size_t n, m;
+
+	scene_open(&s, work_demo(1));
+	dir = scene_went(&s, &a, ST_OK, &e);
+	was = scene_file(dir, "end.json", &n);
+	more = scene_again(dir);
+	more.steps = 20;
+	/* a number of seconds that no line has room for */
+	state = xprintf("%s/last/train.json", dir);
+	text = scene_file(dir, "last/train.json", &m);
+	at = strstr(text, "\"wall\": ");
+	cr_assert(at && strlen(at) > 14);
+	memcpy(at + 8, "1e300", 5);
+	for (char *c = at + 13; *c != ',' && *c != '\n'; c++)
+		*c = ' ';
+	tmp_write(state, text, m);
+	refused(&s, &more, ST_FORMAT, "wall");
+	now = scene_file(dir, "end.json", &m);
+	cr_expect(n == m && !memcmp(was, now, n), "%s", now);
+	big_free(was);
+	big_free(now);
+	big_free(text);
+	xfree(state);
+	xfree(dir);
+	scene_close(&s);
+}
+
+Test(train_run, a_resume_whose_checkpoint_is_damaged_leaves_it_so_too)
+{
+	struct scene s;
+	struct train_ask a = scene_ask("rank"), more;
+	struct err e = { 0 };
+	char *dir, *was, *now, *state, *text;
+	size_t n, m;
+
+	scene_open(&s, work_demo(1));
+	dir = scene_went(&s, &a, ST_OK, &e);
+	was = scene_file(dir, "end.json", &n);
+	more = scene_again(dir);
+	more.steps = 20;
+	state = xprintf("%s/last/train.state", dir);
+	text = scene_file(dir, "last/train.state", &m);
+	text[m / 2] ^= 1;
+	tmp_write(state, text, m);
+	refused(&s, &more, ST_FORMAT, "damaged");
+	now = scene_file(dir, "end.json", &m);
+	cr_expect(n == m && !memcmp(was, now, n), "%s", now);
+	big_free(was);
+	big_free(now);
+	big_free(text);
+	xfree(state);
 	xfree(dir);
 	scene_close(&s);
 }

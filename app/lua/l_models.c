@@ -15,6 +15,15 @@ static void release(void *handle)
 	snap_unref(&((struct l_model *)handle)->m->snap);
 }
 
+/* As its runs have it. */
+static void push_path(lua_State *L, const char *path)
+{
+	char *real = fs_real(path);
+
+	lua_pushstring(L, real);
+	xfree(real);
+}
+
 static int get(lua_State *L, void *handle, const char *field)
 {
 	const struct snap_model *m = ((struct l_model *)handle)->m;
@@ -25,7 +34,7 @@ static int get(lua_State *L, void *handle, const char *field)
 	else if (!strcmp(field, "name"))
 		lua_pushstring(L, m->name);
 	else if (!strcmp(field, "path"))
-		lua_pushstring(L, m->path);
+		push_path(L, m->path);
 	else if (!strcmp(field, "reference"))
 		lua_pushstring(L, m->reference);
 	else if (!strcmp(field, "text"))
@@ -156,9 +165,9 @@ static int device(lua_State *L)
 	struct err e = { 0 };
 	uint32_t job;
 
-	if (name && (devices_check(name, &e) ||
-			    l_call(L, move_to, (void *)(uintptr_t)name, &job, &e) ||
-			    !l_await(L, job, &e)))
+	if (name &&
+		(devices_check(name, &e) || l_call(L, move_to, (void *)(uintptr_t)name, &job, &e) ||
+			!l_await(L, job, &e)))
 		return l_fail(L, &e);
 	if (l_call(L, ask_device, (void *)&here, NULL, &e))
 		return l_fail(L, &e);
@@ -173,11 +182,12 @@ static const struct l_opt open_options[] = {
 };
 
 static const struct l_fn fns[] = {
-	{ "open", "(path) or {demo=true} -> model | nil, message", "opens a model; also bitdial.open", open_model,
-		open_options },
+	{ "open", "(path) or {demo=true} -> model | nil, message",
+		"opens a model; also bitdial.open", open_model, open_options },
 	{ "now", "() -> model | nil", "the one that is open", now, NULL },
 	{ "device", "([name]) -> name | nil, message",
-		"moves the model to 'cpu', 'cuda:0' or, with 'auto', the best there is, and waits for it; "
+		"moves the model to 'cpu', 'cuda:0' or, with 'auto', the best there is, and waits "
+		"for it; "
 		"without a name: where it is",
 		device, NULL },
 	{ NULL, NULL, NULL, NULL, NULL },

@@ -226,6 +226,14 @@ bool fs_is_dir(const char *path)
 	return !stat(path, &sb) && S_ISDIR(sb.st_mode);
 }
 
+char *fs_real(const char *path)
+{
+	char *real = realpath(path, NULL), *out = xstrdup(real ? real : path);
+
+	free(real);
+	return out;
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);

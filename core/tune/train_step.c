@@ -190,8 +190,7 @@ static enum st forth_and_back(
 	if (!st)
 		st = back_forward(t->back, t->view, b->ids, t->span, b->n_spans, &k, s, e);
 	if (!st && t->from.teacher)
-		st = back_distil(
-			t->back, teacher_says, t->from.teacher, scale, &sum, &k, s, e);
+		st = back_distil(t->back, teacher_says, t->from.teacher, scale, &sum, &k, s, e);
 	else if (!st)
 		st = back_loss(t->back, b->labels, scale, &sum, &k, s, e);
 	if (st)
@@ -220,9 +219,7 @@ static enum st report(struct train *t, struct train_report *r, struct err *e)
 	if (t->bad < t->how.bad_limit)
 		return ST_OK;
 	return err_set(e, ST_INVALID,
-		"loss or gradient was no number in %llu steps one after another: the last "
-		"checkpoint "
-		"is what is left; try a lower rate",
+		"loss or gradient was no number in %llu steps one after another: try a lower rate",
 		(unsigned long long)t->bad);
 }
 

@@ -65,7 +65,7 @@ struct train_ask calibrate_ask(const struct train_ask *a, const char *formats, c
 	if (c.resume)
 		return c;
 	if (!c.method)
-		c.method = xstrdup("latent");
+		c.method = xstrdup("flips");
 	if (!c.data)
 		c.data = xstrdup(text ? text : calibrate_self);
 	if (!c.dial && !c.layout)

@@ -1,7 +1,7 @@
 /* calibrate.h - what a calibration is where nothing else is said: a run of training (train_run.h) by
  * which the reference teaches every format of the dial at once.
  *
- * Left open, an ask with `calibrate` has: the method latent; the dial's formats of at most 4 bits (of
+ * Left open, an ask with `calibrate` has: the method flips; the dial's formats of at most 4 bits (of
  * wider ones there is nothing to regain), but for an ask with a layout, of which that alone is
  * calibrated; the reference, running beside, as the teacher; all tokens; 240 steps; and as data the
  * text that the desk scans on, which is "self" where the model writes it.  On the thread that owns

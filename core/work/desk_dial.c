@@ -36,7 +36,7 @@ bool desk_worn(const struct desk *d, size_t fmt)
 /* Its own memory: the checkpoint goes when the next one is written. */
 static enum st copy_of(struct variant *v, struct format f, const struct mat *w, struct err *e)
 {
-	size_t bytes, stats = mat_stat_count(w->rows, w->cols, w->group) * sizeof(uint16_t);
+	size_t bytes, stats;
 	struct mat to;
 
 	if (w->type != MAT_INT || w->bits != f.bits || w->group != f.group ||
@@ -47,6 +47,7 @@ static enum st copy_of(struct variant *v, struct format f, const struct mat *w, 
 	if (!v->memory)
 		return ST_NOMEM;
 	to = variant_mat(f, w->rows, w->cols, v->memory);
+	stats = mat_stat_count(w->rows, w->cols, w->group) * sizeof(uint16_t);
 	memcpy((void *)to.data, w->data, mat_code_bytes(f.bits, w->rows, w->cols));
 	memcpy((void *)to.scale, w->scale, stats);
 	memcpy((void *)to.offset, w->offset, stats);

@@ -61,7 +61,7 @@ void run_origin_set(int argc, char *const *argv)
 
 enum st run_script_hash(const char *path, char **real, char sha[65], struct err *e)
 {
-	char *text, *full;
+	char *text;
 	size_t n;
 	enum st st = fs_read(path, SCRIPT_MAX, &text, &n, e);
 
@@ -69,9 +69,7 @@ enum st run_script_hash(const char *path, char **real, char sha[65], struct err 
 		return st;
 	sha256_of(text, n, sha);
 	big_free(text);
-	full = realpath(path, NULL);
-	*real = xstrdup(full ? full : path);
-	free(full);
+	*real = fs_real(path);
 	return ST_OK;
 }
 
@@ -199,6 +197,7 @@ static enum st write_head(struct run *r, const struct run_info *info, struct err
 	struct json_out o;
 	struct utsname u;
 	char *path = xprintf("%s/run.json", r->path);
+	char *real = fs_real(info->model_path); /* good from another folder, too */
 	enum st st;
 
 	json_out_init(&o, true);
@@ -206,7 +205,7 @@ static enum st write_head(struct run *r, const struct run_info *info, struct err
 	json_put_i64(&o, "v", 1);
 	json_put_str(&o, "kind", info->kind);
 	json_put_str(&o, "model", info->model);
-	json_put_str(&o, "model_path", info->model_path);
+	json_put_str(&o, "model_path", real);
 	json_put_str(&o, "model_sha256", info->model_sha);
 	put_text(&o, "file_sha256", info->file_sha);
 	json_put_str(&o, "text", info->text ? info->text : "");
@@ -224,6 +223,7 @@ static enum st write_head(struct run *r, const struct run_info *info, struct err
 	if (!st)
 		run_made_note(r->id, o.s, o.n);
 	json_out_release(&o);
+	xfree(real);
 	xfree(path);
 	return st;
 }

@@ -166,17 +166,16 @@ static enum st from_run(
 	return st;
 }
 
-/* Of a dial: its masters start from the reference, its grids from the desk's own variants. */
+/* Of a dial: codes and grids start from the desk's variants, those of a calibration before it where they
+ * stand in the dial; masters from the reference. */
 static enum st from_formats(
 	struct session *s, const struct train_ask *ask, const struct sink *sink, struct err *e)
 {
 	struct session_train *t = s->train;
 	char *top = train_dial_top(ask->dial);
 	const char *source;
-	enum st st = s->desk->dial.dir ? desk_wear(s->desk, NULL, sink, e) : ST_OK;
+	enum st st = desk_layout(s->desk, top, &t->layout, &source, sink, e);
 
-	if (!st)
-		st = desk_layout(s->desk, top, &t->layout, &source, sink, e);
 	xfree(top);
 	return st;
 }

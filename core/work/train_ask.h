@@ -15,7 +15,7 @@
 #define TRAIN_KEYS(X)                                                                              \
 	X(data, WORD, 0, 0,                                                                        \
 		"what to train on: Alpaca JSON, JSON lines, a text (a calibration: self, what the model writes)") \
-	X(method, WORD, 0, 0, "one of the methods: rank, flips, lora ... (rank; a calibration: latent)") \
+	X(method, WORD, 0, 0, "one of the methods: rank, flips, lora ... (rank; a calibration: flips)") \
 	X(steps, COUNT, 1, 1 << 30, "of the whole run (300; a calibration: 240)")                  \
 	X(window, COUNT, 1, 1 << 20, "tokens of a window (256)")                                   \
 	X(windows, COUNT, 1, 1 << 20, "of a step (4)")                                             \

@@ -114,6 +114,10 @@ static enum st views(struct train_dial *a, struct desk *d, const struct sink *s,
 		st = desk_layout(d, format_name(a->format[f], name), &a->all[f], &source, s, e);
 		if (!st)
 			st = desk_layout_view(d, &a->all[f], a->view + f * n, s, e);
+		/* what comes of them is no quantizer's, nor what was predicted of that */
+		a->all[f].predicted_kl = a->all[f].predicted_se = (double)NAN;
+		for (size_t i = 0; !st && i < n; i++)
+			a->all[f].by[i] = NULL;
 	}
 	return st;
 }

@@ -1,7 +1,6 @@
 /* train_run.c - what is asked of a training run, and all that is looked at before its start. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
@@ -18,13 +17,10 @@
 /* Good from another folder, too. */
 static void make_real(const char **path)
 {
-	char *real = *path ? realpath(*path, NULL) : NULL;
+	char *real = *path ? fs_real(*path) : NULL;
 
-	if (real) {
-		xfree((char *)*path);
-		*path = xstrdup(real);
-	}
-	free(real);
+	xfree((char *)*path);
+	*path = real;
 }
 
 /* What was left open, filled in; strings copied. */
@@ -88,6 +84,14 @@ enum st train_ask_how(struct train_how *how, const struct train_ask *a, struct e
 static enum st check_ask(const struct train_run *r, struct err *e)
 {
 	const struct train_ask *a = &r->ask;
+	const struct train_method *m = train_method_find(a->method);
+
+	if (a->dial && m && !train_packs(m))
+		return err_set(e, ST_INVALID,
+			"a dial is of packed codes of several formats: %s trains none, take flips, "
+			"latent "
+			"or stats",
+			m->name);
 
 	if (!a->data)
 		return err_set(e, ST_INVALID,
@@ -176,6 +180,12 @@ static enum st take_resumed(struct train_run *r, const struct train_ask *ask, st
 		st = train_run_last(r, &there, e);
 	if (st)
 		return st;
+	if (!there && *r->worn)
+		return err_set(e, ST_INVALID,
+			"%s began from what another calibration made, and was cut short before its "
+			"first "
+			"checkpoint: begin a new run",
+			ask->resume);
 	if (!there)
 		so_far_init(&r->far, r->ask.steps);
 	steps = ask->steps ? ask->steps : r->far.steps;
@@ -256,6 +266,8 @@ static enum st make(
 		take_ask(&r->ask, ask);
 		so_far_init(&r->far, r->ask.steps);
 		r->steps = r->ask.steps;
+		if (r->d->dial.dir)
+			snprintf(r->worn, sizeof r->worn, "%s", r->d->dial.tag);
 	}
 	if (!st)
 		st = check_ask(r, e);
@@ -287,17 +299,23 @@ static enum st make(
 	from.teacher = r->teacher;
 	if (!st)
 		st = train_new(&r->t, r->d->m, &from, &r->how, r->pack, s, e);
-	if (!st)
-		st = ask->resume ? go_on_folder(r, e) : begin_folder(r, e);
-	if (!st && ask->resume)
+	/* What cannot go on leaves the record of what was done as it is. */
+	if (!st && ask->resume) {
 		st = train_run_load(r, e);
+		if (!st)
+			st = train_run_room(r, r->saved_step == UINT64_MAX ? 2 : 1, e);
+		if (!st)
+			st = go_on_folder(r, e);
+	} else if (!st) {
+		st = begin_folder(r, e);
+	}
 	if (!st && r->steps != r->far.steps) {
 		train_extend(r->t, r->steps);
 		r->far.steps = r->steps;
 	}
 	if (r->anew)
 		r->far.waited = 0;
-	return st ? st : train_run_room(r, r->saved_step == UINT64_MAX ? 2 : 1, e);
+	return st || ask->resume ? st : train_run_room(r, 2, e);
 }
 
 static struct train_run *blank(void)

@@ -270,8 +270,10 @@ static enum st first_look(
 	const struct train_so_far *f = &r->far;
 	bool was = f->look_step == f->step;
 	enum st st = looks_here(r) ? look_once(r, seen, s, e) : ST_OK;
+	/* what it begins from may be gone once it is resumed */
+	bool lost = *r->worn && r->saved_step == UINT64_MAX;
 
-	if (!st && !was && f->look_step == f->step && (f->step || r->ask.patience))
+	if (!st && (lost || (!was && f->look_step == f->step && (f->step || r->ask.patience))))
 		save(r, seen, s);
 	return st;
 }

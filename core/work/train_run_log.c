@@ -100,11 +100,12 @@ static void line_points(struct train_run *r, unsigned long long step)
 {
 	char head[160] = "# step\twall_s", line[200];
 	size_t h = strlen(head);
-	int n = snprintf(line, sizeof line, "%llu\t%.3f", step, r->far.wall);
+	size_t n = (size_t)snprintf(line, sizeof line, "%llu\t%.3f", step, r->far.wall);
 
 	for (size_t p = 0; p < DIAL_POINTS; p++) {
-		h += (size_t)snprintf(head + h, sizeof head - h, "\tkl_%.2f", r->dial->point[p].bpw);
-		n += snprintf(line + n, sizeof line - (size_t)n, "\t%.9g", r->dial->point[p].kl);
+		h += (size_t)snprintf(
+			head + h, sizeof head - h, "\tkl_%.2f", r->dial->point[p].bpw);
+		n += (size_t)snprintf(line + n, sizeof line - n, "\t%.9g", r->dial->point[p].kl);
 	}
 	put(r, metrics[4], head, line);
 }
@@ -145,8 +146,9 @@ void train_run_line_test(struct train_run *r, const struct train_eval *v)
 
 /* ---- behind a checkpoint */
 
-/* Keeps comments, and whole lines of steps up to `step` that follow each other. */
-static enum st cut(const char *path, uint64_t step, struct err *e)
+/* Keeps comments, and whole lines of steps up to `step` that follow each other; of a run that
+ * begins anew none. */
+static enum st cut(const char *path, uint64_t step, bool anew, struct err *e)
 {
 	char *text, *end, *next;
 	size_t n, kept = 0;
@@ -160,7 +162,7 @@ static enum st cut(const char *path, uint64_t step, struct err *e)
 		uint64_t is = strtoull(at, &end, 10);
 		size_t len = (size_t)(next + 1 - at);
 
-		if (*at != '#' && (end == at || is > step || (any && is <= last)))
+		if (*at != '#' && (anew || end == at || is > step || (any && is <= last)))
 			continue;
 		if (*at != '#') {
 			last = is;
@@ -183,7 +185,7 @@ enum st train_run_cut(const struct train_run *r, struct err *e)
 		char *path = xprintf("%s/%s", r->path, metrics[i]);
 
 		if (fs_is_file(path))
-			st = cut(path, r->far.step, e);
+			st = cut(path, r->far.step, r->saved_step == UINT64_MAX, e);
 		xfree(path);
 	}
 	return st;

@@ -37,6 +37,7 @@ struct train_run {
 	struct train_how how;
 	struct pack *pack, *test, *text; /* NULL: none was asked for */
 	char data_sha[65], test_sha[65];
+	char worn[9]; /* of the calibrated run whose variants it began from: dial_run.h; "": none */
 	struct train_memory need;
 	struct teacher *teacher; /* NULL: the labels teach */
 	struct train_dial *dial; /* NULL: one layout */

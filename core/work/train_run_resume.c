@@ -91,6 +91,8 @@ void train_run_put(void *run, struct json_out *o)
 	json_put_str(o, "pack_sha256", pack_sha256(r->pack));
 	if (r->test)
 		json_put_str(o, "test_sha256", r->test_sha);
+	if (*r->worn)
+		json_put_str(o, "worn", r->worn);
 	json_close(o, '}');
 }
 
@@ -100,15 +102,13 @@ enum st train_run_find(char **path, const char *word, struct err *e)
 {
 	const struct run_entry *one;
 	struct runs all = { 0 };
-	char *lock, *began, *real;
+	char *lock, *began;
 	bool runs;
 	enum st st = ST_OK;
 
 	*path = NULL;
 	if (strchr(word, '/') && fs_is_dir(word)) {
-		real = realpath(word, NULL);
-		*path = xstrdup(real ? real : word);
-		free(real);
+		*path = fs_real(word);
 	} else {
 		st = runs_load(&all, NULL, e);
 		one = st ? NULL : runs_find(&all, word, e);
@@ -163,6 +163,13 @@ enum st train_run_asked(struct train_run *r, const char *path, struct err *e)
 		st = get_key(&j, json_member(j.root, "train"), k, &r->ask, e);
 	if (!st)
 		st = get_word(&j, json_member(j.root, "train"), "layout", &r->ask.layout, e);
+	if (!st && json_member(json_member(j.root, "train"), "worn")) {
+		const char *worn;
+
+		st = json_get_str(&j, json_member(j.root, "train"), ".train", "worn", &worn, e);
+		if (!st)
+			snprintf(r->worn, sizeof r->worn, "%s", worn);
+	}
 	if (!st && (!r->ask.method || !r->ask.data || !r->ask.steps || !r->ask.window ||
 			   !r->ask.windows || !r->ask.held_every || !r->ask.save_every))
 		st = err_set(

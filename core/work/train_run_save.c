@@ -1,5 +1,4 @@
 /* train_run_save.c - checkpoints: written beside and renamed, found again, and given up. */
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "core/work/train_run_private.h"
 
 enum { FAR_MAX = 1 << 16, DIGITS = 6 };
+static const double MOST = 1e18; /* of any number in it: bytes, seconds, nats */
 
 /* ---- names */
 
@@ -103,7 +103,7 @@ static enum st read_far(struct train_so_far *f, const char *dir, struct err *e)
 		else if (v && cJSON_IsNull(v))
 			*(double *)p = (double)NAN;
 		else
-			st = json_get_f64(&j, j.root, "", name, -DBL_MAX, DBL_MAX, (double *)p, e);
+			st = json_get_f64(&j, j.root, "", name, -MOST, MOST, (double *)p, e);
 		if (st)
 			json_release(&j);
 	}
@@ -253,8 +253,7 @@ static void make_written(struct train_run *r)
 }
 
 /* A folder a format, each of which opens as a model. */
-static enum st fill_forms(
-	struct train_run *r, const char *tmp, const struct sink *s, struct err *e)
+static enum st fill_forms(struct train_run *r, const char *tmp, const struct sink *s, struct err *e)
 {
 	size_t n = r->d->m->n_linears;
 	uint8_t *form = xarray(n, 1);
@@ -286,8 +285,8 @@ static enum st fill(struct train_run *r, const char *tmp, const struct sink *s, 
 		st = fill_forms(r, tmp, s, e);
 	} else {
 		make_written(r);
-		st = bundle_put(
-			tmp, r->d->m, &r->written, train_take_forms(r->t, NULL), train_gains(r->t), s, e);
+		st = bundle_put(tmp, r->d->m, &r->written, train_take_forms(r->t, NULL),
+			train_gains(r->t), s, e);
 	}
 	if (!st)
 		st = train_save(r->t, tmp, e);
