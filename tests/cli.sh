@@ -410,7 +410,7 @@ holds "from the smaller format's to the larger one's" \
 	[ "$(head -1 "$BD_RUNS/$run_of/metrics/dial.tsv" | grep -c 'kl_3[.].*kl_4[.][0-9]*$')" = 1 ]
 works chat "$BD_RUNS/$run_of/last/int2g32" --prompt a --max-tokens 2
 works chat "$BD_RUNS/$run_of/last/int4g64" --prompt a --max-tokens 2
-works layout cut "$run_of" --layout 3.7 -o cut37
+works layout cut "$run_of" --layout 3.7 -o wearable
 holds "the bits that were asked for" has 'cut37: 3[.]6[0-9]* stored bpw\|cut37: 3[.]7' err
 works chat cut37 --prompt a --max-tokens 2
 works layout cut "$BD_RUNS/$run_of/last/" --layout int4g64 -o cut4
@@ -436,6 +436,11 @@ run_of=$(basename "$(dirname "$(sed -n 's/^result  *//p' out)")")
 holds "of the dial that was named" grep -q '"dial": *"int2g32,int4g64"' "$BD_RUNS/$run_of/run.json"
 works chat "$run_of" --layout int2g32 --prompt a --max-tokens 2
 works search "$run_of" --bpw 3.7 -o cut37.json
+holds "a layout says whose variants it takes" grep -q "\"calibrated\": \"$run_of\"" cut37.json
+works eval "$run_of" --layout cut37.json --text short --window 64
+fails 1 "what the run $run_of calibrated: open that run" eval --demo --layout cut37.json --text short --window 64
+works export "$run_of" --layout cut37.json -o wearable
+holds "an export is a model of its own" lacks calibrated wearable/layout.json
 works calibrate --demo --steps 4 --layout int2g32 --json
 holds "what the model writes itself is the text, once one layout is named" has '"method": *"flips"'
 works calibrate --demo --dry-run

@@ -90,6 +90,7 @@ static enum st write_files(const char *tmp, const struct model *m, const struct 
 	const struct mat *const *view, float *const *gain, const struct sink *s, struct err *e)
 {
 	struct tensor_plan plan = { 0 };
+	struct layout plain = *l; /* borrows */
 	char *path = xprintf("%s/model.safetensors", tmp);
 	enum st st = tensor_plan_make(&plan, m, view, gain, e);
 
@@ -102,8 +103,9 @@ static enum st write_files(const char *tmp, const struct model *m, const struct 
 		st = write_config(path, m, view, e);
 	xfree(path);
 	path = xprintf("%s/layout.json", tmp);
+	*plain.calibrated = '\0'; /* what it made lies beside it */
 	if (!st)
-		st = layout_write(l, path, e);
+		st = layout_write(&plain, path, e);
 	xfree(path);
 	if (!st && m->ck->vocab)
 		st = vocab_to_hf(m->ck->vocab, tmp, e);

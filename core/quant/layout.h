@@ -25,6 +25,7 @@ struct layout {
 	uint64_t bytes;      /* stored bytes of the linears */
 	uint64_t weights;    /* in the linears */
 	double predicted_kl, predicted_se; /* NAN: none */
+	char calibrated[64]; /* id of the run whose variants it takes; "": those of quantizers */
 };
 
 void layout_init(struct layout *l, const struct model *m, const struct format *f, size_t k);

@@ -51,6 +51,8 @@ enum st layout_write(const struct layout *l, const char *path, struct err *e)
 	json_put_f64(&o, "kl", l->predicted_kl);
 	json_put_f64(&o, "se", l->predicted_se);
 	json_close(&o, '}');
+	if (*l->calibrated)
+		json_put_str(&o, "calibrated", l->calibrated);
 	put_linears(&o, l);
 	json_close(&o, '}');
 	st = fs_write_all(path, o.s, o.n, e);
@@ -116,6 +118,20 @@ static enum st read_model(const struct reader *r)
 	snprintf(r->l->model_name, sizeof r->l->model_name, "%s", name);
 	snprintf(r->l->model_sha, sizeof r->l->model_sha, "%s", sha);
 	return ST_OK;
+}
+
+static enum st read_calibrated(const struct reader *r)
+{
+	const char *run = "";
+	enum st st = ST_OK;
+
+	if (json_member(r->j.root, "calibrated"))
+		st = json_get_str(&r->j, r->j.root, "", "calibrated", &run, r->e);
+	if (!st && strlen(run) >= sizeof r->l->calibrated)
+		return bad(r, ".calibrated", "longer than 63 bytes");
+	if (!st)
+		snprintf(r->l->calibrated, sizeof r->l->calibrated, "%s", run);
+	return st;
 }
 
 static enum st read_formats(const struct reader *r)
@@ -288,6 +304,8 @@ enum st layout_read(struct layout *l, const char *path, const struct model *m, s
 		st = read_version(&r);
 	if (!st)
 		st = read_model(&r);
+	if (!st)
+		st = read_calibrated(&r);
 	if (!st)
 		st = read_formats(&r);
 	if (!st)

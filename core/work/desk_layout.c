@@ -30,8 +30,9 @@ static struct fit fit_scores(const struct desk *d, size_t only_fmt)
 	for (size_t i = 0; i < d->set.n * k; i++) {
 		double x, y;
 
-		if (i % k == d->keep || desk_is_mix(d, i % k) || (only_fmt < k && i % k != only_fmt) ||
-			!in_nats(&d->cell[i]) || !(d->cell[i].value > 0) || !(d->score[i] > 0))
+		if (i % k == d->keep || desk_is_mix(d, i % k) ||
+			(only_fmt < k && i % k != only_fmt) || !in_nats(&d->cell[i]) ||
+			!(d->cell[i].value > 0) || !(d->score[i] > 0))
 			continue;
 		x = log(d->score[i]);
 		y = log((double)d->cell[i].value);
@@ -143,6 +144,9 @@ void desk_layout_of(
 							   d->calibrated[i * d->set.k + choice[i]]))
 				   ? NULL /* whichever proves best */
 				   : desk_made_by(d, i, choice[i]);
+	for (size_t i = 0; i < d->set.n; i++)
+		if (d->dial.dir && choice[i] != d->keep && desk_worn(d, choice[i]))
+			snprintf(l->calibrated, sizeof l->calibrated, "%s", d->dial.id);
 	l->predicted_kl = kl;
 	l->predicted_se = se;
 	layout_count(l, d->m);
@@ -198,8 +202,7 @@ static enum st solve_layers(const struct desk *d, double *damage, double *se, do
 
 /* measured: of the mixes only those that are. */
 static enum st solve_budget(struct desk *d, double bpw, bool measured, struct layout *l,
-	const char **source,
-	const struct sink *s, struct err *e)
+	const char **source, const struct sink *s, struct err *e)
 {
 	size_t nk = d->set.n * d->set.k;
 	double *damage = xarray(nk, sizeof *damage), *se = xarray(nk, sizeof *se);
@@ -210,8 +213,8 @@ static enum st solve_budget(struct desk *d, double bpw, bool measured, struct la
 	enum st st = ST_OK;
 
 	for (size_t i = 0; i < nk; i++)
-		known |=
-			desk_staged(d, i / d->set.k, i % d->set.k) && d->cell[i].state != CELL_UNKNOWN;
+		known |= desk_staged(d, i / d->set.k, i % d->set.k) &&
+			 d->cell[i].state != CELL_UNKNOWN;
 	if (!known)
 		st = desk_prepare(d, STAGE_SCORE, s, e);
 	if (!st)
@@ -288,8 +291,8 @@ static bool add_name(const struct desk *d, char *names, struct format f)
 }
 
 /* Makes the dial hold these formats, too. */
-static enum st add_formats(struct desk *d, const struct format *f, size_t k, const struct sink *s,
-	struct err *e)
+static enum st add_formats(
+	struct desk *d, const struct format *f, size_t k, const struct sink *s, struct err *e)
 {
 	char names[FORMAT_MAX * 4 * (FORMAT_NAME + 1)] = "", one[FORMAT_NAME];
 	bool fresh = false;
@@ -339,7 +342,12 @@ static enum st by_file(
 
 	if (st)
 		return st;
-	st = add_formats(d, in.format, in.k, s, e);
+	if (*in.calibrated && (!d->dial.dir || strcmp(in.calibrated, d->dial.id) != 0))
+		st = err_set(e, ST_INVALID,
+			"%s takes what the run %s calibrated: open that run in place of the model",
+			path, in.calibrated);
+	if (!st)
+		st = add_formats(d, in.format, in.k, s, e);
 	if (!st) {
 		layout_init(l, d->m, d->set.format, d->set.k);
 		for (size_t i = 0; i < in.n; i++) {
@@ -348,6 +356,7 @@ static enum st by_file(
 		}
 		l->predicted_kl = in.predicted_kl;
 		l->predicted_se = in.predicted_se;
+		memcpy(l->calibrated, in.calibrated, sizeof l->calibrated);
 		layout_count(l, d->m);
 	}
 	layout_release(&in);

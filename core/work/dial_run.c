@@ -111,6 +111,7 @@ static void name_tag(struct dial_run *r, const char *id)
 
 	sha256_of(s, strlen(s), hex);
 	snprintf(r->tag, sizeof r->tag, "%.8s", hex);
+	snprintf(r->id, sizeof r->id, "%s", id);
 	xfree(s);
 }
 

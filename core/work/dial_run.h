@@ -16,6 +16,7 @@ struct dial_run {
 	char *model;   /* path of the model that was trained; NULL: not asked for */
 	char sha[65];  /* of that model's header; "": the run does not say */
 	char tag[9];   /* which run and which step, in 8 digits */
+	char id[64];   /* of the run */
 };
 /* word: a run's folder or id (its best checkpoint, else the last), or the folder of a checkpoint.
  * ST_INVALID: it is none. */

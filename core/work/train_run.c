@@ -127,6 +127,7 @@ static enum st write_layout(const struct train_run *r, struct err *e)
 		for (size_t f = 0; f < set->k; f++)
 			if (r->view[i] == &variant_at(set, i, f)->mat)
 				l.by[i] = desk_made_by(r->d, i, f);
+	*l.calibrated = '\0'; /* it resumes from a checkpoint: r->worn */
 	st = run_layout(r->run, &l, e);
 	layout_release(&l);
 	return st;
