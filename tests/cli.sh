@@ -439,8 +439,8 @@ works search "$run_of" --bpw 3.7 -o cut37.json
 holds "a layout says whose variants it takes" grep -q "\"calibrated\": \"$run_of\"" cut37.json
 works eval "$run_of" --layout cut37.json --text short --window 64
 fails 1 "what the run $run_of calibrated: open that run" eval --demo --layout cut37.json --text short --window 64
-works export "$run_of" --layout cut37.json -o wearable
-holds "an export is a model of its own" lacks calibrated wearable/layout.json
+works export "$run_of" --layout cut37.json -o worncut
+holds "an export is a model of its own" lacks calibrated worncut/layout.json
 works calibrate --demo --steps 4 --layout int2g32 --json
 holds "what the model writes itself is the text, once one layout is named" has '"method": *"flips"'
 works calibrate --demo --dry-run
