@@ -157,6 +157,30 @@ static double kl_of(struct train *t, const struct both *b, size_t form)
 	return kl;
 }
 
+/* The gradient of log KL is that of KL over KL: each layout has the same say. */
+Test(train_forms, of_several_forms_the_logarithm_of_kl_descends)
+{
+	struct train_how how = how_of("flips");
+	struct train_report two, one;
+	struct train *t;
+	struct err e = { 0 };
+	struct both b;
+
+	both_open(&b, true);
+	t = new_of(&b, &how);
+	cr_assert_eq(train_step(t, &two, NULL, &e), ST_OK, "%s", e.msg);
+	train_free(t);
+	b.from.forms = 1; /* the first step is of the smaller one */
+	b.from.draw = NULL;
+	t = new_of(&b, &how);
+	cr_assert_eq(train_step(t, &one, NULL, &e), ST_OK, "%s", e.msg);
+	train_free(t);
+	cr_expect_float_eq(two.loss, one.loss, 1e-9);
+	cr_expect_float_eq(two.grad_norm, one.grad_norm / one.loss, 1e-4 * two.grad_norm, "%g, %g, %g",
+		two.grad_norm, one.grad_norm, one.loss);
+	both_close(&b);
+}
+
 Test(train_forms, both_ends_come_nearer_to_their_teacher_by_every_method, .timeout = 120)
 {
 	struct both b;

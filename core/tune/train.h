@@ -66,7 +66,7 @@ struct train_report {
 	double loss;             /* nats a labelled token, before the step */
 	size_t tokens, labelled; /* rows; labels */
 	double lr, lr_s;
-	double grad_norm;        /* of all matrices together */
+	double grad_norm;        /* of all matrices together; of several forms under a teacher that of log KL */
 	double update_norm;
 	double seconds;          /* without what others did at polls */
 	struct tune_counts counts;

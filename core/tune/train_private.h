@@ -49,6 +49,7 @@ struct train {
 	float *grad;  /* of one matrix, host; */
 	float *gathered; /* of the two parts of a mix; NULL: there is none */
 	float *grad_device;
+	float balance; /* what gradients of linears are multiplied by in this step */
 	size_t grad_bytes;
 	void *scratch;
 	size_t scratch_bytes;

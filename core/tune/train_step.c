@@ -41,7 +41,7 @@ static enum st gradient(struct train *t, const struct mat *w, const float *x, co
 
 	for (size_t at = 0; at < w->rows; at += n) {
 		n = w->rows - at < step ? w->rows - at : step;
-		be->gemm(true, false, n, w->cols, rows, 1, dy + at, w->rows, x, w->cols, 0,
+		be->gemm(true, false, n, w->cols, rows, t->balance, dy + at, w->rows, x, w->cols, 0,
 			g + at * w->cols, w->cols, t->how.math);
 		if (sink_poll(t->s))
 			return err_set(e, ST_CANCELLED, "stopped");
@@ -169,6 +169,17 @@ static enum st way_back(
 	return model_fault(t->m, e);
 }
 
+/* Of a dial the logarithm of KL is what descends: at its small end KL is twenty times that at the large
+ * one, whose gradients would vanish beside those of mixtures in one optimizer's second moments. */
+static float balance(const struct train *t, double loss)
+{
+	static const double least = 1e-4; /* nats: what is left is noise */
+
+	return t->from.forms > 1 && t->from.teacher && isfinite(loss)
+		       ? (float)(1 / fmax(loss, least))
+		       : 1;
+}
+
 static enum st forth_and_back(
 	struct train *t, struct train_report *r, const struct sink *s, struct err *e)
 {
@@ -196,6 +207,7 @@ static enum st forth_and_back(
 	if (st)
 		return st;
 	r->loss = sum / (double)learned;
+	t->balance = balance(t, r->loss);
 	r->skipped = !isfinite(r->loss);
 	return r->skipped ? ST_OK : way_back(t, &k, s, e);
 }
