@@ -64,6 +64,20 @@ Test(jobs, progress_rate_and_time_left_are_shown)
 	cr_assert_str_eq(row(30, 1, 0), " ● scan  63 %  3 min 20 s left");
 }
 
+Test(jobs, what_is_paused_says_so_and_has_no_rate)
+{
+	struct snap_progress *g = made_progress("train", 171, 240);
+
+	p = alone_open(&panel_jobs);
+	began(7, "train");
+	g->held = true;
+	alone_hear(&p, EV_JOB_PROGRESS, 7, 0, &g->snap);
+	cr_assert_str_eq(
+		row(100, 1, 0), " ● train  71 %  ━━━━━━━━━───  paused  171 of 240 cells  job 7");
+	row(100, 12, 0);
+	cr_expect(strstr(shown, "71 %") && strstr(shown, "  paused  "), "%s", shown);
+}
+
 Test(jobs, work_of_unknown_size_counts_seconds)
 {
 	struct snap_progress *g = made_progress("export", 0, 0);

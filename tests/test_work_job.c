@@ -1,5 +1,6 @@
 /* test_work_job.c - lanes, stopping, and that every job ends exactly once. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -337,6 +338,47 @@ Test(work_job, what_was_done_before_counts_for_no_rate)
 	cr_assert_lt(p->seconds, 60, "since the stage began, not since the machine did");
 	cr_assert_lt(p->rate, 50);
 	snap_unref(ev.snap);
+	jobs_free(q);
+	bus_free(b);
+}
+
+static enum st work_held(struct job *j, struct err *e)
+{
+	(void)e;
+	sink_progress(&j->sink, 1, 10);
+	job_hold(j, true);
+	job_hold(j, true);
+	for (int i = 0; i < 700; i++) /* longer than a rate is noise */
+		nap();
+	job_hold(j, false);
+	return ST_OK;
+}
+static const struct job_class held = { "held", "steps", LANE_SCAN, work_held, done };
+
+Test(work_job, what_is_held_says_so_and_its_rest_counts_for_no_rate)
+{
+	struct bus *b = bus_new();
+	struct sub *s = bus_subscribe(b, 1ull << EV_JOB_PROGRESS);
+	struct jobs *q = jobs_new(b);
+	const struct snap_progress *p = NULL;
+	bool was_held = false;
+	struct event ev = { .snap = NULL };
+
+	jobs_submit(q, &held, NULL, NULL);
+	while (jobs_count(q)) {
+		jobs_drain(q);
+		while (sub_next(s, &ev)) {
+			p = (const struct snap_progress *)ev.snap;
+			was_held |= p->held;
+			if (p->held)
+				cr_expect(isnan(p->rate) && isnan(p->left_s));
+			else if (was_held)
+				cr_expect_lt(p->seconds, 0.5, "it rested longer");
+			snap_unref(ev.snap);
+		}
+		nap();
+	}
+	cr_expect(was_held);
 	jobs_free(q);
 	bus_free(b);
 }

@@ -217,7 +217,9 @@ void jobs_progress(const struct job_seen *j, struct parts *p, struct canvas *c)
 		/* Done is said when it is, not when it is nearly. */
 		panel_part(p, ROLE_ACCENT, "%d %%", share < 1 ? (int)(share * 100) : 100);
 		jobs_bar(c, p, share);
-		if (panel_time(g->left_s, left)[0])
+		if (g->held)
+			panel_part(p, ROLE_WARN, "paused");
+		else if (panel_time(g->left_s, left)[0])
 			panel_part(p, ROLE_TEXT, "%s left", left);
 		panel_part(p, ROLE_DIM, "%.0f of %.0f %s", g->done, g->total, g->unit);
 	} else {
@@ -227,7 +229,7 @@ void jobs_progress(const struct job_seen *j, struct parts *p, struct canvas *c)
 	}
 	if (isfinite(g->whole_s) && g->whole_s >= 1 && panel_time(g->whole_s, left)[0])
 		panel_part(p, ROLE_DIM, "about %s in all", left);
-	if (g->rate > 0 && isfinite(g->rate))
+	if (!g->held && g->rate > 0 && isfinite(g->rate))
 		panel_part(p, ROLE_DIM, "%.*f %s/s", g->rate < 10, g->rate, g->unit);
 }
 

@@ -155,6 +155,7 @@ static void job_ended(struct tui *t, const struct event *ev)
 
 /* ---- all */
 
+	j->held = p->held;
 /* The latest of each kind stays. */
 static void hold(struct tui *t, const struct event *ev)
 {

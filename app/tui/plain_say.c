@@ -298,7 +298,9 @@ static void job_progress(struct plain *p, const struct event *ev)
 	if (g->total > 0)
 		plain_line(p, ROLE_TEXT, "job %u: %s, %.0f percent, %.0f of %.0f %s%s%s%s", j->id,
 			g->name, floor(done), g->done, g->total, g->unit,
-			isfinite(g->left_s) ? ", " : "",
+			g->held               ? ", paused"
+			: isfinite(g->left_s) ? ", "
+					      : "",
 			isfinite(g->left_s) ? num_time(g->left_s, left) : "",
 			isfinite(g->left_s) ? " left" : "");
 	else

@@ -224,6 +224,9 @@ static void jobs_part(const struct tui *t, char *out, size_t cap)
 	}
 	if (unread && n < cap)
 		snprintf(out + n, cap - n, "%s! %zu", n ? " " : "", unread);
+		else if (j->held && j->total > 0)
+			snprintf(what, sizeof what, " %d %% paused",
+				(int)(100 * j->done / j->total));
 }
 
 struct hints {

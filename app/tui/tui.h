@@ -37,7 +37,7 @@ struct job_line {
 	uint32_t id;
 	char name[48];
 	double done, total, left; /* NAN: not known */
-	bool stopping;
+	bool held, stopping;
 };
 
 struct shown { /* a panel on the last frame */

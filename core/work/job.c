@@ -188,6 +188,7 @@ static void tell_progress(struct job *j, double now)
 	struct snap_progress *p = snap_progress_new();
 	double done = j->progress - j->stage_base;
 
+	p->held = j->held_at > 0;
 	snprintf(p->name, sizeof p->name, "%s", j->name[0] ? j->name : j->class->name);
 	snprintf(p->unit, sizeof p->unit, "%s",
 		j->name[0]	 ? j->unit
@@ -195,11 +196,11 @@ static void tell_progress(struct job *j, double now)
 				 : "");
 	p->done = j->progress;
 	p->total = j->total;
-	p->seconds = now - j->stage_began;
+	p->seconds = (p->held ? j->held_at : now) - j->stage_began;
 	p->ran_s = now - j->began;
 	p->whole_s = j->whole_s;
 	p->rate = p->left_s = (double)NAN;
-	if (p->seconds > 0.5 && done > 0) { /* before that a rate is noise */
+	if (p->seconds > 0.5 && done > 0 && !p->held) { /* before that a rate is noise */
 		p->rate = done / p->seconds;
 		p->left_s = (j->total - j->progress) / p->rate;
 	}
@@ -231,6 +232,18 @@ void job_stage(struct job *j, const char *name, const char *unit)
 	j->stage_base = -1;
 	j->last_progress = j->progress = j->total = 0;
 	tell_progress(j, j->stage_began);
+}
+
+void job_hold(struct job *j, bool held)
+{
+	double now = clock_now();
+
+	if (held == (j->held_at > 0))
+		return;
+	if (!held)
+		j->stage_began += now - j->held_at;
+	j->held_at = held ? now : 0;
+	tell_progress(j, now);
 }
 
 void job_say(struct job *j, const char *text)

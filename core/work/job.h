@@ -50,6 +50,7 @@ struct job {
 	bool told;               /* that it began is in the log */
 	char name[48], unit[16]; /* of the present stage; name "": the class's */
 	double last_progress, stage_began, began;
+	double held_at;    /* when it was held; 0: it goes */
 	double whole_s;    /* estimated; NAN: it was not */
 	double stage_base; /* done when the stage began; below 0: its first report says */
 	double progress, total;
@@ -92,6 +93,9 @@ bool job_program_ends(const struct job *j);
 bool job_poll(struct job *j); /* engine thread: stop? runs waiting higher lanes first */
 /* What came of it, where it ends well: the sentence of EV_JOB_ENDED.  Engine thread. */
 void job_say(struct job *j, const char *text);
+/* It is held, as a person asked, or goes on: its progress says so, and what is held counts for no
+ * rate.  Engine thread. */
+void job_hold(struct job *j, bool held);
 /* A new stage under this name; its rate and time left begin anew. */
 void job_stage(struct job *j, const char *name, const char *unit);
 

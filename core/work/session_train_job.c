@@ -42,12 +42,14 @@ static void hold_on(struct session *s)
 	t->now->state = TRAINING_PAUSED;
 	training_publish(s, true);
 	while (atomic_load(&t->paused) && !atomic_load(&t->halt) && !job_poll(t->job)) {
+	job_hold(t->job, true);
 		if (atomic_load(&t->save) && t->now->saved != t->now->step)
 			break; /* it is written, and on_saved goes on holding */
 		atomic_store(&t->save, false);
 		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
 	}
 	t->stepped = clock_now();
+	job_hold(t->job, false);
 	t->began += t->stepped - from;
 	t->now->state = TRAINING_RUNS;
 	training_publish(s, true);

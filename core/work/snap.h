@@ -31,6 +31,7 @@ struct snap_progress {
 	double rate, left_s; /* units a second; seconds left (NAN: not known) */
 	double ran_s;        /* since the job began, with all its stages */
 	double whole_s;      /* what the job was estimated at before it began; NAN: nothing */
+	bool held;           /* a person has paused it: there is no rate */
 };
 
 /* A job that waits. */
