@@ -28,6 +28,7 @@ struct session {
 	int pixels;        /* w * 10000 + h of the last one */
 	char device[16];   /* "": cpu */
 	uint32_t training; /* the job */
+	bool offers;       /* to go on with what was cut short */
 };
 
 static struct session fake __attribute__((unused));
@@ -244,10 +245,19 @@ enum st session_resume(struct session *s, struct err *e)
 {
 	return verb(s, e, "resume", "", 0);
 }
+bool session_offer(const struct session *s, char what[48])
+{
+	snprintf(what, 48, "training of 14:02");
+	return s->offers;
+}
 bool session_leave(struct session *s)
 {
-	(void)s;
-	return false;
+	bool was = s->offers;
+
+	if (was)
+		verb(s, NULL, "leave", "", 0);
+	s->offers = false;
+	return was;
 }
 enum st session_scan_cells(struct session *s, bool undecided, uint32_t *running, struct err *e)
 {

@@ -142,6 +142,81 @@ Test(desk, a_warning_goes_with_the_next_key_and_a_long_one_is_cut)
 	big_free(f);
 }
 
+static void publish_offer(void)
+{
+	fake.offers = true;
+	bus_publish(bus, (struct event){ .kind = EV_NOTICE,
+				 .key = NOTICE_OFFER,
+				 .n = LOG_WARN,
+				 .snap = &snap_text_new("it was cut short: r goes on")->snap });
+}
+
+Test(desk, an_offer_stays_until_it_is_answered)
+{
+	char *f;
+
+	publish_offer();
+	f = play(120, 36, "wait 0\n");
+	cr_expect(strstr(row(f, 34), "it was cut short: r goes on"), "%s", row(f, 34));
+	big_free(f);
+	publish_offer();
+	f = play(120, 36, "wait 0\nl\n");
+	cr_expect(strstr(row(f, 34), "r: goes on with the training of 14:02"), "%s", row(f, 34));
+	big_free(f);
+	publish_offer();
+	f = play(80, 24, "wait 0\n2\nl\n");
+	cr_expect(strstr(row(f, 22), "r: goes on with the training of 14:02"), "%s", row(f, 22));
+	big_free(f);
+	publish_offer();
+	f = play(120, 36, "wait 0\n:mark A\nEsc\n"); /* which nobody could read meanwhile */
+	cr_expect(strstr(row(f, 34), "it was cut short: r goes on"), "%s", row(f, 34));
+	big_free(f);
+	publish_offer();
+	fake.offers = false; /* it goes on already */
+	f = play(120, 36, "wait 0\n");
+	cr_expect_null(strstr(row(f, 34), "cut short"), "%s", row(f, 34));
+	big_free(f);
+	f = play(120, 36, "wait 0\nl\n");
+	cr_expect_null(strstr(row(f, 34), "training of"), "%s", row(f, 34));
+	big_free(f);
+}
+
+Test(desk, escape_leaves_an_offer_that_is_seen_and_no_other)
+{
+	char *f;
+
+	fake.log[0] = 0;
+	publish_offer();
+	f = play(120, 36, "wait 0\nl\n:mark A\nEsc\n"); /* which takes the notice of the mark */
+	cr_expect_null(strstr(fake.log, "leave"), "%s", fake.log);
+	cr_expect(strstr(row(f, 34), "training of"), "%s", row(f, 34));
+	big_free(f);
+	publish_offer();
+	f = play(120, 36, "wait 0\nl\nEsc\n");
+	cr_expect_not_null(strstr(fake.log, "leave"), "%s", fake.log);
+	cr_expect(strstr(row(f, 34), "is left as it is"), "%s", row(f, 34));
+	big_free(f);
+}
+
+Test(desk, a_job_that_is_paused_says_so_instead_of_what_is_left)
+{
+	struct snap_progress *g = snap_progress_new();
+	char *f;
+
+	snprintf(g->name, sizeof g->name, "train");
+	g->done = 171;
+	g->total = 240;
+	g->left_s = 7;
+	g->held = true;
+	bus_publish(bus,
+		(struct event){
+			.kind = EV_JOB_BEGAN, .key = 4, .snap = &snap_text_new("train")->snap });
+	bus_publish(bus, (struct event){ .kind = EV_JOB_PROGRESS, .key = 4, .snap = &g->snap });
+	f = play(120, 36, "wait 0\n");
+	cr_expect(strstr(row(f, 34), "[train 71 % paused]"), "%s", row(f, 34));
+	big_free(f);
+}
+
 /* ---- the line, help, options */
 
 Test(desk, candidates_stand_above_the_line)

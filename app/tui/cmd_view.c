@@ -374,6 +374,17 @@ enum st cmd_suspend(struct tui *t, int argc, char **argv, const char *rest, stru
 	return ST_OK;
 }
 
+/* Only one that the status line shows: behind another notice it was not meant. */
+static bool leave_offer(struct tui *t)
+{
+	char what[48];
+
+	if (!t->offer_shown || !session_offer(t->s, what) || !session_leave(t->s))
+		return false;
+	tui_notice(t, LOG_INFO, "the %s is left as it is, and not offered again", what);
+	return true;
+}
+
 enum st cmd_back(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
 {
 	(void)argc, (void)argv, (void)rest, (void)e;
@@ -387,7 +398,7 @@ enum st cmd_back(struct tui *t, int argc, char **argv, const char *rest, struct 
 		t->zoom = false;
 	} else if (t->bare) {
 		t->bare = false;
-	} else if (!(t->streaming && session_chat_stop(t->s)) && !session_leave(t->s)) {
+	} else if (!(t->streaming && session_chat_stop(t->s)) && !leave_offer(t)) {
 		panels_command(t, "back", "");
 	}
 	return ST_OK;

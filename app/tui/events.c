@@ -32,6 +32,12 @@ void tui_notice(struct tui *t, enum log_level strength, const char *fmt, ...)
 	log_at(LOG_INFO, "notice", "%s", n->text);
 }
 
+static void notice_offer(struct tui *t, const char *text)
+{
+	tui_notice(t, LOG_WARN, "%s", text);
+	t->notice[(t->n_notices - 1) % NOTICES].offer = true;
+}
+
 static const struct notice *notice_at(const struct tui *t, size_t back)
 {
 	if (back >= t->n_notices || back >= NOTICES)
@@ -46,14 +52,17 @@ static double shown_until(const struct notice *n)
 	return n->at + (n->strength >= LOG_INFO ? info_shown : trouble_shown);
 }
 
-/* A warning stays until a key, which others may cover for long; errors ten seconds at most, less
- * when a key comes, info four; what is newer covers what is older.  Errors not read with `!` are
- * counted beside the jobs. */
+/* A warning stays until a key (an offer: until one that came when it was seen), which others may
+ * cover for long; errors ten seconds at most, less when a key comes, info four; what is newer
+ * covers what is older.  Errors not read with `!` are counted beside the jobs. */
 const struct notice *tui_notice_now(const struct tui *t)
 {
 	const struct notice *n;
+	char what[48];
 
 	for (size_t i = 0; (n = notice_at(t, i)); i++) {
+		if (n->offer && !session_offer(t->s, what)) /* it was answered */
+			continue;
 		if (!n->seen && !n->gone && t->now < shown_until(n))
 			return n;
 	}
@@ -62,9 +71,14 @@ const struct notice *tui_notice_now(const struct tui *t)
 
 void notices_keyed(struct tui *t, uint32_t key)
 {
+	const struct notice *now = tui_notice_now(t);
+
+	t->offer_shown = !now || now->offer;
 	for (size_t i = 0; i < NOTICES && i < t->n_notices; i++) {
 		struct notice *n = &t->notice[i];
 
+		if (n->offer && n != now) /* others stand before it: nobody has read it yet */
+			continue;
 		n->gone |= n->strength <= LOG_WARN || key == KEY_ESC;
 		n->seen |= n->strength == LOG_WARN;
 	}
@@ -141,6 +155,7 @@ static void job_progress(struct tui *t, const struct event *ev)
 	j->done = p->done;
 	j->total = p->total;
 	j->left = p->left_s;
+	j->held = p->held;
 }
 
 static void job_ended(struct tui *t, const struct event *ev)
@@ -155,7 +170,6 @@ static void job_ended(struct tui *t, const struct event *ev)
 
 /* ---- all */
 
-	j->held = p->held;
 /* The latest of each kind stays. */
 static void hold(struct tui *t, const struct event *ev)
 {
@@ -227,7 +241,9 @@ static void hear(struct tui *t, const struct event *ev)
 		acts_job_ended(t, ev->key, (enum st)ev->n, text ? text->text : NULL);
 		break;
 	case EV_NOTICE:
-		if (text)
+		if (text && ev->key == NOTICE_OFFER)
+			notice_offer(t, text->text);
+		else if (text)
 			tui_notice(t, (enum log_level)ev->n, "%s", text->text);
 		break;
 	default:

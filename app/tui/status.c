@@ -200,7 +200,17 @@ static int left_part(const struct tui *t, char *out, size_t cap, bool wide)
 	return columns(out);
 }
 
-/* "[scan 64 % 3 s]", "[scan stopping…] +1", and unread errors. */
+/* What was cut short and waits for an answer, in as few words as are understood. */
+static void offer_part(const struct tui *t, char *out, size_t cap)
+{
+	char what[48];
+
+	*out = 0;
+	if (session_offer(t->s, what))
+		snprintf(out, cap, "r: goes on with the %s  Esc: not", what);
+}
+
+/* "[scan 64 % 3 s]", "[train 64 % paused]", "[scan stopping…] +1", and unread errors. */
 static void jobs_part(const struct tui *t, char *out, size_t cap)
 {
 	const struct job_line *j = &t->job[0];
@@ -214,6 +224,9 @@ static void jobs_part(const struct tui *t, char *out, size_t cap)
 	if (t->n_jobs) {
 		if (j->stopping)
 			snprintf(what, sizeof what, " stopping…");
+		else if (j->held && j->total > 0)
+			snprintf(what, sizeof what, " %d %% paused",
+				(int)(100 * j->done / j->total));
 		else if (j->total > 0)
 			snprintf(what, sizeof what, " %d %%%s%s", (int)(100 * j->done / j->total),
 				isfinite(j->left) ? " " : "",
@@ -224,9 +237,6 @@ static void jobs_part(const struct tui *t, char *out, size_t cap)
 	}
 	if (unread && n < cap)
 		snprintf(out + n, cap - n, "%s! %zu", n ? " " : "", unread);
-		else if (j->held && j->total > 0)
-			snprintf(what, sizeof what, " %d %% paused",
-				(int)(100 * j->done / j->total));
 }
 
 struct hints {
@@ -408,7 +418,7 @@ static int draw_part(struct canvas *c, int x, enum role r, const char *s)
 void status_line(struct tui *t, struct canvas *c)
 {
 	const struct notice *n = tui_notice_now(t);
-	char left[160], jobs[160], better[64];
+	char left[160], jobs[160], better[64], offer[96];
 	int used, x;
 
 	jobs_part(t, jobs, sizeof jobs);
@@ -426,6 +436,9 @@ void status_line(struct tui *t, struct canvas *c)
 		return;
 	}
 	x = used + 2;
+	offer_part(t, offer, sizeof offer);
+	if (*offer)
+		x = draw_part(c, x, ROLE_WARN, offer);
 	better_part(t, better, sizeof better);
 	if (*better)
 		x = draw_part(c, x, ROLE_BAD, better);

@@ -31,6 +31,7 @@ struct notice {
 	char text[320];
 	bool seen; /* read with `!`, or a warning that a key took away */
 	bool gone; /* from the status line: a key came after it */
+	bool offer; /* to go on with what was cut short; a few words of it stay (status.c) */
 };
 
 struct job_line {
@@ -122,6 +123,7 @@ struct tui {
 	/* what happened */
 	struct notice notice[NOTICES]; /* a ring */
 	size_t n_notices;              /* ever */
+	bool offer_shown; /* no notice stood before what session_offer says when the key came */
 	struct job_line job[JOBS];
 	size_t n_jobs;
 	const struct snap_model *model;

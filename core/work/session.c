@@ -1,6 +1,8 @@
 /* session.c - making it, and its verbs that jobs carry out; those of the dial: session_dial.c. */
 #include "core/work/session.h"
 
+#include <string.h>
+
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/base/fs.h"
@@ -90,7 +92,7 @@ void session_free(struct session *s)
 	desk_close(s->desk);
 	dial_free(s->dial);
 	pool_stop();
-	cut_short_release(&s->cut);
+	resume_put_off(s);
 	xfree(s->view_choice);
 	xfree(s->path);
 	xfree(s->formats);
@@ -138,7 +140,7 @@ enum st session_open(struct session *s, const char *path, struct err *e)
 	jobs_stop_class(s->jobs, &job_chat);
 	jobs_stop_class(s->jobs, &job_compare);
 	atomic_store(&s->scan_asked, false);
-	session_leave(s);
+	resume_put_off(s);
 	set_str(&s->path, path);
 	s->quiet = false;
 	d = deed_new(s, path, s->layout);
@@ -244,6 +246,8 @@ enum st session_scan(struct session *s, struct err *e)
 {
 	enum st st = start(s, "scan", &job_prepare, NULL, NULL, e);
 
+	if (!st && atomic_load(&s->offered) && !strcmp(s->cut.kind, "scan"))
+		session_leave(s); /* it goes on */
 	if (!st)
 		atomic_store(&s->scan_asked, true);
 	return st;

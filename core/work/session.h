@@ -118,10 +118,14 @@ BD_MUST_USE enum st session_keep_for(struct session *s, const char *name, const 
 bool session_stop(struct session *s, uint32_t job);
 /* As jobs_raise. */
 BD_MUST_USE enum st session_raise(struct session *s, uint32_t job, struct err *e);
-/* What was cut short when the program last ended, as the notice at opening offered: goes on with
- * it, or (false: nothing was offered) leaves it. */
+/* What was cut short when the program last ended, as the notice at opening offered (its event's key
+ * is NOTICE_OFFER): goes on with it, or (false: nothing was offered) leaves it.  Without an answer
+ * the next start offers it again. */
+enum { NOTICE_OFFER = 1 };
 BD_MUST_USE enum st session_resume(struct session *s, struct err *e);
 bool session_leave(struct session *s);
+/* What of it is still offered, as "training of 14:02"; false: nothing is. */
+bool session_offer(const struct session *s, char what[48]);
 /* A scan although memory or disk are estimated not to do. */
 BD_MUST_USE enum st session_scan_anyway(struct session *s, struct err *e);
 bool session_busy(const struct session *s); /* anything queued or running */

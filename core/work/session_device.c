@@ -235,7 +235,7 @@ static void device_failed(struct session *s, const struct job *j)
 	s->device_lost = true;
 	xfree(s->device);
 	s->device = xstrdup("cpu");
-	session_leave(s);
+	resume_put_off(s);
 	submit(s, "cpu", true, scan);
 }
 

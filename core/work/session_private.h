@@ -46,6 +46,7 @@ struct session {
 	atomic_bool can_measure; /* text to measure on is cached */
 	atomic_bool offered;     /* cut, to be gone on with; then the UI thread's */
 	struct cut_short cut;
+	struct underway *unanswered; /* word of it, for the next start */
 	atomic_bool slow;        /* ... but it takes long: only when asked, until another model */
 
 	/* set by the UI, read by the engine */
@@ -132,6 +133,9 @@ void session_want_exact(struct session *s);
  * choice is given.  Its end: cut short where the program ends in it. */
 struct underway *underway_of(struct session *s, const char *kind, const uint8_t *choice);
 void resume_look(struct session *s, bool goes_on);
+/* UI thread: what is offered is not answered in this sitting; the next that opens the model offers
+ * it. */
+void resume_put_off(struct session *s);
 BD_MUST_USE enum st session_read_layout(
 	struct session *s, const char *path, const struct sink *sink, struct err *e);
 /* Says what the job is estimated at, and whether it fits (anyway: it begins all the same). */

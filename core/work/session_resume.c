@@ -59,16 +59,35 @@ static void remember_crashed(void *arg, const char *id, const char *kind)
 	}
 }
 
-/* Nothing where this sitting's text and tokens have all their cells: it was another scan, or its end
- * that was cut off. */
-static void tell_scan(struct session *s, const struct cut_short *c, bool goes_on)
+/* A warning that stays until it is answered. */
+static void offer(struct session *s, char *text)
 {
-	char when[24], at[ESTIMATE_STOOD];
+	bus_publish(s->bus, (struct event){ .kind = EV_NOTICE,
+				    .key = NOTICE_OFFER,
+				    .n = LOG_WARN,
+				    .snap = &snap_text_new(text)->snap });
+	xfree(text);
+}
 
-	if (!estimate_stood(s->desk, at))
-		return;
-	notice(s, LOG_WARN, "the scan of %s was cut short%s: %s", cut_short_when(c->began, when),
-		at, goes_on ? "it goes on" : "r or :resume goes on, Esc leaves it");
+static void tell_scan(struct session *s, const struct cut_short *c, const char *at, bool goes_on)
+{
+	char when[24];
+
+	cut_short_when(c->began, when);
+	if (goes_on)
+		notice(s, LOG_WARN, "the scan of %s was cut short%s: it goes on", when, at);
+	else
+		offer(s, xprintf("the scan of %s was cut short%s: r or :resume goes on, Esc leaves "
+				 "it",
+				 when, at));
+}
+
+static const char *name_of(const char *kind)
+{
+	return !strcmp(kind, "refine")  ? "refining"
+	       : !strcmp(kind, "train") ? "training"
+	       : !strcmp(kind, "scan")  ? "scan"
+					: "measurement";
 }
 
 static void tell_other(struct session *s, const struct cut_short *c)
@@ -77,10 +96,9 @@ static void tell_other(struct session *s, const struct cut_short *c)
 
 	if (isfinite(c->bpw))
 		snprintf(bpw, sizeof bpw, " at %.2f bpw", c->bpw);
-	notice(s, LOG_WARN,
-		"the %s of %s%s was cut short: r or :resume begins it again, Esc leaves it",
-		!strcmp(c->kind, "refine") ? "refining" : "measurement",
-		cut_short_when(c->began, when), bpw);
+	offer(s,
+		xprintf("the %s of %s%s was cut short: r or :resume begins it again, Esc leaves it",
+			name_of(c->kind), cut_short_when(c->began, when), bpw));
 }
 
 static bool known_kind(const struct cut_short *c)
@@ -111,10 +129,9 @@ static void tell_train(struct session *s, const struct cut_short *c)
 {
 	char when[24];
 
-	notice(s, LOG_WARN,
-		"the training of %s was cut short: r or :resume goes on from its last checkpoint, "
-		"Esc leaves it",
-		cut_short_when(c->began, when));
+	offer(s, xprintf("the training of %s was cut short: r or :resume goes on from its last "
+			 "checkpoint, Esc leaves it",
+			 cut_short_when(c->began, when)));
 }
 
 /* Engine thread, when the model's cells are known.  goes_on: the dial's stages follow. */
@@ -122,6 +139,8 @@ void resume_look(struct session *s, bool goes_on)
 {
 	const char *model = s->desk->m->ck->header_sha256;
 	struct cut_short crashed = { .bpw = (double)NAN }, found;
+	char at[ESTIMATE_STOOD];
+	bool scan;
 
 	if (s->read_only || s->no_offers)
 		return;
@@ -131,31 +150,59 @@ void resume_look(struct session *s, bool goes_on)
 	else
 		found = crashed;
 	find_train(model, &found);
-	if (!known_kind(&found)) {
+	scan = !strcmp(found.kind, "scan");
+	/* Where this sitting's text and tokens have all their cells, it was another scan, or its
+	 * end that was cut off. */
+	if (!known_kind(&found) || (scan && !estimate_stood(s->desk, at))) {
 		cut_short_release(&found);
 		return;
 	}
-	if (!strcmp(found.kind, "scan"))
-		tell_scan(s, &found, goes_on);
+	if (scan && goes_on) {
+		tell_scan(s, &found, at, true);
+		cut_short_release(&found);
+		return;
+	}
+	s->unanswered = s->no_runs ? NULL : underway_again(&found, model);
+	s->cut = found;
+	atomic_store(&s->offered, true); /* its layout is the UI thread's from here on */
+	if (scan)
+		tell_scan(s, &found, at, false);
 	else if (!strcmp(found.kind, "train"))
 		tell_train(s, &found);
 	else
 		tell_other(s, &found);
-	if (!strcmp(found.kind, "scan") && goes_on) {
-		cut_short_release(&found);
-		return;
-	}
-	s->cut = found; /* before it can be asked for: nothing is offered while one is opened */
-	atomic_store(&s->offered, true);
 }
 
 /* ---- and the answer */
 
-bool session_leave(struct session *s)
+/* cut: the next start is to offer it again. */
+static bool take_back(struct session *s, bool cut)
 {
 	if (!atomic_exchange(&s->offered, false))
 		return false;
+	underway_end(s->unanswered, cut);
+	s->unanswered = NULL;
 	cut_short_release(&s->cut);
+	return true;
+}
+
+bool session_leave(struct session *s)
+{
+	return take_back(s, false);
+}
+
+void resume_put_off(struct session *s)
+{
+	take_back(s, true);
+}
+
+bool session_offer(const struct session *s, char what[48])
+{
+	char when[24];
+
+	if (!atomic_load(&s->offered))
+		return false;
+	snprintf(what, 48, "%s of %s", name_of(s->cut.kind), cut_short_when(s->cut.began, when));
 	return true;
 }
 

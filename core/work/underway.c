@@ -40,18 +40,18 @@ static void remove_files(const char *base)
 	}
 }
 
-static enum st write_word(const char *base, const char *kind, const struct layout *l, struct err *e)
+static enum st write_word(const char *base, const struct cut_short *c, struct err *e)
 {
 	char *path = xprintf("%s.json", base), *layout = xprintf("%s.layout", base);
 	struct json_out o;
-	enum st st = l ? layout_write(l, layout, e) : ST_OK;
+	enum st st = c->layout ? fs_note(layout, c->layout, strlen(c->layout), e) : ST_OK;
 
 	json_out_init(&o, false);
 	json_open(&o, NULL, '{');
 	json_put_i64(&o, "v", 1);
-	json_put_str(&o, "kind", kind);
-	json_put_i64(&o, "began", (int64_t)time(NULL));
-	json_put_f64(&o, "bpw", l ? layout_stored_bpw(l) : (double)NAN);
+	json_put_str(&o, "kind", c->kind);
+	json_put_i64(&o, "began", c->began);
+	json_put_f64(&o, "bpw", c->bpw);
 	json_close(&o, '}');
 	if (!st)
 		st = fs_note(path, o.s, o.n, e);
@@ -61,23 +61,29 @@ static enum st write_word(const char *base, const char *kind, const struct layou
 	return st;
 }
 
-struct underway *underway_begin(const char *kind, const char *model, const struct layout *l)
+/* l: in place of the text of c's layout; NULL: that. */
+static struct underway *leave_word(
+	const struct cut_short *c, const char *model, const struct layout *l)
 {
 	static unsigned count;
 	struct underway *u = xalloc(sizeof *u);
-	char *dir = place(), *lock;
+	char *dir = place(), *lock, *layout;
 	struct err e;
 	int pid;
 	enum st st = fs_mkdirs(dir, &e);
 
 	u->lock = -1;
-	u->base = xprintf("%s/%.*s-%s-%lld-%ld-%u", dir, MODEL, model, kind, (long long)time(NULL),
+	u->base = xprintf("%s/%.*s-%s-%lld-%ld-%u", dir, MODEL, model, c->kind, (long long)c->began,
 		(long)getpid(), count++);
 	lock = xprintf("%s.lock", u->base);
+	layout = xprintf("%s.layout", u->base);
 	if (!st) {
 		u->lock = fs_lock(lock, &pid, &e);
-		st = u->lock < 0 ? ST_IO : write_word(u->base, kind, l, &e);
+		st = u->lock < 0 ? ST_IO : l ? layout_write(l, layout, &e) : ST_OK;
 	}
+	if (!st)
+		st = write_word(u->base, c, &e);
+	xfree(layout);
 	xfree(lock);
 	xfree(dir);
 	if (!st)
@@ -85,6 +91,20 @@ struct underway *underway_begin(const char *kind, const char *model, const struc
 	log_at(LOG_INFO, "underway", "%s; the next start will not know of it", e.msg);
 	underway_end(u, false);
 	return NULL;
+}
+
+struct underway *underway_begin(const char *kind, const char *model, const struct layout *l)
+{
+	struct cut_short c = { .began = (int64_t)time(NULL),
+		.bpw = l ? layout_stored_bpw(l) : (double)NAN };
+
+	snprintf(c.kind, sizeof c.kind, "%s", kind);
+	return leave_word(&c, model, l);
+}
+
+struct underway *underway_again(const struct cut_short *c, const char *model)
+{
+	return leave_word(c, model, NULL);
 }
 
 void underway_end(struct underway *u, bool cut)

@@ -2,8 +2,8 @@
  *
  * $XDG_STATE_HOME/bitdial/underway/MODEL-KIND-TIME-PID.{lock,json,layout}: made when the job
  * begins, gone when it ends or is stopped by a person.  What is there and locked by nobody belongs
- * to a program that quit or was killed.  Told once: who finds it takes it away.  A failure to
- * write costs the word, not the job.  One thread a struct.
+ * to a program that quit or was killed.  Who finds it takes it away, and leaves it again as long as
+ * it is not answered.  A failure to write costs the word, not the job.  One thread a struct.
  */
 #ifndef BD_WORK_UNDERWAY_H
 #define BD_WORK_UNDERWAY_H
@@ -27,6 +27,8 @@ struct cut_short {
 	char *layout;  /* text of a layout file, of "train" the run's id; NULL: none; xfree */
 	double bpw;    /* of it; NAN: none */
 };
+/* As underway_begin, of what was found and nobody has answered yet: it is found again. */
+struct underway *underway_again(const struct cut_short *c, const char *model);
 /* The newest of this model and kind (NULL: any), and takes all such away; false: none. */
 bool underway_take(const char *model, const char *kind, struct cut_short *out);
 void cut_short_release(struct cut_short *c);
