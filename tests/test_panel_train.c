@@ -30,6 +30,8 @@ Test(train_panels, before_any_run_a_line_that_works_is_shown)
 	cr_expect(says(60, 12, ":train start\n"), "got\n%s", shown);
 	cr_expect(says(40, 3, ":train start"), "got\n%s", shown);
 	cr_expect(says(51, 13, " the keys.\n"), "all of it in 80x24\n%s", shown);
+	cr_expect(says(51, 13, "  K  or  :calibrate\n"), "got\n%s", shown);
+	cr_expect(says(40, 3, "K calibrates the dial"), "got\n%s", shown);
 	hear(snap_train_new());
 	cr_expect(says(80, 16, ":train start\n"), "got\n%s", shown);
 }

@@ -264,21 +264,25 @@ static void words(struct words *w, enum role role, const char *text)
 static void draw_empty(struct canvas *c)
 {
 	struct words w = { .c = c };
+	int gap = c->h > 15;
 
 	if (c->h < 6) {
-		words(&w, ROLE_TEXT, "no run yet; :train start begins one");
+		words(&w, ROLE_TEXT,
+			"no run yet; K calibrates the dial, :train start trains its layout");
 		return;
 	}
-	w.y = c->h > 13;
-	words(&w, ROLE_TEXT, "Nothing was trained in this sitting yet.  This line begins:");
-	w.y++;
+	words(&w, ROLE_TEXT, "Nothing was trained in this sitting yet.");
+	w.y += gap;
+	words(&w, ROLE_STRONG, "  K  or  :calibrate");
+	words(&w, ROLE_DIM,
+		"The reference teaches all formats of the dial at once: less KL at the budgets "
+		"below 4 bits.");
+	w.y += gap;
 	words(&w, ROLE_STRONG, "  :train start");
-	w.y++;
 	words(&w, ROLE_DIM,
 		"300 steps that move the codes of the layout under the dial, on 150 questions and "
-		"answers that come with the program.  The chat (3) answers from it, also while "
-		"it trains.");
-	w.y++;
+		"answers that come with the program.  The chat (3) answers from it meanwhile.");
+	w.y += gap;
 	words(&w, ROLE_TEXT, "  :train start data=FILE method=lora steps=100");
 	words(&w, ROLE_DIM, "Tab after a word says what there is; ? explains the keys.");
 }

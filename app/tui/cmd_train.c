@@ -45,27 +45,48 @@ static const struct train_key *key_find(const char *name, size_t n)
 	return NULL;
 }
 
-/* In the 80 columns of the status line. */
-static enum st unknown(const char *word, struct err *e)
+/* A key or, of `train`, a verb that was likely meant; NULL: none. */
+static const char *nearest(const char *name, bool verb)
 {
-	const char *names[KEYS + VERBS + 1] = { NULL }, *near;
+	const char *names[KEYS + VERBS + 1] = { NULL };
 	size_t n = 0;
+
+	for (const struct train_key *k = train_keys; k->name; k++)
+		names[n++] = k->name;
+	for (size_t i = 0; verb && i < VERBS; i++)
+		names[n++] = verbs[i].name;
+	return text_suggest(name, names);
+}
+
+/* Behind the command's name, which is as it was typed; in the 80 columns of the status line. */
+static enum st unknown(const char *command, const char *word, struct err *e)
+{
+	bool verb = !strcmp(command, "train") && !strchr(word, '=');
+	const char *near;
 	char name[32];
 
 	if (fs_is_file(word))
-		return err_set(
-			e, ST_INVALID, "train: a file goes behind data= (:train data=%.40s)", word);
-	for (const struct train_key *k = train_keys; k->name; k++)
-		names[n++] = k->name;
-	for (size_t i = 0; i < VERBS; i++)
-		names[n++] = verbs[i].name;
+		return err_set(e, ST_INVALID, "%s: a file goes behind data= (:%s data=%.40s)",
+			command, command, word);
 	snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
-	near = text_suggest(name, names);
-	return near ? err_set(e, ST_INVALID, "train: there is no \"%s\"; did you mean %s", name,
-			      near)
-		    : err_set(e, ST_INVALID,
-			      "train: no \"%.20s\": start begins, data=FILE says on what (Tab)",
-			      word);
+	if (!strcmp(name, "layout"))
+		return err_set(e, ST_INVALID,
+			strcmp(command, "calibrate") != 0
+				? "%s: the layout under the dial is trained; :layout FILE puts one "
+				  "there"
+				: "%s: all formats of the dial are, no one layout (:train start "
+				  "does that)",
+			command);
+	near = nearest(name, verb);
+	if (near)
+		return err_set(e, ST_INVALID, "%s: there is no \"%s\"; did you mean %s%s", command,
+			name, near, key_find(near, strlen(near)) ? "=" : "");
+	if (verb)
+		return err_set(e, ST_INVALID,
+			"train: no \"%.20s\": start begins, data=FILE says on what (Tab)", word);
+	return err_set(e, ST_INVALID,
+		"%s: there is no \"%.20s\", but data=, steps=, held= ... (Tab lists all)", command,
+		name);
 }
 
 static enum st set_flag(bool *to, const char *name, const char *value, struct err *e)
@@ -130,7 +151,7 @@ static char *next_word(char **line)
 	return from;
 }
 
-static enum st parse(struct train_ask *a, char *line, struct err *e)
+static enum st parse(struct train_ask *a, const char *command, char *line, struct err *e)
 {
 	enum st st = ST_OK;
 	char *word;
@@ -140,7 +161,7 @@ static enum st parse(struct train_ask *a, char *line, struct err *e)
 		const struct train_key *k = key_find(word, strcspn(word, "="));
 
 		if (!k)
-			st = unknown(word, e);
+			st = unknown(command, word, e);
 		else if (!value && k->kind != TRAIN_FLAG)
 			st = err_set(
 				e, ST_INVALID, "train: %s= wants a value: %s", k->name, k->help);
@@ -160,7 +181,7 @@ static enum st begin(struct tui *t, const char *rest, bool calibrate, struct err
 
 	train_ask_init(&a);
 	a.calibrate = calibrate;
-	st = parse(&a, line, e);
+	st = parse(&a, calibrate ? "calibrate" : "train", line, e);
 	if (!st)
 		st = session_train(t->s, &a, e);
 	if (!st && t->n_places)
@@ -327,7 +348,7 @@ enum st cmd_train(struct tui *t, int argc, char **argv, const char *rest, struct
 		return err_set(e, ST_INVALID, "train ghost: name an earlier run, or off");
 	if (!strcmp(word, "ghost"))
 		return session_train_ghost(t->s, strcmp(arg, "off") ? arg : NULL, e);
-	return unknown(word, e);
+	return unknown("train", word, e);
 }
 
 enum st cmd_calibrate(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
