@@ -1,27 +1,11 @@
 /* test_session_train.c - a run of training in a sitting: it begins, holds, is talked to, stops with
  * a checkpoint and goes on. */
-#include "tests/session_fixture.h"
+#include "tests/train_session_fixture.h"
 
 #include <time.h>
 
 #include "core/base/fs.h"
 #include "core/work/train_run.h"
-
-static char data[256];
-
-/* Forty questions that all have the same kind of answer. */
-static void write_data(void)
-{
-	FILE *f;
-
-	snprintf(data, sizeof data, "%s/rows.jsonl", tmp_dir());
-	f = fopen(data, "w");
-	cr_assert_not_null(f);
-	for (int i = 0; i < 40; i++)
-		fprintf(f, "{\"prompt\": \"what is %d\", \"completion\": \"it is number %d\"}\n", i,
-			i * 7 % 40);
-	fclose(f);
-}
 
 static void set_up(void)
 {
@@ -33,60 +17,10 @@ static void set_up(void)
 
 TestSuite(session_train, .init = set_up, .fini = end, .timeout = 120);
 
-static struct train_ask ask_of(uint64_t steps)
-{
-	struct train_ask a;
-
-	train_ask_init(&a);
-	a.data = data;
-	a.steps = steps;
-	a.window = 48;
-	a.windows = 2;
-	a.held = 0.1;
-	a.held_every = 10;
-	a.save_every = 10;
-	return a;
-}
-
-static uint64_t wanted_step;
-
-static bool is_at(const struct work_seen *seen)
-{
-	return seen->train && seen->train->step >= wanted_step;
-}
-
-static void until_step(uint64_t step)
-{
-	wanted_step = step;
-	cr_assert(work_until(s, &w, is_at), "step %llu never came; said: %s",
-		(unsigned long long)step, w.said);
-}
-
-static bool is_paused(const struct work_seen *seen)
-{
-	return seen->train && seen->train->state == TRAINING_PAUSED;
-}
-
 static bool has_answered(const struct work_seen *seen)
 {
 	return seen->chat && seen->chat->n > 1 && !seen->chat->stats.streaming &&
 	       seen->chat->stats.answer_tokens > 0;
-}
-
-static void begin_run(uint64_t steps)
-{
-	struct train_ask a = ask_of(steps);
-
-	ok(session_train(s, &a, &e));
-}
-
-static void pause_run(void)
-{
-	bool paused;
-
-	ok(session_train_pause(s, SWITCH_ON, &paused, &e));
-	cr_assert(paused);
-	cr_assert(work_until(s, &w, is_paused), "said: %s", w.said);
 }
 
 static void go_on(void)
@@ -222,36 +156,6 @@ Test(session_train, a_stopped_run_has_a_checkpoint_and_goes_on_where_it_was)
 	cr_expect_eq(train_history_steps(&w.train->seen), 60);
 }
 
-static bool has_ghost(const struct work_seen *seen)
-{
-	return seen->train && seen->train->ghost.n;
-}
-
-Test(session_train, an_earlier_run_is_a_ghost_behind_the_next)
-{
-	char id[64];
-
-	begin_run(12);
-	settle();
-	snprintf(id, sizeof id, "%s", w.train->run);
-	ok(session_train_ghost(s, id, &e));
-	cr_assert(work_until(s, &w, has_ghost), "said: %s", w.said);
-	settle();
-	cr_expect(strstr(w.said, " is drawn behind the run"), "said: %s", w.said);
-	cr_expect_eq(train_history_steps(&w.train->ghost), 12);
-	cr_expect_float_eq(w.train->ghost.bucket[11].v[SERIES_LOSS].mean,
-		w.train->seen.bucket[11].v[SERIES_LOSS].mean, 1e-4);
-	begin_run(3);
-	settle();
-	cr_expect_eq(train_history_steps(&w.train->ghost), 12, "it stays behind the next");
-	ok(session_train_ghost(s, NULL, &e));
-	settle();
-	cr_expect_eq(w.train->ghost.n, 0);
-	ok(session_train_ghost(s, "nosuch", &e));
-	settle();
-	cr_expect(strstr(w.said, "nosuch"), "said: %s", w.said);
-}
-
 Test(session_train, what_of_the_rows_does_not_take_part_is_on_the_screen_of_the_run)
 {
 	static const char rows[] = "{\"prompt\": \"a\", \"completion\": \"b\"}\n"
@@ -302,36 +206,6 @@ Test(session_train, what_cannot_begin_says_why)
 	cr_expect(strstr(w.train->note[w.train->n_notes - 1].text, "longer than the model's"));
 }
 
-Test(session_train, a_sitting_that_ends_in_the_middle_offers_to_go_on_at_the_next)
-{
-	begin_run(600);
-	until_step(12);
-	session_free(s);
-	work_unwatch(&w);
-	bus_free(bus);
-	memset(&w, 0, sizeof w);
-	begin((struct session_options){ .template = "chatml" });
-	ok(session_open(s, work_demo(1), &e));
-	settle();
-	cr_assert(strstr(w.said, "the training of "), "said: %s", w.said);
-	ok(session_resume(s, &e));
-	until_step(13);
-	cr_expect(session_stop(s, session_training(s)));
-	settle();
-}
-
-/* ---- calibration: every format of the dial at once */
-
-/* Slots that say who made them. */
-static size_t made_by(const char *by)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < w.variants->n * w.variants->k; i++)
-		n += !strcmp(w.variants->at[i].by, by);
-	return n;
-}
-
 Test(session_train, a_run_that_ends_early_says_why)
 {
 	struct train_ask a = ask_of(30);
@@ -346,52 +220,4 @@ Test(session_train, a_run_that_ends_early_says_why)
 	cr_expect_lt(w.train->step, 30);
 	cr_expect_not_null(strstr(w.said, "was lowest at step"), "said: %s", w.said);
 	cr_expect_not_null(strstr(w.train->note[w.train->n_notes - 1].text, "ended at step"));
-}
-
-static bool is_worn(const struct work_seen *seen)
-{
-	return seen->train && seen->train->saved && seen->variants && made_by("dial");
-}
-
-Test(session_train, a_calibration_gives_the_dial_its_variants_at_every_checkpoint)
-{
-	struct train_ask a = ask_of(30);
-	const struct train_look *last;
-
-	a.calibrate = true;
-	a.method = NULL;
-	cr_assert_eq(made_by("dial"), 0);
-	ok(session_train(s, &a, &e));
-	cr_assert(work_until(s, &w, is_worn), "said: %s", w.said);
-	cr_expect_lt(w.train->step, 30, "while it runs");
-	settle();
-	cr_assert_eq(w.train->state, TRAINING_DONE, "said: %s", w.said);
-	cr_expect_str_eq(w.train->method, "flips");
-	cr_expect_eq(w.train->points, TRAIN_POINTS);
-	cr_expect(w.train->taught);
-	cr_expect_not(w.train->chat, "the chat has the dial's model, which is the run's");
-	last = &w.train->look[w.train->n_looks - 1];
-	for (size_t p = 0; p < TRAIN_POINTS; p++) {
-		cr_expect(isfinite(last->point[p]));
-		cr_expect(p == 0 || w.train->point_bpw[p] > w.train->point_bpw[p - 1]);
-	}
-	cr_expect_lt(last->point[0], w.train->look[0].point[0]);
-	cr_expect_not_null(strstr(w.said, "calibrating int2g"), "said: %s", w.said);
-	cr_expect_not_null(strstr(w.said, "held out KL"), "said: %s", w.said);
-}
-
-Test(session_train, a_second_calibration_goes_on_from_the_first)
-{
-	struct train_ask a = ask_of(10);
-	float first;
-
-	a.calibrate = true;
-	ok(session_train(s, &a, &e));
-	settle();
-	first = w.train->look[0].point[0];
-	cr_assert_neq(made_by("dial"), 0, "said: %s", w.said);
-	ok(session_train(s, &a, &e));
-	settle();
-	cr_assert_eq(w.train->state, TRAINING_DONE, "said: %s", w.said);
-	cr_expect_lt(w.train->look[0].point[0], first);
 }

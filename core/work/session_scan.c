@@ -3,6 +3,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/search/boot.h"
 #include "core/work/desk_private.h"
 #include "core/work/calibrate.h"
@@ -195,6 +196,7 @@ static void offer_calibration(struct session *s)
 	struct train_ask open, ask;
 	bool guessed;
 	double seconds;
+	char time[16];
 
 	if (s->read_only || s->desk->dial.dir || !s->desk->tok)
 		return;
@@ -203,9 +205,8 @@ static void offer_calibration(struct session *s)
 	seconds = calibrate_seconds(s->desk->m->weights, &ask, &guessed);
 	train_ask_release(&ask);
 	if (seconds >= worth_saying)
-		notice(s, LOG_INFO,
-			"K calibrates the dial for the budgets below 4 bits: %s %.0f min",
-			guessed ? "at a guess" : "about", ceil(seconds / 60));
+		notice(s, LOG_INFO, "K calibrates the dial for the budgets below 4 bits: %s %s",
+			guessed ? "at a guess" : "about", text_seconds(seconds, time));
 }
 
 static enum st work_prepare(struct job *j, struct err *e)

@@ -54,9 +54,9 @@ void train_deed_done(struct job *j)
 	struct train_ask none = { 0 };
 
 	job_failed(d->s, j);
-	/* what was measured was of other variants */
-	if (j->class == &job_train && !j->st && d->s->train->now->points && d->s->auto_scan &&
-		atomic_load(&d->s->ready) && !jobs_active(d->s->jobs, &job_prepare))
+	/* what was measured was of other variants, however it ended */
+	if (d->wore && d->s->auto_scan && atomic_load(&d->s->ready) &&
+		!jobs_active(d->s->jobs, &job_prepare))
 		deed_submit(d->s, &job_prepare, deed_new(d->s, NULL, NULL));
 	if (j->class == &job_train && !(j->began > 0)) /* stopped while it waited: as it was */
 		jobs_submit(d->s->jobs, &job_tell, train_deed_new(d->s, &none), NULL);

@@ -6,6 +6,11 @@
 #include "core/work/snap_train.h"
 #include "core/work/train_run.h"
 
+/* What a run's losses are: nats a token or, where the reference taught it, KL; of a whole dial? */
+struct train_curve {
+	bool taught, dial;
+};
+
 struct session_train {
 	/* set by the UI, read by the engine */
 	atomic_bool paused, save, chat;
@@ -13,28 +18,32 @@ struct session_train {
 	atomic_bool steps; /* set by the engine: one is under way */
 
 	/* engine thread */
-	struct snap_train *now;  /* never published itself: copies of it are */
-	struct layout layout;    /* that the run began from, */
-	const struct mat **view; /* and its mats; both as long as there is a copy */
-	struct train_copy *copy; /* what the chat answers from; NULL: none */
-	bool worn;               /* the answer under way, or the last one, is the copy's */
-	bool no_copy;            /* there was no memory for one: that was said */
-	double began, before;    /* clock; seconds that a resumed run had behind it */
-	double published;        /* clock */
-	double stepped;          /* clock: after its last step, or where it went on */
-	struct job *job;         /* NULL: nothing is in training */
-	struct train_run *run;   /* of that job, once it is made; else NULL */
-	bool halting;            /* what halt asked for happens now */
+	struct snap_train *now;   /* never published itself: copies of it are */
+	struct layout layout;     /* that the run began from, */
+	const struct mat **view;  /* and its mats; both as long as there is a copy */
+	struct train_copy *copy;  /* what the chat answers from; NULL: none */
+	bool worn;                /* the answer under way, or the last one, is the copy's */
+	bool no_copy;             /* there was no memory for one: that was said */
+	double began, before;     /* clock; seconds that a resumed run had behind it */
+	double published;         /* clock */
+	double stepped;           /* clock: after its last step, or where it went on */
+	struct job *job;          /* NULL: nothing is in training */
+	struct train_run *run;    /* of that job, once it is made; else NULL */
+	bool halting;             /* what halt asked for happens now */
+	struct train_curve ghost; /* of now's ghost */
 };
 
 /* What a job of training is asked; strings owned. */
 struct train_deed {
 	struct session *s;
 	struct train_ask ask; /* job_ghost: resume alone, NULL: none */
+	bool wore;            /* set by the engine: the desk's variants are others than before */
 };
 struct train_deed *train_deed_new(struct session *s, const struct train_ask *ask);
 void train_deed_done(struct job *j);
 extern const struct job_class job_train, job_ghost;
+/* "20260101-201403-train-7f3a": what follows the time. */
+const char *train_short_id(const char *id);
 
 /* Engine thread.  Says what there is; at most four times a second unless `now`. */
 void training_publish(struct session *s, bool now);
@@ -48,6 +57,9 @@ void training_ending(void *arg, double seconds);
 BD_MUST_USE enum st train_read(const char *folder, uint64_t steps, struct train_history *h,
 	struct train_look *look, size_t *n_looks, double *seconds, const struct sink *sink,
 	struct err *e);
+struct train_curve train_curve_of(const char *folder); /* as its run.json has it */
+/* The ghost goes where what is in training is of another kind: both are on one axis. */
+void training_fit_ghost(struct session *s);
 /* The folder, the whole id and the data file of a run, xfree; word may be a part of the id. */
 BD_MUST_USE enum st train_find_run(
 	const char *word, char **folder, char **id, char **data, struct err *e);

@@ -8,6 +8,7 @@
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/work/calibrate.h"
 #include "core/work/desk_private.h"
 #include "core/work/device.h"
@@ -41,29 +42,34 @@ static void hold_on(struct session *s)
 
 	t->now->state = TRAINING_PAUSED;
 	training_publish(s, true);
-	while (atomic_load(&t->paused) && !atomic_load(&t->halt) && !job_poll(t->job)) {
 	job_hold(t->job, true);
+	while (atomic_load(&t->paused) && !atomic_load(&t->halt) && !job_poll(t->job)) {
 		if (atomic_load(&t->save) && t->now->saved != t->now->step)
 			break; /* it is written, and on_saved goes on holding */
 		atomic_store(&t->save, false);
 		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
 	}
-	t->stepped = clock_now();
 	job_hold(t->job, false);
+	t->stepped = clock_now();
 	t->began += t->stepped - from;
 	t->now->state = TRAINING_RUNS;
 	training_publish(s, true);
 }
 
-/* What the dial, the chat and the heatmap use is the checkpoint's from now on. */
+/* What the dial, the chat and the heatmap use is the checkpoint's from now on.  The job's progress
+ * is its steps: it does not count what is loaded here. */
 static void wear(struct session *s, const char *dir, bool newest)
 {
+	struct job *j = s->train->job;
 	struct dial_run r;
+	struct sink quiet;
 	struct err e;
 	enum st st = dial_run_at(&r, dir, s->train->now->run, &e);
 
 	if (!st) {
-		st = desk_wear(s->desk, &r, &s->train->job->sink, &e);
+		((struct train_deed *)j->arg)->wore = true;
+		st = desk_wear(s->desk, &r, desk_silent(&j->sink, &quiet), &e);
+		publish_cells(s, true);
 		dial_run_release(&r);
 	}
 	if (st && st != ST_CANCELLED)
@@ -73,12 +79,14 @@ static void wear(struct session *s, const char *dir, bool newest)
 	s->view_generation = 0; /* the chat's next token is another model's */
 }
 
+/* The best there is, which need not be the last. */
 static void wear_best(struct session *s, const struct train_run *run)
 {
 	double kl;
 	char *better = train_run_better(run, &kl);
 
-	wear(s, better ? better : train_run_folder(run), !better);
+	if (better || train_run_folder(run))
+		wear(s, better ? better : train_run_folder(run), !better);
 	xfree(better);
 }
 
@@ -168,8 +176,8 @@ static enum st from_run(
 	return st;
 }
 
-/* Of a dial: codes and grids start from the desk's variants, those of a calibration before it where they
- * stand in the dial; masters from the reference. */
+/* Of a dial: codes and grids start from the desk's variants, those of a calibration before it where
+ * they stand in the dial; masters from the reference. */
 static enum st from_formats(
 	struct session *s, const struct train_ask *ask, const struct sink *sink, struct err *e)
 {
@@ -182,14 +190,15 @@ static enum st from_formats(
 	return st;
 }
 
-static void foretell_minutes(struct session *s, const struct train_ask *ask)
+static void foretell_time(struct session *s, const struct train_ask *ask)
 {
 	bool guessed;
-	double minutes = calibrate_seconds(s->desk->m->weights, ask, &guessed) / 60;
+	double seconds = calibrate_seconds(s->desk->m->weights, ask, &guessed);
+	char time[16];
 
-	notice(s, LOG_INFO, "calibrating %s: %llu steps, %s %.0f min (x stops it)",
+	notice(s, LOG_INFO, "calibrating %s: %llu steps, %s %s (x stops it)",
 		ask->dial ? ask->dial : "the layout", (unsigned long long)ask->steps,
-		guessed ? "at a guess" : "about", ceil(minutes));
+		guessed ? "at a guess" : "about", text_seconds(seconds, time));
 }
 
 /* What it begins from; an ask of calibration is filled in. */
@@ -208,7 +217,7 @@ static enum st from_ask(
 			file_name(ask->data));
 	}
 	if (ask->calibrate)
-		foretell_minutes(s, ask);
+		foretell_time(s, ask);
 	return ask->dial ? from_formats(s, ask, sink, e) : from_dial(s, sink, e);
 }
 
@@ -293,6 +302,7 @@ static enum st go(struct session *s, struct train_run *run, struct job *j, struc
 	snprintf(t->now->method, sizeof t->now->method, "%s",
 		train_how(train_run_train(run))->method->name);
 	t->now->taught = train_how(train_run_train(run))->teach;
+	training_fit_ghost(s);
 	for (size_t i = 0; train_run_warning(run, i); i++)
 		snap_train_note(t->now, 0, train_run_warning(run, i));
 	t->now->state = TRAINING_RUNS;
@@ -308,46 +318,52 @@ static enum st go(struct session *s, struct train_run *run, struct job *j, struc
 	return st;
 }
 
-/* "20260101-201403-train-7f3a": what follows the time. */
-static const char *short_id(const char *id)
-{
-	const char *s = strchr(id, '-');
-
-	s = s ? strchr(s + 1, '-') : NULL;
-	return s ? s + 1 : id;
-}
-
-/* The beginning of each in the 80 columns of the status line. */
-static void tell_end(struct session *s, struct job *j, struct train_run *run, enum st st)
+/* What became of it, and what can be done with it now; the beginning of each in the 80 columns of
+ * the status line. */
+static void say_end(struct session *s, const struct train_run *run, enum st st)
 {
 	struct snap_train *n = s->train->now;
-	const struct train_look *l = n->n_looks ? &n->look[n->n_looks - 1] : NULL;
-	const char *id = short_id(n->run);
-	char held[64] = "", *early = run && !st ? train_run_early(run) : NULL;
+	const char *id = train_short_id(n->run);
+	unsigned long long step = (unsigned long long)n->step;
+	char *early = !st ? train_run_early(run) : NULL, held[64] = "", opens[48] = "";
 
-	n->state = !st ? TRAINING_DONE : st == ST_CANCELLED ? TRAINING_STOPPED : TRAINING_FAILED;
-	n->left_s = (double)NAN;
-	if (!run || (st && st != ST_CANCELLED))
-		return;
-	if (l && n->n_looks > 1)
-		snprintf(held, sizeof held, "; held out %s%.3f to %.3f nats",
-			n->taught ? "KL " : "", train_look_loss(n, &n->look[0]),
-			train_look_loss(n, l));
-	if (early) {
-		notice(s, LOG_INFO, "%s %s", id, early);
+	if (n->n_looks > 1)
+		snprintf(held, sizeof held, "; held out %s%.3g to %.3g%s", n->taught ? "KL " : "",
+			train_look_loss(n, &n->look[0]),
+			train_look_loss(n, &n->look[n->n_looks - 1]), n->taught ? "" : " nats");
+	if (n->points && train_run_folder(run)) {
+		snprintf(opens, sizeof opens, "; bitdial %s opens it", id);
+		snap_train_note(n, n->saved, opens + strlen("; ")); /* the scan covers the notice */
+	}
+	if (early)
 		snap_train_note(n, n->step, early);
-	} else if (!st)
-		notice(s, LOG_INFO, "%s: %llu steps%s%s", id, (unsigned long long)n->step, held,
+	if (early && *opens)
+		notice(s, LOG_INFO, "%s ended at step %llu, best at step %llu%s", id, step,
+			(unsigned long long)train_run_best(run), opens);
+	else if (early)
+		notice(s, LOG_INFO, "%s %s", id, early);
+	else if (!st)
+		notice(s, LOG_INFO, "%s: %llu steps%s%s%s", id, step, held, opens,
 			s->train->copy ? "; the chat answers from it (:train chat off: the dial's)"
 				       : "");
 	else if (n->saved)
-		notice(s, LOG_INFO, "%s stopped; step %llu is kept (:train resume goes on)", id,
-			(unsigned long long)n->saved);
+		notice(s, LOG_INFO, "%s stopped; step %llu is kept (:train resume goes on)%s", id,
+			(unsigned long long)n->saved, opens);
 	else
 		notice(s, LOG_INFO, "%s stopped before its first checkpoint", id);
-	if (!st)
-		job_say(j, n->run);
 	xfree(early);
+}
+
+static void tell_end(struct session *s, struct job *j, const struct train_run *run, enum st st)
+{
+	struct snap_train *n = s->train->now;
+
+	n->state = !st ? TRAINING_DONE : st == ST_CANCELLED ? TRAINING_STOPPED : TRAINING_FAILED;
+	n->left_s = (double)NAN;
+	if (run && (!st || st == ST_CANCELLED))
+		say_end(s, run, st);
+	if (run && !st)
+		job_say(j, n->run);
 }
 
 static enum st work_train(struct job *j, struct err *e)
@@ -381,7 +397,7 @@ static enum st work_train(struct job *j, struct err *e)
 	if (!st) {
 		word = underway_of(s, "train", NULL);
 		st = go(s, run, j, e);
-		if (!st && t->now->points) /* the best there is, which need not be the last */
+		if (t->now->points && (!st || (t->halting && !job_poll(j))))
 			wear_best(s, run);
 		underway_end(word, st == ST_DEVICE || (st == ST_CANCELLED && job_program_ends(j)));
 	}
@@ -398,41 +414,6 @@ static enum st work_train(struct job *j, struct err *e)
 }
 
 const struct job_class job_train = { "train", "steps", LANE_TRAIN, work_train, train_deed_done };
-
-/* ---- a ghost */
-
-static enum st work_ghost(struct job *j, struct err *e)
-{
-	struct train_deed *d = j->arg;
-	struct snap_train *n = d->s->train->now;
-	struct train_history h = { 0 };
-	char *folder = NULL, *id = NULL, *data = NULL;
-	double seconds;
-	enum st st = ST_OK;
-
-	n->n_ghost_looks = 0;
-	if (d->ask.resume)
-		st = train_find_run(d->ask.resume, &folder, &id, &data, e);
-	if (!st && folder)
-		st = train_read(
-			folder, 0, &h, n->ghost_look, &n->n_ghost_looks, &seconds, &j->sink, e);
-	if (!st) {
-		train_history_release(&n->ghost);
-		n->ghost = h;
-		snprintf(n->ghost_name, sizeof n->ghost_name, "%s", id ? id : "");
-		notice(d->s, LOG_INFO, "%s is drawn behind the run",
-			id ? short_id(id) : "no ghost");
-	} else {
-		train_history_release(&h);
-	}
-	training_publish(d->s, true);
-	xfree(folder);
-	xfree(id);
-	xfree(data);
-	return st;
-}
-
-const struct job_class job_ghost = { "ghost", NULL, LANE_INTERACTIVE, work_ghost, train_deed_done };
 
 /* ---- the chat */
 

@@ -6,10 +6,11 @@
 
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
+#include "core/base/json.h"
 #include "core/work/runs.h"
 #include "core/work/session_train.h"
 
-enum { FILE_MAX = 64 << 20, COLUMNS = 40 };
+enum { FILE_MAX = 64 << 20, HEAD_MAX = 4 << 20, COLUMNS = 40 };
 
 enum st train_find_run(const char *word, char **folder, char **id, char **data, struct err *e)
 {
@@ -32,6 +33,26 @@ enum st train_find_run(const char *word, char **folder, char **id, char **data, 
 	}
 	runs_release(&all);
 	return st;
+}
+
+struct train_curve train_curve_of(const char *folder)
+{
+	struct train_curve kind = { .taught = false };
+	char *path = xprintf("%s/run.json", folder);
+	const cJSON *ask;
+	const char *word;
+	struct json j;
+
+	if (fs_is_file(path) && !json_load(&j, path, HEAD_MAX, NULL)) {
+		ask = json_member(j.root, "train");
+		if (ask && json_get_bool(&j, ask, ".train", "teach", &kind.taught, NULL))
+			kind.taught = false;
+		kind.taught |= ask && !json_get_str(&j, ask, ".train", "teacher", &word, NULL);
+		kind.dial = ask && !json_get_str(&j, ask, ".train", "dial", &word, NULL);
+		json_release(&j);
+	}
+	xfree(path);
+	return kind;
 }
 
 /* ---- lines of numbers under a line of names */

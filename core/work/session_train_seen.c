@@ -5,6 +5,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/work/device.h"
 #include "core/work/session_train.h"
 
@@ -141,7 +142,8 @@ void training_held(void *arg, uint64_t step, const struct train_eval *v)
 void training_ending(void *arg, double seconds)
 {
 	struct session *s = arg;
+	char time[16];
 
-	notice(s, LOG_INFO, "step %llu is finished first, about %.0f s",
-		(unsigned long long)s->train->now->step + 1, seconds);
+	notice(s, LOG_INFO, "step %llu is finished first, about %s",
+		(unsigned long long)s->train->now->step + 1, text_seconds(seconds, time));
 }
