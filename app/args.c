@@ -449,8 +449,8 @@ int args_help(const char *topic, bool to_stdout)
 		fprintf(to, "  bitdial %-28s %s\n", left, v->summary);
 	}
 	fprintf(to, "\nbitdial help VERB lists the options of a verb, bitdial help lua what scripts can do.\n"
-		    "MODEL is a .gguf, a .safetensors, a llama2.c .bin, or a folder; none: the default\n"
-		    "one that `make model` fetched.  L is a file, a run, a format (int4g128) or a number\n"
-		    "of stored bits a weight (3.6).\n");
+		    "MODEL is a .gguf, a .safetensors, a llama2.c .bin, a folder, or a run of training;\n"
+		    "none: the default one that `make model` fetched.  L is a file, a run, a format\n"
+		    "(int4g128) or a number of stored bits a weight (3.6).\n");
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
 #include "core/base/log.h"
+#include "core/work/run_model.h"
 
 /* "120x36"; false: not understood. */
 static bool parse_size(const char *s, int *w, int *h)
@@ -45,12 +46,23 @@ static char *choose_model(const struct args *a, bool *demo, struct err *e)
 	return path;
 }
 
-/* A path that cannot be a model is said before the screen is taken. */
-static enum st check_path(const char *path, struct err *e)
+/* What cannot be a model is said before the screen is taken. */
+static enum st check_model(const char *word, struct err *e)
 {
-	if (fs_is_file(path) || fs_is_dir(path))
-		return ST_OK;
-	return err_set(e, ST_IO, "%s: there is no such file or folder", path);
+	char *path;
+	enum st st = run_model(&path, word, e);
+
+	if (!st && !fs_is_file(path) && !fs_is_dir(path))
+		st = strcmp(path, word) ? err_set(e, ST_IO,
+						  "%.80s: the model of that run, %.160s, is gone: "
+						  "put it back",
+						  word, path)
+					: err_set(e, ST_IO,
+						  "%.200s: there is no such file or folder, and "
+						  "no run (bitdial runs lists them)",
+						  path);
+	xfree(path);
+	return st;
 }
 
 /* What the table of options cannot see: 0, or 2 and a sentence. */
@@ -175,7 +187,7 @@ int verb_open(const struct args *a)
 		return verb_fail(&e);
 	so.sources = &sources;
 	path = choose_model(a, &so.demo, &e);
-	if (!path || check_path(path, &e)) {
+	if (!path || check_model(path, &e)) {
 		xfree(path);
 		sources_release(&sources);
 		return verb_fail(&e);

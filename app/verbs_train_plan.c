@@ -11,6 +11,7 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/work/calibrate.h"
+#include "core/work/run_model.h"
 #include "kernels/pool.h"
 
 /* ---- beside memory */
@@ -334,9 +335,9 @@ static enum st what(struct plan *p, struct train_verb *t, struct train_run **run
 
 static enum st which_model(char **path, const struct args *a, struct err *e)
 {
-	*path = a->demo      ? verb_demo_model(a->read_only, e)
-		: a->n_words ? xstrdup(a->word[0])
-			     : verb_default_model();
+	if (!a->demo && a->n_words)
+		return run_model(path, a->word[0], e);
+	*path = a->demo ? verb_demo_model(a->read_only, e) : verb_default_model();
 	if (*path)
 		return ST_OK;
 	return e->st ? e->st : err_set(e, ST_INVALID, "usage: bitdial train MODEL --dry-run");

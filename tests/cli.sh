@@ -103,7 +103,7 @@ fails 2 'goes with --headless' --demo --once --keys one
 fails 2 'expected auto, always or never' --demo --once --color sometimes
 fails 2 'not a terminal; try .*--plain' --demo
 fails 1 'there is no such file or folder' -- scan
-fails 1 'there is no such file or folder' nosuch.gguf
+fails 1 'there is no such file or folder, and no run (bitdial runs lists them)' nosuch.gguf
 
 # ---- tokens
 fails 2 'usage: bitdial tokens' tokens --demo
@@ -349,6 +349,14 @@ holds "the same on one thread" cmp -s first second
 dir_of=$(sed -n 's/.*"folder":"\([^"]*\)".*/\1/p' out)
 run_of=$(sed -n 's/.*"run":"\([^"]*\)".*/\1/p' out)
 works chat "$dir_of" --prompt 'number 3' --max-tokens 5
+works chat "$run_of" --prompt 'number 3' --max-tokens 5
+works chat "${run_of##*-}" --prompt 'number 3' --max-tokens 5
+works "${run_of#*-*-}" --once --size 80x24
+holds "the workbench opens its checkpoint" has '^ bitdial step-000006 '
+works "$run_of" --once --size 80x24
+fails 1 'runs begin or end with 2: type more of one' chat 2 --prompt x
+works runs show "$run_of"
+holds "what a run of one layout says" has '^options  *rank, 6 steps of 2 x 256 tokens, layout int4g64$'
 fails 1 'its 6 steps are done' train --resume "$run_of"
 fails 1 'its 6 steps are done' train --resume "$run_of" --dry-run
 fails 1 'there is no run nosuch' train --resume nosuch --dry-run

@@ -10,6 +10,7 @@
 #include "core/base/text.h"
 #include "core/model/place.h"
 #include "core/work/desk_private.h"
+#include "core/work/run_model.h"
 
 const char desk_formats_default[] = "int2g64,int3g64,int4g128,int8g128,keep";
 
@@ -355,6 +356,19 @@ static enum st open_run(struct desk *d, const char *path, const struct desk_opti
 	return st && st != ST_CANCELLED ? err_at(e, st, "%s: the model of that run", path) : st;
 }
 
+/* A model, or a run whose checkpoint is one. */
+static enum st open_named(struct desk *d, const char *word, const struct desk_options *o,
+	const struct sink *s, struct err *e)
+{
+	char *path;
+	enum st st = run_model(&path, word, e);
+
+	if (!st)
+		st = open_model(d, path, o, s, e);
+	xfree(path);
+	return st;
+}
+
 enum st desk_open(struct desk **out, const char *path, const struct desk_options *o,
 	const struct sink *s, struct err *e)
 {
@@ -364,7 +378,7 @@ enum st desk_open(struct desk **out, const char *path, const struct desk_options
 	d->formats = o->formats ? xstrdup(o->formats) : NULL;
 	d->scan_tokens = o->scan_tokens ? o->scan_tokens : DESK_SCAN_TOKENS;
 	d->mix = o->mix;
-	st = dial_run_is(path) ? open_run(d, path, o, s, e) : open_model(d, path, o, s, e);
+	st = dial_run_is(path) ? open_run(d, path, o, s, e) : open_named(d, path, o, s, e);
 	if (!st) {
 		if (!d->m->ck->vocab)
 			err_set(&d->tok_err, ST_UNSUPPORTED, "%s", d->m->ck->vocab_missing);

@@ -110,22 +110,40 @@ enum st runs_load(struct runs *r, const char *dir, struct err *e)
 
 /* ---- finding one */
 
-const struct run_entry *runs_find(const struct runs *r, const char *id, struct err *e)
+/* How many; *found: the last of them, or the one that has this very id. */
+static size_t matching(const struct runs *r, const char *id, const struct run_entry **found)
 {
-	const struct run_entry *found = NULL;
 	size_t n = strlen(id), hits = 0;
 
+	*found = NULL;
 	for (size_t i = 0; i < r->n; i++) {
 		const char *have = r->at[i].id;
 		size_t len = strlen(have);
 
-		if (!strcmp(have, id))
-			return &r->at[i];
+		if (!strcmp(have, id)) {
+			*found = &r->at[i];
+			return 1;
+		}
 		if (n && n <= len && (!strncmp(have, id, n) || !strcmp(have + len - n, id))) {
-			found = &r->at[i];
+			*found = &r->at[i];
 			hits++;
 		}
 	}
+	return hits;
+}
+
+size_t runs_matching(const struct runs *r, const char *id)
+{
+	const struct run_entry *found;
+
+	return matching(r, id, &found);
+}
+
+const struct run_entry *runs_find(const struct runs *r, const char *id, struct err *e)
+{
+	const struct run_entry *found;
+	size_t hits = matching(r, id, &found);
+
 	if (hits == 1)
 		return found;
 	if (hits)

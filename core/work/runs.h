@@ -78,6 +78,7 @@ BD_MUST_USE enum st runs_pick(const struct runs *r, const char *filter, const ch
 	size_t *order, size_t *n, struct err *e);
 /* The one whose id is this, ends with it or begins with it; NULL and e: none, or several. */
 const struct run_entry *runs_find(const struct runs *r, const char *id, struct err *e);
+size_t runs_matching(const struct runs *r, const char *id); /* how many of them that could be */
 /* Loads the runs of the folder that `word` is in, where it is a path, else those of runs_dir, and finds
  * it; *one is in *all, which runs_release takes also after a failure. */
 BD_MUST_USE enum st runs_open(

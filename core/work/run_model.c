@@ -1,0 +1,128 @@
+/* run_model.c - see run_model.h. */
+#include "core/work/run_model.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/fs.h"
+#include "core/work/dial_run.h"
+#include "core/work/runs.h"
+
+static bool holds(const char *dir, const char *file)
+{
+	char *path = xprintf("%s/%s", dir, file);
+	bool is = fs_is_file(path);
+
+	xfree(path);
+	return is;
+}
+
+static bool is_adapters(const char *dir)
+{
+	return holds(dir, "adapter_config.json") && !holds(dir, "config.json");
+}
+
+/* dir: of a checkpoint; run: as it was named. */
+static enum st no_model(const char *dir, const char *run, struct err *e)
+{
+	return err_set(e, ST_INVALID,
+		"%.80s: adapters, which are no model by themselves: PEFT reads them beside the "
+		"model "
+		"they were trained on, from %.160s",
+		run, dir);
+}
+
+/* Its best checkpoint, else its last. */
+static enum st checkpoint(char **path, const char *run, const char *word, struct err *e)
+{
+	static const char *const links[] = { "best", "last" };
+
+	for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+		char *link = xprintf("%s/%s", run, links[i]), *real = realpath(link, NULL);
+		bool is = real && fs_is_dir(real), adapters = is && is_adapters(real);
+		enum st st = adapters ? no_model(real, word, e) : ST_OK;
+
+		if (is && !adapters)
+			*path = xstrdup(real);
+		free(real);
+		xfree(link);
+		if (is)
+			return st;
+	}
+	return err_set(e, ST_INVALID,
+		"%.160s: this run has no checkpoint yet, so there is no model in it: name the "
+		"model",
+		word);
+}
+
+static enum st of_entry(char **path, const struct run_entry *r, const char *word, struct err *e)
+{
+	if (!strcmp(r->kind, "train"))
+		return checkpoint(path, r->path, word, e);
+	return err_set(e, ST_INVALID,
+		"%.80s: a run of %.15s, with no model in it: name the model%s", word,
+		*r->kind ? r->kind : "an unknown kind",
+		r->has_layout ? ", and the run as --layout" : "");
+}
+
+/* A word that is no path. */
+static enum st by_id(char **path, const char *word, struct err *e)
+{
+	const struct run_entry *r;
+	struct runs all;
+	struct err none;
+	enum st st = ST_OK;
+
+	if (runs_load(&all, NULL, &none)) /* then there is none of that id, either */
+		return ST_OK;
+	r = runs_find(&all, word, e);
+	if (r)
+		st = of_entry(path, r, word, e);
+	else if (runs_matching(&all, word))
+		st = ST_INVALID;
+	runs_release(&all);
+	return st;
+}
+
+static enum st by_folder(char **path, const char *dir, struct err *e)
+{
+	const struct run_entry *r;
+	struct runs all;
+	struct err none;
+	char *real;
+	enum st st = ST_OK;
+
+	if (is_adapters(dir))
+		return no_model(dir, dir, e);
+	if (!holds(dir, "run.json") || holds(dir, "config.json"))
+		return ST_OK;
+	real = realpath(dir, NULL);
+	if (!runs_open(&all, &r, real ? real : dir, &none))
+		st = of_entry(path, r, dir, e);
+	runs_release(&all);
+	free(real);
+	return st;
+}
+
+enum st run_model(char **path, const char *word, struct err *e)
+{
+	struct dial_run dial = { .dir = NULL };
+	enum st st = ST_OK;
+
+	*path = NULL;
+	if (dial_run_is(word)) {
+		st = dial_run_find(&dial, word, e);
+		if (!st)
+			*path = xstrdup(dial.model);
+		dial_run_release(&dial);
+	} else if (fs_is_dir(word)) {
+		st = by_folder(path, word, e);
+	} else if (*word && !strchr(word, '/') && !fs_is_there(word)) {
+		st = by_id(path, word, e);
+	}
+	if (!st && !*path)
+		*path = xstrdup(word);
+	return st;
+}
