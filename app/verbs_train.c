@@ -244,10 +244,9 @@ static enum st go(struct train_verb *t, struct err *e)
 int verb_train(const struct args *a)
 {
 	struct train_verb t = { .a = a,
-		.first_held = (double)NAN,
+		.first = { .nll = (double)NAN, .kl = (double)NAN },
 		.held = (double)NAN,
 		.held_se = (double)NAN,
-		.first_kl = (double)NAN,
 		.kl = (double)NAN };
 	struct err e = { 0 };
 	enum st st;

@@ -31,11 +31,10 @@ struct train_verb {
 	char *path, *layout; /* owned; of as */
 	/* of what was seen */
 	struct train_report last;
-	double ema, weight; /* of the loss */
-	double first_held, held, held_se, first_kl, kl;
-	double first_point[TRAIN_POINTS]; /* KL at each budget of a dial */
-	double began, told, seconds;
-	uint64_t began_at, tokens, saved;
+	struct train_first first; /* of the whole run */
+	double held, held_se, kl;
+	double began, told;
+	uint64_t began_at, saved;
 };
 
 /* verbs_train_tell.c: before the first step, while it goes on, at the end. */

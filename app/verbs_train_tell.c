@@ -44,6 +44,8 @@ void train_verb_begins(struct train_verb *t)
 	char b[16];
 
 	t->began_at = train_steps_done(tr);
+	if (t->began_at)
+		t->first = train_run_first(t->run);
 	if (events_on()) {
 		event_text("run", train_run_id(t->run));
 		return;
@@ -82,18 +84,25 @@ static const char *left(const struct train_verb *t, char out[24])
 	return out;
 }
 
+/* Tokens a second. */
+static double rate(const struct train_sums *s)
+{
+	return s->seconds > 0 ? (double)s->tokens / s->seconds : 0.0;
+}
+
 static void tell_step(struct train_verb *t)
 {
 	const struct train_report *r = &t->last;
 	uint64_t steps = train_how(train_run_train(t->run))->tune.steps;
+	const struct train_sums sums = train_run_sums(t->run);
 	char line[200], moved[40] = "", when[24];
 
 	if (share(r->counts.flips, r->counts.weights) > 0)
 		snprintf(moved, sizeof moved, "  moved %.3g %%",
 			100 * share(r->counts.flips, r->counts.weights));
 	snprintf(line, sizeof line, "step %llu/%llu  loss %.4f  smoothed %.4f%s  %.0f tok/s  %s",
-		(unsigned long long)r->step, (unsigned long long)steps, r->loss, t->ema / t->weight,
-		moved, t->seconds > 0 ? (double)t->tokens / t->seconds : 0.0, left(t, when));
+		(unsigned long long)r->step, (unsigned long long)steps, r->loss, sums.loss, moved,
+		rate(&sums), left(t, when));
 	if (isatty(2))
 		verb_line(line);
 	else if (clock_now() - t->told >= LINE_S || r->step == steps ||
@@ -127,19 +136,12 @@ static void on_step(void *arg, const struct train_report *r)
 	struct train_verb *t = arg;
 
 	t->last = *r;
-	t->seconds += r->seconds;
-	t->tokens += r->tokens;
-	if (r->skipped) {
-		if (!events_on())
-			verb_note("step %llu: its loss is no number, so nothing was changed",
-				(unsigned long long)r->step);
-	} else {
-		t->ema = 0.95 * t->ema + 0.05 * r->loss;
-		t->weight = 0.95 * t->weight + 0.05;
-	}
+	if (r->skipped && !events_on())
+		verb_note("step %llu: its loss is no number, so nothing was changed",
+			(unsigned long long)r->step);
 	if (events_on())
 		event_step(r);
-	else if (!t->a->json && t->weight > 0)
+	else if (!t->a->json && !isnan(train_run_sums(t->run).loss))
 		tell_step(t);
 }
 
@@ -149,12 +151,11 @@ static void on_held(void *arg, uint64_t step, const struct train_eval *v)
 	double bpw[TRAIN_POINTS];
 	struct json_out o;
 
-	if (isnan(t->first_kl))
-		(void)train_run_points(t->run, bpw, t->first_point);
-	if (isnan(t->first_held))
-		t->first_held = v->nll;
-	if (isnan(t->first_kl))
-		t->first_kl = v->kl;
+	if (isnan(t->first.nll)) {
+		t->first.nll = v->nll;
+		t->first.kl = v->kl;
+		(void)train_run_points(t->run, bpw, t->first.point);
+	}
 	t->kl = v->kl;
 	t->held = v->nll;
 	t->held_se = v->nll_se;
@@ -220,46 +221,79 @@ static const char *from_here(const char *path)
 static void next(const struct train_verb *t)
 {
 	const struct train_how *how = train_how(train_run_train(t->run));
-	const char *dir = train_run_folder(t->run);
-	char at[1024], *better;
+	const struct train_ask *ask = train_run_ask(t->run);
+	const char *dir = train_run_folder(t->run), *path = dir ? from_here(dir) : NULL;
+	char at[1024], layout[1024], *better;
 	double nll;
 
 	if (!dir)
 		return;
-	quoted(at, sizeof at, from_here(dir));
+	quoted(at, sizeof at, path);
 	printf("result     %s%s\n", at,
 		how->method->what == TRAIN_ADAPTERS ? " (adapters, as PEFT reads them)" : "");
 	better = train_run_better(t->run, &nll);
 	if (better) {
-		quoted(at, sizeof at, from_here(better));
+		path = from_here(better);
+		quoted(at, sizeof at, path);
 		printf("best       %s, %s %.4f: better than the last one\n", at,
 			how->teach ? "KL" : "held out", nll);
-		xfree(better);
 	}
-	if (train_run_ask(t->run)->dial) {
+	if (how->method->what == TRAIN_ADAPTERS)
+		printf("next       PEFT opens the adapters: PeftModel.from_pretrained(model, "
+		       "\"%s\")\n",
+			path);
+	else
 		printf("next       bitdial %s\n", at);
+	if (ask->dial)
 		printf("           bitdial layout cut %s --layout L -o DIR\n",
 			train_run_id(t->run));
-	} else if (how->method->what != TRAIN_ADAPTERS) {
-		printf("next       bitdial %s\n", at);
+	else if (how->method->what != TRAIN_ADAPTERS)
 		printf("           bitdial chat %s --prompt 'What do I do first?'\n", at);
+	if (how->method->what == TRAIN_MASTERS) {
+		quoted(layout, sizeof layout, ask->layout ? ask->layout : "int4g128");
+		printf("           bitdial export %s --layout %s -o DIR\n", at, layout);
 	}
-	if (how->method->what == TRAIN_MASTERS)
-		printf("           bitdial export %s --layout int4g128 -o DIR\n", at);
-	if (train_packs(how->method))
-		printf("           bitdial train --resume %s --steps %llu\n", train_run_id(t->run),
-			2 * (unsigned long long)how->tune.steps);
+	printf("           bitdial train --resume %s --steps %llu\n", train_run_id(t->run),
+		2 * (unsigned long long)how->tune.steps);
+	xfree(better);
 }
 
-/* The first look and the last one. */
+/* A line of the last look beside the first, which a folder that somebody tidied no longer has. */
+static void tell_change(const char *name, const char *now, double first)
+{
+	char at_first[40] = "";
+
+	if (isfinite(first))
+		snprintf(at_first, sizeof at_first, ", at first %.4f", first);
+	printf("%-10s %s%s\n", name, now, at_first);
+}
+
+static void tell_looks(const struct train_verb *t)
+{
+	char line[80];
+
+	if (isfinite(t->held)) {
+		snprintf(line, sizeof line, "%.4f ± %.4f", t->held, t->held_se);
+		tell_change("held out", line, t->first.nll);
+	}
+	if (isfinite(t->kl)) {
+		snprintf(line, sizeof line, "%.4f from the model as it was", t->kl);
+		tell_change("KL", line, t->first.kl);
+	}
+}
+
+/* Of a dial. */
 static void tell_points(const struct train_verb *t)
 {
 	double bpw[TRAIN_POINTS], kl[TRAIN_POINTS];
 	size_t n = train_run_points(t->run, bpw, kl);
 
-	for (size_t p = 0; p < n && isfinite(kl[p]); p++)
-		printf("%-10s %.2f stored bpw: KL %.4f, at first %.4f\n", p ? "" : "budgets",
-			bpw[p], kl[p], t->first_point[p]);
+	for (size_t p = 0; p < n && isfinite(kl[p]); p++) {
+		char line[80];
+
+		snprintf(line, sizeof line, "%.2f stored bpw: KL %.4f", bpw[p], kl[p]);
+		tell_change(p ? "" : "budgets", line, t->first.point[p]);
+	}
 }
 
 /* What the run wrote of itself at its end; NAN: nothing. */
@@ -274,11 +308,14 @@ static double number_of(const struct run_entry *r, const char *name)
 static void tell_numbers(const struct train_verb *t, const struct run_entry *r)
 {
 	double test = number_of(r, "test_nll"), changed = number_of(r, "changed");
-	double peak = number_of(r, "peak_bytes");
+	double text = number_of(r, "text_nll"), peak = number_of(r, "peak_bytes");
 	char b[16], all[16];
 
 	if (isfinite(test))
 		printf("test       %.4f ± %.4f\n", test, number_of(r, "test_se"));
+	if (isfinite(text))
+		printf("text       %.4f, KL %.4f from the model as it was\n", text,
+			number_of(r, "text_kl"));
 	if (isfinite(changed))
 		printf("changed    %.2f %% of the codes moved at least once\n", 100 * changed);
 	printf("memory     %s for training", text_bytes(train_bytes(train_run_train(t->run)), b));
@@ -290,24 +327,20 @@ static void tell_numbers(const struct train_verb *t, const struct run_entry *r)
 void train_verb_ends(const struct train_verb *t)
 {
 	const struct train *tr = train_run_train(t->run);
+	const struct train_sums sums = train_run_sums(t->run);
 	char *early = train_run_early(t->run);
 	struct runs all = { 0 };
 	struct err e;
 
 	printf("trained    %llu steps, %llu tokens, %.0f s (%.0f tok/s)\n",
-		(unsigned long long)train_steps_done(tr), (unsigned long long)t->tokens, t->seconds,
-		t->seconds > 0 ? (double)t->tokens / t->seconds : 0.0);
+		(unsigned long long)train_steps_done(tr), (unsigned long long)sums.tokens,
+		sums.seconds, rate(&sums));
 	if (early)
 		printf("early      %s\n", early);
 	xfree(early);
-	if (t->weight > 0)
-		printf("loss       %.4f nats a learned token, smoothed\n", t->ema / t->weight);
-	if (isfinite(t->held))
-		printf("held out   %.4f ± %.4f, at first %.4f\n", t->held, t->held_se,
-			t->first_held);
-	if (isfinite(t->kl))
-		printf("KL         %.4f from the model as it was, at first %.4f\n", t->kl,
-			t->first_kl);
+	if (isfinite(sums.loss))
+		printf("loss       %.4f nats a learned token, smoothed\n", sums.loss);
+	tell_looks(t);
 	tell_points(t);
 	if (runs_load(&all, NULL, &e))
 		all.n = 0;
@@ -327,7 +360,7 @@ static void json_points(const struct train_verb *t, struct json_out *o)
 	for (size_t p = 0; p < n; p++) {
 		json_open(o, NULL, '{');
 		json_put_f64(o, "bpw", bpw[p]);
-		json_put_f64(o, "kl_first", t->first_point[p]);
+		json_put_f64(o, "kl_first", t->first.point[p]);
 		json_put_f64(o, "kl", kl[p]);
 		json_close(o, '}');
 	}
@@ -338,6 +371,7 @@ void train_verb_json(const struct train_verb *t, const char *status)
 {
 	const struct train *tr = train_run_train(t->run);
 	const char *last = train_run_folder(t->run) ? train_run_folder(t->run) : "";
+	const struct train_sums sums = train_run_sums(t->run);
 	struct json_out o;
 	double nll;
 	char *better = train_run_better(t->run, &nll), *early = train_run_early(t->run);
@@ -353,13 +387,13 @@ void train_verb_json(const struct train_verb *t, const char *status)
 	if (early)
 		json_put_str(&o, "early", early);
 	xfree(early);
-	json_put_i64(&o, "tokens", (int64_t)t->tokens);
-	json_put_f64(&o, "seconds", t->seconds);
-	json_put_f64(&o, "loss", t->weight > 0 ? t->ema / t->weight : (double)NAN);
-	json_put_f64(&o, "held_first", t->first_held);
+	json_put_i64(&o, "tokens", (int64_t)sums.tokens);
+	json_put_f64(&o, "seconds", sums.seconds);
+	json_put_f64(&o, "loss", sums.loss);
+	json_put_f64(&o, "held_first", t->first.nll);
 	json_put_f64(&o, "held_nll", t->held);
 	json_put_f64(&o, "held_se", t->held_se);
-	json_put_f64(&o, "kl_first", t->first_kl);
+	json_put_f64(&o, "kl_first", t->first.kl);
 	json_put_f64(&o, "kl", t->kl);
 	json_points(t, &o);
 	json_put_i64(&o, "skipped", (int64_t)t->last.skipped_so_far);

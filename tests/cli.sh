@@ -376,11 +376,20 @@ fails 1 'model.safetensors: a safetensors file has at least 8 bytes, this one ha
 	chat "$BD_RUNS/$run_of/last" --prompt 'number 3'
 works train --resume "$run_of" --steps 8
 holds "it goes on behind the sixth" has '^step 7/8' err
+first=$(sed -n 's/.*"held_first":\([0-9.]*\).*/\1/p' second)
+holds "at first is before its first step" \
+	is "($(sed -n 's/^held out .*, at first //p' out) - $first) ^ 2 < 1e-8"
+holds "all that it read is told" is \
+	"$(sed -n 's/^trained  *8 steps, \([0-9]*\) tokens.*/\1/p' out) > $(field tokens second)"
 holds "what to type next" has "^next  *bitdial .*step-000008"
 works chat "$BD_RUNS/$run_of/last" --prompt 'number 3' --max-tokens 5 # whole again
 works "$@" --data rows.jsonl --steps 2 --method lora --test row.jsonl
 holds "the test is told" has '^test  *[0-9]'
 holds "adapters are" has 'adapters, as PEFT reads them'
+holds "and what opens them" has '^next  *PEFT opens the adapters: PeftModel.from_pretrained(model, "[^"]*/step-000002")$'
+run_of=$(basename "$(dirname "$(sed -n 's/^result  *\([^ ]*\) .*/\1/p' out)")")
+fails 1 'adapters, which are no model by themselves: PEFT reads them' chat "$run_of" --prompt a
+fails 1 'adapters, which are no model by themselves: PEFT reads them' "$BD_RUNS/$run_of/last" --once
 works "$@" --data rows.jsonl --steps 2 --windows 1 --window 40
 holds "cut rows are said once" [ "$(grep -c 'longer than the window\|left out' err)" = 1 ]
 awk 'BEGIN { x = 1; for (i = 0; i < 12; i++) { s = ""; for (k = 0; k < 6; k++) {
@@ -392,6 +401,10 @@ best=$(sed -n 's/^best  *\([^,]*\), held out.*/\1/p' out)
 holds "what is learned by heart is worse at the end" [ -n "$best" ]
 holds "it is what the link leads to" [ "${best##*/}" = "$(readlink "${best%/*}/best")" ]
 holds "and what to open" has "^next  *bitdial $best$"
+holds "quantized as was asked" has "^  *bitdial export $best --layout int4g64 -o DIR$"
+run_of=$(basename "${best%/*}")
+works "$run_of" --once --size 80x24
+holds "a run opens at its best checkpoint" has "^ bitdial ${best##*/} "
 works "$@" --data noise.jsonl --method fp --lr 0.01 --steps 100 --held 0.3 --held-every 5 \
 	--windows 2 --window 96 --patience 3
 best=$(sed -n 's/^best  *\([^,]*\), held out.*/\1/p' out)

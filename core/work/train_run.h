@@ -74,6 +74,18 @@ const char *train_run_folder(
 /* The budgets a dial is looked at, in stored bits a weight, and the KL of the last look (NAN: none);
  * how many: 0 where one layout is trained. */
 size_t train_run_points(const struct train_run *r, double bpw[TRAIN_POINTS], double kl[TRAIN_POINTS]);
+/* The first look of all, as the run's metrics have it: what one that goes on had before it began.
+ * NAN: nothing was looked at then. */
+struct train_first {
+	double nll, kl, point[TRAIN_POINTS];
+};
+struct train_first train_run_first(const struct train_run *r);
+/* Of all its steps, also those before it was stopped; the loss smoothed, NAN: no step yet. */
+struct train_sums {
+	uint64_t tokens;
+	double seconds, loss;
+};
+struct train_sums train_run_sums(const struct train_run *r);
 /* The layouts of that look as measured points of the desk, which wears the run's variants. */
 void train_run_put_points(const struct train_run *r);
 /* "ended at step 120: held-out KL was lowest at step 80" of a run whose patience was over; NULL: of

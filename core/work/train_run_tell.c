@@ -1,7 +1,10 @@
 /* train_run_tell.c - what a run was asked for and what it reads, for who shows it. */
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/fs.h"
 #include "core/work/desk_private.h"
 #include "core/work/train_run_private.h"
 
@@ -55,6 +58,52 @@ size_t train_run_points(
 		kl[p] = r->dial->point[p].kl;
 	}
 	return r->dial ? TRAIN_POINTS : 0;
+}
+
+/* ---- the first look */
+
+/* The last n columns of the first line of numbers that a table of the metrics has; NAN: not there.
+ */
+static void first_line(const struct train_run *r, const char *name, double *v, size_t n)
+{
+	enum { COLUMNS = 16, TABLE_MAX = 64 << 20 };
+	char *path = xprintf("%s/metrics/%s", r->path, name), *text = NULL, *at, *end;
+	double column[COLUMNS];
+	size_t bytes, have = 0;
+
+	for (size_t i = 0; i < n; i++)
+		v[i] = (double)NAN;
+	if (fs_is_file(path) && !fs_read(path, TABLE_MAX, &text, &bytes, NULL)) {
+		for (at = text; *at == '#'; at += *at == '\n')
+			at += strcspn(at, "\n");
+		for (; have < COLUMNS && *at && *at != '\n'; at = end) {
+			column[have] = strtod(at, &end);
+			if (end == at)
+				break;
+			have++;
+		}
+		for (size_t i = 0; i < n && have >= n; i++)
+			v[i] = column[have - n + i];
+	}
+	big_free(text);
+	xfree(path);
+}
+
+struct train_first train_run_first(const struct train_run *r)
+{
+	struct train_first f;
+
+	first_line(r, "held.tsv", &f.nll, 1);
+	first_line(r, "kl.tsv", &f.kl, 1);
+	first_line(r, "dial.tsv", f.point, TRAIN_POINTS);
+	return f;
+}
+
+struct train_sums train_run_sums(const struct train_run *r)
+{
+	return (struct train_sums){
+		.tokens = r->far.tokens, .seconds = r->far.seconds, .loss = train_run_ema(r)
+	};
 }
 
 void train_run_put_points(const struct train_run *r)
