@@ -421,9 +421,15 @@ holds "what a teacher taught is nearer to it" \
 run_of=$(basename "$(dirname "$(sed -n 's/^result  *//p' out)")")
 holds "a run remembers that it was taught" grep -q '"teach": *true' "$BD_RUNS/$run_of/run.json"
 works train --resume "$run_of" --steps 13
+holds "KL at first is before its first step" [ "$(sed -n 's/^KL .* first //p' out)" = "${kls#* }" ]
+holds "its best is KL" [ "$(grep -c '"best_kl"' "$BD_RUNS/$run_of/end.json")" = 1 ]
+holds "and no loss" [ "$(grep -c '"best_nll"' "$BD_RUNS/$run_of/end.json")" = 0 ]
+works runs show "$run_of"
+holds "KL is told in the list, and of what" has '^KL  *0[.][0-9]* on what is held out$'
 fails 2 'names the formats: leave --layout out' "$@" --data rows.jsonl --dial int2g32
 set -- train --demo --data rows.jsonl --teach --method latent --steps 8
 works "$@" --dial int4g64,int2g32
+firsts=$(sed -n 's/.* stored bpw: .*, at first //p' out)
 run_of=$(basename "$(dirname "$(sed -n 's/^result  *//p' out)")")
 holds "what to type next opens" has "^next  *bitdial .*/step-000008$"
 holds "KL at five budgets" [ "$(head -1 "$BD_RUNS/$run_of/metrics/dial.tsv" | tr '\t' '\n' | grep -c '^kl_')" = 5 ]
@@ -451,6 +457,15 @@ fails 1 'there is no run nosuch' layout cut nosuch --layout int4g64 -o cut5
 fails 2 'usage: bitdial layout cut RUN' layout cut "$run_of" --layout int4g64
 works train --resume "$run_of" --steps 10
 holds "it goes on behind the eighth" has '^step 9/10' err
+holds "each budget at first" [ "$(sed -n 's/.* stored bpw: .*, at first //p' out)" = "$firsts" ]
+works runs show "$run_of"
+holds "the formats of its dial" has '^dial  *int4g64,int2g32$'
+holds "in the place of a layout" has '^options  *latent, 8 steps of 4 x 256 tokens, dial int4g64,int2g32$'
+holds "the mean of its budgets" has '^KL  *0[.][0-9]* on what is held out, the mean of five budgets$'
+holds "no bits of its largest format" lacks '^bpw\|^bytes'
+holds "and no loss beside" has '^summary  *latent, 10 steps, loss [0-9.]*, held-out KL [0-9.]*$'
+works runs "$run_of"
+holds "KL and no bits in the list" has "^$run_of  *[-0-9]* [0-9:]*  *train  *ok  *[0-9.]*  *-  *0[.0-9]* "
 works calibrate --demo --steps 6 --formats int2g32,int4g64,keep --text rows.jsonl
 holds "five budgets, before and now" [ "$(grep -c 'stored bpw: KL [0-9.]*, at first' out)" = 5 ]
 run_of=$(basename "$(dirname "$(sed -n 's/^result  *//p' out)")")

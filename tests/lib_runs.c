@@ -110,7 +110,8 @@ struct snap *made_runs(size_t n)
 		r->notes = word(i == 1 ? "one\ntwo" : "");
 		r->text = word("a text");
 		char **empty[] = { &r->file_sha, &r->options, &r->summary, &r->version, &r->tags,
-			&r->host, &r->backend, &r->script, &r->script_sha, &r->cwd, &r->again_not };
+			&r->host, &r->backend, &r->dial, &r->script, &r->script_sha, &r->cwd,
+			&r->again_not };
 		for (size_t k = 0; k < sizeof empty / sizeof *empty; k++)
 			*empty[k] = word("");
 	}

@@ -32,6 +32,7 @@ struct run_entry {
 	char *parents; /* ids it was made from, a blank between */
 	char *notes;   /* the beginning of notes.md */
 	char *host, *backend;
+	char *dial;                   /* of training: formats that were trained at once; "": one layout */
 	char *script, *script_sha;    /* that asked for it; "": none did */
 	char *cwd;                    /* where argv was typed */
 	struct run_words argv, again; /* again: as run_info has it */
@@ -42,6 +43,7 @@ struct run_entry {
 	double seconds;     /* NAN: not known */
 	double bpw, kl, se; /* of its layout; NAN: it has none */
 	bool measured;      /* kl was measured by this run, not predicted when it was made */
+	bool taught;        /* of training: KL is what it lowered, and kl is of what it held out */
 	bool has_layout;    /* layout.json is there and could be read */
 	uint64_t bytes;     /* of the linears in that layout; 0: none */
 	struct {

@@ -34,6 +34,7 @@ static const size_t strings[] = {
 	S(notes),
 	S(host),
 	S(backend),
+	S(dial),
 	S(script),
 	S(script_sha),
 	S(cwd),
@@ -162,6 +163,24 @@ static void short_of(char out[16], const struct json *j, const char *key)
 	xfree(s);
 }
 
+/* Of a training run: who taught, and what. */
+static void read_training(struct run_entry *r, const struct json *j)
+{
+	const cJSON *o = json_member(j->root, "train");
+	char *teacher;
+	bool teach = false;
+
+	r->taught = false;
+	if (!cJSON_IsObject(o)) {
+		r->dial = xstrdup("");
+		return;
+	}
+	r->dial = one_line(string_of(j, o, "dial"));
+	teacher = string_of(j, o, "teacher");
+	r->taught = *teacher || (!json_get_bool(j, o, "", "teach", &teach, NULL) && teach);
+	xfree(teacher);
+}
+
 static bool read_head(struct run_entry *r)
 {
 	struct json j;
@@ -180,6 +199,7 @@ static bool read_head(struct run_entry *r)
 	r->parents = line_of(&j, "parents");
 	r->host = line_of(&j, "host");
 	r->backend = line_of(&j, "backend");
+	read_training(r, &j);
 	r->script = string_of(&j, j.root, "script");
 	r->script_sha = string_of(&j, j.root, "script_sha256");
 	r->cwd = string_of(&j, j.root, "cwd");
@@ -274,7 +294,7 @@ static double number_named(const struct run_entry *r, const char *name)
 /* What was predicted of its layout; what the run measured comes before that. */
 static void read_layout(struct run_entry *r)
 {
-	double bytes = (double)NAN, kl = number_named(r, "kl");
+	double bytes = (double)NAN, kl = number_named(r, r->taught ? "held_kl" : "kl");
 	const cJSON *predicted;
 	struct json j;
 
@@ -293,8 +313,10 @@ static void read_layout(struct run_entry *r)
 	}
 	if (isnan(r->bpw))
 		r->bpw = number_named(r, "stored_bpw");
+	if (*r->dial) /* its layout.json is the largest format's, and it has all of them */
+		r->bpw = bytes = (double)NAN;
 	r->bpw = within(r->bpw, 0, MOST_BPW);
-	if (isnan(bytes))
+	if (isnan(bytes) && !*r->dial)
 		bytes = number_named(r, "bytes");
 	r->bytes = bytes > 0 && bytes < 9e15 ? (uint64_t)bytes : 0;
 	r->measured = !isnan(kl);

@@ -57,6 +57,9 @@ static void add_damage(struct facts *f, const struct run_entry *r)
 {
 	if (isnan(r->kl))
 		add(f, "KL", "%s", "");
+	else if (r->taught)
+		add(f, "KL", "%.5g on what is held out%s", r->kl,
+			*r->dial ? ", the mean of five budgets" : "");
 	else if (isnan(r->se))
 		add(f, "KL", "%.5g %s", r->kl, r->measured ? "measured" : "predicted");
 	else
@@ -129,6 +132,8 @@ static void add_results(struct facts *f, const struct run_entry *r)
 	for (size_t i = 0; i < r->n_numbers; i++) {
 		const char *name = r->number[i].name;
 
+		if (r->taught && !strcmp(name, "held_kl")) /* KL, above */
+			continue;
 		if (strcmp(name, "kl") != 0 && strcmp(name, "kl_se") != 0 &&
 			strcmp(name, "bytes") != 0 && strcmp(name, "stored_bpw") != 0)
 			add_number(f, name, 6, r->number[i].v);
@@ -155,6 +160,7 @@ static void facts_of(struct facts *f, const struct run_entry *r)
 	add(f, "sha256", "%s", r->file_sha);
 	add(f, "text", "%s", r->text);
 	add(f, "options", "%s", r->options);
+	add(f, "dial", "%s", r->dial);
 	add(f, "seed", r->seed ? "%llu" : "%.0llu", (unsigned long long)r->seed);
 	add_results(f, r);
 	add(f, "tags", "%s", r->tags);

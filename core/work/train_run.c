@@ -136,9 +136,13 @@ static enum st write_layout(const struct train_run *r, struct err *e)
 static enum st begin_folder(struct train_run *r, struct err *e)
 {
 	struct run_info info = run_info_of(r->d, "train");
+	const char *named = r->ask.dial ? r->ask.dial : r->ask.layout;
 	char *options = xprintf("%s, %llu steps of %zu x %zu tokens%s%s", r->ask.method,
 		(unsigned long long)r->ask.steps, r->ask.windows, r->ask.window,
-		r->ask.layout ? ", layout " : "", r->ask.layout ? r->ask.layout : "");
+		!named        ? ""
+		: r->ask.dial ? ", dial "
+			      : ", layout ",
+		named ? named : "");
 	char *metrics;
 	enum st st;
 

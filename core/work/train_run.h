@@ -14,7 +14,8 @@
  * written beside and renamed; the one before goes when the new one is whole.  kill -9 at any moment
  * leaves the last one; any run that does not run can be resumed: it goes on in its folder.
  * end.json's numbers: loss (smoothed), held_nll, held_kl, test_nll, test_se, steps, tokens,
- * seconds_a_step, peak_bytes, changed, stored_bpw, best_step, best_nll.
+ * seconds_a_step, peak_bytes, changed, stored_bpw (but of a dial), best_step, best_nll (under a teacher:
+ * best_kl).
  */
 #ifndef BD_WORK_TRAIN_RUN_H
 #define BD_WORK_TRAIN_RUN_H

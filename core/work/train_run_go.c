@@ -364,10 +364,11 @@ static void numbers(struct train_run *r)
 	run_number(r->run, "train_bytes", (double)train_bytes(r->t));
 	if (r->how.method->what == TRAIN_ADAPTERS)
 		run_number(r->run, "adapter_bytes", (double)r->need.adapters);
-	run_number(r->run, "stored_bpw", layout_stored_bpw(r->l));
+	if (!r->dial)
+		run_number(r->run, "stored_bpw", layout_stored_bpw(r->l));
 	if (!isnan(f->best_nll)) {
 		run_number(r->run, "best_step", (double)f->best_step);
-		run_number(r->run, "best_nll", f->best_nll);
+		run_number(r->run, r->how.teach ? "best_kl" : "best_nll", f->best_nll);
 	}
 }
 
@@ -389,9 +390,11 @@ static enum st end(struct train_run *r, enum st st, struct err *e)
 	else if (isnan(r->far.look_nll))
 		say = xprintf("%s, %llu steps, loss %.4f", r->ask.method,
 			(unsigned long long)r->far.step, train_run_ema(r));
-	else
-		say = xprintf("%s, %llu steps, loss %.4f, held out %.4f", r->ask.method,
-			(unsigned long long)r->far.step, train_run_ema(r), r->far.look_nll);
+	else /* under a teacher the loss is KL, too */
+		say = xprintf("%s, %llu steps, loss %.4f, %s %.4f", r->ask.method,
+			(unsigned long long)r->far.step, train_run_ema(r),
+			r->how.teach ? "held-out KL" : "held out",
+			r->how.teach ? r->far.look_kl : r->far.look_nll);
 	early = st ? NULL : train_run_early(r);
 	if (early) {
 		char *both = xprintf("%s; %s", say, early);
