@@ -46,7 +46,7 @@ static const struct option {
 	{ "data", "FILE", STRING, offsetof(struct args, data),
 		"rows to train on: Alpaca JSON, lines of prompt and completion or of messages, or a text" },
 	{ "method", "RULE", STRING, offsetof(struct args, method),
-		"how weights move: rank, flips, sr, stats, diodemix, galore, fp, fp8, lora, qlora (rank); help lists them" },
+		"how weights move: rank, flips, sr, stats, diodemix, galore, latent, fp, fp8, lora, qlora; help lists them (rank)" },
 	{ "steps", "N", COUNT, offsetof(struct args, steps), "optimizer steps (300)" },
 	{ "windows", "N", COUNT, offsetof(struct args, windows), "windows of a step: its batch (4)" },
 	{ "lr", "X", NUMBER, offsetof(struct args, lr),
@@ -379,22 +379,6 @@ int args_parse(struct args *a, int argc, char **argv)
 	return rc;
 }
 
-static void verb_help_text(FILE *to, const struct verb *v)
-{
-	fprintf(to, "bitdial %s%s%s\n  %s\n\n", v->name, *v->arguments ? " " : "", v->arguments,
-		v->summary);
-	for (size_t i = 0; i < N_OPTIONS; i++) {
-		char left[40];
-
-		if (!listed(v->options, options[i].name))
-			continue;
-		snprintf(left, sizeof left, "%s%s%s%s", strlen(options[i].name) > 1 ? "--" : "-",
-			options[i].name, options[i].value ? " " : "",
-			options[i].value ? options[i].value : "");
-		fprintf(to, "  %-22s %s\n", left, options[i].help);
-	}
-}
-
 int args_help_lua(const char *module, bool roff)
 {
 	const char *names[64] = { NULL };
@@ -430,7 +414,7 @@ int args_help(const char *topic, bool to_stdout)
 	size_t n = 0;
 
 	if (v) {
-		verb_help_text(to, v);
+		args_help_verb(to, v);
 		return 0;
 	}
 	for (v = verb_table; v->name && n < 31; v++)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "core/base/err.h"
 #include "core/base/sink.h"
@@ -52,6 +53,7 @@ extern const struct verb verb_table[]; /* ends with a NULL name */
 /* args.c: returns 0, or an exit code after it said what is wrong. */
 int args_parse(struct args *a, int argc, char **argv);
 int args_help(const char *topic, bool to_stdout);
+void args_help_verb(FILE *to, const struct verb *v); /* args_help.c */
 /* help lua [MODULE]; roff: the manual page. */
 int args_help_lua(const char *module, bool roff);
 /* help --options [VERB]. */

@@ -9,16 +9,12 @@ int verb_calibrate(const struct args *a)
 {
 	struct args as = *a;
 	struct train_ask open, ask;
-	struct err e = { 0 };
 	int rc;
 
-	if (a->data && a->text) {
-		(void)!err_set(&e, ST_INVALID, "--data and --text name the same thing: give one");
-		return verb_fail(&e);
-	}
 	train_ask_init(&open);
 	open.method = a->method;
-	open.data = a->data ? a->data : a->text;
+	open.data = a->data;
+	open.text = a->text;
 	open.dial = a->dial;
 	open.layout = a->layout;
 	open.resume = a->resume;
@@ -27,7 +23,7 @@ int verb_calibrate(const struct args *a)
 	ask = calibrate_ask(&open, a->formats, NULL);
 	as.method = ask.method;
 	as.data = ask.data;
-	as.text = NULL;
+	as.text = ask.text;
 	as.dial = ask.dial;
 	as.steps = ask.steps;
 	as.patience = ask.patience;

@@ -79,6 +79,11 @@ static enum st teach(const struct args *a, const struct train_ask *ask, struct d
 		verb_sink(), e);
 	if (st)
 		return st;
+	st = train_data_said(a->out, ask, p, sha, e);
+	if (st) {
+		pack_free(p);
+		return st;
+	}
 	bytes = teach_bytes(d->m, p, how.top);
 	if (!a->json || a->dry_run)
 		tell(a, d, p, &how, ask->data, false);
@@ -96,6 +101,8 @@ static enum st teach(const struct args *a, const struct train_ask *ask, struct d
 	if (!st && !a->dry_run)
 		st = teach_write(a->out, d->m, p, &how, verb_sink(), e);
 	if (!st && !a->dry_run)
+		st = train_data_put_said(a->out, ask, p, sha, e);
+	if (!st && !a->dry_run)
 		tell(a, d, p, &how, ask->data, true);
 	pack_free(p);
 	return st;
@@ -111,6 +118,7 @@ int verb_teach(const struct args *a)
 
 	/* as a training run of the same words takes it */
 	as.data = a->data ? a->data : a->text;
+	as.text = NULL;
 	if (!st)
 		st = train_verb_ask(&ask, &as, &e);
 	if (!st)

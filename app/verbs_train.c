@@ -86,6 +86,7 @@ enum st train_verb_ask(struct train_ask *ask, const struct args *a, struct err *
 	train_ask_init(ask);
 	ask->data = a->data;
 	ask->test = a->test;
+	ask->text = a->text;
 	ask->method = a->method;
 	ask->layout = a->layout;
 	ask->resume = a->resume;

@@ -75,13 +75,24 @@ works --version
 holds version has '^bitdial [0-9a-z]'
 works help
 holds "a line a verb" [ "$(grep -c '^  bitdial ' out)" -ge 11 ]
-for verb in open scan search eval tokens logits chat layout export train teach runs watch rerun batch doctor help; do
+for verb in open scan search eval tokens logits chat layout export train calibrate teach runs watch rerun batch doctor help; do
 	works help $verb
 	holds "its name" has "^bitdial $verb"
 	works $verb --help
 	holds "its name" has "^bitdial $verb"
 done
 works eval -h
+works train --method help
+cut -d ' ' -f 1 out | sed -n '2,/^$/p' | grep . > methods
+works help train
+for method in $(cat methods); do
+	holds "the method $method" has "^  --method RULE .*[ ,]$method[,;]"
+done
+works help calibrate
+holds "what a calibration takes by itself" has '^  --steps N .*(240)$'
+holds "and its method" has '^  --method RULE .*(\(latent\|flips\))$'
+holds "its text is learned from" has '^  --text FILE  *text to train on;'
+holds "no default of train's" lacks '(300)\|(rank)\|text to measure on'
 fails 2 'did you mean scan?' scna --demo
 fails 2 'did you mean eval?' evla
 fails 2 'did you mean search?' help serach
@@ -477,11 +488,22 @@ works eval "$run_of" --layout cut37.json --text short --window 64
 fails 1 "what the run $run_of calibrated: open that run" eval --demo --layout cut37.json --text short --window 64
 works export "$run_of" --layout cut37.json -o worncut
 holds "an export is a model of its own" lacks calibrated worncut/layout.json
+works "${run_of##*-}" --once --size 80x24
+printf 'show model\nquit\n' > lines
+timeout 60 "$bitdial" "$run_of" --plain < lines > out 2> err
+last='RUN --plain'
+holds "the run's formats are the dial's" has '^formats of the dial: int2g32, int4g64, keep'
+works train "$run_of" --layout int4g64 --dry-run
 works calibrate --demo --steps 4 --layout int2g32 --json
 holds "what the model writes itself is the text, once one layout is named" has '"method": *"flips"'
 works calibrate --demo --dry-run
 works calibrate --demo --steps 2 --formats int2g32,int4g64 --text rows.jsonl --held 0 # and no looks to wait for
-fails 2 'name the same thing' calibrate --demo --text rows.jsonl --data rows.jsonl
+works calibrate --demo --steps 2 --formats int2g32,int4g64 --data rows.jsonl --text text
+holds "a text beside data is measured at the end" has '^text  *[0-9.]*, KL [0-9.]* from'
+fails 2 'name the same thing' teach --demo --text rows.jsonl --data rows.jsonl -o said
+echo '{"text":""}' > blank.jsonl
+fails 1 'blank.jsonl: nothing to learn in it: all of its rows (1) are empty' calibrate --demo --text blank.jsonl
+fails 1 'none of its rows (1) has an answer; .* (--all, or all=on)' train --demo --layout int4g64 --data blank.jsonl
 fails 2 'lora trains none' calibrate --demo --method lora
 fails 1 'nosuch' calibrate --demo --text nosuch
 fails 1 'layout foo is no file\|foo is no format' "$@" --dial int2g32,foo
@@ -538,8 +560,16 @@ first=$(ls -l said)
 works teach --demo "$@" -o said --json
 holds "a second time nothing is done again" [ "$first" = "$(ls -l said)" ]
 works train --demo --layout int4g64 "$@" --teacher said --method latent --steps 2
+fails 1 'said was said of rows all (here 20): give what it was made with, or teach into another folder' \
+	train --demo --layout int4g64 "$@" --rows 20 --teacher said --steps 2
+fails 1 'said of window 64 (here 128), samples all (here 5), held 0.05 (here 0.2)' \
+	train --demo --layout int4g64 --data rows.jsonl --window 128 --held 0.2 --samples 5 --teacher said --steps 2
+fails 1 'said of another data file' train --demo --layout int4g64 --data noise.jsonl --teacher said --steps 2
+fails 1 'said of window 64 (here 32)' teach --demo --data rows.jsonl --window 32 -o said
+mv said/teach.json kept.json
 fails 1 'said of other data, or of windows of another length' \
-	train --demo --layout int4g64 --data rows.jsonl --rows 20 --teacher said --steps 2
+	train --demo --layout int4g64 "$@" --rows 20 --teacher said --steps 2
+mv kept.json said/teach.json
 fails 1 'is no folder: bitdial teach makes' train --demo --layout int4g64 "$@" --teacher none --steps 2
 fails 2 'usage: bitdial teach MODEL --data FILE -o DIR' teach --demo "$@"
 fails 1 "longer than the model's context of 2048" teach --demo --data rows.jsonl --window 4096 -o wide

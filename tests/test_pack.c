@@ -369,7 +369,7 @@ Test(pack, a_long_row_is_cut_and_one_without_its_answer_is_left_out)
 	cr_expect(strstr(e.msg, "set a longer window"), "%s", e.msg);
 	cr_expect_null(read_as(&b, "c.jsonl",
 		"{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}", ST_INVALID, &e));
-	cr_expect(strstr(e.msg, "labels all"), "%s", e.msg);
+	cr_expect(strstr(e.msg, "(--all, or all=on)"), "%s", e.msg);
 	text_close(&b.f);
 }
 

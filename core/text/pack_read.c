@@ -317,9 +317,16 @@ static enum st nothing(
 			"theirs behind the window of %zu tokens; set a longer window",
 			dataset_path(d), (unsigned long long)c->rows, (unsigned long long)c->empty,
 			(unsigned long long)c->lost, how->window);
+	if (how->all)
+		return err_set(e, ST_INVALID,
+			"%s: nothing to learn in it: all of its rows (%llu) are empty; give a file "
+			"with "
+			"text",
+			dataset_path(d), (unsigned long long)c->rows);
 	return err_set(e, ST_INVALID,
-		"%s: nothing to learn in it: none of its %llu rows has an answer; give a file with "
-		"answers or learn all of it (labels all)",
+		"%s: nothing to learn in it: none of its rows (%llu) has an answer; give a file "
+		"with "
+		"answers, or learn everything that is in a row (--all, or all=on)",
 		dataset_path(d), (unsigned long long)c->rows);
 }
 

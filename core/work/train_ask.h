@@ -35,7 +35,8 @@
 	X(samples, COUNT, 1, 1LL << 40, "sequences to train on, at most, evenly over the data")     \
 	X(teacher, WORD, 0, 0, "a folder that bitdial teach made: it teaches as the reference does") \
 	X(test, WORD, 0, 0, "another data file, measured once at the end: test.tsv of the run")    \
-	X(text, WORD, 0, 0, "another text, measured once at the end, against the reference, too")  \
+	X(text, WORD, 0, 0,                                                                        \
+		"another text, measured once at the end, against the reference, too (a calibration without data learns from it)") \
 	X(all, FLAG, 0, 0, "everything is learned, not the answers alone (false)")                 \
 	X(dial, WORD, 0, 0, "formats that are trained at once, such as int2g64,int4g128")           \
 	X(calibrate, FLAG, 0, 0, "what is left open is as a calibration of the dial has it (false)") \

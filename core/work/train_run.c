@@ -253,7 +253,9 @@ static enum st hire(struct train_run *r, const struct sink *s, struct err *e)
 
 	if (!r->ask.teacher)
 		return teacher_live(&r->teacher, m, rows, e);
-	st = train_data_model(sha, r->d, s, e);
+	st = train_data_said(r->ask.teacher, &r->ask, r->pack, r->data_sha, e);
+	if (!st)
+		st = train_data_model(sha, r->d, s, e);
 	if (!st)
 		st = teach_open(&r->said, r->ask.teacher, m, r->pack, sha, s, e);
 	return st ? st : teacher_cached(&r->teacher, m, r->said, rows, e);
