@@ -66,7 +66,7 @@ struct train_ask calibrate_ask(const struct train_ask *a, const char *formats, c
 		return c;
 	if (!c.method)
 		c.method = xstrdup("flips");
-	if (!c.data) { /* a text alone is what it learns from, beside data it is measured at the end */
+	if (!c.data) { /* a text alone is learned from, one beside data measured at the end */
 		c.data = c.text ? c.text : xstrdup(text ? text : calibrate_self);
 		c.text = NULL;
 	}
