@@ -448,7 +448,7 @@ holds "from the smaller format's to the larger one's" \
 	[ "$(head -1 "$BD_RUNS/$run_of/metrics/dial.tsv" | grep -c 'kl_3[.].*kl_4[.][0-9]*$')" = 1 ]
 works chat "$BD_RUNS/$run_of/last/int2g32" --prompt a --max-tokens 2
 works chat "$BD_RUNS/$run_of/last/int4g64" --prompt a --max-tokens 2
-works layout cut "$run_of" --layout 3.7 -o wearable
+works layout cut "$run_of" --layout 3.7 -o cut37
 holds "the bits that were asked for" has 'cut37: 3[.]6[0-9]* stored bpw\|cut37: 3[.]7' err
 works chat cut37 --prompt a --max-tokens 2
 works layout cut "$BD_RUNS/$run_of/last/" --layout int4g64 -o cut4
