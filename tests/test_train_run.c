@@ -294,65 +294,55 @@ Test(train_run, a_resume_refuses_other_data_another_model_and_another_layout)
 	scene_close(&s);
 }
 
-/* A finished run whose last checkpoint is damaged is a finished run. */
-Test(train_run, a_resume_that_fails_leaves_what_the_run_ended_with)
+/* A number of seconds that no line of a curve has room for. */
+static void very_long(char *text, size_t n)
 {
-	struct scene s;
-	struct train_ask a = scene_ask("rank"), more;
-	struct err e = { 0 };
-	char *dir, *was, *now, *state, *text, *at;
-	size_t n, m;
+	char *at = strstr(text, "\"wall\": ");
 
-	scene_open(&s, work_demo(1));
-	dir = scene_went(&s, &a, ST_OK, &e);
-	was = scene_file(dir, "end.json", &n);
-	more = scene_again(dir);
-	more.steps = 20;
-	/* a number of seconds that no line has room for */
-	state = xprintf("%s/last/train.json", dir);
-	text = scene_file(dir, "last/train.json", &m);
-	at = strstr(text, "\"wall\": ");
-	cr_assert(at && strlen(at) > 14);
+	cr_assert(at && at + 13 < text + n);
 	memcpy(at + 8, "1e300", 5);
 	for (char *c = at + 13; *c != ',' && *c != '\n'; c++)
 		*c = ' ';
-	tmp_write(state, text, m);
-	refused(&s, &more, ST_FORMAT, "wall");
-	now = scene_file(dir, "end.json", &m);
-	cr_expect(n == m && !memcmp(was, now, n), "%s", now);
-	big_free(was);
-	big_free(now);
-	big_free(text);
-	xfree(state);
-	xfree(dir);
-	scene_close(&s);
 }
 
-Test(train_run, a_resume_whose_checkpoint_is_damaged_leaves_it_so_too)
+static void one_bit(char *text, size_t n)
 {
+	text[n / 2] ^= 1;
+}
+
+/* A finished run whose last checkpoint is damaged is a finished run. */
+Test(train_run, a_resume_that_fails_leaves_what_the_run_ended_with)
+{
+	static const struct {
+		const char *file, *says;
+		void (*damage)(char *text, size_t n);
+	} t[] = { { "last/train.json", "wall", very_long },
+		{ "last/train.state", "damaged", one_bit } };
 	struct scene s;
 	struct train_ask a = scene_ask("rank"), more;
 	struct err e = { 0 };
-	char *dir, *was, *now, *state, *text;
-	size_t n, m;
 
 	scene_open(&s, work_demo(1));
-	dir = scene_went(&s, &a, ST_OK, &e);
-	was = scene_file(dir, "end.json", &n);
-	more = scene_again(dir);
-	more.steps = 20;
-	state = xprintf("%s/last/train.state", dir);
-	text = scene_file(dir, "last/train.state", &m);
-	text[m / 2] ^= 1;
-	tmp_write(state, text, m);
-	refused(&s, &more, ST_FORMAT, "damaged");
-	now = scene_file(dir, "end.json", &m);
-	cr_expect(n == m && !memcmp(was, now, n), "%s", now);
-	big_free(was);
-	big_free(now);
-	big_free(text);
-	xfree(state);
-	xfree(dir);
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		size_t n, m;
+		char *dir = scene_went(&s, &a, ST_OK, &e), *was = scene_file(dir, "end.json", &n),
+		     *now;
+		char *path = xprintf("%s/%s", dir, t[i].file),
+		     *text = scene_file(dir, t[i].file, &m);
+
+		t[i].damage(text, m);
+		tmp_write(path, text, m);
+		more = scene_again(dir);
+		more.steps = 20;
+		refused(&s, &more, ST_FORMAT, t[i].says);
+		now = scene_file(dir, "end.json", &m);
+		cr_expect(n == m && !memcmp(was, now, n), "%s", now);
+		big_free(was);
+		big_free(now);
+		big_free(text);
+		xfree(path);
+		xfree(dir);
+	}
 	scene_close(&s);
 }
 
