@@ -31,11 +31,35 @@ enum st train_verb_method(const struct train_method **out, const struct args *a,
 		a->method, near ? "; did you mean " : "", near ? near : "");
 }
 
+/* "held-every" of held_every. */
+static const char *option_of(const struct train_key *k, char out[32])
+{
+	snprintf(out, 32, "%s", k->name);
+	for (char *c = out; *c; c++)
+		if (*c == '_')
+			*c = '-';
+	return out;
+}
+
 static enum st too_large(const char *option, uint64_t v, uint64_t most, struct err *e)
 {
 	return v <= most ? ST_OK
 			 : err_set(e, ST_INVALID, "--%s %llu: at most %llu", option,
 				   (unsigned long long)v, (unsigned long long)most);
+}
+
+/* A count above what run.json keeps of it makes a run that never goes on. */
+static enum st no_large_count(const struct train_ask *ask, struct err *e)
+{
+	char option[32];
+	enum st st = ST_OK;
+
+	for (const struct train_key *k = train_keys; !st && k->name; k++)
+		if (k->kind == TRAIN_COUNT)
+			st = too_large(option_of(k, option),
+				*(const uint64_t *)((const char *)ask + k->at), (uint64_t)k->most,
+				e);
+	return st;
 }
 
 /* As a script's variable without a value gives them. */
@@ -118,8 +142,7 @@ enum st train_verb_ask(struct train_ask *ask, const struct args *a, struct err *
 		st = err_set(
 			e, ST_INVALID, "--held %g: expected a share from 0 to below 1", a->held);
 	st = st ? st : too_large("window", a->window, PACK_WINDOW_MAX, e);
-	st = st ? st : too_large("windows", a->windows, 1 << 20, e);
-	st = st ? st : too_large("rank", a->rank, 1 << 20, e);
+	st = st ? st : no_large_count(ask, e);
 	return st ? st : no_data_as_layout(a->layout, e);
 }
 
@@ -149,13 +172,53 @@ static int list_methods(void)
 	return 0;
 }
 
+static bool is_said(const struct train_key *k, const struct train_ask *ask)
+{
+	const char *p = (const char *)ask + k->at;
+
+	switch (k->kind) {
+	case TRAIN_WORD:
+		return *(const char *const *)p != NULL;
+	case TRAIN_COUNT:
+		return *(const uint64_t *)p != 0;
+	case TRAIN_NUMBER:
+		return !isnan(*(const double *)p);
+	case TRAIN_FLAG:
+		return *(const bool *)p;
+	}
+	return false;
+}
+
+/* What --resume would pass over in silence: an option that is another run's. */
+static enum st no_new_run(const struct train_verb *t, struct err *e)
+{
+	const struct args *a = t->a;
+	char name[32];
+	const char *first = a->layout      ? "layout"
+			    : a->formats   ? "formats"
+			    : a->quantizer ? "quantizer"
+			    : a->seed >= 0 ? "seed"
+					   : NULL;
+
+	for (const struct train_key *k = train_keys; !first && k->name; k++)
+		if (strcmp(k->name, "steps") != 0 && strcmp(k->name, "calibrate") != 0 &&
+			is_said(k, &t->ask))
+			first = option_of(k, name);
+	if (!first)
+		return ST_OK;
+	return err_set(e, ST_INVALID,
+		"--%s goes with a new run: a resumed one knows all but --steps", first);
+}
+
 /* A run that goes on knows its model, its layout and all else. */
 enum st train_verb_take_up(struct train_verb *t, struct err *e)
 {
-	const struct run_entry *r;
-	struct runs all;
-	enum st st = runs_open(&all, &r, t->a->resume, e);
+	const struct run_entry *r = NULL;
+	struct runs all = { 0 };
+	enum st st = no_new_run(t, e);
 
+	if (!st)
+		st = runs_open(&all, &r, t->a->resume, e);
 	if (!st && !*r->kind)
 		st = err_set(e, ST_INVALID,
 			"--resume %s: its run.json does not say what kind of run it is", r->id);
@@ -182,6 +245,8 @@ static enum st check(struct train_verb *t, struct err *e)
 	enum st st = train_verb_ask(&t->ask, a, e);
 
 	t->as = *a;
+	if (!st && a->read_only)
+		st = err_set(e, ST_INVALID, "--read-only: a training run writes checkpoints");
 	if (st)
 		return st;
 	if (a->resume)
@@ -207,8 +272,6 @@ static enum st check(struct train_verb *t, struct err *e)
 			"codes: which "
 			"layout, such as int4g128?",
 			m->name);
-	if (!st && a->read_only)
-		st = err_set(e, ST_INVALID, "--read-only: a training run writes checkpoints");
 	if (!st && strcmp(a->data, calibrate_self) != 0)
 		st = dataset_open(&data, a->data, 0, e);
 	dataset_close(data);

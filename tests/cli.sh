@@ -300,6 +300,8 @@ fails 1 'expected a share above 0, at most 1' \
 fails 2 'window 99999999: at most' "$@" --data rows.jsonl --window 99999999
 fails 1 "longer than the model's context of 2048" "$@" --data rows.jsonl --window 4096
 fails 1 'behind the window of 2 tokens' "$@" --data row.jsonl --window 2
+fails 2 'seed 4503599627370497: at most 4503599627370496$' "$@" --data rows.jsonl --seed 4503599627370497
+fails 2 'save-every 2000000000: at most 1073741824$' "$@" --data rows.jsonl --save-every 2000000000
 fails 1 'rates of learning 1000' "$@" --data rows.jsonl --lr 1000
 fails 1 'activations and logits' "$@" --data rows.jsonl --windows 1000000
 fails 2 'read-only' "$@" --data rows.jsonl --read-only
@@ -371,6 +373,16 @@ holds "what a run of one layout says" has '^options  *rank, 6 steps of 2 x 256 t
 fails 1 'its 6 steps are done' train --resume "$run_of"
 fails 1 'its 6 steps are done' train --resume "$run_of" --dry-run
 fails 1 'there is no run nosuch' train --resume nosuch --dry-run
+fails 2 'read-only: a training run writes checkpoints' train --resume "$run_of" --steps 8 --read-only
+holds "and nothing was trained" [ "$(readlink "$BD_RUNS/$run_of/last")" = step-000006 ]
+for option in data=rows.jsonl test=row.jsonl layout=int4g64 formats=int4g64 quantizer=minmax dial=int2g64 \
+	method=rank window=64 windows=2 lr=0.1 lr-s=0 budget=0.1 rank=4 held=0 held-every=2 save-every=2 \
+	patience=2 seed=0 rows=5 samples=5 teacher=said all teach recompute f32 across lean; do
+	fails 2 "--${option%=*} goes with a new run: a resumed one knows all but --steps" \
+		train --resume "$run_of" --steps 8 --$option
+done
+fails 2 '--text goes with a new run' calibrate --resume "$run_of" --steps 8 --text text
+fails 2 '--lr goes with a new run' train --resume "$run_of" --steps 8 --lr 1 --dry-run
 works train --resume "$BD_RUNS/$run_of/" --steps 8 --dry-run
 holds "the rest is foretold" has "^run .*: 6 of 8 steps are done"
 holds "two steps of it" has '^steps  *2 of 2 windows'
