@@ -505,6 +505,20 @@ printf 'show model\nquit\n' > lines
 timeout 60 "$bitdial" "$run_of" --plain < lines > out 2> err
 last='RUN --plain'
 holds "the run's formats are the dial's" has '^formats of the dial: int2g32, int4g64, keep'
+cp -r "$BD_RUNS/$run_of" "$BD_RUNS/20260101-000000-train-0002"
+part=$BD_RUNS/20260101-000000-train-0002/step-000006
+rm "${part%/*}/best" "${part%/*}/last"
+works layout cut "${part%/*}" --layout int2g32 -o cutless
+holds "without its links a run has its newest checkpoint" cmp -s cutless/model.safetensors "$part/int2g32/model.safetensors"
+ln -s step-000999 "${part%/*}/last"
+works eval 20260101-000000-train-0002 --layout int2g32 --text short --window 64
+rm "$part/int2g32/model.safetensors"
+fails 1 'step-000006/int2g32/model.safetensors is gone, so this checkpoint is damaged: name another' \
+	eval 20260101-000000-train-0002 --layout int4g64 --text short --window 64
+fails 1 'int2g32/model.safetensors is gone' layout cut "${part%/*}" --layout 3.7 -o cutgone
+rm -r "$part/int2g32"
+fails 1 'int2g32/model.safetensors is gone' eval "$part" --layout int4g64 --text short --window 64
+rm -r "${part%/*}"
 works train "$run_of" --layout int4g64 --dry-run
 works calibrate --demo --steps 4 --layout int2g32 --json
 holds "what the model writes itself is the text, once one layout is named" has '"method": *"flips"'

@@ -78,11 +78,34 @@ Test(run_model, where_nothing_is_best_the_last_checkpoint_is_the_model)
 
 	cr_assert_eq(unlink(best), 0);
 	leads_to(dir, real);
-	cr_assert_eq(unlink(last), 0);
-	says(dir, "has no checkpoint yet");
 	free(real);
 	xfree(last);
 	xfree(best);
+	xfree(dir);
+}
+
+Test(run_model, without_its_links_a_run_leads_to_its_newest_checkpoint)
+{
+	char *dir = went("rank"), *real = fs_real(dir);
+	char *newest = xprintf("%s/step-000004", real), *older = xprintf("%s/step-000002", dir);
+	char *best = xprintf("%s/best", dir), *last = xprintf("%s/last", dir);
+	const char *id = strrchr(dir, '/') + 1;
+	struct err e;
+
+	cr_assert_eq(fs_mkdirs(older, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(unlink(best), 0);
+	cr_assert_eq(unlink(last), 0);
+	leads_to(id, newest);
+	cr_assert_eq(symlink("step-000999", last), 0);
+	leads_to(dir, newest);
+	cr_assert_eq(fs_remove_tree(newest, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(fs_remove_tree(older, &e), ST_OK, "%s", e.msg);
+	says(dir, "has no checkpoint yet");
+	xfree(last);
+	xfree(best);
+	xfree(older);
+	xfree(newest);
+	xfree(real);
 	xfree(dir);
 }
 

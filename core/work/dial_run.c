@@ -9,17 +9,21 @@
 #include "core/base/fs.h"
 #include "core/base/sha256.h"
 #include "core/quant/format.h"
+#include "core/work/run_checkpoint.h"
 #include "core/work/runs.h"
 
 /* ---- which formats there are */
 
+/* Of a folder that lost its weights there is still the rest. */
 static bool has_format(const char *dir, const char *name)
 {
 	char *file = xprintf("%s/%s/model.safetensors", dir, name);
+	char *config = xprintf("%s/%s/config.json", dir, name);
 	struct format f;
-	bool is = !format_parse(&f, name, NULL) && fs_is_file(file);
+	bool is = !format_parse(&f, name, NULL) && (fs_is_file(file) || fs_is_file(config));
 
 	xfree(file);
+	xfree(config);
 	return is;
 }
 
@@ -68,25 +72,55 @@ static char *formats_in(const char *dir)
 
 /* ---- where they are */
 
-/* The folder itself, where it is a checkpoint, or one that the run says is its best or its last. */
+static bool has_formats(const char *dir)
+{
+	char *all = formats_in(dir);
+	bool is = all != NULL;
+
+	xfree(all);
+	return is;
+}
+
+/* The folder itself, where it is a checkpoint, or one of the run. */
 static enum st checkpoint(struct dial_run *out, const char *path, struct err *e)
 {
-	static const char *const in[] = { "", "/best", "/last" };
+	char *real = realpath(path, NULL);
 
-	for (size_t i = 0; i < sizeof in / sizeof in[0] && !out->formats; i++) {
-		char *link = xprintf("%s%s", path, in[i]), *real = realpath(link, NULL);
-
-		out->formats = real ? formats_in(real) : NULL;
-		if (out->formats)
-			out->dir = xstrdup(real);
-		free(real);
-		xfree(link);
-	}
+	if (real && has_formats(real))
+		out->dir = xstrdup(real);
+	else
+		out->dir = run_checkpoint(path, has_formats);
+	free(real); /* the C library's */
+	out->formats = out->dir ? formats_in(out->dir) : NULL;
 	if (!out->formats)
 		return err_set(e, ST_INVALID,
 			"%s: no formats in it: it is no run with --dial, or has no checkpoint yet",
 			path);
 	return ST_OK;
+}
+
+/* Each of these formats has its weights. */
+static enum st whole(const char *dir, const char *formats, struct err *e)
+{
+	char *copy = xstrdup(formats), *rest = copy, *one, name[FORMAT_NAME];
+	enum st st = ST_OK;
+
+	while (!st && (one = strtok_r(rest, ",", &rest))) {
+		struct format f;
+		char *file;
+
+		if (format_parse(&f, one, NULL))
+			continue;
+		file = xprintf("%s/%s/model.safetensors", dir, format_name(f, name));
+		if (!fs_is_file(file))
+			st = err_set(e, ST_INVALID,
+				"%s is gone, so this checkpoint is damaged: name another one of "
+				"the run, or let bitdial train --resume write the next",
+				file);
+		xfree(file);
+	}
+	xfree(copy);
+	return st;
 }
 
 /* What the word says without what leads to a checkpoint of the run: RUN/step-000240, RUN/best. */
@@ -122,6 +156,8 @@ enum st dial_run_at(struct dial_run *out, const char *dir, const char *id, struc
 	*out = (struct dial_run){ .dir = NULL };
 	st = checkpoint(out, dir, e);
 	if (!st)
+		st = whole(out->dir, out->formats, e);
+	if (!st)
 		name_tag(out, id);
 	return st;
 }
@@ -136,6 +172,8 @@ enum st dial_run_find(struct dial_run *out, const char *word, struct err *e)
 	*out = (struct dial_run){ .dir = NULL };
 	if (!st)
 		st = dial_run_at(out, fs_is_dir(word) ? word : r->path, r->id, e);
+	if (!st && *r->dial)
+		st = whole(out->dir, r->dial, e);
 	if (!st) {
 		out->model = xstrdup(r->model_path);
 		snprintf(out->sha, sizeof out->sha, "%s", r->model_sha ? r->model_sha : "");
@@ -147,6 +185,17 @@ enum st dial_run_find(struct dial_run *out, const char *word, struct err *e)
 	return st;
 }
 
+/* The checkpoint may be a damaged one: what finds it says so. */
+static bool of_id(struct dial_run *out, const char *id, struct err *e)
+{
+	const struct run_entry *r;
+	struct runs all;
+	bool is = !runs_open(&all, &r, id, e) && !checkpoint(out, r->path, e);
+
+	runs_release(&all);
+	return is;
+}
+
 bool dial_run_is(const char *word)
 {
 	struct dial_run r = { .dir = NULL };
@@ -156,7 +205,7 @@ bool dial_run_is(const char *word)
 	if (fs_is_dir(word))
 		is = !checkpoint(&r, word, &e);
 	else
-		is = !strchr(word, '/') && !fs_is_there(word) && !dial_run_find(&r, word, &e);
+		is = !strchr(word, '/') && !fs_is_there(word) && of_id(&r, word, &e);
 	dial_run_release(&r);
 	return is;
 }

@@ -8,6 +8,7 @@
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
 #include "core/work/dial_run.h"
+#include "core/work/run_checkpoint.h"
 #include "core/work/runs.h"
 
 static bool holds(const char *dir, const char *file)
@@ -34,27 +35,29 @@ static enum st no_model(const char *dir, const char *run, struct err *e)
 		run, dir);
 }
 
-/* Its best checkpoint, else its last. */
+static bool any(const char *dir)
+{
+	(void)dir;
+	return true;
+}
+
 static enum st checkpoint(char **path, const char *run, const char *word, struct err *e)
 {
-	static const char *const links[] = { "best", "last" };
+	char *dir = run_checkpoint(run, any);
+	enum st st;
 
-	for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
-		char *link = xprintf("%s/%s", run, links[i]), *real = realpath(link, NULL);
-		bool is = real && fs_is_dir(real), adapters = is && is_adapters(real);
-		enum st st = adapters ? no_model(real, word, e) : ST_OK;
-
-		if (is && !adapters)
-			*path = xstrdup(real);
-		free(real);
-		xfree(link);
-		if (is)
-			return st;
+	if (dir && !is_adapters(dir)) {
+		*path = dir;
+		return ST_OK;
 	}
-	return err_set(e, ST_INVALID,
-		"%.160s: this run has no checkpoint yet, so there is no model in it: name the "
-		"model",
-		word);
+	st = dir ? no_model(dir, word, e)
+		 : err_set(e, ST_INVALID,
+			   "%.160s: this run has no checkpoint yet, so there is no model in it: "
+			   "name the "
+			   "model",
+			   word);
+	xfree(dir);
+	return st;
 }
 
 static enum st of_entry(char **path, const struct run_entry *r, const char *word, struct err *e)

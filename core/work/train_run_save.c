@@ -9,28 +9,20 @@
 #include "core/base/log.h"
 #include "core/quant/bundle.h"
 #include "core/tune/lora.h"
+#include "core/work/run_checkpoint.h"
 #include "core/work/train_run_private.h"
 
-enum { FAR_MAX = 1 << 16, DIGITS = 6 };
+enum { FAR_MAX = 1 << 16 };
 static const double MOST = 1e18; /* of any number in it: bytes, seconds, nats */
 
 /* ---- names */
 
-static const char head[] = "step-", gone[] = ".gone-";
+static const char gone[] = ".gone-";
 
 static char *folder_of(const struct train_run *r, uint64_t step)
 {
-	return xprintf("%s/%s%0*llu", r->path, head, DIGITS, (unsigned long long)step);
-}
-
-/* "step-000150"; false: it is no whole checkpoint. */
-static bool is_checkpoint(const char *name, uint64_t *step)
-{
-	size_t n = strlen(name), digits = strspn(name + (n < 5 ? n : 5), "0123456789");
-
-	if (strncmp(name, head, 5) != 0 || digits < DIGITS || n != 5 + digits || digits > 15)
-		return false;
-	return sscanf(name + 5, "%llu", (unsigned long long *)step) == 1;
+	return xprintf(
+		"%s/%s%0*llu", r->path, run_step_head, RUN_STEP_DIGITS, (unsigned long long)step);
 }
 
 /* ---- train.json */
@@ -129,7 +121,7 @@ enum st train_run_last(struct train_run *r, bool *there, struct err *e)
 	if (st)
 		return st;
 	for (size_t i = 0; i < n; i++) {
-		if (is_checkpoint(name[i], &step) && (!*there || step > last)) {
+		if (run_is_checkpoint(name[i], &step) && (!*there || step > last)) {
 			last = step;
 			*there = true;
 		}
@@ -196,7 +188,7 @@ static void give_up(const struct train_run *r, const char *name)
 static void point(const struct train_run *r, const char *link, uint64_t step)
 {
 	char *path = xprintf("%s/%s", r->path, link);
-	char *name = xprintf("%s%0*llu", head, DIGITS, (unsigned long long)step);
+	char *name = xprintf("%s%0*llu", run_step_head, RUN_STEP_DIGITS, (unsigned long long)step);
 	struct err e;
 
 	if (fs_link(path, name, &e))
@@ -220,10 +212,10 @@ void train_run_prune(struct train_run *r)
 	if (fs_list(r->path, &name, &n, NULL))
 		return;
 	for (size_t i = 0; i < n; i++) {
-		bool old = is_checkpoint(name[i], &step) && step != r->saved_step &&
+		bool old = run_is_checkpoint(name[i], &step) && step != r->saved_step &&
 			   !(best && step == r->far.best_step);
 
-		if (old || (!strncmp(name[i], head, 5) && bundle_is_partial(name[i])) ||
+		if (old || (!strncmp(name[i], run_step_head, 5) && bundle_is_partial(name[i])) ||
 			!strncmp(name[i], gone, strlen(gone)))
 			give_up(r, name[i]);
 		xfree(name[i]);
