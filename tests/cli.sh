@@ -390,7 +390,19 @@ holds "by its own layout" has '^layout .*layout.json: 4.5000'
 holds "and nothing was trained" [ "$(readlink "$BD_RUNS/$run_of/last")" = step-000006 ]
 cp -r "$BD_RUNS/$run_of" "$BD_RUNS/20260101-000000-train-0001"
 echo '{' > "$BD_RUNS/20260101-000000-train-0001/step-000006/train.json"
-fails 1 '0001/step-000006: train.json: byte' train --resume 20260101-000000-train-0001 --steps 8
+fails 1 '0001/step-000006: train.json: byte .*: remove step-000006 from the run.s folder, and it begins anew' \
+	train --resume 20260101-000000-train-0001 --steps 8
+cp -r "$BD_RUNS/$run_of/step-000006" "$BD_RUNS/20260101-000000-train-0001/step-000003"
+fails 1 ': remove step-000006 from the run.s folder, and it goes on from step-000003' \
+	train --resume 20260101-000000-train-0001 --steps 8
+rm -r "$BD_RUNS/20260101-000000-train-0001/step-000003"
+cp "$BD_RUNS/$run_of/step-000006/train.json" "$BD_RUNS/20260101-000000-train-0001/step-000006"
+printf x >> "$BD_RUNS/20260101-000000-train-0001/step-000006/train.state"
+fails 1 'train.state is damaged: remove step-000006 from the run.s folder, and it begins anew' \
+	train --resume 20260101-000000-train-0001 --steps 8
+rm -r "$BD_RUNS/20260101-000000-train-0001/step-000006"
+works train --resume 20260101-000000-train-0001 --steps 2
+holds "without that folder it begins anew" has '^step 1/2' err
 echo '{}' > "$BD_RUNS/20260101-000000-train-0001/run.json"
 fails 2 'does not say what kind of run it is' train --resume 20260101-000000-train-0001 --steps 8
 rm -r "$BD_RUNS/20260101-000000-train-0001"

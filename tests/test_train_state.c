@@ -66,7 +66,7 @@ static void refuse(const struct taught *t, const struct train_how *how, const ch
 	cr_assert_eq(fs_read(tmp_path("train.state"), SIZE_MAX / 4, &all, &n, &e), ST_OK);
 	taught_sum(run, before);
 	tmp_write(tmp_path("train.state"), all, n);
-	cr_expect_eq(train_load(run, tmp_dir(), &e), ST_FORMAT);
+	cr_expect_eq(train_load(run, tmp_dir(), &e), ST_INVALID);
 	cr_expect(strstr(e.msg, says), "%s", e.msg);
 	taught_sum(run, after);
 	cr_expect_str_eq(after, before, "left as it was");

@@ -157,7 +157,7 @@ struct reader {
 
 static enum st damaged(const struct reader *r, struct err *e)
 {
-	return err_set(e, ST_FORMAT, "%s is damaged: go back to another checkpoint", r->path);
+	return err_set(e, ST_FORMAT, "%s is damaged", r->path);
 }
 
 /* The first line that differs, in words. */
@@ -170,9 +170,9 @@ static enum st differs(
 		line = text[i] == '\n' ? i + 1 : line;
 		i++;
 	}
-	return err_set(e, ST_FORMAT, "%s is of another run: \"%.*s\" there, \"%.*s\" here", r->path,
-		(int)(strcspn(there + line, "\n")), there + line, (int)strcspn(text + line, "\n"),
-		text + line);
+	return err_set(e, ST_INVALID, "%s is of another run: \"%.*s\" there, \"%.*s\" here",
+		r->path, (int)(strcspn(there + line, "\n")), there + line,
+		(int)strcspn(text + line, "\n"), text + line);
 }
 
 static enum st check_text(struct reader *r, struct err *e)
@@ -190,7 +190,7 @@ static enum st check_text(struct reader *r, struct err *e)
 	}
 	r->at += r->h.text;
 	if (!st && r->map.size != file_bytes(r->t, strlen(text)))
-		st = err_set(e, ST_FORMAT, "%s is of another model or layout: %zu bytes, not %llu",
+		st = err_set(e, ST_INVALID, "%s is of another model or layout: %zu bytes, not %llu",
 			r->path, r->map.size, (unsigned long long)file_bytes(r->t, strlen(text)));
 	xfree(text);
 	return st;
@@ -203,7 +203,7 @@ static enum st check_entries(struct reader *r, struct err *e)
 
 		memcpy(&there, r->map.data + r->at, sizeof there);
 		if (memcmp(&here, &there, sizeof here) != 0)
-			return err_set(e, ST_FORMAT,
+			return err_set(e, ST_INVALID,
 				"%s is of another model or layout: its matrix %zu is %llu x %llu "
 				"of "
 				"%llu bits, not %llu x %llu of %llu",

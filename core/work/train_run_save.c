@@ -110,6 +110,33 @@ static enum st read_far(struct train_so_far *f, const char *dir, struct err *e)
 
 /* ---- which there are */
 
+/* What can be done about a checkpoint that cannot be read; one of another run is as it should be.
+ */
+static enum st way_out(const struct train_run *r, uint64_t step, enum st st, struct err *e)
+{
+	char *dir = folder_of(r, step), *state = xprintf("%s/train.state", dir);
+	char *far = xprintf("%s/train.json", dir), *older = run_newest(r->path, step);
+	struct err was = *e;
+	const char *name = strrchr(dir, '/') + 1;
+
+	if (st != ST_FORMAT && fs_is_file(state) && fs_is_file(far))
+		; /* no damage: the sentence says it all */
+	else if (older)
+		st = err_set(e, st,
+			"%.200s: remove %s from the run's folder, and it goes on from %s", was.msg,
+			name, strrchr(older, '/') + 1);
+	else if (*r->worn)
+		st = err_set(e, st, "%.240s: begin a new run", was.msg);
+	else
+		st = err_set(e, st, "%.200s: remove %s from the run's folder, and it begins anew",
+			was.msg, name);
+	xfree(dir);
+	xfree(state);
+	xfree(far);
+	xfree(older);
+	return st;
+}
+
 enum st train_run_last(struct train_run *r, bool *there, struct err *e)
 {
 	char **name, *dir;
@@ -137,6 +164,8 @@ enum st train_run_last(struct train_run *r, bool *there, struct err *e)
 	if (!st && r->far.step != last)
 		st = err_set(e, ST_FORMAT, "%s/train.json: it is of step %llu", dir,
 			(unsigned long long)r->far.step);
+	if (st)
+		st = way_out(r, last, st, e);
 	r->saved_step = last;
 	xfree(r->folder);
 	r->folder = dir;
@@ -160,7 +189,9 @@ char *train_run_better(const struct train_run *r, double *nll)
 
 enum st train_run_load(struct train_run *r, struct err *e)
 {
-	return r->folder ? train_load(r->t, r->folder, e) : ST_OK;
+	enum st st = r->folder ? train_load(r->t, r->folder, e) : ST_OK;
+
+	return st ? way_out(r, r->saved_step, st, e) : ST_OK;
 }
 
 /* Under another name first: what is called step-000150 is whole at any time. */
