@@ -614,7 +614,15 @@ fails 1 "longer than the model's context of 2048" teach --demo --data rows.jsonl
 fails 2 'at most 1024 tokens a row' teach --demo "$@" -o said --top 4000
 fails 1 'is a file: name a folder' teach --demo "$@" -o rows.jsonl
 printf x >> said/part-000000.teach
-fails 1 'is damaged: remove it, and teach again' \
+fails 1 'is damaged: teach again into that folder' \
+	train --demo --layout int4g64 "$@" --teacher said --steps 2
+: > said/part-000000.teach
+works teach --demo "$@" -o said
+works train --demo --layout int4g64 "$@" --teacher said --method latent --steps 2
+run teach --demo "$@" -o said --top 16
+holds "how many it has, and what to do" has 'has 64 tokens a row, not 16: take another folder, or as many$' err
+rm said/part-000000.teach
+fails 1 'said: 0 of 1 parts are there: bitdial teach makes the rest' \
 	train --demo --layout int4g64 "$@" --teacher said --steps 2
 set -- train --demo --layout int4g64
 works "$@" --data rows.jsonl --steps 2 --events

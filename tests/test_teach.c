@@ -136,7 +136,7 @@ Test(teach, parts_that_are_there_stay_and_what_is_torn_or_missing_is_made_again)
 	struct taught t = taught_open("cpu", "keep", ROWS, WINDOW, 0.1);
 	struct fs_id id, now;
 	struct err e = { 0 };
-	char *was[3];
+	char *was[3], *zeros;
 	size_t n[3];
 
 	write_all(&t, tmp_path("c"), 16);
@@ -152,6 +152,21 @@ Test(teach, parts_that_are_there_stay_and_what_is_torn_or_missing_is_made_again)
 	cr_expect(fs_id_equal(&id, &now), "what was whole is not written again");
 	cr_expect(part_is("c/part-000001.teach", was[1], n[1]));
 	cr_expect(part_is("c/part-000002.teach", was[2], n[2]));
+	/* empty, of zeros, and a file of somebody else's */
+	zeros = big_alloc(n[2], "zeros", &e);
+	memset(zeros, 0, n[2]);
+	tmp_write(tmp_path("c/part-000000.teach"), "", 0);
+	tmp_write(tmp_path("c/part-000001.teach"), "hello", 5);
+	tmp_write(tmp_path("c/part-000002.teach"), zeros, n[2]);
+	big_free(zeros);
+	write_all(&t, tmp_path("c"), 16);
+	cr_expect(part_is("c/part-000000.teach", was[0], n[0]));
+	cr_expect(part_is("c/part-000001.teach", was[1], n[1]));
+	cr_expect(part_is("c/part-000002.teach", was[2], n[2]));
+	cr_expect_eq(
+		teach_write(tmp_path("c"), t.m, t.pack, how_of(8), NULL, &e), ST_INVALID);
+	cr_expect(strstr(e.msg, "has 16 tokens a row, not 8: take another folder, or as many"),
+		"%s", e.msg);
 	for (size_t i = 0; i < 3; i++)
 		big_free(was[i]);
 	taught_close(&t);
@@ -179,14 +194,14 @@ Test(teach, another_model_other_data_and_damage_are_told_apart)
 	refuses(&t, "another", "another model");
 	refuses(&other, "demo", "other data");
 	cr_expect_eq(teach_write(tmp_path("c"), other.m, other.pack, how_of(16), NULL, &e),
-		ST_FORMAT);
+		ST_INVALID);
 	cr_expect(strstr(e.msg, "other data"), "%s", e.msg);
 	text = read_all(tmp_path("c/part-000001.teach"), &n);
 	text[n / 2] ^= 1;
 	tmp_write(tmp_path("c/part-000001.teach"), text, n);
 	refuses(&t, "demo", "part-000001.teach is damaged");
 	cr_assert_eq(fs_remove_tree(tmp_path("c/part-000001.teach"), &e), ST_OK);
-	refuses(&t, "demo", "1 of 3 parts");
+	refuses(&t, "demo", "2 of 3 parts");
 	tmp_write(tmp_path("c/part-000000.teach"), "hello", 5);
 	refuses(&t, "demo", "no part of a teacher's cache");
 	big_free(text);

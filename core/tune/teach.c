@@ -63,6 +63,11 @@ uint64_t teach_bytes(const struct model *m, const struct pack *p, size_t top)
 	return bytes;
 }
 
+enum st teach_damaged(const char *path, struct err *e)
+{
+	return err_set(e, ST_FORMAT, "%s is damaged: teach again into that folder", path);
+}
+
 enum st teach_check(const struct teach_head *want, const void *part, size_t bytes,
 	const char *path, struct err *e)
 {
@@ -70,24 +75,26 @@ enum st teach_check(const struct teach_head *want, const void *part, size_t byte
 	char sum[TEACH_SUM + 1];
 
 	if (bytes < sizeof h || memcmp(part, "bdteach1", 8) != 0)
-		return err_set(e, ST_FORMAT, "%s is no part of a teacher's cache", path);
+		return err_set(e, ST_FORMAT,
+			"%s is no part of a teacher's cache: teach again into that folder", path);
 	memcpy(&h, part, sizeof h);
 	if (memcmp(h.model, want->model, sizeof h.model) != 0 || h.vocab != want->vocab)
-		return err_set(e, ST_FORMAT,
+		return err_set(e, ST_INVALID,
 			"%s is what another model said: take another folder for this one", path);
 	if (memcmp(h.data, want->data, sizeof h.data) != 0)
-		return err_set(e, ST_FORMAT,
+		return err_set(e, ST_INVALID,
 			"%s was said of other data, or of windows of another length: take another "
 			"folder",
 			path);
 	if (h.top != want->top)
-		return err_set(e, ST_FORMAT, "%s has %llu tokens a row, not %llu", path,
+		return err_set(e, ST_INVALID,
+			"%s has %llu tokens a row, not %llu: take another folder, or as many", path,
 			(unsigned long long)h.top, (unsigned long long)want->top);
 	if (memcmp(&h, want, sizeof h) != 0 || bytes != teach_part_bytes(want))
-		return err_set(e, ST_FORMAT, "%s is damaged: remove it, and teach again", path);
+		return teach_damaged(path, e);
 	sha256_of(part, bytes - TEACH_SUM, sum);
 	if (memcmp(sum, (const char *)part + bytes - TEACH_SUM, TEACH_SUM) != 0)
-		return err_set(e, ST_FORMAT, "%s is damaged: remove it, and teach again", path);
+		return teach_damaged(path, e);
 	return ST_OK;
 }
 
@@ -248,10 +255,10 @@ static enum st fill(
 	return ST_OK;
 }
 
-/* Is the part there, and whole?  One of another model or data is an error. */
+/* Is the part there, and whole?  One of another model, data or top is an error; what is damaged is
+ * written again. */
 static enum st done(const struct teach_head *h, const char *path, bool *there, struct err *e)
 {
-	struct teach_head was;
 	struct fs_map map;
 	enum st st;
 
@@ -262,13 +269,9 @@ static enum st done(const struct teach_head *h, const char *path, bool *there, s
 	if (st)
 		return st;
 	st = teach_check(h, map.data, map.size, path, e);
-	if (st && map.size >= sizeof was) {
-		memcpy(&was, map.data, sizeof was);
-		/* ours, but torn: written again */
-		if (!memcmp(&was, h, sizeof was)) {
-			*there = false;
-			st = ST_OK;
-		}
+	if (st == ST_FORMAT) {
+		*there = false;
+		st = ST_OK;
 	}
 	fs_map_close(&map);
 	return st;

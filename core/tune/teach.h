@@ -27,7 +27,7 @@ enum { TEACH_TOP = 64, TEACH_MOST = 1024 };
 /* Of the whole folder. */
 uint64_t teach_bytes(const struct model *m, const struct pack *p, size_t top);
 /* Parts that are there and whole are left as they are.  Polls and tells progress in sequences.
- * ST_INVALID: the folder is one of another model, data or top; ST_IO with the parts done kept. */
+ * Damaged ones are made again.  ST_INVALID: the folder is one of another model, data or top; ST_IO with the parts done kept. */
 BD_MUST_USE enum st teach_write(const char *dir, const struct model *m, struct pack *p,
 	const struct teach_how *how, const struct sink *s, struct err *e);
 
@@ -41,8 +41,8 @@ struct teach_row {
 };
 
 struct teach;
-/* Every part is read and checked now.  ST_FORMAT: damaged, or of another model or data; ST_INVALID:
- * parts are missing. */
+/* Every part is read and checked now.  ST_FORMAT: damaged; ST_INVALID: of another model or
+ * data, or parts are missing. */
 BD_MUST_USE enum st teach_open(struct teach **out, const char *dir, const struct model *m,
 	const struct pack *p, const char *model, const struct sink *s, struct err *e);
 void teach_close(struct teach *t); /* NULL is fine */

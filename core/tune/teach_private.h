@@ -20,7 +20,9 @@ size_t teach_parts(const struct pack *p);
 size_t teach_row_bytes(size_t vocab, size_t top);
 size_t teach_part_bytes(const struct teach_head *h);
 char *teach_part_path(const char *dir, size_t part); /* xfree */
-/* What is wrong with a part that was read whole; ST_OK: nothing. */
+/* ST_FORMAT, in the words of every damage. */
+enum st teach_damaged(const char *path, struct err *e);
+/* What is wrong with a part that was read whole; ST_OK: nothing; ST_INVALID: it is another's. */
 BD_MUST_USE enum st teach_check(const struct teach_head *want, const void *part, size_t bytes,
 	const char *path, struct err *e);
 

@@ -13,6 +13,20 @@ struct teach {
 	size_t (*first)[TEACH_PART]; /* [parts]: rows of a part before a sequence */
 };
 
+static enum st missing(const struct teach *t, const char *dir, struct err *e)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->parts; i++) {
+		char *path = teach_part_path(dir, i);
+
+		n += fs_is_file(path);
+		xfree(path);
+	}
+	return err_set(e, ST_INVALID,
+		"%s: %zu of %zu parts are there: bitdial teach makes the rest", dir, n, t->parts);
+}
+
 static enum st open_part(struct teach *t, const struct pack *p, const char *dir,
 	struct teach_head h, struct err *e)
 {
@@ -21,9 +35,7 @@ static enum st open_part(struct teach *t, const struct pack *p, const char *dir,
 	enum st st;
 
 	if (!fs_is_file(path))
-		st = err_set(e, ST_INVALID,
-			"%s: %zu of %zu parts are there: bitdial teach makes the rest", dir,
-			(size_t)h.part, t->parts);
+		st = missing(t, dir, e);
 	else
 		st = fs_map_open(map, path, e);
 	if (!st)
@@ -34,7 +46,7 @@ static enum st open_part(struct teach *t, const struct pack *p, const char *dir,
 
 		memcpy(&there, map->data + sizeof h + i * sizeof there, sizeof there);
 		if (there != n)
-			st = err_set(e, ST_FORMAT, "%s is damaged: remove it, and teach again", path);
+			st = teach_damaged(path, e);
 		t->first[h.part][i] = rows;
 		rows += n;
 	}
@@ -43,7 +55,7 @@ static enum st open_part(struct teach *t, const struct pack *p, const char *dir,
 }
 
 /* How many tokens a row the folder has: what its first part says. */
-static enum st top_of(size_t *top, const char *dir, struct err *e)
+static enum st top_of(struct teach *t, const char *dir, struct err *e)
 {
 	char *path = teach_part_path(dir, 0);
 	struct teach_head h;
@@ -52,16 +64,19 @@ static enum st top_of(size_t *top, const char *dir, struct err *e)
 
 	if (!fs_is_dir(dir))
 		st = err_set(e, ST_IO, "%s is no folder: bitdial teach makes a teacher's cache", dir);
+	else if (!fs_is_file(path))
+		st = missing(t, dir, e);
 	else
 		st = fs_map_open(&map, path, e);
 	if (!st && (map.size < sizeof h || memcmp(map.data, "bdteach1", 8) != 0))
-		st = err_set(e, ST_FORMAT, "%s is no part of a teacher's cache", path);
+		st = err_set(e, ST_FORMAT,
+			"%s is no part of a teacher's cache: teach again into that folder", path);
 	if (!st) {
 		memcpy(&h, map.data, sizeof h);
-		*top = (size_t)h.top;
+		t->top = (size_t)h.top;
 	}
 	if (!st && (!h.top || h.top > TEACH_MOST))
-		st = err_set(e, ST_FORMAT, "%s is damaged: remove it, and teach again", path);
+		st = teach_damaged(path, e);
 	fs_map_close(&map);
 	xfree(path);
 	return st;
@@ -79,7 +94,7 @@ enum st teach_open(struct teach **out, const char *dir, const struct model *m,
 	t->parts = teach_parts(p);
 	t->map = xarray(t->parts, sizeof *t->map);
 	t->first = xarray(t->parts, sizeof *t->first);
-	st = top_of(&t->top, dir, e);
+	st = top_of(t, dir, e);
 	for (size_t i = 0; !st && i < t->parts; i++) {
 		st = open_part(t, p, dir, teach_head_of(m, p, t->top, model, data, i), e);
 		if (!st && sink_poll(s))
