@@ -318,13 +318,13 @@ Test(pack, of_two_rows_one_is_held_out_and_of_one_none)
 {
 	static const char two[] = "{\"prompt\":\"a\",\"completion\":\"b\"}\n"
 				  "{\"prompt\":\"c\",\"completion\":\"d\"}\n";
-	static const double shares[] = { 0.001, 0.5, 0.999 };
+	static const double shares[] = { 1e-300, 0.001, 0.5, 0.999 };
 	struct bytes b;
 	struct pack *p;
 	struct err e;
 
 	bytes_open(&b, 8);
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
 		b.how.held = shares[i];
 		p = read_as(&b, "a.jsonl", two, ST_OK, &e);
 		cr_expect_eq(pack_counts(p)->held, 1);

@@ -1,4 +1,5 @@
 /* pack_read.c - a data file into sequences of ids, and which of them are held out. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -223,7 +224,8 @@ static struct sides find_sides(const struct pack *p, double share)
 {
 	struct sides k = { .least = UINT64_MAX, .all = share >= 1 };
 
-	k.below = share > 0 && !k.all ? (uint64_t)(share * 18446744073709551616.0) : 0; /* 2^64 */
+	if (share > 0 && !k.all)
+		k.below = (uint64_t)fmax(share * 18446744073709551616.0, 1); /* 2^64 */
 	for (size_t i = 0; i < p->n; i++) {
 		uint64_t x = p->seqs[i].label;
 
