@@ -157,6 +157,21 @@ enum st train_verb_how(struct train_how *how, size_t *window, const struct train
 	return train_ask_how(how, &as, e);
 }
 
+enum st train_verb_dial(const struct train_method *m, const struct args *a, struct err *e)
+{
+	enum st st;
+
+	if (!a->dial)
+		return ST_OK;
+	if (!train_packs(m))
+		return err_set(e, ST_INVALID,
+			"--dial trains packed codes of several formats: %s trains none", m->name);
+	if (a->layout)
+		return err_set(e, ST_INVALID, "--dial names the formats: leave --layout out");
+	st = dial_formats_check(a->dial, e);
+	return st ? err_at(e, st, "--dial") : ST_OK;
+}
+
 static int list_methods(void)
 {
 	char rate[24], rate_s[24];
@@ -252,11 +267,7 @@ static enum st check(struct train_verb *t, struct err *e)
 	if (a->resume)
 		return train_verb_take_up(t, e);
 	st = train_verb_method(&m, a, e);
-	if (!st && a->dial && !train_packs(m))
-		st = err_set(e, ST_INVALID,
-			"--dial trains packed codes of several formats: %s trains none", m->name);
-	if (!st && a->dial && a->layout)
-		st = err_set(e, ST_INVALID, "--dial names the formats: leave --layout out");
+	st = st ? st : train_verb_dial(m, a, e);
 	if (!st && a->dial) {
 		t->layout = train_dial_top(a->dial);
 		t->as.layout = t->ask.layout = t->layout;

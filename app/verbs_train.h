@@ -16,6 +16,10 @@ BD_MUST_USE enum st train_verb_ask(struct train_ask *ask, const struct args *a, 
 BD_MUST_USE enum st train_verb_how(struct train_how *how, size_t *window,
 	const struct train_method *m, const struct train_ask *ask, struct err *e);
 
+/* What --dial goes with, and that each of it is a format; without one ST_OK. */
+BD_MUST_USE enum st train_verb_dial(
+	const struct train_method *m, const struct args *a, struct err *e);
+
 struct train_verb;
 /* Of --resume: the model and the layout that the run's folder names, into t->as. */
 BD_MUST_USE enum st train_verb_take_up(struct train_verb *t, struct err *e);

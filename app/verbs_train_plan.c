@@ -315,13 +315,7 @@ static enum st what(struct plan *p, struct train_verb *t, struct train_run **run
 	t->as = *t->a;
 	if (!t->a->resume) {
 		st = st ? st : train_verb_method(&m, t->a, e);
-		if (!st && t->ask.dial && !train_packs(m))
-			st = err_set(e, ST_INVALID,
-				"--dial trains packed codes of several formats: %s trains none",
-				m->name);
-		if (!st && t->ask.dial && t->a->layout)
-			st = err_set(e, ST_INVALID, "--dial names the formats: leave --layout out");
-		return st;
+		return st ? st : train_verb_dial(m, t->a, e);
 	}
 	st = st ? st : train_verb_take_up(t, e);
 	st = st ? st : train_run_peek(run, &t->ask, e);

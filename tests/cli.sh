@@ -544,16 +544,19 @@ fails 1 'blank.jsonl: nothing to learn in it: all of its rows (1) are empty' cal
 fails 1 'none of its rows (1) has an answer; .* (--all, or all=on)' train --demo --layout int4g64 --data blank.jsonl
 fails 2 'lora trains none' calibrate --demo --method lora
 fails 1 'nosuch' calibrate --demo --text nosuch
-fails 1 'layout foo is no file\|foo is no format' "$@" --dial int2g32,foo
+fails 2 '--dial: "foo" is not a format' "$@" --dial int2g32,foo
+fails 2 '--dial: "nan" is not a format' "$@" --dial int2g64,nan
+fails 2 '--dial: "3.6" is not a format' "$@" --dial int2g64,3.6
+fails 2 '--dial: no format is named: say which' "$@" --dial ,
 fails 1 'takes as many bits as another' "$@" --dial int2g32,int2g32
-fails 1 'keep is not trained with a dial' "$@" --dial int2g32,keep
+fails 2 '--dial: keep is not trained with a dial' "$@" --dial int2g32,keep
 fails 2 'lora trains none' train --demo --data rows.jsonl --method lora --dial int2g32
 fails 2 'lora trains none' train --demo --method lora --dial int2g32 --dry-run
 fails 2 'names the formats: leave --layout out' train --demo --layout int4g64 --dial int2g32 --dry-run
-fails 1 '"foo" is not a format' "$@" --dial int2g32,foo --dry-run
+fails 2 '--dial: "foo" is not a format' "$@" --dial int2g32,foo --dry-run
 fails 1 'takes as many bits as another' "$@" --dial int2g32,int2g32 --dry-run
-fails 1 'keep is not trained with a dial' "$@" --dial int2g32,keep --dry-run
-fails 1 'no format is named' "$@" --dial , --dry-run
+fails 2 '--dial: keep is not trained with a dial' "$@" --dial int2g32,keep --dry-run
+fails 2 '--dial: no format is named' "$@" --dial , --dry-run
 find "$XDG_CACHE_HOME" "$BD_RUNS" > before
 works "$@" --dial int4g128,int2g64 --dry-run
 holds "what is trained" has '^layout  *int2g64 and int4g128 at once, each step a layout drawn between 2.50 and 4.46 bpw$'

@@ -29,17 +29,15 @@ static enum st put(
 	return ST_OK;
 }
 
-enum st dial_formats_read(struct dial_formats *out, const char *names,
-	enum st (*stored)(void *arg, const char *name, struct format f, double *bpw, struct err *e),
-	void *arg, struct err *e)
+/* As they are named. */
+static enum st parse(struct format at[FORMAT_MAX], size_t *n, const char *names, struct err *e)
 {
 	char *copy = xstrdup(names), *rest = copy, *one;
 	enum st st = ST_OK;
 
-	out->n = 0;
+	*n = 0;
 	while (!st && (one = strtok_r(rest, ",", &rest))) {
 		struct format f;
-		double bpw = 0;
 
 		st = format_parse(&f, one, e);
 		if (!st && (format_is_keep(f) || format_is_mix(f)))
@@ -47,18 +45,44 @@ enum st dial_formats_read(struct dial_formats *out, const char *names,
 				"%s is not trained with a dial: name formats of one width, such as "
 				"int2g64,int4g128",
 				one);
-		if (!st && out->n == FORMAT_MAX)
+		if (!st && *n == FORMAT_MAX)
 			st = err_set(e, ST_INVALID, "a dial has at most %d formats", FORMAT_MAX);
 		if (!st)
-			st = stored(arg, one, f, &bpw, e);
-		if (!st)
-			st = put(out, one, f, bpw, e);
+			at[(*n)++] = f;
 	}
-	if (!st && !out->n)
+	if (!st && !*n)
 		st = err_set(e, ST_INVALID,
 			"no format is named: say which are to be trained, such as "
 			"int2g64,int4g128");
 	xfree(copy);
+	return st;
+}
+
+enum st dial_formats_check(const char *names, struct err *e)
+{
+	struct format at[FORMAT_MAX];
+	size_t n;
+
+	return parse(at, &n, names, e);
+}
+
+enum st dial_formats_read(struct dial_formats *out, const char *names,
+	enum st (*stored)(void *arg, const char *name, struct format f, double *bpw, struct err *e),
+	void *arg, struct err *e)
+{
+	struct format at[FORMAT_MAX];
+	char name[FORMAT_NAME];
+	size_t n;
+	enum st st = parse(at, &n, names, e);
+
+	out->n = 0;
+	for (size_t i = 0; !st && i < n; i++) {
+		double bpw = 0;
+
+		st = stored(arg, format_name(at[i], name), at[i], &bpw, e);
+		if (!st)
+			st = put(out, name, at[i], bpw, e);
+	}
 	return st;
 }
 

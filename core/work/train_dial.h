@@ -24,6 +24,8 @@ struct dial_formats {
 BD_MUST_USE enum st dial_formats_read(struct dial_formats *out, const char *names,
 	enum st (*stored)(void *arg, const char *name, struct format f, double *bpw, struct err *e),
 	void *arg, struct err *e);
+/* What of that the names alone say, with no model. */
+BD_MUST_USE enum st dial_formats_check(const char *names, struct err *e);
 
 struct train_dial {
 	size_t forms;              /* formats, the smallest first */
