@@ -4,9 +4,28 @@
 #include "app/verbs.h"
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
+#include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/quant/bundle.h"
 #include "core/work/desk.h"
+
+static void tell(const struct args *a, const struct desk *d, const struct layout *l)
+{
+	uint64_t bytes = fs_tree_bytes(a->out);
+	struct json_out o;
+	char b[16];
+
+	if (!a->json) {
+		verb_note("%s: %.4f stored bpw of %s, %s", a->out, layout_stored_bpw(l),
+			d->dial.dir, text_bytes(bytes, b));
+		return;
+	}
+	verb_begin(&o);
+	json_put_str(&o, "folder", a->out);
+	json_put_f64(&o, "stored_bpw", layout_stored_bpw(l));
+	json_put_i64(&o, "bytes", (int64_t)bytes);
+	verb_json(&o);
+}
 
 /* The desk wears the run's variants; what its layout does not name is never made. */
 static enum st cut(const char *run, const struct args *a, struct err *e)
@@ -16,7 +35,6 @@ static enum st cut(const char *run, const struct args *a, struct err *e)
 	struct layout l = { 0 };
 	const struct mat **view = NULL;
 	const char *source;
-	char bytes[16];
 	enum st st;
 
 	as.word[0] = run;
@@ -42,8 +60,7 @@ static enum st cut(const char *run, const struct args *a, struct err *e)
 	if (!st)
 		st = bundle_write(a->out, d->m, &l, view, verb_sink(), e);
 	if (!st)
-		verb_note("%s: %.4f stored bpw of %s, %s", a->out, layout_stored_bpw(&l),
-			d->dial.dir, text_bytes(fs_tree_bytes(a->out), bytes));
+		tell(a, d, &l);
 	xfree(view);
 	layout_release(&l);
 	desk_close(d);

@@ -485,7 +485,9 @@ rm -r "$BD_RUNS/stranger"
 works eval "$BD_RUNS/$run_of/last/int2g32" --layout keep --text text
 holds "a run opens like a model, with its own variants" has "^$(cat nll.run)$"
 holds "the same bits as there" cmp -s cut4/model.safetensors "$BD_RUNS/$run_of/last/int4g64/model.safetensors"
-works layout cut "$run_of" --layout keep -o cutk
+works layout cut "$run_of" --layout keep -o cutk --json
+holds json object folder stored_bpw bytes
+holds "nothing beside it" [ ! -s err ]
 fails 1 'has no int3g64, which the layout gives' layout cut "$run_of" --layout int3g64 -o cut3
 fails 1 'exists already' layout cut "$run_of" --layout int4g64 -o cut4
 fails 1 'there is no run nosuch' layout cut nosuch --layout int4g64 -o cut5
