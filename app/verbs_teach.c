@@ -15,8 +15,12 @@ static enum st check(const struct args *a, struct err *e)
 
 	if (!data || !a->out)
 		return err_set(e, ST_INVALID, "usage: bitdial teach MODEL --data FILE -o DIR");
-	if (!*data || !*a->out)
-		return err_set(e, ST_INVALID, "--%s: the name is empty", *data ? "o" : "data");
+	if (!*data)
+		return err_set(e, ST_INVALID, "--%s: the name is empty: give a file",
+			a->data ? "data" : "text");
+	if (!*a->out)
+		return err_set(e, ST_INVALID,
+			"usage: bitdial teach MODEL --data FILE -o DIR: the name of DIR is empty");
 	if (a->data && a->text)
 		return err_set(e, ST_INVALID, "--data and --text name the same thing: give one");
 	if (a->top > TEACH_MOST)

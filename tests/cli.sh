@@ -546,6 +546,12 @@ fails 1 'blank.jsonl: nothing to learn in it: all of its rows (1) are empty' cal
 fails 1 'none of its rows (1) has an answer; .* (--all, or all=on)' train --demo --layout int4g64 --data blank.jsonl
 fails 2 'lora trains none' calibrate --demo --method lora
 fails 1 'nosuch' calibrate --demo --text nosuch
+fails 2 '--text: the name is empty: give a text' calibrate --demo --text ''
+fails 2 '--formats keep: nothing in it is trained' calibrate --demo --formats keep
+fails 2 '--formats keep: nothing in it is trained' calibrate --demo --formats keep --dry-run
+fails 2 '--formats: "foo" is not a format' calibrate --demo --formats foo
+fails 2 '--text: the name is empty: give a file' teach --demo --text '' -o said
+fails 2 'usage: bitdial teach .* -o DIR: the name of DIR is empty' teach --demo --text text -o ''
 fails 2 '--dial: "foo" is not a format' "$@" --dial int2g32,foo
 fails 2 '--dial: "nan" is not a format' "$@" --dial int2g64,nan
 fails 2 '--dial: "3.6" is not a format' "$@" --dial int2g64,3.6
