@@ -210,7 +210,7 @@ Test(lua_train, what_cannot_be_trained_is_a_sentence_and_wrong_use_raises)
 	       "print(said { data = '/no/such' })\n"
 	       "print(select(2, said { " SHORT "method = 'rang' }):match('rang') ~= nil)\n"
 	       "print(said { resume = 'nothing' } == nil)\n"
-	       "for _, o in ipairs { { stepz = 3 }, { steps = 0 }, { lr = -1 }, { held = 1 }, { steps = 1.5 } } do\n"
+	       "for _, o in ipairs { { stepz = 3 }, { steps = 0 }, { lr = -1 }, { held = 1 }, { lr = 0/0 }, { held = 0/0 }, { lr_gain = 0/0 }, { steps = 1.5 } } do\n"
 	       "  local ok, why = pcall(bitdial.train, o)\n"
 	       "  print(ok, (why:gsub('^.*bitdial.train.run: ', '')))\n"
 	       "end\n",
@@ -219,6 +219,9 @@ Test(lua_train, what_cannot_be_trained_is_a_sentence_and_wrong_use_raises)
 		"false\tsteps: expected a whole number from 1 to 1073741824, got 0\n"
 		"false\tlr: expected a number from 0 on\n"
 		"false\theld: expected a share below 1\n"
+		"false\tlr: expected a number from 0 on\n"
+		"false\theld: expected a number from 0 on\n"
+		"false\tlr_gain: expected a number from 0 on\n"
 		"false\tsteps: expected a whole number from 1 to 1073741824, got 1.5\n");
 }
 

@@ -79,8 +79,10 @@ static void push_step(lua_State *L, const struct snap_train *s)
 static double rate(lua_State *L, const char *name)
 {
 	lua_Number v = l_number(L, 1, name, (lua_Number)NAN);
+	bool open = lua_getfield(L, 1, name) == LUA_TNIL;
 
-	if (v < 0 || isinf(v))
+	lua_pop(L, 1);
+	if (!open && !(v >= 0 && !isinf(v)))
 		luaL_error(L, "%s: %s: expected a number from 0 on", l_name(L), name);
 	return v;
 }
