@@ -526,6 +526,14 @@ works layout cut "${part%/*}" --layout int2g32 -o cutless
 holds "without its links a run has its newest checkpoint" cmp -s cutless/model.safetensors "$part/int2g32/model.safetensors"
 ln -s step-000999 "${part%/*}/last"
 works eval 20260101-000000-train-0002 --layout int2g32 --text short --window 64
+holds "a format's weights have a sum beside" eval '(cd "$part/int2g32" && sha256sum -c --quiet model.safetensors.sha256)'
+size=$(($(wc -c < "$part/int2g32/model.safetensors") - 200))
+printf '\377' | dd of="$part/int2g32/model.safetensors" bs=1 seek="$size" conv=notrunc 2> nowhere
+holds "a byte is another" eval '! cmp -s "$part/int2g32/model.safetensors" "$BD_RUNS/$run_of/step-000006/int2g32/model.safetensors"'
+fails 1 'int2g32/model.safetensors is not what was written there: the checkpoint is damaged' \
+	eval 20260101-000000-train-0002 --layout int2g32 --text short --window 64
+rm "$part/int2g32/model.safetensors.sha256"
+works eval 20260101-000000-train-0002 --layout int2g32 --text short --window 64 # as an older version wrote it
 rm "$part/int2g32/model.safetensors"
 fails 1 'step-000006/int2g32/model.safetensors is gone, so this checkpoint is damaged: name another' \
 	eval 20260101-000000-train-0002 --layout int4g64 --text short --window 64

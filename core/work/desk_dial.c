@@ -100,12 +100,26 @@ static enum st take(
 	return st;
 }
 
-enum st desk_dial_format(struct desk *d, size_t f, bool *has, const struct sink *s, struct err *e)
+static enum st open_format(
+	struct desk *d, size_t f, const char *path, const struct sink *s, struct err *e)
 {
 	const struct backend *host = d->m->be->host_memory ? d->m->be : backend_find("ref");
-	char name[FORMAT_NAME], *path;
 	struct checkpoint *ck;
 	struct model *m;
+	enum st st = checkpoint_open(&ck, path, e);
+
+	if (!st)
+		st = model_load(&m, ck, host, s, e);
+	if (!st) {
+		st = take(d, f, m, s, e);
+		model_free(m);
+	}
+	return st && st != ST_CANCELLED ? err_at(e, st, "%s", path) : st;
+}
+
+enum st desk_dial_format(struct desk *d, size_t f, bool *has, const struct sink *s, struct err *e)
+{
+	char name[FORMAT_NAME], *path;
 	enum st st;
 
 	*has = false;
@@ -114,15 +128,9 @@ enum st desk_dial_format(struct desk *d, size_t f, bool *has, const struct sink 
 	path = xprintf("%s/%s", d->dial.dir, format_name(d->set.format[f], name));
 	*has = fs_is_dir(path);
 	if (*has) {
-		st = checkpoint_open(&ck, path, e);
+		st = dial_run_sound(path, s, e);
 		if (!st)
-			st = model_load(&m, ck, host, s, e);
-		if (!st) {
-			st = take(d, f, m, s, e);
-			model_free(m);
-		}
-		if (st && st != ST_CANCELLED)
-			st = err_at(e, st, "%s", path);
+			st = open_format(d, f, path, s, e);
 	} else {
 		st = ST_OK;
 	}

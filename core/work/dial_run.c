@@ -210,6 +210,70 @@ bool dial_run_is(const char *word)
 	return is;
 }
 
+/* ---- damage */
+
+static const char weights[] = "model.safetensors";
+enum { SUM = 64, CHUNK = 64 << 20 };
+
+static enum st sum_of(char sum[SUM + 1], const char *file, const struct sink *s, struct err *e)
+{
+	struct sha256 sha;
+	struct fs_map map;
+	enum st st = fs_map_open(&map, file, e);
+
+	if (st)
+		return st;
+	sha256_start(&sha);
+	for (size_t at = 0, n; !st && at < map.size; at += n) {
+		n = map.size - at < CHUNK ? map.size - at : CHUNK;
+		if (sink_poll(s))
+			st = err_set(e, ST_CANCELLED, "stopped");
+		else
+			sha256_add(&sha, map.data + at, n);
+	}
+	sha256_hex(&sha, sum);
+	fs_map_close(&map);
+	return st;
+}
+
+enum st dial_run_seal(const char *dir, const struct sink *s, struct err *e)
+{
+	char *file = xprintf("%s/%s", dir, weights), *beside = xprintf("%s.sha256", file);
+	char sum[SUM + 1], line[SUM + 32];
+	enum st st = sum_of(sum, file, s, e);
+
+	if (!st) {
+		snprintf(line, sizeof line, "%s  %s\n", sum, weights);
+		st = fs_write_all(beside, line, strlen(line), e);
+	}
+	xfree(file);
+	xfree(beside);
+	return st;
+}
+
+enum st dial_run_sound(const char *dir, const struct sink *s, struct err *e)
+{
+	char *file = xprintf("%s/%s", dir, weights), *beside = xprintf("%s.sha256", file);
+	char sum[SUM + 1], *was = NULL;
+	size_t n = 0;
+	enum st st = ST_OK;
+
+	if (fs_is_file(beside)) {
+		st = fs_read(beside, 1 << 12, &was, &n, e);
+		st = st ? st : sum_of(sum, file, s, e);
+		if (!st && (n < SUM || memcmp(was, sum, SUM) != 0))
+			st = err_set(e, ST_FORMAT,
+				"%s is not what was written there: the checkpoint is damaged, name "
+				"another one of the run, or let bitdial train --resume write the "
+				"next",
+				file);
+		big_free(was);
+	}
+	xfree(file);
+	xfree(beside);
+	return st;
+}
+
 struct dial_run dial_run_copy(const struct dial_run *r)
 {
 	struct dial_run c = *r;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "core/base/err.h"
+#include "core/base/sink.h"
 
 struct dial_run {
 	char *dir;     /* of the checkpoint; NULL: no run */
@@ -27,6 +28,11 @@ BD_MUST_USE enum st dial_run_at(
 /* Is it worth asking dial_run_find?  A folder of a run that has such checkpoints, one of these, or the
  * id of such a run that is no path. */
 bool dial_run_is(const char *word);
+/* Of a format's folder: the SHA-256 of its model.safetensors into a file beside, as sha256sum -c
+ * reads it; and whether that still holds, ST_FORMAT where not (one of an older version has none).
+ * They poll: ST_CANCELLED. */
+BD_MUST_USE enum st dial_run_seal(const char *dir, const struct sink *s, struct err *e);
+BD_MUST_USE enum st dial_run_sound(const char *dir, const struct sink *s, struct err *e);
 struct dial_run dial_run_copy(const struct dial_run *r);
 void dial_run_release(struct dial_run *r);
 

@@ -9,6 +9,7 @@
 #include "core/base/log.h"
 #include "core/quant/bundle.h"
 #include "core/tune/lora.h"
+#include "core/work/dial_run.h"
 #include "core/work/run_checkpoint.h"
 #include "core/work/train_run_private.h"
 
@@ -292,6 +293,8 @@ static enum st fill_forms(struct train_run *r, const char *tmp, const struct sin
 		if (!st)
 			st = bundle_put(dir, r->d->m, l, train_take_forms(r->t, form),
 				train_gains(r->t), s, e);
+		if (!st)
+			st = dial_run_seal(dir, s, e);
 		xfree(dir);
 	}
 	xfree(form);
