@@ -163,8 +163,7 @@ Test(teach, parts_that_are_there_stay_and_what_is_torn_or_missing_is_made_again)
 	cr_expect(part_is("c/part-000000.teach", was[0], n[0]));
 	cr_expect(part_is("c/part-000001.teach", was[1], n[1]));
 	cr_expect(part_is("c/part-000002.teach", was[2], n[2]));
-	cr_expect_eq(
-		teach_write(tmp_path("c"), t.m, t.pack, how_of(8), NULL, &e), ST_INVALID);
+	cr_expect_eq(teach_write(tmp_path("c"), t.m, t.pack, how_of(8), NULL, &e), ST_INVALID);
 	cr_expect(strstr(e.msg, "has 16 tokens a row, not 8: take another folder, or as many"),
 		"%s", e.msg);
 	for (size_t i = 0; i < 3; i++)

@@ -26,8 +26,9 @@ enum { TEACH_TOP = 64, TEACH_MOST = 1024 };
 
 /* Of the whole folder. */
 uint64_t teach_bytes(const struct model *m, const struct pack *p, size_t top);
-/* Parts that are there and whole are left as they are.  Polls and tells progress in sequences.
- * Damaged ones are made again.  ST_INVALID: the folder is one of another model, data or top; ST_IO with the parts done kept. */
+/* Parts that are there and whole are left as they are, damaged ones made again.  Polls and tells
+ * progress in sequences.  ST_INVALID: the folder is one of another model, data or top; ST_IO with the
+ * parts done kept. */
 BD_MUST_USE enum st teach_write(const char *dir, const struct model *m, struct pack *p,
 	const struct teach_how *how, const struct sink *s, struct err *e);
 

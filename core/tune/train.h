@@ -176,8 +176,8 @@ void train_eval_release(struct train_eval *v);
 /* dir/train.state: all that a resume needs beside the model, the data and `how`: weights, states, place
  * in the data, counts; a checksum at the end.  Written as fs.h writes (complete or not at all). */
 BD_MUST_USE enum st train_save(const struct train *t, const char *dir, struct err *e);
-/* Into a t that train_new made with the same model, how and pack.  ST_FORMAT says what differs (and
- * leaves t as it was). */
+/* Into a t that train_new made with the same model, how and pack.  ST_INVALID says what
+ * differs, ST_FORMAT: damaged (and t is as it was). */
 BD_MUST_USE enum st train_load(struct train *t, const char *dir, struct err *e);
 /* Between steps: the run ends at this step instead, which is what the schedules of the steps to come
  * go by; rates at their peak stay. */
