@@ -528,7 +528,7 @@ ln -s step-000999 "${part%/*}/last"
 works eval 20260101-000000-train-0002 --layout int2g32 --text short --window 64
 holds "a format's weights have a sum beside" eval '(cd "$part/int2g32" && sha256sum -c --quiet model.safetensors.sha256)'
 size=$(($(wc -c < "$part/int2g32/model.safetensors") - 200))
-printf '\377' | dd of="$part/int2g32/model.safetensors" bs=1 seek="$size" conv=notrunc 2> nowhere
+printf '\377' | dd of="$part/int2g32/model.safetensors" bs=1 seek="$size" conv=notrunc 2> dd.err
 holds "a byte is another" eval '! cmp -s "$part/int2g32/model.safetensors" "$BD_RUNS/$run_of/step-000006/int2g32/model.safetensors"'
 fails 1 'int2g32/model.safetensors is not what was written there: the checkpoint is damaged' \
 	eval 20260101-000000-train-0002 --layout int2g32 --text short --window 64

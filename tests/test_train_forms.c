@@ -252,7 +252,7 @@ Test(train_forms, a_checkpoint_under_a_teacher_is_none_of_a_run_by_labels)
 	train_free(t);
 	b.from.teacher = NULL;
 	t = new_of(&b, &how);
-	cr_expect_eq(train_load(t, tmp_path("."), &e), ST_FORMAT);
+	cr_expect_eq(train_load(t, tmp_path("."), &e), ST_INVALID);
 	cr_expect(strstr(e.msg, "teacher"), "%s", e.msg);
 	train_free(t);
 	both_close(&b);
