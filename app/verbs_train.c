@@ -187,26 +187,10 @@ static int list_methods(void)
 	return 0;
 }
 
-static bool is_said(const struct train_key *k, const struct train_ask *ask)
-{
-	const char *p = (const char *)ask + k->at;
-
-	switch (k->kind) {
-	case TRAIN_WORD:
-		return *(const char *const *)p != NULL;
-	case TRAIN_COUNT:
-		return *(const uint64_t *)p != 0;
-	case TRAIN_NUMBER:
-		return !isnan(*(const double *)p);
-	case TRAIN_FLAG:
-		return *(const bool *)p;
-	}
-	return false;
-}
-
 /* What --resume would pass over in silence: an option that is another run's. */
 static enum st no_new_run(const struct train_verb *t, struct err *e)
 {
+	const struct train_key *key = train_ask_of_new(&t->ask);
 	const struct args *a = t->a;
 	char name[32];
 	const char *first = a->layout      ? "layout"
@@ -215,10 +199,8 @@ static enum st no_new_run(const struct train_verb *t, struct err *e)
 			    : a->seed >= 0 ? "seed"
 					   : NULL;
 
-	for (const struct train_key *k = train_keys; !first && k->name; k++)
-		if (strcmp(k->name, "steps") != 0 && strcmp(k->name, "calibrate") != 0 &&
-			is_said(k, &t->ask))
-			first = option_of(k, name);
+	if (!first && key)
+		first = option_of(key, name);
 	if (!first)
 		return ST_OK;
 	return err_set(e, ST_INVALID,

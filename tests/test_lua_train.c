@@ -210,11 +210,13 @@ Test(lua_train, what_cannot_be_trained_is_a_sentence_and_wrong_use_raises)
 	       "print(said { data = '/no/such' })\n"
 	       "print(select(2, said { " SHORT "method = 'rang' }):match('rang') ~= nil)\n"
 	       "print(said { resume = 'nothing' } == nil)\n"
+	       "print(said { resume = 'nothing', lr = 0.1 })\n"
 	       "for _, o in ipairs { { stepz = 3 }, { steps = 0 }, { lr = -1 }, { held = 1 }, { lr = 0/0 }, { held = 0/0 }, { lr_gain = 0/0 }, { steps = 1.5 } } do\n"
 	       "  local ok, why = pcall(bitdial.train, o)\n"
 	       "  print(ok, (why:gsub('^.*bitdial.train.run: ', '')))\n"
 	       "end\n",
 		"nil\ttrain: there is no file /no/such\ntrue\ntrue\n"
+		"nil\ttrain: lr= goes with a new run: a resumed one knows all but its steps\n"
 		"false\tunknown option 'stepz'; did you mean 'steps'?\n"
 		"false\tsteps: expected a whole number from 1 to 1073741824, got 0\n"
 		"false\tlr: expected a number from 0 on\n"

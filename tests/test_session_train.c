@@ -132,7 +132,7 @@ Test(session_train, the_chat_answers_from_the_last_finished_step_and_says_which)
 
 Test(session_train, a_stopped_run_has_a_checkpoint_and_goes_on_where_it_was)
 {
-	struct train_ask a = ask_of(0);
+	struct train_ask a;
 	char id[64];
 	uint64_t kept;
 
@@ -145,7 +145,7 @@ Test(session_train, a_stopped_run_has_a_checkpoint_and_goes_on_where_it_was)
 	cr_assert_gt(kept, 10, "not the one of step 10");
 	cr_assert_eq(kept, w.train->step, "no step that was done is lost");
 	snprintf(id, sizeof id, "%s", w.train->run);
-	a.data = NULL;
+	train_ask_init(&a);
 	a.resume = id;
 	ok(session_train(s, &a, &e));
 	settle();

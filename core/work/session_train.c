@@ -76,6 +76,7 @@ enum st session_need_no_training(struct session *s, const char *verb, struct err
 
 static enum st may_begin(struct session *s, const struct train_ask *ask, struct err *e)
 {
+	const struct train_key *other = ask->resume ? train_ask_of_new(ask) : NULL;
 	enum st st = session_need_model(s, "train", e);
 
 	if (st)
@@ -84,6 +85,10 @@ static enum st may_begin(struct session *s, const struct train_ask *ask, struct 
 		return err_set(e, ST_INVALID, "train: the program was started with --read-only");
 	if (jobs_active(s->jobs, &job_train))
 		return err_set(e, ST_INVALID, "train: a run is in training already (x stops it)");
+	if (other)
+		return err_set(e, ST_INVALID,
+			"train: %s= goes with a new run: a resumed one knows all but its steps",
+			other->name);
 	if (!ask->resume && ask->method && !train_method_find(ask->method))
 		return err_set(e, ST_INVALID,
 			"train: no method \"%.40s\" (:train method= and Tab names them)",

@@ -41,6 +41,32 @@ void train_ask_fill(struct train_ask *a)
 		a->save_every = at_least(a->steps / 10, 25);
 }
 
+static bool is_said(const struct train_key *k, const struct train_ask *a)
+{
+	const char *p = (const char *)a + k->at;
+
+	switch (k->kind) {
+	case TRAIN_WORD:
+		return *(const char *const *)p != NULL;
+	case TRAIN_COUNT:
+		return *(const uint64_t *)p != 0;
+	case TRAIN_NUMBER:
+		return !isnan(*(const double *)p);
+	case TRAIN_FLAG:
+		return *(const bool *)p;
+	}
+	return false;
+}
+
+const struct train_key *train_ask_of_new(const struct train_ask *a)
+{
+	for (const struct train_key *k = train_keys; k->name; k++)
+		if (strcmp(k->name, "steps") != 0 && strcmp(k->name, "calibrate") != 0 &&
+			is_said(k, a))
+			return k;
+	return NULL;
+}
+
 static char *copy(const char *s)
 {
 	return s ? xstrdup(s) : NULL;

@@ -53,6 +53,8 @@
 #define TRAIN_ASK_FLAG                                 bool
 #define TRAIN_ASK_FIELD(name, kind, least, most, help) TRAIN_ASK_##kind name;
 
+struct train_key;
+
 /* What is left open: NULL, 0, NAN, false.  Words are borrowed. */
 struct train_ask {
 	TRAIN_KEYS(TRAIN_ASK_FIELD)
@@ -62,6 +64,9 @@ struct train_ask {
 void train_ask_init(struct train_ask *a);
 /* What is the same for every method and was left open, filled in. */
 void train_ask_fill(struct train_ask *a);
+/* The first key that is said and goes with a new run: one that is resumed knows all but its steps;
+ * NULL: none. */
+const struct train_key *train_ask_of_new(const struct train_ask *a);
 /* With words of its own. */
 struct train_ask train_ask_copy(const struct train_ask *a);
 void train_ask_release(struct train_ask *a); /* of a copy */
