@@ -103,16 +103,12 @@ void fs_sweep(const char *dir)
 /* The file a path means: through links, so that a link stays one. */
 static enum st resolve(const char *path, char **real, struct stat *sb, bool *exists, struct err *e)
 {
-	char *r;
-
 	*exists = !stat(path, sb);
 	if (*exists && !S_ISREG(sb->st_mode))
 		return err_set(e, ST_INVALID, "cannot write %s: it is not a regular file", path);
 	if (!*exists && errno != ENOENT)
 		return err_set(e, ST_IO, "cannot write %s: %s", path, fs_sys_reason(errno));
-	r = *exists ? realpath(path, NULL) : NULL;
-	*real = xstrdup(r ? r : path);
-	free(r);
+	*real = fs_real(path);
 	return ST_OK;
 }
 

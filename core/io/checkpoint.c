@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/base/alloc.h"
+#include "core/base/fs.h"
 #include "core/base/checked.h"
 #include "core/base/sha256.h"
 #include "core/io/reader.h"
@@ -230,11 +231,11 @@ static enum st folder_unknown(const char *path, struct err *e)
 /* For people: the last part of the path, "." and ".." resolved. */
 static enum st set_name(struct checkpoint *c, const char *path, struct err *e)
 {
-	char *real = realpath(path, NULL);
-	const char *base = ck_base(real ? real : path);
+	char *real = fs_real(path);
+	const char *base = ck_base(real);
 	enum st st = ck_strndup(c, &c->name, base, strlen(base), e);
 
-	free(real);
+	xfree(real);
 	return st;
 }
 

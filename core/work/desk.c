@@ -356,12 +356,12 @@ static enum st open_run(struct desk *d, const char *path, const struct desk_opti
 	return st && st != ST_CANCELLED ? err_at(e, st, "%s: the model of that run", path) : st;
 }
 
-/* A model, or a run whose checkpoint is one. */
+/* A model, or a run whose checkpoint is one; no dial's. */
 static enum st open_named(struct desk *d, const char *word, const struct desk_options *o,
 	const struct sink *s, struct err *e)
 {
 	char *path;
-	enum st st = run_model(&path, word, e);
+	enum st st = run_model_of_one(&path, word, e);
 
 	if (!st)
 		st = open_model(d, path, o, s, e);

@@ -8,6 +8,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
+#include "core/base/fs.h"
 #include "core/work/cache.h"
 #include "core/work/desk_private.h"
 #include "core/work/runs.h"
@@ -63,13 +64,12 @@ static void add(struct run_args *a, const char *option, const char *value)
 /* Paths stay good from another folder. */
 static void add_path(struct run_args *a, const char *option, const char *path, double weight)
 {
-	char *real = realpath(path, NULL), *value;
+	char *real = fs_real(path);
+	char *value = isnan(weight) ? xstrdup(real) : xprintf("%s=%.9g", real, weight);
 
-	value = isnan(weight) ? xstrdup(real ? real : path)
-			      : xprintf("%s=%.9g", real ? real : path, weight);
 	add(a, option, value);
 	xfree(value);
-	free(real);
+	xfree(real);
 }
 
 static void add_texts(struct run_args *a, const struct desk *d)

@@ -2,7 +2,6 @@
 #include "core/work/run_model.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
@@ -101,31 +100,39 @@ static enum st by_folder(char **path, const char *dir, struct err *e)
 		return no_model(dir, dir, e);
 	if (!holds(dir, "run.json") || holds(dir, "config.json"))
 		return ST_OK;
-	real = realpath(dir, NULL);
-	if (!runs_open(&all, &r, real ? real : dir, &none))
+	real = fs_real(dir);
+	if (!runs_open(&all, &r, real, &none))
 		st = of_entry(path, r, dir, e);
 	runs_release(&all);
-	free(real);
+	xfree(real);
+	return st;
+}
+
+enum st run_model_of_one(char **path, const char *word, struct err *e)
+{
+	enum st st = ST_OK;
+
+	*path = NULL;
+	if (fs_is_dir(word))
+		st = by_folder(path, word, e);
+	else if (*word && !strchr(word, '/') && !fs_is_there(word))
+		st = by_id(path, word, e);
+	if (!st && !*path)
+		*path = xstrdup(word);
 	return st;
 }
 
 enum st run_model(char **path, const char *word, struct err *e)
 {
 	struct dial_run dial = { .dir = NULL };
-	enum st st = ST_OK;
+	enum st st;
 
+	if (!dial_run_is(word))
+		return run_model_of_one(path, word, e);
 	*path = NULL;
-	if (dial_run_is(word)) {
-		st = dial_run_find(&dial, word, e);
-		if (!st)
-			*path = xstrdup(dial.model);
-		dial_run_release(&dial);
-	} else if (fs_is_dir(word)) {
-		st = by_folder(path, word, e);
-	} else if (*word && !strchr(word, '/') && !fs_is_there(word)) {
-		st = by_id(path, word, e);
-	}
-	if (!st && !*path)
-		*path = xstrdup(word);
+	st = dial_run_find(&dial, word, e);
+	if (!st)
+		*path = xstrdup(dial.model);
+	dial_run_release(&dial);
 	return st;
 }

@@ -14,5 +14,7 @@
  * there); xfree. ST_INVALID: a run that holds no model, as one of adapters; or an end of several
  * ids. */
 BD_MUST_USE enum st run_model(char **path, const char *word, struct err *e);
+/* The same of a word that dial_run_is refused: all runs need not be read again to ask it. */
+BD_MUST_USE enum st run_model_of_one(char **path, const char *word, struct err *e);
 
 #endif

@@ -57,11 +57,15 @@ void training_ending(void *arg, double seconds);
 BD_MUST_USE enum st train_read(const char *folder, uint64_t steps, struct train_history *h,
 	struct train_look *look, size_t *n_looks, double *seconds, const struct sink *sink,
 	struct err *e);
-struct train_curve train_curve_of(const char *folder); /* as its run.json has it */
 /* The ghost goes where what is in training is of another kind: both are on one axis. */
 void training_fit_ghost(struct session *s);
-/* The folder, the whole id and the data file of a run, xfree; word may be a part of the id. */
-BD_MUST_USE enum st train_find_run(
-	const char *word, char **folder, char **id, char **data, struct err *e);
+/* A run of training; its words are owned: train_found_release. */
+struct train_found {
+	char *folder, *id, *data; /* id: the whole one; data: the file */
+	struct train_curve curve;
+};
+/* word may be a part of the id. */
+BD_MUST_USE enum st train_find_run(struct train_found *out, const char *word, struct err *e);
+void train_found_release(struct train_found *f);
 
 #endif

@@ -47,50 +47,47 @@ void training_fit_ghost(struct session *s)
 }
 
 /* What is there stays where it cannot be drawn. */
-static enum st take(struct session *s, const char *folder, const char *id, const struct sink *sink,
-	struct err *e)
+static enum st take(
+	struct session *s, const struct train_found *run, const struct sink *sink, struct err *e)
 {
 	struct snap_train *n = s->train->now;
-	struct train_curve kind = train_curve_of(folder);
-	const char *why = unlike(n, kind);
+	const char *why = unlike(n, run->curve);
 	struct train_history h = { 0 };
 	double seconds;
 	enum st st;
 
 	if (why)
-		return err_set(e, ST_INVALID, "train ghost: %s %s", train_short_id(id), why);
+		return err_set(e, ST_INVALID, "train ghost: %s %s", train_short_id(run->id), why);
 	n->n_ghost_looks = 0;
-	st = train_read(folder, 0, &h, n->ghost_look, &n->n_ghost_looks, &seconds, sink, e);
+	st = train_read(run->folder, 0, &h, n->ghost_look, &n->n_ghost_looks, &seconds, sink, e);
 	if (st) {
 		train_history_release(&h);
 		return st;
 	}
 	train_history_release(&n->ghost);
 	n->ghost = h;
-	s->train->ghost = kind;
-	snprintf(n->ghost_name, sizeof n->ghost_name, "%s", id);
+	s->train->ghost = run->curve;
+	snprintf(n->ghost_name, sizeof n->ghost_name, "%s", run->id);
 	return ST_OK;
 }
 
 static enum st work_ghost(struct job *j, struct err *e)
 {
 	struct train_deed *d = j->arg;
-	char *folder = NULL, *id = NULL, *data = NULL;
+	struct train_found run = { .folder = NULL };
 	enum st st = ST_OK;
 
 	if (d->ask.resume)
-		st = train_find_run(d->ask.resume, &folder, &id, &data, e);
+		st = train_find_run(&run, d->ask.resume, e);
 	else
 		drop(d->s->train->now);
-	if (!st && folder)
-		st = take(d->s, folder, id, &j->sink, e);
+	if (!st && run.folder)
+		st = take(d->s, &run, &j->sink, e);
 	if (!st)
 		notice(d->s, LOG_INFO, "%s is drawn behind the run",
-			id ? train_short_id(id) : "no ghost");
+			run.id ? train_short_id(run.id) : "no ghost");
 	training_publish(d->s, true);
-	xfree(folder);
-	xfree(id);
-	xfree(data);
+	train_found_release(&run);
 	return st;
 }
 

@@ -155,14 +155,15 @@ static enum st from_run(
 	struct session *s, const struct train_ask *ask, const struct sink *sink, struct err *e)
 {
 	struct session_train *t = s->train;
-	char *folder, *id, *data, *path;
+	struct train_found run;
 	const char *source;
-	enum st st = train_find_run(ask->resume, &folder, &id, &data, e);
+	enum st st = train_find_run(&run, ask->resume, e);
+	char *path;
 
 	if (st)
 		return st;
-	snprintf(t->now->data, sizeof t->now->data, "%s", file_name(data));
-	path = xprintf("%s/layout.json", folder);
+	snprintf(t->now->data, sizeof t->now->data, "%s", file_name(run.data));
+	path = xprintf("%s/layout.json", run.folder);
 	st = desk_layout(s->desk, path, &t->layout, &source, sink, e);
 	if (!st) {
 		xfree(t->view); /* it may have brought formats */
@@ -170,9 +171,7 @@ static enum st from_run(
 		st = desk_layout_view(s->desk, &t->layout, t->view, sink, e);
 	}
 	xfree(path);
-	xfree(folder);
-	xfree(id);
-	xfree(data);
+	train_found_release(&run);
 	return st;
 }
 
@@ -242,20 +241,18 @@ static enum st read_back(struct session *s, struct train_run *run, const struct 
 {
 	struct session_train *t = s->train;
 	uint64_t done = train_steps_done(train_run_train(run));
-	char *folder, *id, *data;
+	struct train_found found;
 	struct err e;
 	enum st st;
 
 	t->now->step = t->now->saved = done;
 	if (!done)
 		return ST_OK;
-	st = train_find_run(train_run_id(run), &folder, &id, &data, &e);
+	st = train_find_run(&found, train_run_id(run), &e);
 	if (!st)
-		st = train_read(folder, done, &t->now->seen, t->now->look, &t->now->n_looks,
+		st = train_read(found.folder, done, &t->now->seen, t->now->look, &t->now->n_looks,
 			&t->before, sink, &e);
-	xfree(folder);
-	xfree(id);
-	xfree(data);
+	train_found_release(&found);
 	if (st && st != ST_CANCELLED)
 		notice(s, LOG_WARN, "%s; the curve begins at step %llu", e.msg,
 			(unsigned long long)done);

@@ -6,28 +6,28 @@
 
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
-#include "core/base/json.h"
 #include "core/work/runs.h"
 #include "core/work/session_train.h"
 
-enum { FILE_MAX = 64 << 20, HEAD_MAX = 4 << 20, COLUMNS = 40 };
+enum { FILE_MAX = 64 << 20, COLUMNS = 40 };
 
-enum st train_find_run(const char *word, char **folder, char **id, char **data, struct err *e)
+enum st train_find_run(struct train_found *out, const char *word, struct err *e)
 {
 	const struct run_entry *r;
 	struct runs all = { 0 };
 	enum st st = runs_load(&all, NULL, e);
 
-	*folder = *id = *data = NULL;
+	*out = (struct train_found){ .folder = NULL };
 	if (st)
 		return st;
 	r = runs_find(&all, word, e);
 	if (r && strcmp(r->kind, "train") != 0) {
 		st = err_set(e, ST_INVALID, "%s is a %s: name a run of training", word, r->kind);
 	} else if (r) {
-		*folder = xstrdup(r->path);
-		*id = xstrdup(r->id);
-		*data = xstrdup(r->text ? r->text : "");
+		*out = (struct train_found){ .folder = xstrdup(r->path),
+			.id = xstrdup(r->id),
+			.data = xstrdup(r->text ? r->text : ""),
+			.curve = { .taught = r->taught, .dial = *r->dial } };
 	} else {
 		st = ST_INVALID;
 	}
@@ -35,24 +35,12 @@ enum st train_find_run(const char *word, char **folder, char **id, char **data, 
 	return st;
 }
 
-struct train_curve train_curve_of(const char *folder)
+void train_found_release(struct train_found *f)
 {
-	struct train_curve kind = { .taught = false };
-	char *path = xprintf("%s/run.json", folder);
-	const cJSON *ask;
-	const char *word;
-	struct json j;
-
-	if (fs_is_file(path) && !json_load(&j, path, HEAD_MAX, NULL)) {
-		ask = json_member(j.root, "train");
-		if (ask && json_get_bool(&j, ask, ".train", "teach", &kind.taught, NULL))
-			kind.taught = false;
-		kind.taught |= ask && !json_get_str(&j, ask, ".train", "teacher", &word, NULL);
-		kind.dial = ask && !json_get_str(&j, ask, ".train", "dial", &word, NULL);
-		json_release(&j);
-	}
-	xfree(path);
-	return kind;
+	xfree(f->folder);
+	xfree(f->id);
+	xfree(f->data);
+	*f = (struct train_found){ .folder = NULL };
 }
 
 /* ---- lines of numbers under a line of names */
