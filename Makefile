@@ -261,7 +261,7 @@ soak: asan tsan  ## what takes too long for check
 	else echo 'soak: training skipped, there is no default model (make model)'; fi
 
 golden:    ## rewrite the golden screens; the diff is the review
-	@UPDATE_GOLDEN=1 $(MAKE) --no-print-directory unit
+	@UPDATE_GOLDEN=1 $(MAKE) --no-print-directory unit cli
 
 install: all $B/bitdial-lua.3  ## into $(DESTDIR)$(PREFIX)
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1' \

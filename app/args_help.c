@@ -40,7 +40,7 @@ static void calibrate_default(const char *option, char out[32])
 	else if (!strcmp(option, "steps"))
 		snprintf(out, 32, " (%llu)", (unsigned long long)ask.steps);
 	else if (!strcmp(option, "patience"))
-		snprintf(out, 32, " (%llu)", (unsigned long long)ask.patience);
+		snprintf(out, 32, " (%d)", CALIBRATE_PATIENCE);
 	train_ask_release(&ask);
 }
 

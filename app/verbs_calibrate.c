@@ -41,14 +41,12 @@ int verb_calibrate(const struct args *a)
 	open.layout = a->layout;
 	open.resume = a->resume;
 	open.steps = a->steps;
-	open.patience = a->patience;
 	ask = calibrate_ask(&open, a->formats, NULL);
 	as.method = ask.method;
 	as.data = ask.data;
 	as.text = ask.text;
 	as.dial = ask.dial;
 	as.steps = ask.steps;
-	as.patience = ask.patience;
 	as.teach = !a->teacher && ask.teach;
 	as.all = ask.all;
 	rc = check(a, &ask, &e) ? verb_fail(&e) : verb_train(&as);

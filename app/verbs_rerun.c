@@ -118,7 +118,7 @@ static int choose(struct again *g, struct err *e)
 		return refuse_open(g, e);
 	return err_set(e, ST_INVALID,
 		"%s: its command line is one of bitdial %s, and a rerun does only what makes runs "
-		"(scan, search, eval, export, a script)",
+		"(scan, search, eval, export, train, calibrate, a script)",
 		r->id, g->a.verb);
 }
 

@@ -5,7 +5,7 @@
 --   text=FILE              measured on: none of it is in what is scanned or trained on
 --   data=FILE              trained on; else the model writes it itself
 --   dial=int2g64,int4g64   formats of the dial; else those of at most 4 bits that it has
---   methods=latent         of bitdial.train.methods(); latent,stats,flips: beside each other
+--   methods=flips          of bitdial.train.methods(); latent,stats,flips: beside each other
 --   budgets=2.5,2.9,3.3,3.6,4.0,4.27   stored bits a weight
 --   steps=240 windows=4 window=256     each run: 240 steps of 4 windows of 256 tokens
 --   limit=4096             tokens of the text, at most
@@ -94,7 +94,7 @@ end
 function T.main(words)
   local path = assert(words[1], "usage: calibration.lua MODEL text=FILE [name=value ...]")
   local o = T.options({ table.unpack(words, 2) }, { text = "", data = "", dial = "int2g64,int4g64",
-    methods = "latent", budgets = "2.5,2.9,3.3,3.6,4.0,4.27", steps = 240, windows = 4, window = 256,
+    methods = "flips", budgets = "2.5,2.9,3.3,3.6,4.0,4.27", steps = 240, windows = 4, window = 256,
     limit = 4096, scan = 256, ask = "yes" }, "calibration.lua")
   if o.text == "" then error("calibration.lua: name a text to measure on: text=FILE", 0) end
   local lines, spoken = {}, {}

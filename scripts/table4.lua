@@ -87,7 +87,7 @@ end
 
 -- What is tuned of a method, and by which factors of its own rate.  What moves codes by rank is
 -- tuned by how many, what moves none by the step of scales; diodemix is published with a rate that
--- moves nothing (greenbit.md 3), so it may have much larger ones.
+-- moves nothing (core/tune/FORMULAS.md 3.1), so it may have much larger ones.
 function T.factors(m)
   local knob = m.name == "rank" and "budget" or m.name == "stats" and "lr_s" or "lr"
   return knob, m.name == "diodemix" and { 1, 30, 1000 } or { 1 / 3, 1, 3 }

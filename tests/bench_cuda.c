@@ -1,4 +1,4 @@
-/* bench_cuda.c - the device benchmark: the table of performance.md 6 beside cuBLAS in one run, what
+/* bench_cuda.c - the device benchmark: products beside cuBLAS in one run, what
  * stands between the products, whole tokens of random models, the way back.
  *
  *	bench_cuda [--so FILE] [--out DIR] [--shapes small] [--only products|layer|tokens|back]

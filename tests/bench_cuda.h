@@ -1,6 +1,6 @@
 /* bench_cuda.h - what the files of the device benchmark share.
  *
- * Method (performance.md 6 and 12): weights in at least ten copies, more than three times L2 and
+ * Method: weights in at least ten copies, more than three times L2 and
  * 256 MB together, so that every call reads memory; random values; CALLS calls as one graph,
  * replayed back to back until a sample takes long enough that its start does not count; the wall
  * clock from an idle device to an idle device, for both sides; samples by turns, their median and

@@ -290,7 +290,7 @@ static void target(char *out, size_t size, const char *what, bool met)
 	snprintf(out + n, size - n, "%s%s %s", n ? ", " : "", what, met ? "met" : "MISSED");
 }
 
-/* What performance.md 6 and 11 ask of this row. */
+/* What is wanted of this row. */
 static void targets(struct bench *b, char *out, size_t size, enum math math, double us, double times,
 	double times_bf16, double e, double peer_e)
 {

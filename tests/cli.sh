@@ -546,6 +546,8 @@ works calibrate --demo --steps 4 --layout int2g32 --json
 holds "what the model writes itself is the text, once one layout is named" has '"method": *"flips"'
 works calibrate --demo --dry-run
 works calibrate --demo --steps 2 --formats int2g32,int4g64 --text rows.jsonl --held 0 # and no looks to wait for
+fails 1 'patience counts looks' calibrate --demo --steps 2 --formats int2g32,int4g64 --text rows.jsonl --held 0 \
+	--patience 3
 works calibrate --demo --steps 2 --formats int2g32,int4g64 --data rows.jsonl --text text
 holds "a text beside data is measured at the end" has '^text  *[0-9.]*, KL [0-9.]* from'
 fails 2 'name the same thing' teach --demo --text rows.jsonl --data rows.jsonl -o said

@@ -1,5 +1,5 @@
 /* lib_plain.h - the forward pass of a llama in double, written anew and obvious: what gradients are
- * compared with by differences (training.md 5.3).
+ * compared with by differences (FORMULAS.md 5.3).
  */
 #ifndef BD_TESTS_LIB_PLAIN_H
 #define BD_TESTS_LIB_PLAIN_H

@@ -86,7 +86,7 @@ void taught_close(struct taught *t)
 	model_free(t->m);
 }
 
-/* This model knows next to nothing: it wants the rates of training.md 3.3b, which undo one that
+/* This model knows next to nothing: it wants the rates of FORMULAS.md 3.3b, which undo one that
  * speaks. */
 static void from_nothing(struct tune_options *o, enum train_what what)
 {

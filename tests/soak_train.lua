@@ -1,4 +1,4 @@
--- soak_train.lua - does training in integer space learn (training.md 3.5, T6)?
+-- soak_train.lua - does training in integer space learn (FORMULAS.md 3.5, T6)?
 --
 --   bitdial --batch tests/soak_train.lua MODEL [name=value ...]
 --

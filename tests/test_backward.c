@@ -1,5 +1,5 @@
 /* test_backward.c - the way back through a whole model, against central differences of a forward
- * pass in double (lib_plain.h, training.md 5.3), and what was kept against what is run again.
+ * pass in double (lib_plain.h, FORMULAS.md 5.3), and what was kept against what is run again.
  */
 #include <criterion/criterion.h>
 #include <math.h>

@@ -205,7 +205,7 @@ Test(dump, glyph_table_is_sorted_and_prints)
 {
 	for (uint32_t ch = 0; ch < 0x3000; ch++)
 		cr_assert(glyph_ascii(ch) >= ' ' && glyph_ascii(ch) < 127, "%x", ch);
-	/* Every one that the design draws with is known. */
+	/* Every one that a panel draws with is known. */
 	static const uint32_t used[] = { 0x2500, 0x2501, 0x2502, 0x2503, 0x250c, 0x2513, 0x2517,
 		0x2518, 0x2581, 0x2584, 0x2588, 0x2591, 0x2592, 0x2593, 0x25cf, 0x25cc, 0x25c7,
 		0x25be, 0x25b8, 0x2506, 0x253c, 0x258c, 0x2026, 0xb1, 0xb7 };

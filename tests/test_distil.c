@@ -1,4 +1,4 @@
-/* test_distil.c - the loss of a model under a teacher: training.md 4.1. */
+/* test_distil.c - the loss of a model under a teacher: FORMULAS.md 4.1. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>

@@ -86,26 +86,6 @@ Test(draw, a_mixture_of_a_budget_has_it_in_the_mean)
 	}
 }
 
-Test(draw, layouts_of_the_front_take_every_other_mixture)
-{
-	uint8_t front[2 * N], form[N];
-	struct dial_draw d = {
-		.seed = 7, .linears = N, .forms = 3, .bpw = bpw, .front = front, .fronts = 2 };
-	size_t met[2] = { 0 };
-
-	for (size_t i = 0; i < N; i++) {
-		front[i] = i % 3 == 0 ? 2 : 0;
-		front[N + i] = i % 5 == 0 ? 1 : 2;
-	}
-	for (uint64_t step = 1; step <= 400; step++) {
-		dial_draw(&d, step, form);
-		for (size_t k = 0; k < 2; k++)
-			met[k] += !memcmp(form, front + k * N, N);
-	}
-	cr_expect_eq(met[0] + met[1], 100);
-	cr_expect(met[0] > 25 && met[1] > 25, "%zu, %zu", met[0], met[1]);
-}
-
 Test(draw, one_form_is_all_there_is)
 {
 	struct dial_draw d = { .seed = 7, .linears = N, .forms = 1, .bpw = bpw };

@@ -275,12 +275,12 @@ Test(desk, help_is_what_it_was)
 	struct err e;
 	size_t n;
 
-	if (getenv("GOLDEN"))
+	if (getenv("UPDATE_GOLDEN"))
 		cr_assert_not(fs_write_all("tests/golden/help.txt", f, strlen(f), &e), "%s", e.msg);
 	if (!fs_is_file("tests/golden/help.txt"))
 		cr_skip_test("tests/golden/help.txt is not in the working folder");
 	cr_assert_not(fs_read("tests/golden/help.txt", 1 << 20, &golden, &n, &e), "%s", e.msg);
-	cr_assert_str_eq(f, golden, "no binding changes by accident; GOLDEN=1 rewrites the file");
+	cr_assert_str_eq(f, golden, "no binding changes by accident; UPDATE_GOLDEN=1 rewrites it");
 	big_free(golden);
 	big_free(f);
 }

@@ -90,7 +90,7 @@ Test(lora_train, what_they_take_is_what_the_design_says_to_a_tenth)
 {
 	static const struct shape small = { 30, 576, 192, 1536 }, large = { 32, 4096, 1024, 14336 };
 
-	/* a quarter of "LoRA r=16, fp32 A, B, m, v" of training.md 2.4 */
+	/* a quarter of "LoRA r=16, fp32 A, B, m, v" of FORMULAS.md 2.4 */
 	cr_expect_float_eq(megabytes(&small, 64), 78 / 4.0, 0.1 * 78 / 4);
 	cr_expect_float_eq(megabytes(&large, 64), 670 / 4.0, 0.1 * 670 / 4);
 	/* and two rows of 16 a token */

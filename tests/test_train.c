@@ -1,5 +1,5 @@
 /* test_train.c - steps of training runs on the demo model: that they learn, move what they should
- * and nothing else, and give the same bits (training.md 3.5: T1, T7, T8). */
+ * and nothing else, and give the same bits (FORMULAS.md 3.5: T1, T7, T8). */
 #include <criterion/criterion.h>
 #include <limits.h>
 #include <math.h>
@@ -77,7 +77,7 @@ Test(train, codes_move_and_neither_the_layout_nor_the_reference_does, .timeout =
 		cr_expect_eq(train_matrices(run), t.m->n_linears);
 		taught_steps(run, 8, &c);
 		sum_of(now, t.m, train_view(run));
-		/* the published rule moves nothing at such scales (training.md 3.1) */
+		/* the published rule moves nothing at such scales (FORMULAS.md 3.1) */
 		cr_expect((flips(&c) > 0) == (i < 4), "%s: %llu flips", methods[i],
 			(unsigned long long)flips(&c));
 		cr_expect((strcmp(now, before) != 0) == (i < 5), "%s", methods[i]);

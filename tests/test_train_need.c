@@ -1,5 +1,5 @@
 /* test_train_need.c - what a training run is foretold to take, against what it then holds, and
- * against the arithmetic of training.md 1.8, 1.9 and 2.4 done by hand. */
+ * against the arithmetic of FORMULAS.md 1.8, 1.9 and 2.4 done by hand. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -188,7 +188,7 @@ Test(train_need, llama_3_8b_is_as_the_design_reckons_it)
 	 * group */
 	cr_assert_float_eq(
 		(double)x.state / linears, 2 + 2.0 / 256 + 1.0 / 8 + 1.0 / 16 + 24.0 / 64, 1e-3);
-	/* the inputs of 32 blocks, one block whole, scratch: training.md 1.8 in float */
+	/* the inputs of 32 blocks, one block whole, scratch: FORMULAS.md 1.8 in float */
 	cr_assert_float_eq((double)x.activations / 1024 / 4,
 		32 * 4096 + (4096 + 2 * 4096 + 2 * 1024 + 2 * 14336) +
 			(5 * 4096 + 2 * 14336 + 2 * 4096 + 2 * 1024),

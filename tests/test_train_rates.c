@@ -1,5 +1,5 @@
 /* test_train_rates.c - what each method's rates are, and that they teach the demo model something
- * (training.md 3.5: T5). */
+ * (FORMULAS.md 3.5: T5). */
 #include <criterion/criterion.h>
 
 #include "tests/lib_train.h"

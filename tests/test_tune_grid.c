@@ -1,5 +1,5 @@
 /* test_tune_grid.c - what holds of every optimizer on codes after any step: the grid, the counts,
- * the same bits (training.md 3.5: T1, T2, T3, T7, T8). */
+ * the same bits (FORMULAS.md 3.5: T1, T2, T3, T7, T8). */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* test_tune_toy.c - integer optimizers on a problem whose best answer is known well: least squares
- * over codes of a fixed grid (training.md 3.5, T4).
+ * over codes of a fixed grid (FORMULAS.md 3.5, T4).
  */
 #include <criterion/criterion.h>
 #include <math.h>

@@ -24,7 +24,7 @@ struct binding {
 };
 
 struct panel_class {
-	const char *name; /* as layouts/ and :panel call it */
+	const char *name; /* as layouts/ and :focus call it */
 	const char *title;
 	int min_w, min_h;           /* below this it is left out */
 	uint64_t events;            /* kinds it wants, bit 1 << kind */

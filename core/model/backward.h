@@ -3,7 +3,7 @@
  * Whole sequences without a past, over any view (forward.h).  The gradient of a linear is never
  * there with another's: where the way back comes by a linear its x and dy are handed to a hook,
  * which makes of them what it wants (a step of an optimizer, an adapter's gradient) before the next one.
- * Formulas: training.md 1.1 to 1.8; per block, dh the gradient of what left it,
+ * Formulas: FORMULAS.md 1.1 to 1.8; per block, dh the gradient of what left it,
  *	down:  dact = dh D                       swiglu: dgate, dup
  *	dn2 = dgate G + dup U,  dh += rmsnorm'(dn2)
  *	o:     datt = dh O                       attention: dq, dk, dv, turned back by rope
@@ -59,7 +59,7 @@ BD_MUST_USE enum st back_loss(struct back *b, const int32_t *label, float scale,
  * model itself says of them, zq, may be read.  Both are backend memory. */
 typedef enum st back_teacher(
 	void *arg, const size_t *at, size_t n, const float *zq, float *zp, struct err *e);
-/* KL(teacher || model) of all rows, training.md 4.1, otherwise as back_loss. */
+/* KL(teacher || model) of all rows, FORMULAS.md 4.1, otherwise as back_loss. */
 BD_MUST_USE enum st back_distil(struct back *b, back_teacher *says, void *arg, float scale,
 	double *sum, const struct back_hooks *k, const struct sink *s, struct err *e);
 uint64_t back_distil_bytes(const struct hparams *hp); /* that it takes beside back_bytes_of */

@@ -1,4 +1,4 @@
-/* gptq.c - error feedback along the inputs (Frantar et al. 2023; search-and-quantizers.md B3).
+/* gptq.c - error feedback along the inputs (Frantar et al. 2023).
  *
  * With H^-1 = U^T U of the damped second moments, the error that column j is left with,
  * divided by U_jj, is taken from the columns after it along row j of U: at once within
@@ -200,7 +200,7 @@ static enum st parts(struct job *j, const struct backend *be, const struct sink 
 	return columns(j, be, s, e);
 }
 
-/* search-and-quantizers.md D.7: at int3g64 0.1 leaves less than 0.01. */
+/* Measured on the default model: at int3g64 0.1 leaves less damage than 0.01. */
 static double damping_of(struct format f)
 {
 	return f.bits <= 3 ? 0.1 : 0.01;

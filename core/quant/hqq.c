@@ -1,4 +1,4 @@
-/* hqq.c - half-quadratic quantization (Badri and Shaji 2023; search-and-quantizers.md B2).
+/* hqq.c - half-quadratic quantization (Badri and Shaji 2023).
  *
  * min |W - (q - z) / s|_p^p with p = 0.7 over codes q and zero z, s fixed by the range:
  * the error is split off by shrinkage, then z = mean(q - (W - E) s) (hqq.inc).  The package

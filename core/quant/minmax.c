@@ -1,4 +1,4 @@
-/* minmax.c - the range of each group cut into equal steps (search-and-quantizers.md B1). */
+/* minmax.c - the range of each group cut into equal steps. */
 #include <string.h>
 
 #include "core/quant/leaf.h"

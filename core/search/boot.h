@@ -1,6 +1,6 @@
 /* boot.h - how sure the front is: the solver run again on perturbed damages.
  *
- * A parametric bootstrap (search-and-quantizers.md E 4).  A draw adds se * normal to every
+ * A parametric bootstrap (Efron and Tibshirani 1993, 6.5).  A draw adds se * normal to every
  * damage with a finite se above 0, independently, sets what falls below 0 to 0, and asks
  * front.h by hull and greedy; all other damages (keep, unknown se) stay as they are.
  * Pins, floors and ties hold as they do there.  The same seed gives the same

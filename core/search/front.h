@@ -3,7 +3,7 @@
  * A multiple-choice knapsack: choose one format for each unit (a linear, or linears
  * that are tied), minimise the sum of damages, keep the sum of bytes within the
  * budget.  front_new builds lower convex hulls and one sorted list of steps
- * (search-and-quantizers.md A.5); front_answer reads it: hull and greedy, fill with what still
+ * (Sinha and Zoltners 1979); front_answer reads it: hull and greedy, fill with what still
  * fits, the gap to the linear-programming bound beside it.  front_exact is the dynamic
  * programme over the common divisor of the sizes, any number of formats, and keeps its
  * table, so that the exact answer at every other budget is a back-track.

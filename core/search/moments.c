@@ -1,7 +1,7 @@
 /* moments.c - second moments of what the linears see, X^T X summed over tokens.
  *
  * Each token's activations are scaled to norm 1 first: plain moments are ruled by a few
- * massive tokens (search-and-quantizers.md D.7). */
+ * massive tokens (CONTRIBUTING.md, Token-normalised moments). */
 #include <math.h>
 
 #include "core/base/alloc.h"

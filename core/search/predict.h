@@ -1,10 +1,10 @@
 /* predict.h - from a sum of single-linear damages to the KL of the whole layout.
  *
  * The sum S of what each linear does alone is right while it is small and falls short above
- * about 0.5 nats (search-and-quantizers.md A.4, A.6, D.7).  The correction KL = g(S), fitted
+ * about 0.5 nats (CONTRIBUTING.md, Predictions lean on the sum).  The correction KL = g(S), fitted
  * to measured layouts, works on the residual r = log KL - log S over x = log S:
  *   - r is a random walk in x whose variance grows by 0.01 a unit of x below S = 0.5 and
- *     0.1 above (fitted to D.7), and which starts at r = 0 +- 0.1 at S = 0.03;
+ *     0.1 above (fitted to layouts of the default model), and which starts at r = 0 +- 0.1 at S = 0.03;
  *   - measured points are observed with se / KL; a Kalman smoother gives r and its variance
  *     at each of them, so the curve goes through exact points and near noisy ones;
  *   - log KL is then made monotone by pooling adjacent violators, with a least slope;

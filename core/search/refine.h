@@ -1,7 +1,7 @@
 /* refine.h - a layout made better by moves that are measured, at no more bytes.
  *
  * The front chooses by what each linear does alone in the reference; about a layout other
- * moves are worth it (search-and-quantizers.md A.4).  A round measures moves of one linear to
+ * moves are worth it.  A round measures moves of one linear to
  * the next format up or down, in the layout as it stands (those that the front's damages
  * find most worth a byte up, and least a byte down), takes the mean of that and of what the
  * front expects of the move (which alone chose the layout, and is less noisy), solves for the

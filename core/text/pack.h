@@ -84,7 +84,7 @@ struct pack_batch {            /* of several windows: what an optimizer step tak
 	struct pack_span *spans;
 	struct pack_window *windows; /* [n_windows + 1] */
 	size_t rows, n_spans, n_windows;
-	size_t labelled; /* labels of the whole batch: the divisor of its loss (training.md 1.6) */
+	size_t labelled; /* labels of the whole batch: the divisor of its loss (FORMULAS.md 1.6) */
 	size_t cap;      /* private */
 };
 

@@ -1,6 +1,6 @@
 /* adam8.c - AdamW with moments of a byte each (loops.inc): codes with an exponent, so that a
  * small second moment beside a large one is not 0.  Matrices of few weights keep floats, as is
- * usual (training.md 2.4). */
+ * usual (FORMULAS.md 2.4). */
 #include "core/tune/state.h"
 
 enum { FEW = 4096 };

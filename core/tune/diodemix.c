@@ -1,5 +1,5 @@
-/* diodemix.c - the published rule for 2- and 4-bit weights, for comparison (greenbit.md 3.3 to
- * 3.5, training.md 3.1).
+/* diodemix.c - the published rule for 2- and 4-bit weights, for comparison
+ * (FORMULAS.md 3.1).
  *
  * AdamW on the dequantized weight in fp16, every operation rounded as there, v's underflow
  * included; every fifth step the offsets follow the mean of their group; rounded to the nearest

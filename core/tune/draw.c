@@ -39,8 +39,6 @@ void dial_draw(void *arg, uint64_t step, uint8_t *form)
 		memset(form, 0, d->linears);
 	else if (step % 4 == 3)
 		memset(form, (int)d->forms - 1, d->linears);
-	else if (d->fronts && step % 4 == 0)
-		memcpy(form, d->front + rng_below(&r, (uint32_t)d->fronts) * d->linears, d->linears);
 	else
 		mix(d, low + (high - low) * rng_unit(&r), &r, form);
 }

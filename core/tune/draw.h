@@ -2,8 +2,8 @@
  *
  * Of four steps one runs with every linear in the smallest form, one with every linear in the
  * largest, and two with a mixture: of a budget drawn evenly between both ends each linear has one
- * of the two forms next to it, so that their mean is the budget; every other mixture is a layout
- * of the front instead, where there are some.  Chance is only hash(seed, step).  Pure.
+ * of the two forms next to it, so that their mean is the budget.  Chance is only hash(seed, step).
+ * Pure.
  */
 #ifndef BD_TUNE_DRAW_H
 #define BD_TUNE_DRAW_H
@@ -15,8 +15,6 @@ struct dial_draw {
 	uint64_t seed;
 	size_t linears, forms; /* forms stand from the smallest on, at least one */
 	const double *bpw;     /* [forms] stored bits a weight, rising */
-	const uint8_t *front;  /* [fronts][linears]: their forms; NULL: none */
-	size_t fronts;
 };
 
 /* Each linear in the form below the budget or in the one above it, by chance of the seed, so that

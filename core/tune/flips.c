@@ -1,6 +1,6 @@
 /* flips.c - a weight is one fixed-point number q.r; the residual r is dithered, the forward sees q.
  *
- * training.md 3.4: m elementwise, second moments by rows and columns, u clipped to RMS 1 a matrix
+ * FORMULAS.md 3.4: m elementwise, second moments by rows and columns, u clipped to RMS 1 a matrix
  * and to 4, moves by at most one level.  Statistics take their step from the codes of before the
  * moves and are written after them: the moves are in levels of the old scale.
  */

@@ -1,4 +1,4 @@
-/* galore.c - Adam in a projection of the gradient (Zhao et al. 2024; training.md 7.2).
+/* galore.c - Adam in a projection of the gradient (Zhao et al. 2024; FORMULAS.md 7.2).
  *
  * The smaller side is projected: P has orthonormal rows [rank][side], the top singular vectors of
  * the gradient by block power iteration from the last P, every `gap` steps; m and v live in the

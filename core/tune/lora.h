@@ -3,7 +3,7 @@
  * y += alpha / r (x A^T) B^T with A [r][cols], B [rows][r], float; A begins as a normal draw of
  * variance 1 / cols by hash(seed, linear, row, column), B as 0 (Hu et al. 2021; QLoRA: all
  * linears), so that nothing changes at first.  With c = alpha / r and t = x A^T, which is computed
- * again rather than kept: dB = c dy^T t, dt = c dy B, dA = dt^T x, dx += dt A (training.md 7.1).
+ * again rather than kept: dB = c dy^T t, dt = c dy B, dA = dt^T x, dx += dt A (FORMULAS.md 7.1).
  * No dropout: runs are short, and a block that is run again on the way back must do the same again.
  * A and B are in host memory, where an optimizer writes them, and on a device once more.  The bits
  * do not depend on the number of threads.  Engine thread; uses the pool inside.

@@ -38,7 +38,7 @@ static size_t module_of(size_t linear, char out[NAMING_MAX])
 /* ---- rows of q and k */
 
 /* A file with rope_pairs has the two halves of a head's rows interleaved, Hugging Face one behind
- * the other (training.md 1.3). */
+ * the other (FORMULAS.md 1.3). */
 static bool turned(const struct model *m, size_t linear)
 {
 	enum linear_kind kind = m->linear[linear].kind;

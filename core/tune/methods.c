@@ -1,7 +1,7 @@
 /* methods.c - what a model can be trained by, and at which rates.
  *
  * Rates are those of a model that already speaks, found by runs of 40 steps (CONTRIBUTING.md,
- * Decisions): those of training.md 3.3b, of models that learn from nothing, are 10 to 25 times
+ * Decisions): those of FORMULAS.md 3.3b, of models that learn from nothing, are 10 to 25 times
  * these and undo it.  They do not go with the number of steps: a run of few moves little.
  */
 #include <string.h>

@@ -6,7 +6,7 @@
  * is one block of plain bytes without pointers: a checkpoint is its copy.  Chance is only
  * hash(seed, matrix, step, row, column), sums are cut into fixed parts: the same bits on any
  * number of threads and after a resume.  Nothing is allocated in a step.  Engine thread; uses
- * the pool inside.  Formulas: training.md 2.1, 3.1 to 3.4, 7.2.
+ * the pool inside.  Formulas: FORMULAS.md 2.1, 3.1 to 3.4, 7.2.
  */
 #ifndef BD_TUNE_OPTIM_H
 #define BD_TUNE_OPTIM_H

@@ -1,6 +1,6 @@
 /* rank.c - the codes with the largest normalised moment move, few a step, fewer every step.
  *
- * training.md 3.4.  The score is |m| / sqrt(v) of the moments as they are stored, 0 where a move
+ * FORMULAS.md 3.4.  The score is |m| / sqrt(v) of the moments as they are stored, 0 where a move
  * against m would leave the codes.  A histogram of 2048 bins gives the bin that the budget ends
  * in: all above it move by one level, within it those of lowest index; m of what moved is zeroed.
  * The budget's fraction is carried to the next step.

@@ -1,6 +1,6 @@
 /* residual.c - the fraction of a level that rounding leaves, an int8 a weight.
  *
- * 256 q + r is one fixed-point number (training.md 3.4); the forward sees q.
+ * 256 q + r is one fixed-point number (FORMULAS.md 3.4); the forward sees q.
  */
 #include <math.h>
 #include <string.h>

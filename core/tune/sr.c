@@ -1,4 +1,4 @@
-/* sr.c - Adam whose step is rounded by chance, nothing kept of the remainder (training.md 3.2). */
+/* sr.c - Adam whose step is rounded by chance, nothing kept of the remainder (FORMULAS.md 3.2). */
 #include "core/tune/state.h"
 
 struct at {

@@ -1,4 +1,4 @@
-/* stats.c - scales and centres only: the codes stay (training.md 2.1). */
+/* stats.c - scales and centres only: the codes stay (FORMULAS.md 2.1). */
 #include "core/tune/state.h"
 
 static void plan(struct rooms *to, const struct mat *w, const struct tune_options *o)

@@ -19,7 +19,7 @@ const struct optimizer *const optimizer_table[] = {
 		NULL
 };
 
-/* training.md 3.4; GaLore: 7.2. */
+/* FORMULAS.md 3.4; GaLore: 7.2. */
 const struct tune_options tune_defaults = {
 	.unit = LR_LEVELS,
 	.lr = 0.01,

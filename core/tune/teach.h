@@ -3,7 +3,7 @@
  *
  * Of each row the `top` largest log-probabilities with their tokens, and that of all others
  * together, which is never spread over the former: what is left of a distribution when it is
- * renormalised is biased and ruins the model (training.md 4.2).  A folder of parts, each whole or not
+ * renormalised is biased and ruins the model (FORMULAS.md 4.2).  A folder of parts, each whole or not
  * there (fs.h) and checked by a SHA-256:
  *	struct head; uint32 rows [n]: of each sequence; of each row: log of the rest, logs [top], all
  *	fp16, tokens [top] (uint16 where the vocabulary fits, else uint32); SHA-256, 64 digits

@@ -1,11 +1,11 @@
 /* teacher.h - whose distribution a calibrated model learns: the reference's, live or from a cache.
  *
  * Live, the model as it is in the file runs beside the one that learns, over the same batch
- * (training.md 4.1); of it only what leaves the last block is kept, and its head is multiplied a chunk
+ * (FORMULAS.md 4.1); of it only what leaves the last block is kept, and its head is multiplied a chunk
  * of rows at a time, beside the learner's.  From a cache (teach.h) come the logarithms of its largest
  * probabilities p and of the rest pt.  Among all other tokens the rest is spread as the learner has
  * them, r pt / rt with rt its own rest: that is KL between the two distributions with all others in
- * one bucket, and its gradient (training.md 4.3).  Engine thread.
+ * one bucket, and its gradient (FORMULAS.md 4.3).  Engine thread.
  */
 #ifndef BD_TUNE_TEACHER_H
 #define BD_TUNE_TEACHER_H

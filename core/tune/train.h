@@ -4,10 +4,10 @@
  * offsets (no floating-point copy of them exists at any time), float masters of the linears (full
  * fine-tuning, the ceiling), or adapters beside linears that stay as they are.  RMSNorm gains are
  * trained beside; embedding and head are frozen.  The gradient of a linear is consumed by its
- * optimizer before the next one exists (training.md 2.3), so there is no norm of the whole gradient
+ * optimizer before the next one exists (FORMULAS.md 2.3), so there is no norm of the whole gradient
  * before a step; a loss that is no number is seen before the first weight changes, and the step is
  * left out.  Engine thread; polls.  Same seed, same data: same bits on any number of threads and
- * after a resume.  Formulas: training.md 1 to 3, 7.1.
+ * after a resume.  Formulas: FORMULAS.md 1 to 3, 7.1.
  */
 #ifndef BD_TUNE_TRAIN_H
 #define BD_TUNE_TRAIN_H

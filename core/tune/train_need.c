@@ -196,7 +196,7 @@ static enum st gains(struct need *k, const struct hparams *hp, struct err *e)
 	return ST_OK;
 }
 
-/* training.md 1.9. */
+/* FORMULAS.md 1.9. */
 static double flops_of(const struct need *k, const struct hparams *hp, size_t window)
 {
 	double rows = (double)(k->how->windows * window),

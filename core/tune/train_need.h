@@ -1,7 +1,7 @@
 /* train_need.h - what a training run takes, predicted from shapes alone: nothing is read or
  * allocated.
  *
- * The arithmetic of training.md 1.8, 1.9 and 2.4, by the same sizes that train.c allocates by.
+ * The arithmetic of FORMULAS.md 1.8, 1.9 and 2.4, by the same sizes that train.c allocates by.
  * Pure; any thread.
  */
 #ifndef BD_TUNE_TRAIN_NEED_H

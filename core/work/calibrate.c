@@ -17,7 +17,6 @@ const char calibrate_self[] = "self";
 enum {
 	STEPS = 240,
 	SEQS = 256,   /* of text that the model writes: of twice as many little more is learned */
-	PATIENCE = 5, /* looks: a quarter of the run without a better one is its end */
 	MARGIN = 6,   /* tokens by which a sequence may grow when it is read again, and its end */
 	BITS_MOST = 4
 };
@@ -75,8 +74,6 @@ struct train_ask calibrate_ask(const struct train_ask *a, const char *formats, c
 	c.teach = c.all = true;
 	if (!c.steps)
 		c.steps = STEPS;
-	if (!c.patience)
-		c.patience = PATIENCE;
 	return c;
 }
 

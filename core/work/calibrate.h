@@ -3,8 +3,8 @@
  *
  * Left open, an ask with `calibrate` has: the method flips; the dial's formats of at most 4 bits (of
  * wider ones there is nothing to regain), but for an ask with a layout, of which that alone is
- * calibrated; the reference, running beside, as the teacher; all tokens; 240 steps; and as data its
- * `text`, else the text that the desk scans on, which is "self" where the model writes it.  On the
+ * calibrated; the reference, running beside, as the teacher; all tokens; 240 steps; the patience below where anything
+ * is held out; and as data its `text`, else the text that the desk scans on, which is "self" where the model writes it.  On the
  * thread that owns the desk, but for calibrate_dial.
  */
 #ifndef BD_WORK_CALIBRATE_H
@@ -12,6 +12,8 @@
 
 #include "core/work/desk.h"
 #include "core/work/train_ask.h"
+
+enum { CALIBRATE_PATIENCE = 5 }; /* looks: a quarter of the run without a better one is its end */
 
 /* The formats of a dial ("int2g64,keep"; NULL: the default) that are worth it, "int2g64,int4g128"; all
  * where fewer than two are.  xfree. */

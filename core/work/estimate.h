@@ -11,14 +11,16 @@
  *   score          128 tokens * B * (formats + 1)
  *   fast, scan     tokens * sum over cells (B (L - l) / L + H): only the blocks from the changed
  *                  one (l) on are run, and the head (search/scan.h); once for each source
- *   moments        4096 tokens * B + 2 tokens * sum over sites of cols^2 (search-and-quantizers.md
- * B) gptq           rows * cols^2 a linear and format, cols^3 a site: the updates of the weights
- * not yet rounded, and the Cholesky factor they share (Frantar et al. 2023, section 3) measure,
- * ends  tokens * 2 (B + H): the reference and the layout refine         three rounds of 128 moves
- * on the scan's text, half of the blocks each, and of four layouts on 2048 tokens (refine.c) export
- * bytes written Peak memory: packed variants to be made, and the larger of the scan's states and
- * logits (scan_need) and of what calibration takes: moments of all sites (4 cols^2 bytes), a linear
- * as floats, codes and result (13 bytes a weight), and its factors (16 cols^2).
+ *   moments        4096 tokens * B + 2 tokens * sum over sites of cols^2
+ *   gptq           rows * cols^2 a linear and format, cols^3 a site: the updates of the weights not
+ *                  yet rounded, and the Cholesky factor they share (Frantar et al. 2023, section 3)
+ *   measure, ends  tokens * 2 (B + H): the reference and the layout
+ *   refine         three rounds of 128 moves on the scan's text, half of the blocks each, and of
+ *                  four layouts on 2048 tokens (refine.c)
+ *   export         bytes written
+ * Peak memory: packed variants to be made, and the larger of the scan's states and logits
+ * (scan_need) and of what calibration takes: moments of all sites (4 cols^2 bytes), a linear as
+ * floats, codes and result (13 bytes a weight), and its factors (16 cols^2).
  *
  * Thread: the desk's.
  */

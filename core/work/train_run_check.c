@@ -7,6 +7,7 @@
 #include "core/base/fs.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "core/work/calibrate.h"
 #include "core/work/train_data.h"
 #include "core/work/train_run_private.h"
 
@@ -97,8 +98,8 @@ enum st train_run_read(struct train_run *r, const struct sink *s, struct err *e)
 		tell_held(r);
 	if (r->test)
 		tell_rows(r, a->test, pack_counts(r->test));
-	if (a->calibrate && !pack_counts(r->pack)->held_labelled)
-		r->ask.patience = 0; /* where nobody asked for it */
+	if (a->calibrate && !a->patience && !a->resume && pack_counts(r->pack)->held_labelled)
+		r->ask.patience = CALIBRATE_PATIENCE;
 	if (a->patience && !pack_counts(r->pack)->held_labelled)
 		return err_set(e, ST_INVALID,
 			"patience counts looks at what is held out, and of %s nothing is: hold a "

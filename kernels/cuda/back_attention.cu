@@ -1,5 +1,5 @@
 /* back_attention.cu - attention's way back: 64 rows of a head against 64 keys after 64 keys, in
- * float, P computed again (training.md 1.4).
+ * float, P computed again (FORMULAS.md 1.4).
  *
  * A block of the first kernel has 64 rows of a head: it runs through their keys once for the
  * largest score and the sum of exponentials, which it leaves in the workspace with each row's

@@ -1,4 +1,4 @@
-/* ref: attention backward, each pair of a row and a key by itself (training.md 1.4's D_i form):
+/* ref: attention backward, each pair of a row and a key by itself (FORMULAS.md 1.4's D_i form):
  * nothing but some rows' maximum and sum is held, everything else is computed again. */
 #include "kernels/ref/ref.h"
 
