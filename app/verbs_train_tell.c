@@ -309,13 +309,16 @@ static void tell_numbers(const struct train_verb *t, const struct run_entry *r)
 {
 	double test = number_of(r, "test_nll"), changed = number_of(r, "changed");
 	double text = number_of(r, "text_nll"), peak = number_of(r, "peak_bytes");
+	double bpw[TRAIN_POINTS], kl[TRAIN_POINTS];
+	bool dial = train_run_points(t->run, bpw, kl) > 0;
 	char b[16], all[16];
 
 	if (isfinite(test))
-		printf("test       %.4f ± %.4f\n", test, number_of(r, "test_se"));
+		printf("test       %.4f ± %.4f%s\n", test, number_of(r, "test_se"),
+			dial ? ", in the largest formats" : "");
 	if (isfinite(text))
-		printf("text       %.4f, KL %.4f from the model as it was\n", text,
-			number_of(r, "text_kl"));
+		printf("text       %.4f, KL %.4f from the model as it was%s\n", text,
+			number_of(r, "text_kl"), dial ? ", the mean of these budgets" : "");
 	if (isfinite(changed))
 		printf("changed    %.2f %% of the codes moved at least once\n", 100 * changed);
 	printf("memory     %s for training", text_bytes(train_bytes(train_run_train(t->run)), b));

@@ -549,7 +549,8 @@ works calibrate --demo --steps 2 --formats int2g32,int4g64 --text rows.jsonl --h
 fails 1 'patience counts looks' calibrate --demo --steps 2 --formats int2g32,int4g64 --text rows.jsonl --held 0 \
 	--patience 3
 works calibrate --demo --steps 2 --formats int2g32,int4g64 --data rows.jsonl --text text
-holds "a text beside data is measured at the end" has '^text  *[0-9.]*, KL [0-9.]* from'
+holds "a text beside data is measured at the end, at each budget" has \
+	'^text  *[0-9.]*, KL [0-9.]* from the model as it was, the mean of these budgets'
 fails 2 'name the same thing' teach --demo --text rows.jsonl --data rows.jsonl -o said
 echo '{"text":""}' > blank.jsonl
 fails 1 'blank.jsonl: nothing to learn in it: all of its rows (1) are empty' calibrate --demo --text blank.jsonl

@@ -2,6 +2,7 @@
  * lost when the disk is full or the process is killed. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -185,6 +186,59 @@ Test(train_run_kept, a_full_disk_at_a_checkpoint_is_said_and_the_one_before_hold
 
 		fails_at(&s, &f, whole);
 	}
+	xfree(whole);
+	scene_close(&s);
+}
+
+/* ---- weights that are no numbers */
+
+struct poison {
+	struct train *t;
+};
+
+static bool poison_between(void *arg, struct train *t)
+{
+	struct poison *p = arg;
+
+	p->t = t;
+	return false;
+}
+
+static void poison_saved(void *arg, uint64_t step, const char *dir)
+{
+	struct poison *p = arg;
+
+	(void)dir;
+	if (step == 5)
+		train_gains(p->t)[0][5] = (float)NAN;
+}
+
+Test(train_run_kept, weights_that_break_the_loss_are_not_kept_and_the_checkpoint_before_them_is)
+{
+	struct poison p = { 0 };
+	const struct train_seen seen = {
+		.between = poison_between, .saved = poison_saved, .arg = &p };
+	struct train_ask a = scene_ask("rank"), more;
+	struct train_run *r = NULL;
+	struct scene s;
+	struct err e = { 0 };
+	char *whole, *dir, *runs = runs_dir();
+
+	scene_open(&s, work_demo(1));
+	a.held = 0; /* so that no best one is kept beside the last */
+	whole = scene_went(&s, &a, ST_OK, &e);
+	cr_assert_eq(train_run_new(&r, s.d, &s.l, s.view, &a, NULL, &e), ST_OK, "%s", e.msg);
+	dir = xprintf("%s/%s", runs, train_run_id(r));
+	cr_assert_eq(train_run_go(r, &seen, NULL, &e), ST_IO);
+	cr_expect_str_eq(e.msg,
+		"all 12 steps are done, but the last checkpoint could not be written: the loss of "
+		"this step is no number; step 5 is the last one");
+	train_run_free(r);
+	more = scene_again(dir);
+	xfree(scene_went(&s, &more, ST_OK, &e));
+	scene_same_file(whole, dir, "last/train.state");
+	xfree(dir);
+	xfree(runs);
 	xfree(whole);
 	scene_close(&s);
 }

@@ -93,6 +93,7 @@ static void count(struct train_run *r, const struct train_report *rep)
 	f->seconds += rep->seconds;
 	f->wall = clock_now() - r->began;
 	r->last_step_s = rep->seconds;
+	r->broken = rep->skipped;
 	if (!rep->skipped) {
 		f->ema = keeps * f->ema + (1 - keeps) * rep->loss;
 		f->ema_weight = keeps * f->ema_weight + (1 - keeps);
@@ -130,24 +131,31 @@ static size_t look_windows(const struct train_run *r)
 	return r->dial ? TRAIN_LOOK_DIAL : TRAIN_LOOK;
 }
 
-/* Each budget of a dial; what is told is their mean. */
-static enum st look_points(struct train_run *r, size_t windows, const struct sink *s,
-	struct train_eval *v, struct err *e)
+/* Each budget of a dial; what is told is their mean, of standard errors too: all are of the same
+ * windows, so that their errors go together. */
+static enum st look_points(struct train_run *r, struct pack *pack, size_t windows,
+	struct train_ref *ref, const struct sink *s, struct train_eval *v, struct err *e)
 {
-	double nll = 0, kl = 0;
+	struct train_eval mean = { 0 };
 	enum st st = ST_OK;
 
 	for (size_t p = 0; !st && p < DIAL_POINTS; p++) {
 		train_eval_release(v);
 		st = train_eval(v, r->d->m, NULL, train_take_forms(r->t, r->dial->point[p].form),
-			r->pack, windows, &r->ref, r->how.math, s, e);
-		r->dial->point[p].kl = st ? (double)NAN : v->kl;
-		r->dial->point[p].tokens = st ? 0 : (uint32_t)v->labelled;
-		nll += st ? 0 : v->nll / DIAL_POINTS;
-		kl += st ? 0 : v->kl / DIAL_POINTS;
+			pack, windows, ref, r->how.math, s, e);
+		if (pack == r->pack) {
+			r->dial->point[p].kl = st ? (double)NAN : v->kl;
+			r->dial->point[p].tokens = st ? 0 : (uint32_t)v->labelled;
+		}
+		mean.nll += st ? 0 : v->nll / DIAL_POINTS;
+		mean.nll_se += st ? 0 : v->nll_se / DIAL_POINTS;
+		mean.kl += st ? 0 : v->kl / DIAL_POINTS;
+		mean.top1 += st ? 0 : v->top1 / DIAL_POINTS;
 	}
-	v->nll = nll;
-	v->kl = kl;
+	v->nll = mean.nll;
+	v->nll_se = mean.nll_se;
+	v->kl = mean.kl;
+	v->top1 = mean.top1;
 	return st;
 }
 
@@ -165,7 +173,7 @@ static enum st look(struct train_run *r, const struct train_seen *seen, size_t w
 		return ST_OK;
 	r->ref.keep = look_windows(r);
 	if (r->dial) {
-		st = look_points(r, windows, s, v, e);
+		st = look_points(r, r->pack, windows, &r->ref, s, v, e);
 	} else {
 		c = train_copy_none(r->t);
 		st = train_eval(v, r->d->m, c, r->view, r->pack, windows,
@@ -212,6 +220,14 @@ static bool looks_here(const struct train_run *r)
 	return saves_here(r) || r->far.step % r->ask.held_every == 0;
 }
 
+static enum st not_kept(const struct train_run *r, struct err *e)
+{
+	if (r->saved_step == UINT64_MAX)
+		return err_set(e, ST_INVALID, "the loss of this step is no number");
+	return err_set(e, ST_INVALID, "the loss of this step is no number; step %llu is the last one",
+		(unsigned long long)r->saved_step);
+}
+
 /* A failure is said, and the run goes on: the last good checkpoint stands, the next try may
  * succeed. */
 static void save(struct train_run *r, const struct train_seen *seen, const struct sink *s)
@@ -221,7 +237,10 @@ static void save(struct train_run *r, const struct train_seen *seen, const struc
 
 	wait.sink.self = &wait;
 	wait.for_ever = true;
-	r->save_st = train_run_save(r, &wait.sink, &e);
+	if (r->broken) /* these weights may be why: the checkpoint before them stays the last */
+		r->save_st = not_kept(r, &e);
+	else
+		r->save_st = train_run_save(r, &wait.sink, &e);
 	r->save_err = e;
 	r->saved_at = clock_now();
 	if (r->save_st) {
@@ -312,12 +331,15 @@ enum { TEXT_WINDOWS = 32 }; /* 8,192 tokens of what is not trained on: what is f
 
 static enum st measure_text(struct train_run *r, const struct sink *s, struct err *e)
 {
+	struct train_ref ref = { .keep = r->dial ? TRAIN_LOOK : 0 }; /* five budgets: fewer windows */
 	struct train_eval v = { 0 };
 	enum st st;
 
 	if (!r->text)
 		return ST_OK;
-	st = measure_pack(r, r->text, TEXT_WINDOWS, &(struct train_ref){ 0 }, &v, s, e);
+	st = r->dial ? look_points(r, r->text, ref.keep, &ref, s, &v, e)
+		     : measure_pack(r, r->text, TEXT_WINDOWS, &ref, &v, s, e);
+	train_ref_release(&ref, r->d->m->be);
 	if (!st) {
 		run_number(r->run, "text_nll", v.nll);
 		run_number(r->run, "text_kl", v.kl);

@@ -51,6 +51,7 @@ struct train_run {
 	uint64_t steps; /* to be done */
 	double began;   /* clock_now when far.wall was 0 */
 	double last_step_s;
+	bool broken; /* the last step's loss was no number */
 	double saved_at;     /* clock_now */
 	uint64_t saved_step; /* of the last checkpoint; UINT64_MAX: none yet */
 	char *folder;        /* its; NULL: none yet */
