@@ -13,17 +13,18 @@
 --   test=FILE              answers that nothing is chosen by; else a tenth of DATA, by its content
 --   text=FILE              another text: KL from the reference on it tells what is forgotten
 --   rows=N                 of DATA at most
+--   calibrated=RUN         of MODEL: a row more, its dial at each budget, untrained
 --
 -- A table for each budget: of each method the rate chosen, bytes of the linears (with adapters), NLL
 -- of the test's answers, its differences from base and from LoRA with the standard errors of
--- pairs (the same sequences under both), KL on the text, memory that training held beside the model,
--- seconds a step, codes that ever changed.  fp trains all weights of the file in floating point: the
--- ceiling, the same in every table.
+-- pairs (the same sequences under both), KL on the text, memory that training held, seconds a step, codes that ever
+-- changed.  fp trains all weights of the file in floating point: the ceiling, the same in every table.
+-- With a calibrated run as MODEL every other method begins from what it made.
 --
 -- Each cell is a run.  Typed again after a stop or a crash the same line takes finished runs as they
 -- are, goes on with one that was cut short, and does the rest; the splits and layouts lie in a run
--- of their own.  All cells share this process, so memory is what training allocated, not the
--- process's peak: bitdial train prints that.
+-- of their own.  Runs are known by what the files say, not by their names.  All cells share this process,
+-- so memory is what training allocated, not the process's peak: bitdial train prints that.
 local T = dofile((debug.getinfo(1, "S").source:match("^@(.*/)") or "") .. "tables.lua")
 local fixed = T.fixed
 
@@ -102,7 +103,8 @@ end
 -- Of a step.
 function T.windows(cell, o) return cell.probe and o.probe_windows or o.windows end
 
--- What a cell's run is called: all that it depends on, but the model, which the run says itself.
+-- What a cell's run is called: all that it depends on, but the model, which the run says itself.  data: of
+-- all files that are read, and of the calibration that it begins from.
 function T.name(data, cell, o)
   return ("table4 %s %s %s %s=%g %dx%dx%d seed %d"):format(data, cell.budget, cell.method,
     cell.knob or "lr", cell.rate or 0, cell.steps, T.windows(cell, o), o.window, cell.seed)
@@ -176,6 +178,19 @@ function T.sequences(path)
   return out
 end
 
+local function contents(path)
+  local file <close> = assert(io.open(path, "rb"))
+  return (assert(file:read("a")))
+end
+
+-- What splits, layouts and probes depend on (beside the model), and what is measured of a run at its end.
+function T.keys(o, calibration)
+  local own = o.test == ""
+  return ("%08x"):format(T.hash(table.concat({ contents(o.data), o.rows, own and "split" or "whole",
+    calibration or "" }, "\n"))),
+    ("%08x"):format(T.hash((own and "" or contents(o.test)) .. "\n" .. (o.text == "" and "" or contents(o.text))))
+end
+
 -- Rows of a file in two files; by content, so that a row that is there twice is on one side.
 function T.split(path, rows, train, test)
   local a, b, n = {}, {}, 0
@@ -197,15 +212,14 @@ end
 
 -- The run that splits and layouts lie in; made once for a model and a file.
 local function home_of(model, o)
-  local file <close> = assert(io.open(o.data, "rb"))
-  local key = ("%08x"):format(T.hash(assert(file:read("a")) .. o.test .. o.rows))
+  local key, asked = T.keys(o, model.calibration)
   local name = "table4 data " .. key
   local run = T.run(model, "search", name)
   if not run then
     assert(assert(bitdial.search { bpw = 4.25 }):wait()) -- a layout is what is kept
     run = assert(bitdial.run.get(assert(bitdial.run.keep(name))))
   end
-  local home = { key = key, id = run.id, train = o.data, test = o.test, path = run.path }
+  local home = { key = key, asked = asked, id = run.id, train = o.data, test = o.test, path = run.path }
   if o.test == "" then
     home.train, home.test = run.path .. "/train.jsonl", run.path .. "/test.jsonl"
     if not T.exists(home.train) or not T.exists(home.test) then
@@ -215,33 +229,36 @@ local function home_of(model, o)
   return home
 end
 
--- The layout of a budget, the same one each time.
-local function layout_of(home, budget)
+-- The layout of a budget, the same one each time; nil and a sentence where there is none.
+local function find_layout(home, budget)
   local path = home.path .. "/layout-" .. budget .. ".json"
-  if T.exists(path) then return assert(bitdial.layout(path)) end
+  if T.exists(path) then return bitdial.layout(path) end
   local bpw = tonumber(budget)
-  local layout
+  local layout, why
   if bpw then
-    layout = assert(assert(bitdial.search { bpw = bpw }):wait())
+    layout, why = assert(bitdial.search { bpw = bpw }):wait()
   else
-    layout = assert(bitdial.layout(budget))
+    layout, why = bitdial.layout(budget)
   end
+  if not layout then return nil, why end
   assert(layout:write(path))
   return layout
 end
+
+local function layout_of(home, budget) return assert(find_layout(home, budget)) end
 
 -- What came of a finished run.
 local function read(id)
   local run = assert(bitdial.run.get(id))
   local v = run.numbers
-  return { id = run.id, held = v.held_nll, kl = v.text_kl, memory = v.train_bytes, step_s = v.seconds_a_step,
-    changed = v.changed, adapters = v.adapter_bytes,
+  return { id = run.id, held = v.held_nll, kl = v.text_kl, memory = v.train_bytes,
+    step_s = v.seconds_a_step, changed = v.changed, adapters = v.adapter_bytes,
     seq = T.exists(run.path .. "/test.tsv") and T.sequences(run.path .. "/test.tsv") or nil }
 end
 
 -- Trains a cell, or takes its run: nil and a sentence where it failed.
 local function train(model, home, o, cell)
-  local name = T.name(home.key, cell, o)
+  local name = T.name(cell.probe and home.key or home.key .. "-" .. home.asked, cell, o)
   local run = T.run(model, "train", name)
   if run and run.state == "done" then return read(run.id) end
   if run and run.state == "running" then
@@ -255,7 +272,7 @@ local function train(model, home, o, cell)
     if not job then bitdial.notice("%s begins anew: %s", run.id, said) end
   end
   if not job then
-    local ask = { name = name, data = home.train, method = cell.method, steps = cell.steps,
+    local ask = { name = name, data = home.train, rows = o.rows, method = cell.method, steps = cell.steps,
       window = o.window, windows = T.windows(cell, o), seed = cell.seed,
       held_every = cell.probe and cell.steps or math.max(10, cell.steps // 2) }
     if cell.knob then ask[cell.knob] = cell.rate end
@@ -328,7 +345,7 @@ end
 
 -- All seeds of a method at a budget.
 local function cell_of(model, home, o, m, rate, budget, layout)
-  local base = m.name == "base"
+  local base = m.name == "base" or m.name == "calibrated"
   local out = { method = m.name, rate = rate and rate.rate, bytes = layout.bytes, nlls = {} }
   local seqs, sums = {}, { kl = 0, memory = 0, step_s = 0, changed = 0 }
   if not base and not out.rate then
@@ -358,15 +375,39 @@ local function cell_of(model, home, o, m, rate, budget, layout)
   return out
 end
 
+-- The dial of a calibrated run, untrained, at each budget; it replaces the model that is open.
+local function calibrated_cells(model, o, budgets)
+  local worn <close> = assert(bitdial.open(o.calibrated))
+  if not worn.calibration or worn.path ~= model.path then
+    error(("table4.lua: calibrated=%s: expected a run of bitdial calibrate on %s"):format(o.calibrated, model.path), 0)
+  end
+  assert(bitdial.scan():wait())
+  local home, has, out = home_of(worn, o), {}, {}
+  for _, f in ipairs(worn.formats) do has[f] = true end
+  for _, budget in ipairs(budgets) do
+    local layout, why = nil, "the calibrated run has no " .. budget
+    if tonumber(budget) or has[budget] then layout, why = find_layout(home, budget) end
+    out[budget] = layout and cell_of(worn, home, o, { name = "calibrated" }, nil, budget, layout)
+      or { method = "calibrated", failed = why }
+  end
+  return out
+end
+
 function T.main(words)
   local usage = "usage: table4.lua MODEL DATA [name=value ...]"
   local model <close> = assert(bitdial.open(assert(words[1], usage)))
   local o = T.options({ table.unpack(words, 3) }, { budgets = "int4g128,3.6",
     methods = "base,stats,lora,galore,diodemix,rank,flips,fp", steps = 150, window = 256, windows = 4,
-    probe = 40, probe_windows = 2, rates = "", at = "", seeds = 1, test = "", text = "", rows = 1 << 30 }, "table4.lua")
+    probe = 40, probe_windows = 2, rates = "", at = "", seeds = 1, test = "", text = "", rows = 1 << 30,
+    calibrated = "" }, "table4.lua")
   o.data = assert(words[2], usage)
   local budgets, methods = T.list(o.budgets), methods_of(o)
   if o.at == "" then o.at = budgets[1] end
+  local worn = {}
+  if o.calibrated ~= "" then
+    worn = calibrated_cells(model, o, budgets)
+    assert(bitdial.open(words[1]))
+  end
   assert(bitdial.scan():wait())
 
   local home, layouts = home_of(model, o), {}
@@ -390,6 +431,7 @@ function T.main(words)
       cells[i] = cell_of(model, home, o, m, rates[m.name], at, layouts[at])
       by[m.name] = cells[i]
     end
+    if worn[budget] then table.insert(cells, by.base and cells[1] == by.base and 2 or 1, worn[budget]) end
     local rows = { T.head(o.seeds) }
     for i, c in ipairs(cells) do
       rows[i + 1] = T.row(c, by.base, by.lora)

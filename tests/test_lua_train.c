@@ -229,6 +229,37 @@ Test(lua_train, what_cannot_be_trained_is_a_sentence_and_wrong_use_raises)
 
 /* ---- the table */
 
+/* Of a file its contents count, and of a model what it was calibrated by. */
+Test(lua_train, a_cell_is_another_one_where_what_it_depends_on_is)
+{
+	char *all = xprintf(TABLE "local dir = '%s/'\n"
+		"local function file(name, text) T.write(dir .. name, { text }) return dir .. name end\n"
+		"local function keys(o, calibration)\n"
+		"  local all = { data = file('d', 'data'), test = '', text = '', rows = 9 }\n"
+		"  for k, v in pairs(o) do all[k] = v end\n"
+		"  return T.keys(all, calibration)\n"
+		"end\n"
+		"local key, asked = keys {}\n"
+		"local function same(o, calibration)\n"
+		"  local k, a = keys(o, calibration)\n"
+		"  return k == key, a == asked\n"
+		"end\n"
+		"print(same {})\n"
+		"print(same { data = file('e', 'data') })\n"
+		"print(same { data = file('e', 'other') })\n"
+		"print(same { rows = 8 })\n"
+		"print(same({}, 'run/step-000004'))\n"
+		"print(same { text = file('t', 'one') })\n"
+		"print(select(2, keys { text = file('t', 'one') }) == select(2, keys { text = file('t', 'two') }))\n"
+		"print(select(2, keys { test = file('t', 'one') }) == select(2, keys { test = file('t', 'two') }))\n"
+		"print(same { test = file('t', 'one') })\n",
+		tmp_dir());
+
+	prints(all, "true\ttrue\ntrue\ttrue\nfalse\ttrue\nfalse\ttrue\nfalse\ttrue\ntrue\tfalse\n"
+		    "false\nfalse\nfalse\tfalse\n");
+	xfree(all);
+}
+
 #define MAIN "T.main { m.path, 'share/sft/next-step.jsonl', 'budgets=int4g128,3', 'steps=4', 'probe=2', " \
 	     "'window=64', 'windows=2', 'methods=base,lora,rank' }\n"
 
@@ -253,6 +284,39 @@ Test(lua_train, the_table_is_made_kept_and_made_again_without_a_step)
 		"true\n12\t12\n"
 		"int4g128/base int4g128/lora int4g128/rank 3/base 3/lora 3/rank\n"
 		"true\n");
+}
+
+#define WORN(more) "T.main { " more ", 'share/sft/next-step.jsonl', 'budgets=int2g64,int4g128,3', 'steps=2', " \
+	"'probe=2', 'window=64', 'windows=2', 'rows=80', 'rates=rank:0.0001'"
+
+/* The same model by its path, with and without what a run made of it; a cell of one is none of the other. */
+Test(lua_train, a_table_of_a_calibrated_run_has_cells_of_its_own)
+{
+	prints(TABLE "local t = assert(bitdial.calibrate { " SHORT "steps = 4, dial = 'int2g64,int4g64' })\n"
+		     "local run = assert(bitdial.run(assert(t:wait()).run))\n"
+		     "local said, real = {}, print\n"
+		     "print = function(s) said[#said + 1] = s end\n"
+		     "local function base(at)\n"
+		     "  for i, l in ipairs(said) do\n"
+		     "    if l:match(' at ' .. at .. ': ') then return l and said[i + 2]:match('^base +%- +[%d.]+ +([%d.]+)') end\n"
+		     "  end\n"
+		     "end\n"
+		     WORN("m.path") ", 'methods=base,rank' }\n"
+		     "local plain, n = base 'int2g64', #bitdial.run.list('kind:train')\n"
+		     "said = {}\n"
+		     WORN("m.path") ", 'methods=base,rank', 'calibrated=' .. run.path }\n"
+		     "local worn, m2 = {}, #bitdial.run.list('kind:train')\n"
+		     "for i, l in ipairs(said) do\n"
+		     "  worn[#worn + 1] = l:match('^calibrated +%- +[%d.]+ +([%d.]+)') or l:match('^calibrated.*(the cal.*)$')\n"
+		     "end\n"
+		     "local plain2 = base 'int2g64'\n"
+		     "said = {}\n"
+		     WORN("run.path") ", 'methods=base' }\n"
+		     "print = real\n"
+		     "print(#worn, worn[1] ~= plain, plain2 == plain, worn[2])\n"
+		     "print(base 'int2g64' == worn[1], m2 - n)\n"
+		     "print(select(2, pcall(function() print = function() end " WORN("m.path") ", 'calibrated=' .. m.path } end)):match('expected a run'))\n",
+		"3\ttrue\ttrue\tthe calibrated run has no int4g128\ntrue\t2\nexpected a run\n");
 }
 
 Test(lua_train, a_calibration_is_one_call_and_the_dial_has_what_came_of_it)

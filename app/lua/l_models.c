@@ -1,13 +1,16 @@
 /* l_models.c - bitdial.models: opening a model, and what it is. */
+#include <stdio.h>
 #include <string.h>
 
 #include "app/lua/l.h"
 #include "app/tui/devices.h"
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
+#include "core/work/dial_run.h"
 
 struct l_model {
 	struct snap_model *m;
+	char calibration[128]; /* the run and the step it was opened from; "": none */
 };
 
 static void release(void *handle)
@@ -26,7 +29,8 @@ static void push_path(lua_State *L, const char *path)
 
 static int get(lua_State *L, void *handle, const char *field)
 {
-	const struct snap_model *m = ((struct l_model *)handle)->m;
+	const struct l_model *h = handle;
+	const struct snap_model *m = h->m;
 	char name[FORMAT_NAME];
 
 	if (!strcmp(field, "tostring"))
@@ -35,6 +39,8 @@ static int get(lua_State *L, void *handle, const char *field)
 		lua_pushstring(L, m->name);
 	else if (!strcmp(field, "path"))
 		push_path(L, m->path);
+	else if (!strcmp(field, "calibration"))
+		lua_pushstring(L, h->calibration[0] ? h->calibration : NULL);
 	else if (!strcmp(field, "reference"))
 		lua_pushstring(L, m->reference);
 	else if (!strcmp(field, "text"))
@@ -62,6 +68,8 @@ static int get(lua_State *L, void *handle, const char *field)
 static const struct l_opt fields[] = {
 	{ "name", "string", "as the file says" },
 	{ "path", "string", "where it was opened from" },
+	{ "calibration", "string",
+		"the run and its step, ID/step-000240, that it was opened from; nil: a model" },
 	{ "reference", "string", "what every damage is measured against" },
 	{ "text", "string", "what scans measure on" },
 	{ "device", "string", "what computes, with how many threads" },
@@ -103,6 +111,19 @@ static const char *push_demo(lua_State *L, struct err *e)
 	return lua_tostring(L, -1);
 }
 
+/* "": it is a model. */
+static void name_calibration(struct l_model *h, const char *path)
+{
+	struct dial_run r;
+	struct err e;
+
+	h->calibration[0] = '\0';
+	if (!dial_run_is(path) || dial_run_find(&r, path, &e))
+		return;
+	snprintf(h->calibration, sizeof h->calibration, "%s%s", r.id, strrchr(r.dir, '/'));
+	dial_run_release(&r);
+}
+
 static int open_model(lua_State *L)
 {
 	const char *path = NULL;
@@ -122,7 +143,7 @@ static int open_model(lua_State *L)
 	}
 	if (demo && !(path = push_demo(L, &e)))
 		return l_fail(L, &e);
-	if (!fs_is_file(path) && !fs_is_dir(path)) {
+	if (!fs_is_file(path) && !fs_is_dir(path) && !dial_run_is(path)) {
 		(void)err_set(&e, ST_IO, "%s: there is no such file or folder", path);
 		return l_fail(L, &e);
 	}
@@ -130,6 +151,7 @@ static int open_model(lua_State *L)
 		return l_fail(L, &e);
 	h = l_new(L, &class);
 	h->m = (struct snap_model *)snap_ref((struct snap *)(uintptr_t)l_last(L, EV_MODEL));
+	name_calibration(h, path);
 	return 1;
 }
 
