@@ -17,14 +17,13 @@
 --
 -- A table for each budget: of each method the rate chosen, bytes of the linears (with adapters), NLL
 -- of the test's answers, its differences from base and from LoRA with the standard errors of
--- pairs (the same sequences under both), KL on the text, memory that training held, seconds a step, codes that ever
+-- pairs (the same sequences under both), KL on the text, memory (T.about), seconds a step, codes that ever
 -- changed.  fp trains all weights of the file in floating point: the ceiling, the same in every table.
 -- With a calibrated run as MODEL every other method begins from what it made.
 --
 -- Each cell is a run.  Typed again after a stop or a crash the same line takes finished runs as they
 -- are, goes on with one that was cut short, and does the rest; the splits and layouts lie in a run
--- of their own.  Runs are known by what the files say, not by their names.  All cells share this process,
--- so memory is what training allocated, not the process's peak: bitdial train prints that.
+-- of their own.  Runs are known by what the files say, not by their names.
 local T = dofile((debug.getinfo(1, "S").source:match("^@(.*/)") or "") .. "tables.lua")
 local fixed = T.fixed
 
@@ -127,14 +126,20 @@ function T.row(c, base, lora)
   local seeds = T.spread(c.nlls)
   return { c.method, c.rate and ("%g"):format(c.rate) or "-", fixed("%.1f", c.bytes and c.bytes / 1e6),
     fixed("%.4f", nll) .. (seeds and (" (%.4f)"):format(seeds) or ""), from[1], from[2],
-    fixed("%.4f", c.kl), fixed("%.0f", c.memory and c.memory / 2 ^ 20), fixed("%.2f", c.step_s),
+    fixed("%.4f", c.kl), fixed("%.0f", c.memory and c.memory / 2 ^ 20),
+    fixed("%.0f", c.peak and c.peak / 2 ^ 20), fixed("%.2f", c.step_s),
     fixed("%.2f", c.changed and 100 * c.changed) }
 end
 
 function T.head(seeds)
   return { "method", "rate", "MB", seeds > 1 and "answer NLL (sd of seeds)" or "answer NLL", "from base",
-    "from lora", "KL on text", "MiB", "s/step", "changed %" }
+    "from lora", "KL on text", "held MiB", "peak MiB", "s/step", "changed %" }
 end
+
+T.about = {
+  "held MiB: what training allocated beside the model",
+  "peak MiB: the most that this process had in memory meanwhile, with pages of the model's file and what the scan left",
+}
 
 -- ---- files
 
@@ -189,6 +194,13 @@ function T.keys(o, calibration)
   return ("%08x"):format(T.hash(table.concat({ contents(o.data), o.rows, own and "split" or "whole",
     calibration or "" }, "\n"))),
     ("%08x"):format(T.hash((own and "" or contents(o.test)) .. "\n" .. (o.text == "" and "" or contents(o.text))))
+end
+
+-- From here on the process's peak (VmHWM) is that of what comes; false: nobody may say so here, and the
+-- peaks of runs are of all that came before, too.
+function T.own_peak()
+  local file <close> = io.open("/proc/self/clear_refs", "w")
+  return file ~= nil and file:write("5") ~= nil and file:flush() ~= nil
 end
 
 -- Rows of a file in two files; by content, so that a row that is there twice is on one side.
@@ -251,7 +263,7 @@ local function layout_of(home, budget) return assert(find_layout(home, budget)) 
 local function read(id)
   local run = assert(bitdial.run.get(id))
   local v = run.numbers
-  return { id = run.id, held = v.held_nll, kl = v.text_kl, memory = v.train_bytes,
+  return { id = run.id, held = v.held_nll, kl = v.text_kl, memory = v.train_bytes, peak = v.peak_bytes,
     step_s = v.seconds_a_step, changed = v.changed, adapters = v.adapter_bytes,
     seq = T.exists(run.path .. "/test.tsv") and T.sequences(run.path .. "/test.tsv") or nil }
 end
@@ -266,6 +278,7 @@ local function train(model, home, o, cell)
   end
   bitdial.notice("%s", name)
   assert(cell.layout:use())
+  T.own_peak()
   local job, said
   if run and run.state ~= "failed" then
     job, said = bitdial.train { resume = run.id }
@@ -347,7 +360,7 @@ end
 local function cell_of(model, home, o, m, rate, budget, layout)
   local base = m.name == "base" or m.name == "calibrated"
   local out = { method = m.name, rate = rate and rate.rate, bytes = layout.bytes, nlls = {} }
-  local seqs, sums = {}, { kl = 0, memory = 0, step_s = 0, changed = 0 }
+  local seqs, sums = {}, { kl = 0, memory = 0, peak = 0, step_s = 0, changed = 0 }
   if not base and not out.rate then
     out.failed = "no probe ended well"
     return out
@@ -367,7 +380,7 @@ local function cell_of(model, home, o, m, rate, budget, layout)
   out.seq = T.together(seqs)
   for k, v in pairs(sums) do out[k] = v and v / #seqs or nil end
   if base then
-    out.memory, out.step_s, out.changed = nil, nil, nil
+    out.memory, out.peak, out.step_s, out.changed = nil, nil, nil, nil
   elseif m.what ~= "codes" then
     out.changed = nil
   end
@@ -443,6 +456,8 @@ function T.main(words)
     for _, line in ipairs(T.columns(rows)) do say(line) end
   end
 
+  for _, line in ipairs(T.about) do say(line) end
+  if not T.own_peak() then say("peak MiB is of all cells so far: /proc/self/clear_refs is not to be written here") end
   assert(layouts[budgets[1]]:use())
   local id = assert(bitdial.run.keep("table4"))
   assert(bitdial.run.notes(id, table.concat(lines, "\n") .. "\n"))

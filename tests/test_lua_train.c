@@ -83,15 +83,15 @@ Test(lua_train, the_table_s_columns_stand_under_each_other)
 {
 	prints(TABLE "local base = { method = 'base', bytes = 5e7, seq = { { 3, 1 }, { 5, 2 } }, nlls = { 8 / 3 } }\n"
 		     "local rank = { method = 'rank', rate = 3e-3, bytes = 5e7, seq = { { 2, 1 }, { 4, 2 } },\n"
-		     "  nlls = { 2 }, kl = 0.1, memory = 2 ^ 28, step_s = 3.214, changed = 0.05 }\n"
+		     "  nlls = { 2 }, kl = 0.1, memory = 2 ^ 28, peak = 2 ^ 29, step_s = 3.214, changed = 0.05 }\n"
 		     "for _, l in ipairs(T.columns { T.head(1), T.row(base, base), T.row(rank, base, nil),\n"
 		     "  T.row { method = 'sr', failed = 'no' } }) do print(l) end\n",
-		"method   rate    MB  answer NLL       from base  from lora  KL on text  MiB  s/step  "
-		"changed %\n"
-		"base        -  50.0      2.6667               -          -           -    -       -        "
-		"  -\n"
-		"rank    0.003  50.0      2.0000  -0.6667±0.2222          -      0.1000  256    3.21      "
-		" 5.00\n"
+		"method   rate    MB  answer NLL       from base  from lora  KL on text  held MiB  peak MiB  "
+		"s/step  changed %\n"
+		"base        -  50.0      2.6667               -          -           -         -         -  "
+		"     -          -\n"
+		"rank    0.003  50.0      2.0000  -0.6667±0.2222          -      0.1000       256       512  "
+		"  3.21       5.00\n"
 		"sr          -  no\n");
 }
 
@@ -258,6 +258,20 @@ Test(lua_train, a_cell_is_another_one_where_what_it_depends_on_is)
 	prints(all, "true\ttrue\ntrue\ttrue\nfalse\ttrue\nfalse\ttrue\nfalse\ttrue\ntrue\tfalse\n"
 		    "false\nfalse\nfalse\tfalse\n");
 	xfree(all);
+}
+
+/* What was freed before does not count; 64 MiB are for the allocator's whims. */
+Test(lua_train, a_cell_s_peak_is_its_own)
+{
+	prints(TABLE "local function now(key)\n"
+		     "  for l in io.lines('/proc/self/status') do\n"
+		     "    local kib = l:match('^' .. key .. ':%s+(%d+)')\n"
+		     "    if kib then return tonumber(kib) / 1024 end\n"
+		     "  end\n"
+		     "end\n"
+		     "local big = ('x'):rep(200 << 20) big = nil collectgarbage()\n"
+		     "print(not T.own_peak() or now('VmHWM') - now('VmRSS') < 64)\n",
+		"true\n");
 }
 
 #define MAIN "T.main { m.path, 'share/sft/next-step.jsonl', 'budgets=int4g128,3', 'steps=4', 'probe=2', " \
