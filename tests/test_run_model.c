@@ -139,3 +139,31 @@ Test(run_model, what_is_no_run_stays_as_it_is)
 	leads_to("", "");
 	xfree(model);
 }
+
+static void put(const char *dir, const char *file)
+{
+	char *path = xprintf("%s/%s", dir, file);
+	struct err e;
+
+	cr_assert_eq(fs_mkdirs(dir, &e), ST_OK, "%s", e.msg);
+	tmp_write(path, "{}", 2);
+	xfree(path);
+}
+
+/* bitdial export ~/smol --layout int4g128 -o ~/smol/int4g128 */
+Test(run_model, a_model_s_folder_with_an_export_in_it_is_that_model)
+{
+	char *model = xprintf("%s/smol", tmp_dir()), *inner = xprintf("%s/int4g128", model);
+	char *files = xprintf("%s/models", tmp_dir()), *below = xprintf("%s/int2g64", files);
+
+	put(inner, "config.json");
+	put(model, "config.json");
+	leads_to(model, model);
+	leads_to(inner, inner);
+	put(below, "config.json"); /* beside files of models */
+	leads_to(files, files);
+	xfree(below);
+	xfree(files);
+	xfree(inner);
+	xfree(model);
+}

@@ -196,6 +196,29 @@ static bool of_id(struct dial_run *out, const char *id, struct err *e)
 	return is;
 }
 
+static bool has_file(const char *dir, const char *name)
+{
+	char *path = xprintf("%s/%s", dir, name);
+	bool is = fs_is_file(path);
+
+	xfree(path);
+	return is;
+}
+
+/* Of a run, or below one; a model may have been exported into folders of its own that are called as
+ * formats are. */
+static bool of_folder(struct dial_run *out, const char *dir, struct err *e)
+{
+	char *real = fs_real(dir), *above = xprintf("%s/..", real);
+	bool is = !has_file(real, "config.json") &&
+		  (has_file(real, "run.json") || has_file(above, "run.json")) &&
+		  !checkpoint(out, dir, e);
+
+	xfree(above);
+	xfree(real);
+	return is;
+}
+
 bool dial_run_is(const char *word)
 {
 	struct dial_run r = { .dir = NULL };
@@ -203,7 +226,7 @@ bool dial_run_is(const char *word)
 	bool is;
 
 	if (fs_is_dir(word))
-		is = !checkpoint(&r, word, &e);
+		is = of_folder(&r, word, &e);
 	else
 		is = !strchr(word, '/') && !fs_is_there(word) && of_id(&r, word, &e);
 	dial_run_release(&r);
