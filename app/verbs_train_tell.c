@@ -145,6 +145,26 @@ static void on_step(void *arg, const struct train_report *r)
 		tell_step(t);
 }
 
+/* Of a dial: KL at each of its budgets; first: also of the first look. */
+static void json_points(const struct train_verb *t, struct json_out *o, bool first)
+{
+	double bpw[TRAIN_POINTS], kl[TRAIN_POINTS];
+	size_t n = train_run_points(t->run, bpw, kl);
+
+	if (!n)
+		return;
+	json_open(o, "budgets", '[');
+	for (size_t p = 0; p < n; p++) {
+		json_open(o, NULL, '{');
+		json_put_f64(o, "bpw", bpw[p]);
+		if (first)
+			json_put_f64(o, "kl_first", t->first.point[p]);
+		json_put_f64(o, "kl", kl[p]);
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+}
+
 static void on_held(void *arg, uint64_t step, const struct train_eval *v)
 {
 	struct train_verb *t = arg;
@@ -166,6 +186,7 @@ static void on_held(void *arg, uint64_t step, const struct train_eval *v)
 		json_put_f64(&o, "nll_se", v->nll_se);
 		json_put_f64(&o, "kl", v->kl);
 		json_put_f64(&o, "top1", v->top1);
+		json_points(t, &o, false);
 		event_end(&o);
 	} else if (!t->a->json) {
 		char kl[48] = "";
@@ -352,24 +373,6 @@ void train_verb_ends(const struct train_verb *t)
 	next(t);
 }
 
-static void json_points(const struct train_verb *t, struct json_out *o)
-{
-	double bpw[TRAIN_POINTS], kl[TRAIN_POINTS];
-	size_t n = train_run_points(t->run, bpw, kl);
-
-	if (!n)
-		return;
-	json_open(o, "budgets", '[');
-	for (size_t p = 0; p < n; p++) {
-		json_open(o, NULL, '{');
-		json_put_f64(o, "bpw", bpw[p]);
-		json_put_f64(o, "kl_first", t->first.point[p]);
-		json_put_f64(o, "kl", kl[p]);
-		json_close(o, '}');
-	}
-	json_close(o, ']');
-}
-
 void train_verb_json(const struct train_verb *t, const char *status)
 {
 	const struct train *tr = train_run_train(t->run);
@@ -398,7 +401,7 @@ void train_verb_json(const struct train_verb *t, const char *status)
 	json_put_f64(&o, "held_se", t->held_se);
 	json_put_f64(&o, "kl_first", t->first.kl);
 	json_put_f64(&o, "kl", t->kl);
-	json_points(t, &o);
+	json_points(t, &o, true);
 	json_put_i64(&o, "skipped", (int64_t)t->last.skipped_so_far);
 	json_put_i64(&o, "train_bytes", (int64_t)train_bytes(tr));
 	verb_json(&o);

@@ -227,6 +227,38 @@ Test(lua_train, what_cannot_be_trained_is_a_sentence_and_wrong_use_raises)
 		"false\tsteps: expected a whole number from 1 to 1073741824, got 1.5\n");
 }
 
+Test(lua_train, a_layout_that_is_named_is_calibrated_alone_and_one_of_the_dial_is_its_own)
+{
+	prints("local l = assert(bitdial.layout('int4g64'))\n"
+	       "local r = assert(assert(bitdial.calibrate { " SHORT "steps = 2, layout = l }):wait())\n"
+	       "local run = assert(bitdial.run(r.run))\n"
+	       "print(run.options, math.type(r.stored_bpw) and r.stored_bpw > 4)\n"
+	       "print(bitdial.calibrate { " SHORT "steps = 2, layout = l, dial = 'int2g64,int4g64' })\n"
+	       "print(bitdial.calibrate { resume = r.run, layout = l })\n",
+		"flips, 2 steps of 2 x 64 tokens, layout under the dial\ttrue\n"
+		"nil\ttrain: dial= names the formats: leave layout= out\n"
+		"nil\ttrain: layout= goes with a new run: a resumed one knows all but its steps\n");
+}
+
+/* The loss of a step is KL there, so what stands beside it is. */
+Test(lua_train, under_a_teacher_what_is_held_out_is_told_in_kl_and_of_a_dial_by_budget)
+{
+	prints("local t = assert(bitdial.calibrate { " SHORT "steps = 4, held_every = 2, dial = 'int2g64,int4g64' })\n"
+	       "local last\n"
+	       "for s in t.next, t do last = s end\n"
+	       "local r = assert(t:wait())\n"
+	       "local function near(a, b) return math.abs(a - b) < 1e-4 * b end\n"
+	       "print(near(t.held, r.held_kl), near(t.held_kl, r.held_kl), r.held_nll > t.held)\n"
+	       "print(last.held == last.held_kl, #last.budgets, #t.budgets)\n"
+	       "local sum = 0\n"
+	       "for _, b in ipairs(t.budgets) do assert(b.bpw > 1) sum = sum + b.kl end\n"
+	       "print(near(sum / 5, t.held))\n"
+	       "t = assert(bitdial.train { " SHORT "steps = 2, layout = assert(bitdial.layout('int4g64')) })\n"
+	       "r = assert(t:wait())\n"
+	       "print(near(t.held, r.held_nll), t.budgets, t.held_kl and near(t.held_kl, r.held_kl))\n",
+		"true\ttrue\ttrue\ntrue\t5\t5\ntrue\ntrue\tnil\ttrue\n");
+}
+
 /* ---- the table */
 
 /* Of a file its contents count, and of a model what it was calibrated by. */

@@ -137,6 +137,8 @@ enum st l_use_layout(lua_State *L, int at, struct err *e);
 extern const struct l_class l_job_class;
 /* Pushes a handle.  result pushes what wait() gives; id 0: it is over already. */
 void l_push_job(lua_State *L, const char *kind, uint32_t id, int (*result)(lua_State *L));
+/* l_run.c: what a run's folder says, {run =, path =} and the numbers of end.json; or nil and why not. */
+int l_push_result(lua_State *L, const char *id);
 /* Until the job is over: true, or false and e. */
 bool l_await(lua_State *L, uint32_t id, struct err *e);
 bool l_over(lua_State *L, uint32_t id);

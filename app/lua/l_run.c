@@ -100,6 +100,25 @@ static enum st give(lua_State *L, const struct run_entry *r, struct err *e)
 	return ST_OK;
 }
 
+int l_push_result(lua_State *L, const char *id)
+{
+	const struct run_entry *r;
+	struct err e = { 0 };
+	struct runs all;
+
+	if (runs_open(&all, &r, id, &e)) {
+		runs_release(&all);
+		return l_fail(L, &e);
+	}
+	lua_createtable(L, 0, 2 + (int)r->n_numbers);
+	set(L, "run", r->id);
+	set(L, "path", r->path);
+	for (size_t i = 0; i < r->n_numbers; i++)
+		set_number(L, r->number[i].name, r->number[i].v);
+	runs_release(&all);
+	return 1;
+}
+
 static enum st add_tag(lua_State *L, const struct run_entry *r, struct err *e)
 {
 	lua_pushboolean(L, 1);

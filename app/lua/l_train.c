@@ -4,7 +4,6 @@
 
 #include "app/lua/l.h"
 #include "core/base/alloc.h"
-#include "core/work/runs.h"
 #include "core/work/snap_train.h"
 #include "core/work/train_run.h"
 
@@ -52,11 +51,44 @@ static const struct train_look *look(const struct snap_train *s)
 	return s->n_looks ? &s->look[s->n_looks - 1] : NULL;
 }
 
+/* KL at each budget of a dial, at the last look; nil: it trains no dial. */
+static void push_budgets(lua_State *L, const struct snap_train *s)
+{
+	const struct train_look *l = look(s);
+
+	if (!s->points || !l) {
+		lua_pushnil(L);
+		return;
+	}
+	lua_createtable(L, (int)s->points, 0);
+	for (size_t p = 0; p < s->points; p++) {
+		lua_createtable(L, 0, 2);
+		put(L, "bpw", s->point_bpw[p]);
+		put(L, "kl", (double)l->point[p]);
+		lua_rawseti(L, -2, (lua_Integer)p + 1);
+	}
+}
+
+/* In what its loss is in, which is KL under a teacher. */
+static double held(const struct snap_train *s)
+{
+	const struct train_look *l = look(s);
+
+	return l ? train_look_loss(s, l) : (double)NAN;
+}
+
+static double held_kl(const struct snap_train *s)
+{
+	const struct train_look *l = look(s);
+
+	return l ? (double)l->kl : (double)NAN;
+}
+
 static void push_step(lua_State *L, const struct snap_train *s)
 {
 	const struct train_look *l = look(s);
 
-	lua_createtable(L, 0, 12);
+	lua_createtable(L, 0, 14);
 	lua_pushinteger(L, (lua_Integer)s->step);
 	lua_setfield(L, -2, "step");
 	lua_pushinteger(L, (lua_Integer)s->steps);
@@ -70,7 +102,10 @@ static void push_step(lua_State *L, const struct snap_train *s)
 	put(L, "flips", s->last[SERIES_FLIPS]);
 	put(L, "changed", s->last[SERIES_CHANGED]);
 	put(L, "tok_s", s->last[SERIES_RATE]);
-	put(L, "held", l ? (double)l->nll : (double)NAN);
+	put(L, "held", held(s));
+	put(L, "held_kl", held_kl(s));
+	push_budgets(L, s);
+	lua_setfield(L, -2, "budgets");
 	put(L, "held_step", l ? (double)l->step : (double)NAN);
 }
 
@@ -129,6 +164,20 @@ static enum st begin_alone(struct session *s, void *arg, struct err *e)
 	return st ? st : session_train(s, arg, e);
 }
 
+/* The layout at 2.  A calibration is of that alone, thus of no dial. */
+static enum st take_layout(lua_State *L, struct train_ask *ask, struct err *e)
+{
+	if (ask->resume)
+		return err_set(e, ST_INVALID,
+			"train: layout= goes with a new run: a resumed one knows all but its "
+			"steps");
+	if (ask->dial)
+		return err_set(e, ST_INVALID, "train: dial= names the formats: leave layout= out");
+	if (ask->calibrate)
+		ask->layout = "under the dial";
+	return l_use_layout(L, 2, e);
+}
+
 static int start(lua_State *L, bool calibrate)
 {
 	struct train_ask ask;
@@ -145,7 +194,7 @@ static int start(lua_State *L, bool calibrate)
 	ask.calibrate |= calibrate;
 	lua_settop(L, 1);
 	lua_getfield(L, 1, "layout");
-	if (!lua_isnil(L, 2) && l_use_layout(L, 2, &e))
+	if (!lua_isnil(L, 2) && take_layout(L, &ask, &e))
 		return l_fail(L, &e);
 	if (l_call(L, host_face(l_ctx(L)->host)->screen ? begin : begin_alone, &ask, &job, &e))
 		return l_fail(L, &e);
@@ -201,7 +250,6 @@ static int get(lua_State *L, void *handle, const char *field)
 {
 	struct l_training *t = handle;
 	const struct snap_train *s = hear(L, t);
-	const struct train_look *l = s ? look(s) : NULL;
 
 	if (!strcmp(field, "tostring"))
 		lua_pushfstring(L, " %s", s && s->run[0] ? s->run : "that begins");
@@ -222,7 +270,11 @@ static int get(lua_State *L, void *handle, const char *field)
 	else if (!strcmp(field, "loss"))
 		l_push_number(L, s->last[SERIES_LOSS]);
 	else if (!strcmp(field, "held"))
-		l_push_number(L, l ? (double)l->nll : (double)NAN);
+		l_push_number(L, held(s));
+	else if (!strcmp(field, "held_kl"))
+		l_push_number(L, held_kl(s));
+	else if (!strcmp(field, "budgets"))
+		push_budgets(L, s);
 	else
 		l_push_number(L, s->left_s);
 	return 1;
@@ -251,31 +303,6 @@ static int next(lua_State *L)
 	return 1;
 }
 
-/* What its folder says: {run =, path =} and the numbers of end.json. */
-static int push_result(lua_State *L, const char *id)
-{
-	const struct run_entry *r;
-	struct err e = { 0 };
-	struct runs all;
-
-	if (runs_load(&all, NULL, &e))
-		return l_fail(L, &e);
-	r = runs_find(&all, id, &e);
-	if (!r) {
-		runs_release(&all);
-		return l_fail(L, &e);
-	}
-	lua_createtable(L, 0, 2 + (int)r->n_numbers);
-	lua_pushstring(L, r->id);
-	lua_setfield(L, -2, "run");
-	lua_pushstring(L, r->path);
-	lua_setfield(L, -2, "path");
-	for (size_t i = 0; i < r->n_numbers; i++)
-		put(L, r->number[i].name, r->number[i].v);
-	runs_release(&all);
-	return 1;
-}
-
 static int wait(lua_State *L)
 {
 	struct l_training *t = l_check(L, 1, &class);
@@ -289,7 +316,7 @@ static int wait(lua_State *L)
 		(void)err_set(&e, ST_INVALID, "train: no run was written");
 		return l_fail(L, &e);
 	}
-	return push_result(L, s->run);
+	return l_push_result(L, s->run);
 }
 
 static int stop(lua_State *L)
@@ -364,9 +391,8 @@ static const struct l_fn of_run[] = {
 	{ "next", "() -> step | nil",
 		"waits for a step more: {step=, steps=, loss=, lr=, lr_s=, grad=, flips=, "
 		"changed=, "
-		"tok_s=, skipped=, held=, held_step=}; of several since the last time the newest; "
-		"nil: it "
-		"is over",
+		"tok_s=, skipped=, held=, held_kl=, budgets=, held_step=}; of several since the "
+		"last time the newest; nil: it is over",
 		next, NULL },
 	{ "pause", "([on]) -> paused | nil, message", "after the step that runs; false: goes on",
 		pause, NULL },
@@ -384,8 +410,13 @@ static const struct l_opt fields[] = {
 	{ "state", "string", "begins, running, paused ..." },
 	{ "step", "number", "finished, or left out" },
 	{ "steps", "number", "of the whole run" },
-	{ "loss", "number", "nats a learned token, before the last step" },
+	{ "loss", "number",
+		"nats a learned token, before the last step; under a teacher KL from what it "
+		"says" },
 	{ "held", "number", "the same of what is held out, at the last look" },
+	{ "held_kl", "number", "KL from the reference there, of a dial the mean of its budgets" },
+	{ "budgets", "table",
+		"of a dial, at the last look: {{bpw=, kl=}, ...}; nil: it trains none" },
 	{ "left", "number", "seconds it expects to take yet; nil: not known" },
 	{ NULL, NULL, NULL },
 };
@@ -406,7 +437,9 @@ static const struct l_class class = {
 #define TYPE_FLAG                             "boolean"
 #define OPTION(name, kind, least, most, help) { #name, TYPE_##kind, help },
 static const struct l_opt options[] = {
-	TRAIN_KEYS(OPTION){ "layout", "layout", "what to begin from; else what is under the dial" },
+	TRAIN_KEYS(OPTION){ "layout", "layout",
+		"what to begin from, a calibration: what to calibrate in the place of the dial; "
+		"else what is under the dial" },
 	{ "resume", "string",
 		"a run that was cut short goes on; it knows all the rest, its layout, too" },
 	{ NULL, NULL, NULL },
@@ -421,7 +454,8 @@ static const struct l_fn fns[] = {
 	{ "methods",
 		"() -> {{name=, summary=, what=, unit=, lr=, lr_s=, lr_gain=, budget=, rank=}, "
 		"...}",
-		"what it can be trained by; what: codes, latent, masters or adapters; unit of lr: levels "
+		"what it can be trained by; what: codes, latent, masters or adapters; unit of lr: "
+		"levels "
 		"(of 2 bits) or absolute",
 		methods, NULL },
 	{ NULL, NULL, NULL, NULL, NULL },
@@ -438,7 +472,8 @@ const struct l_module l_train = {
 
 static const struct l_fn calibrate_fns[] = {
 	{ "run", "[{steps=, data=, dial=, ...}] or {resume=} -> training | nil, message",
-		"teaches every format of the dial by the model itself (bitdial.train with calibrate = "
+		"teaches every format of the dial by the model itself (bitdial.train with "
+		"calibrate = "
 		"true); the dial has what came of it at every checkpoint",
 		calibrate, options },
 	{ NULL, NULL, NULL, NULL, NULL },
