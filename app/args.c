@@ -53,6 +53,8 @@ static const struct option {
 		"learning rate at its peak; else the method's" },
 	{ "lr-s", "X", NUMBER, offsetof(struct args, lr_s),
 		"relative step of scales and offsets at its peak; 0: frozen; else the method's" },
+	{ "lr-gain", "X", NUMBER, offsetof(struct args, lr_gain),
+		"learning rate of the norms' gains at its peak; 0: frozen, as with a dial; else the method's" },
 	{ "budget", "X", NUMBER, offsetof(struct args, budget),
 		"rank: share of the codes that move a step, at first (0.0001); a tenth of it at the end" },
 	{ "rank", "N", COUNT, offsetof(struct args, rank),
@@ -341,7 +343,7 @@ int args_parse(struct args *a, int argc, char **argv)
 	int rc = 0;
 
 	*a = (struct args){ .verb = "open", .bpw = (double)NAN, .temp = (double)NAN, .seed = -1,
-		.lr = (double)NAN, .lr_s = (double)NAN, .budget = (double)NAN, .held = (double)NAN };
+		.lr = (double)NAN, .lr_s = (double)NAN, .lr_gain = (double)NAN, .budget = (double)NAN, .held = (double)NAN };
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
 		if (!strcmp(argv[i], "--batch") || (i == 1 && !strcmp(argv[i], "batch")))
 			return parse_batch(a, argc, argv, i);

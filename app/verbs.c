@@ -26,10 +26,10 @@ const struct verb verb_table[] = {
 	{ "export", "MODEL --layout L -o DIR", "write the quantized model as a folder",
 		"layout quantizer formats o dry-run json events" COMMON, 1, verb_export, true },
 	{ "train", "MODEL --layout L --data FILE", "fine-tune the packed weights of a layout, or adapters, on rows of a file",
-		"data layout dial method steps window windows lr lr-s budget rank held held-every save-every patience seed all teach teacher samples recompute f32 across lean test "
+		"data layout dial method steps window windows lr lr-s lr-gain budget rank held held-every save-every patience seed all teach teacher samples recompute f32 across lean test "
 		"resume rows quantizer formats dry-run json events" COMMON, 1, verb_train, true },
 	{ "calibrate", "MODEL", "teach every format of the dial by the model itself, for the budgets below 4 bits",
-		"dial layout text data teacher samples method steps window windows lr lr-s held held-every save-every patience seed recompute f32 "
+		"dial layout text data teacher samples method steps window windows lr lr-s lr-gain held held-every save-every patience seed recompute f32 "
 		"resume rows formats dry-run json events" COMMON, 1, verb_calibrate, true },
 	{ "teach", "MODEL --data FILE -o DIR", "keep what the model says of a data file, for train --teacher",
 		"data text window held samples rows seed top o dry-run json" COMMON, 1, verb_teach, false },

@@ -32,7 +32,7 @@ struct args {
 	bool sandbox, sandbox_weak; /* a stranger's */
 	double sandbox_seconds;     /* 0: not given */
 	uint64_t sandbox_mib;       /* 0: not given */
-	double bpw, temp, lr, lr_s, budget, held; /* NAN: not given */
+	double bpw, temp, lr, lr_s, lr_gain, budget, held; /* NAN: not given */
 	uint64_t steps, windows, rank, held_every, save_every, rows, samples, patience;
 	uint64_t tokens, limit, window, top, max_tokens, threads;
 	int64_t seed;       /* -1: not given */

@@ -119,6 +119,7 @@ enum st train_verb_ask(struct train_ask *ask, const struct args *a, struct err *
 	ask->windows = (size_t)a->windows;
 	ask->lr = a->lr;
 	ask->lr_s = a->lr_s;
+	ask->lr_gain = a->lr_gain;
 	ask->budget = a->budget;
 	ask->rank = (size_t)a->rank;
 	ask->held = a->held;

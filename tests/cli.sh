@@ -376,7 +376,7 @@ fails 1 'there is no run nosuch' train --resume nosuch --dry-run
 fails 2 'read-only: a training run writes checkpoints' train --resume "$run_of" --steps 8 --read-only
 holds "and nothing was trained" [ "$(readlink "$BD_RUNS/$run_of/last")" = step-000006 ]
 for option in data=rows.jsonl test=row.jsonl layout=int4g64 formats=int4g64 quantizer=minmax dial=int2g64 \
-	method=rank window=64 windows=2 lr=0.1 lr-s=0 budget=0.1 rank=4 held=0 held-every=2 save-every=2 \
+	method=rank window=64 windows=2 lr=0.1 lr-s=0 lr-gain=0 budget=0.1 rank=4 held=0 held-every=2 save-every=2 \
 	patience=2 seed=0 rows=5 samples=5 teacher=said all teach recompute f32 across lean; do
 	fails 2 "--${option%=*} goes with a new run: a resumed one knows all but --steps" \
 		train --resume "$run_of" --steps 8 --$option
@@ -462,6 +462,11 @@ holds "and no loss" [ "$(grep -c '"best_nll"' "$BD_RUNS/$run_of/end.json")" = 0 
 works runs show "$run_of"
 holds "KL is told in the list, and of what" has '^KL  *0[.][0-9]* on what is held out$'
 fails 2 'names the formats: leave --layout out' "$@" --data rows.jsonl --dial int2g32
+fails 1 'a dial leaves the norms. gains as they are' train --demo --data rows.jsonl --dial int2g32,int4g64 --lr-gain 1e-4
+fails 1 'a dial leaves the norms. gains as they are' train --demo --dry-run --dial int2g32,int4g64 --lr-gain 1e-4
+works "$@" --data rows.jsonl --steps 1 --lr 0 --lr-s 0 --lr-gain 0 --method fp
+run_of=$(basename "$(dirname "$(sed -n 's/^result  *//p' out)")")
+holds "a rate of gains is the run's" grep -q '"lr_gain": *0\b' "$BD_RUNS/$run_of/run.json"
 set -- train --demo --data rows.jsonl --teach --method latent --steps 8
 works "$@" --dial int4g64,int2g32
 firsts=$(sed -n 's/.* stored bpw: .*, at first //p' out)

@@ -76,8 +76,12 @@ enum st train_ask_how(struct train_how *how, const struct train_ask *a, struct e
 		how->math = MATH_F32;
 	how->teach = a->teach || a->teacher;
 	how->said = a->teacher;
-	if (a->dial && isnan(a->lr_gain))
-		how->lr_gain = 0; /* there is one of each, for formats and the file alike */
+	if (a->dial && a->lr_gain > 0)
+		return err_set(e, ST_INVALID,
+			"a dial leaves the norms' gains as they are, which its formats share with the "
+			"model: leave a rate of them out, or train one layout");
+	if (a->dial) /* there is one of each, for formats and the file alike */
+		how->lr_gain = 0;
 	return ST_OK;
 }
 
