@@ -18,6 +18,7 @@
 #include "core/base/fs.h"
 #include "core/base/text.h"
 #include "core/io/checkpoint.h"
+#include "core/quant/layout.h"
 #include "core/work/cache.h"
 #include "core/work/run_made.h"
 #include "core/work/runs.h"
@@ -79,20 +80,38 @@ static int parse(struct again *g, const struct run_words *w, const char *name)
 	return rc;
 }
 
+/* The model, or the calibrated run that has what its layout takes; xfree. */
+static char *opens(const struct run_entry *r)
+{
+	char *path = xprintf("%s/layout.json", r->path), *word = NULL;
+	struct layout l = { 0 };
+
+	if (r->has_layout && !layout_read(&l, path, NULL, NULL)) {
+		word = *l.calibrated ? xstrdup(l.calibrated) : NULL;
+		layout_release(&l);
+	}
+	xfree(path);
+	return word ? word : xstrdup(r->model_path);
+}
+
 /* Of what was done on the screen. */
 static enum st refuse_open(const struct again *g, struct err *e)
 {
 	const struct run_entry *r = g->r;
+	char *model;
 
 	if (has_acts(r))
 		return err_set(e, ST_UNSUPPORTED,
 			"%s was made in the workbench: its acts are in its folder, and you run "
 			"them yourself: bitdial --batch %s/acts.lua",
 			r->id, r->path);
-	return err_set(e, ST_UNSUPPORTED,
+	model = opens(r);
+	err_set(e, ST_UNSUPPORTED,
 		"%s was made in the workbench and no verb makes it%s%s; bitdial %s --layout %s "
 		"opens it there",
-		r->id, *r->again_not ? ": " : "", r->again_not, r->model_path, r->id);
+		r->id, *r->again_not ? ": " : "", r->again_not, model, r->id);
+	xfree(model);
+	return e->st;
 }
 
 /* 0, or the exit code after it was said why there is nothing to run. */

@@ -511,6 +511,16 @@ holds "KL and no bits in the list" has "^$run_of  *[-0-9]* [0-9:]*  *train  *ok 
 works calibrate --demo --steps 6 --formats int2g32,int4g64,keep --text rows.jsonl
 holds "five budgets, before and now" [ "$(grep -c 'stored bpw: KL [0-9.]*, at first' out)" = 5 ]
 run_of=$(basename "$(dirname "$(sed -n 's/^result  *//p' out)")")
+printf 'wait idle\n:budget 3.7\nwait idle\n:keep worn\nwait idle\n:pin layers.0.v int4g64\n:keep wornpin\nwait idle\n' > keys
+works "$run_of" --headless 80x24 --keys keys
+works runs kind:search worn --json
+id=$(sed -n 's/.*"id":"\([^"]*\)".*/\1/p' out | head -1)
+works rerun "$id"
+holds "what was kept on a run is made again on it" has "^again: bitdial search .*/$run_of --bpw 3.7" err
+id=$(basename "$(grep -l '"again_not"' "$BD_RUNS"/*-search-*/run.json | tail -1 | sed 's,/run.json,,')")
+rm -f "$BD_RUNS/$id/acts.lua"
+fails 1 "bitdial $run_of --layout $id opens it there" rerun "$id"
+works "$run_of" --layout "$id" --once --size 80x24
 holds "of the dial that was named" grep -q '"dial": *"int2g32,int4g64"' "$BD_RUNS/$run_of/run.json"
 works chat "$run_of" --layout int2g32 --prompt a --max-tokens 2
 works search "$run_of" --bpw 3.7 -o cut37.json

@@ -5,6 +5,7 @@
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
 #include "core/work/desk_private.h"
+#include "core/work/run_desk.h"
 #include "tests/lib_base.h"
 #include "tests/lib_model.h"
 #include "tests/lib_train_run.h"
@@ -216,6 +217,32 @@ Test(desk_dial, two_steps_of_a_run_are_two_dials)
 	cr_assert_not_null(strstr(e.msg, "nosuch"));
 	xfree(dir);
 	xfree(other);
+	scene_close(&s);
+}
+
+/* Of the model alone the same words make another layout. */
+Test(desk_dial, what_is_done_on_a_run_is_done_again_on_that_run)
+{
+	struct scene s;
+	struct err e = { 0 };
+	struct run_args words;
+	char *dir, *real;
+	struct desk *d;
+
+	scene_open(&s, work_demo(1));
+	dir = calibrated(&s, 0);
+	real = fs_real(dir);
+	d = opened(strrchr(dir, '/') + 1, NULL);
+	words = run_args_of(d, "search", 3.7);
+	cr_expect_str_eq(words.at[1], real);
+	run_args_release(&words);
+	cr_assert_eq(desk_wear(d, NULL, NULL, &e), ST_OK, "%s", e.msg);
+	words = run_args_of(d, "search", 3.7);
+	cr_expect_str_eq(words.at[1], work_demo(1));
+	run_args_release(&words);
+	desk_close(d);
+	xfree(real);
+	xfree(dir);
 	scene_close(&s);
 }
 

@@ -91,13 +91,36 @@ static void add_texts(struct run_args *a, const struct desk *d)
 	}
 }
 
+/* What opens with the same variants: a calibrated run, where the dial wears one, or the checkpoint
+ * of it that the run itself does not lead to; xfree. */
+static char *opened(const struct desk *d)
+{
+	struct dial_run usual = { .dir = NULL };
+	char *run, *slash;
+	bool is;
+
+	if (!d->dial.dir)
+		return xstrdup(d->m->ck->path);
+	run = xstrdup(d->dial.dir);
+	slash = strrchr(run, '/');
+	if (slash && slash > run)
+		*slash = '\0';
+	is = !dial_run_find(&usual, run, NULL) && !strcmp(usual.dir, d->dial.dir);
+	dial_run_release(&usual);
+	if (is)
+		return run;
+	xfree(run);
+	return xstrdup(d->dial.dir);
+}
+
 struct run_args run_args_of(const struct desk *d, const char *verb, double bpw)
 {
 	struct run_args a = { .n = 0 };
-	char number[32];
+	char number[32], *model = opened(d);
 
 	add(&a, NULL, verb);
-	add_path(&a, NULL, d->m->ck->path, (double)NAN);
+	add_path(&a, NULL, model, (double)NAN);
+	xfree(model);
 	if (!isnan(bpw)) {
 		snprintf(number, sizeof number, "%.9g", bpw);
 		add(&a, "--bpw", number);
