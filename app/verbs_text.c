@@ -48,15 +48,28 @@ int verb_tokens(const struct args *a)
 	return st ? verb_fail(&e) : 0;
 }
 
+enum st verb_layout_of(struct desk *d, const char *name, struct layout *l, struct err *e)
+{
+	const char *source;
+	char *end;
+	double bpw = strtod(name, &end);
+	enum st st;
+
+	if (end != name && !*end && !fs_is_file(name) && !(bpw > 0 && bpw <= 64))
+		return err_set(
+			e, ST_INVALID, "--layout %s: stored bits a weight go from 0 to 64", name);
+	st = desk_layout(d, name, l, &source, verb_sink(), e);
+	if (!st && source)
+		verb_note("layout %s from the %s on %s", name, source, d->text_name);
+	return st;
+}
+
 /* The layout of the verb's options as mats; view [n_linears] is filled with the reference
  * when none was given. */
 enum st verb_view(struct desk *d, const struct args *a, struct layout *l, const struct mat **view,
 	struct err *e)
 {
-	const char *source;
 	const struct quantizer *by = NULL;
-	double bpw;
-	char *end;
 	enum st st;
 
 	for (size_t i = 0; i < d->m->n_linears; i++)
@@ -67,15 +80,9 @@ enum st verb_view(struct desk *d, const struct args *a, struct layout *l, const 
 			a->quantizer);
 	if (!a->layout)
 		return by ? err_set(e, ST_INVALID, "--quantizer wants a --layout, too") : ST_OK;
-	bpw = strtod(a->layout, &end);
-	if (end != a->layout && !*end && !fs_is_file(a->layout) && !(bpw > 0 && bpw <= 64))
-		return err_set(e, ST_INVALID, "--layout %s: stored bits a weight go from 0 to 64",
-			a->layout);
-	st = desk_layout(d, a->layout, l, &source, verb_sink(), e);
+	st = verb_layout_of(d, a->layout, l, e);
 	if (st)
 		return st;
-	if (source)
-		verb_note("layout %s from the %s on %s", a->layout, source, d->text_name);
 	for (size_t i = 0; by && i < l->n; i++)
 		if (l->choice[i] != d->keep)
 			l->by[i] = by;

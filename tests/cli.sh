@@ -479,6 +479,15 @@ works chat "$BD_RUNS/$run_of/last/int2g32" --prompt a --max-tokens 2
 works chat "$BD_RUNS/$run_of/last/int4g64" --prompt a --max-tokens 2
 works layout cut "$run_of" --layout 3.7 -o cut37
 holds "the bits that were asked for" has 'cut37: 3[.]6[0-9]* stored bpw\|cut37: 3[.]7' err
+holds "by what they were chosen" has '^layout 3.7 from the [a-z ]* on ' err
+cp -r "$BD_RUNS/$run_of" "$BD_RUNS/unmeasured"
+works layout cut unmeasured --layout 3.7 -o cut37u
+holds "first scores say so" has '^warning: no damage of unmeasured is measured.*bitdial scan unmeasured' err
+works scan unmeasured
+works layout cut unmeasured --layout 3.7 -o cut37v
+holds "and it is the search's once it is scanned" lacks '^warning: no damage' err
+rm -r "$BD_RUNS/unmeasured"
+fails 2 'stored bits a weight go from 0 to 64' layout cut "$run_of" --layout 99 -o cut99
 works chat cut37 --prompt a --max-tokens 2
 works layout cut "$BD_RUNS/$run_of/last/" --layout int4g64 -o cut4
 works eval "$BD_RUNS/$run_of" --layout int2g32 --text text
