@@ -665,6 +665,12 @@ fails 1 'is damaged: teach again into that folder' \
 : > said/part-000000.teach
 works teach --demo "$@" -o said
 works train --demo --layout int4g64 "$@" --teacher said --method latent --steps 2
+cp rows.jsonl self
+works teach --demo --data self --window 64 --samples 20 -o selfsaid
+works train --demo --layout int4g64 --data self --window 64 --samples 20 --teacher selfsaid --method latent --steps 2
+run_of=$(basename "$(dirname "$(sed -n 's/^result  *//p' out)")")
+holds "self is what the model writes, whatever lies here" grep -q '"data": *"self"' "$BD_RUNS/$run_of/run.json"
+rm self
 run teach --demo "$@" -o said --top 16
 holds "how many it has, and what to do" has 'has 64 tokens a row, not 16: take another folder, or as many$' err
 rm said/part-000000.teach

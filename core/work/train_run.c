@@ -8,6 +8,7 @@
 #include "core/base/fs.h"
 #include "core/base/log.h"
 #include "core/tune/teacher.h"
+#include "core/work/calibrate.h"
 #include "core/work/run_desk.h"
 #include "core/work/train_data.h"
 #include "core/work/train_run_private.h"
@@ -27,7 +28,8 @@ static void make_real(const char **path)
 static void take_ask(struct train_ask *to, const struct train_ask *from)
 {
 	*to = train_ask_copy(from);
-	make_real(&to->data);
+	if (to->data && strcmp(to->data, calibrate_self) != 0) /* no path, whatever lies here */
+		make_real(&to->data);
 	make_real(&to->test);
 	make_real(&to->text);
 	make_real(&to->teacher);
@@ -78,7 +80,8 @@ enum st train_ask_how(struct train_how *how, const struct train_ask *a, struct e
 	how->said = a->teacher;
 	if (a->dial && a->lr_gain > 0)
 		return err_set(e, ST_INVALID,
-			"a dial leaves the norms' gains as they are, which its formats share with the "
+			"a dial leaves the norms' gains as they are, which its formats share with "
+			"the "
 			"model: leave a rate of them out, or train one layout");
 	if (a->dial) /* there is one of each, for formats and the file alike */
 		how->lr_gain = 0;
