@@ -462,6 +462,10 @@ holds "and no loss" [ "$(grep -c '"best_nll"' "$BD_RUNS/$run_of/end.json")" = 0 
 works runs show "$run_of"
 holds "KL is told in the list, and of what" has '^KL  *0[.][0-9]* on what is held out$'
 fails 2 'names the formats: leave --layout out' "$@" --data rows.jsonl --dial int2g32
+for dial in int2g32, ,int2g32 int2g32,,int4g64; do
+	fails 2 "dial: $dial: a name is missing at a comma" train --demo --data rows.jsonl --dial $dial
+	fails 2 "dial: $dial: a name is missing at a comma" calibrate --demo --dial $dial --dry-run
+done
 fails 1 'a dial leaves the norms. gains as they are' train --demo --data rows.jsonl --dial int2g32,int4g64 --lr-gain 1e-4
 fails 1 'a dial leaves the norms. gains as they are' train --demo --dry-run --dial int2g32,int4g64 --lr-gain 1e-4
 works "$@" --data rows.jsonl --steps 1 --lr 0 --lr-s 0 --lr-gain 0 --method fp

@@ -29,11 +29,26 @@ static enum st put(
 	return ST_OK;
 }
 
+/* Nothing between two commas, or at an end, is left out in silence: somebody meant a format there.
+ */
+static enum st is_list(const char *names, struct err *e)
+{
+	size_t n = strlen(names);
+	bool any = names[strspn(names, ",")] != '\0';
+
+	if (any && (names[0] == ',' || names[n - 1] == ',' || strstr(names, ",,")))
+		return err_set(e, ST_INVALID,
+			"%.120s: a name is missing at a comma: name formats, such as "
+			"int2g64,int4g128",
+			names);
+	return ST_OK;
+}
+
 /* As they are named. */
 static enum st parse(struct format at[FORMAT_MAX], size_t *n, const char *names, struct err *e)
 {
 	char *copy = xstrdup(names), *rest = copy, *one;
-	enum st st = ST_OK;
+	enum st st = is_list(names, e);
 
 	*n = 0;
 	while (!st && (one = strtok_r(rest, ",", &rest))) {
@@ -148,9 +163,13 @@ static enum st views(struct train_dial *a, struct desk *d, const struct sink *s,
 
 char *train_dial_top(const char *names)
 {
-	const char *comma = strrchr(names, ',');
+	size_t n = strlen(names), from;
 
-	return xstrdup(comma ? comma + 1 : names);
+	while (n && names[n - 1] == ',') /* who opens them says what is wrong */
+		n--;
+	for (from = n; from && names[from - 1] != ','; from--)
+		;
+	return xstrndup(names + from, n - from);
 }
 
 /* ---- what a step takes, and what is looked at */
