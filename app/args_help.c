@@ -25,7 +25,6 @@ static const struct own {
 	{ "train", "window", "tokens of a window (256)" },
 	{ "teach", "text", "the same as --data" },
 	{ "teach", "window", "tokens of a window, as the run that learns from it has them (256)" },
-	{ "teach", "seed", "of chance, as the run that learns from it has it" },
 };
 
 /* " (240)", of what a calibration takes where nothing is said, as whoever fills it in has it. */

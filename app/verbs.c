@@ -31,8 +31,8 @@ const struct verb verb_table[] = {
 	{ "calibrate", "MODEL", "teach every format of the dial by the model itself, for the budgets below 4 bits",
 		"dial layout text data teacher samples method steps window windows lr lr-s lr-gain held held-every save-every patience seed recompute f32 "
 		"resume rows formats dry-run json events" COMMON, 1, verb_calibrate, true },
-	{ "teach", "MODEL --data FILE -o DIR", "keep what the model says of a data file, for train --teacher",
-		"data text window held samples rows seed top o dry-run json" COMMON, 1, verb_teach, false },
+	{ "teach", "MODEL --data FILE -o DIR", "keep what the model says of a data file, for calibrate --teacher",
+		"data text window held samples rows top o dry-run json" COMMON, 1, verb_teach, false },
 	{ "runs", "[FILTER...]", "what was done: kind:search bpw<4 tag:good since:2d; also show, diff, tag, "
 		"note, trash, restore RUN",
 		"sort json runs", 8, verb_runs, false },

@@ -28,7 +28,33 @@ static enum st check(const struct args *a, struct err *e)
 			(unsigned long long)a->top, TEACH_MOST);
 	if (fs_is_file(a->out))
 		return err_set(e, ST_INVALID, "-o %s is a file: name a folder", a->out);
-	return a->read_only ? err_set(e, ST_INVALID, "--read-only, and teach writes a folder") : ST_OK;
+	return a->read_only ? err_set(e, ST_INVALID, "--read-only, and teach writes a folder")
+			    : ST_OK;
+}
+
+/* The line that learns from it: all that decides which sequences there are goes with it. */
+static void next(const struct args *a, const char *data)
+{
+	char file[1024], dir[1024], model[1024] = "";
+
+	train_verb_quoted(file, sizeof file, data);
+	train_verb_quoted(dir, sizeof dir, a->out);
+	if (a->n_words)
+		train_verb_quoted(model, sizeof model, a->word[0]);
+	printf("next       bitdial calibrate%s%s --data %s --teacher %s",
+		a->demo  ? " --demo"
+		: *model ? " "
+			 : "",
+		model, file, dir);
+	if (a->window)
+		printf(" --window %llu", (unsigned long long)a->window);
+	if (a->held >= 0)
+		printf(" --held %.9g", a->held);
+	if (a->rows)
+		printf(" --rows %llu", (unsigned long long)a->rows);
+	if (a->samples)
+		printf(" --samples %llu", (unsigned long long)a->samples);
+	putchar('\n');
 }
 
 static void tell(const struct args *a, const struct desk *d, const struct pack *p,
@@ -51,24 +77,19 @@ static void tell(const struct args *a, const struct desk *d, const struct pack *
 		return;
 	}
 	if (!done) {
-		verb_note("%llu sequences, %llu tokens, the %zu most probable of each and the rest: %s",
+		verb_note("%llu sequences, %llu tokens, the %zu most probable of each and the "
+			  "rest: %s",
 			(unsigned long long)c->sequences, (unsigned long long)c->tokens, how->top,
 			text_bytes(bytes, b));
 		return;
 	}
 	printf("teacher    %s: %llu tokens, %s\n", a->out, (unsigned long long)c->tokens,
 		text_bytes(bytes, b));
-	printf("next       bitdial train MODEL --layout L --method latent --data %s --teacher %s",
-		data, a->out);
-	if (a->window)
-		printf(" --window %llu", (unsigned long long)a->window);
-	if (a->samples)
-		printf(" --samples %llu", (unsigned long long)a->samples);
-	putchar('\n');
+	next(a, data);
 }
 
-static enum st teach(const struct args *a, const struct train_ask *ask, struct desk *d,
-	struct err *e)
+static enum st teach(
+	const struct args *a, const struct train_ask *ask, struct desk *d, struct err *e)
 {
 	struct teach_how how = { .top = a->top ? a->top : TEACH_TOP, .math = MATH_BF16 };
 	struct pack *p = NULL;
@@ -79,8 +100,8 @@ static enum st teach(const struct args *a, const struct train_ask *ask, struct d
 	if (how.top > d->m->hp.vocab)
 		how.top = d->m->hp.vocab;
 	how.model = model;
-	st = train_data_read(&p, sha, d, ask, ask->data, ask->held, ask->rows, ask->samples,
-		verb_sink(), e);
+	st = train_data_read(
+		&p, sha, d, ask, ask->data, ask->held, ask->rows, ask->samples, verb_sink(), e);
 	if (st)
 		return st;
 	st = train_data_said(a->out, ask, p, sha, e);

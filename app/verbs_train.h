@@ -46,6 +46,8 @@ void train_verb_begins(struct train_verb *t);
 struct train_seen train_verb_seen(struct train_verb *t);
 void train_verb_ends(const struct train_verb *t);
 void train_verb_json(const struct train_verb *t, const char *status);
+/* A path as a shell takes it again. */
+void train_verb_quoted(char *out, size_t cap, const char *path);
 
 /* verbs_train_plan.c: --dry-run.  Only headers are read; of a folder without weights config.json.
  */

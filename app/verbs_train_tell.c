@@ -214,8 +214,7 @@ static void on_saved(void *arg, uint64_t step, const char *dir)
 
 /* ---- at the end */
 
-/* As a shell takes it again. */
-static void quoted(char *out, size_t cap, const char *path)
+void train_verb_quoted(char *out, size_t cap, const char *path)
 {
 	bool plain = !path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 					"0123456789._+-/")];
@@ -249,13 +248,13 @@ static void next(const struct train_verb *t)
 
 	if (!dir)
 		return;
-	quoted(at, sizeof at, path);
+	train_verb_quoted(at, sizeof at, path);
 	printf("result     %s%s\n", at,
 		how->method->what == TRAIN_ADAPTERS ? " (adapters, as PEFT reads them)" : "");
 	better = train_run_better(t->run, &nll);
 	if (better) {
 		path = from_here(better);
-		quoted(at, sizeof at, path);
+		train_verb_quoted(at, sizeof at, path);
 		printf("best       %s, %s %.4f: better than the last one\n", at,
 			how->teach ? "KL" : "held out", nll);
 	}
@@ -271,7 +270,7 @@ static void next(const struct train_verb *t)
 	else if (how->method->what != TRAIN_ADAPTERS)
 		printf("           bitdial chat %s --prompt 'What do I do first?'\n", at);
 	if (how->method->what == TRAIN_MASTERS) {
-		quoted(layout, sizeof layout, ask->layout ? ask->layout : "int4g128");
+		train_verb_quoted(layout, sizeof layout, ask->layout ? ask->layout : "int4g128");
 		printf("           bitdial export %s --layout %s -o DIR\n", at, layout);
 	}
 	printf("           bitdial train --resume %s --steps %llu\n", train_run_id(t->run),

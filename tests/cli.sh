@@ -640,6 +640,12 @@ set -- train --demo --data rows.jsonl --teach --method latent --steps 8
 works train --resume "$run_of" --steps 12 --dry-run
 holds "the rest of one with a dial" has '^layout  *int2g32 and int4g64 at once'
 set -- --data rows.jsonl --window 64
+fails 2 'seed' teach --demo "$@" -o said --seed 1
+works teach --demo --data rows.jsonl --window 64 --held 0.2 --rows 30 -o 'said of 30'
+next=$(sed -n 's/^next  *bitdial //p' out)
+holds "its next line names all that it must" [ "$next" = \
+	'calibrate --demo --data rows.jsonl --teacher "said of 30" --window 64 --held 0.2 --rows 30' ]
+eval "works $next --steps 1"
 works teach --demo "$@" -o said --dry-run
 holds "the size is said" has 'of each and the rest: [0-9.]* [KM]*i*B' err
 holds "and nothing written" [ ! -e said ]
