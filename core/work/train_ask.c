@@ -25,6 +25,15 @@ static uint64_t at_least(uint64_t n, uint64_t least)
 	return n > least ? n : least;
 }
 
+/* Of a calibration checkpoints are at looks: each is looked at, and those in between would count
+ * against its patience, too. */
+static uint64_t save_every(const struct train_ask *a)
+{
+	uint64_t n = at_least(a->steps / 10, 25);
+
+	return a->calibrate ? at_least(n / a->held_every, 1) * a->held_every : n;
+}
+
 void train_ask_fill(struct train_ask *a)
 {
 	if (!a->steps)
@@ -38,7 +47,7 @@ void train_ask_fill(struct train_ask *a)
 	if (!a->held_every)
 		a->held_every = at_least(a->steps / 20, 10);
 	if (!a->save_every)
-		a->save_every = at_least(a->steps / 10, 25);
+		a->save_every = save_every(a);
 }
 
 static bool is_said(const struct train_key *k, const struct train_ask *a)

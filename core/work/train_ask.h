@@ -27,7 +27,8 @@
 	X(held, NUMBER, 0, 0, "share of the rows that is held out (0.05)")                         \
 	X(held_every, COUNT, 1, 1 << 30,                                                           \
 		"steps between two looks at it; else a twentieth of the run")                      \
-	X(save_every, COUNT, 1, 1 << 30, "steps between two checkpoints; else a tenth of the run") \
+	X(save_every, COUNT, 1, 1 << 30,                                                           \
+		"steps between two checkpoints; else a tenth of the run, a calibration's at looks")   \
 	X(patience, COUNT, 1, 1 << 30,                                                             \
 		"looks without a better one at what is held out, before the run ends (off; a calibration: 5)") \
 	X(seed, COUNT, 0, 1LL << 52, "of the order of the data and of all chance (0)")             \
