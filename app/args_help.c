@@ -21,7 +21,8 @@ static const struct own {
 		"how codes move: flips, latent, rank, sr, stats, galore; help lists them" },
 	{ "calibrate", "steps", "optimizer steps" },
 	{ "calibrate", "save-every",
-		"steps between checkpoints; else about a tenth of the run, at a look, and every ten "
+		"steps between checkpoints; else about a tenth of the run, at a look, and every "
+		"ten "
 		"minutes" },
 	{ "calibrate", "patience",
 		"looks without a better one at what is held out, before the run ends" },

@@ -10,6 +10,7 @@
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
+#include "core/work/cache.h"
 #include "core/work/calibrate.h"
 #include "core/work/run_model.h"
 #include "kernels/pool.h"
@@ -185,6 +186,38 @@ static double seconds_left(
 	return guessed || p->elsewhere ? (double)NAN : s;
 }
 
+/* Of the text that the model has to write before the first step; 0: it is there. */
+static size_t to_write(const struct plan *p, const struct args *a, const struct train_ask *ask)
+{
+	struct cache *c = NULL;
+	size_t tokens;
+
+	if (p->ck && cache_open(&c, p->ck, a->read_only, NULL))
+		c = NULL;
+	tokens = calibrate_writes(c, ask);
+	cache_close(c);
+	return tokens;
+}
+
+static double write_seconds(const struct plan *p, size_t tokens)
+{
+	return p->elsewhere ? (double)NAN
+			    : calibrate_write_seconds(
+				      p->weights, (uint64_t)p->hp.vocab * p->hp.hidden, tokens);
+}
+
+static void tell_writing(const struct plan *p, const struct args *a, const struct train_ask *ask)
+{
+	size_t tokens = to_write(p, a, ask);
+	double seconds = write_seconds(p, tokens);
+	char b[16];
+
+	if (tokens)
+		printf("before it    the model writes %zu tokens to learn from, once: %s\n", tokens,
+			isnan(seconds) ? "how long is not foretold, it wrote none here yet"
+				       : text_seconds(seconds, b));
+}
+
 static void tell(const struct plan *p, const struct args *a, const struct train_ask *ask,
 	const struct train_how *how, size_t window, const struct train_memory *x)
 {
@@ -228,8 +261,11 @@ static void tell(const struct plan *p, const struct args *a, const struct train_
 	if (isnan(seconds))
 		printf("time         not foretold: no run has ended on this machine yet\n");
 	else
-		printf("time         about %s in steps, as long as the runs before it took here\n",
+		printf("time         about %s in steps and looks, as long as the steps of runs "
+		       "before "
+		       "it took here\n",
 			text_seconds(seconds, b));
+	tell_writing(p, a, ask);
 	tell_methods(p, ask);
 }
 
@@ -263,9 +299,10 @@ static void put_dial(struct json_out *o, const struct plan *p)
 	json_put_i64(o, "budgets", TRAIN_POINTS);
 }
 
-static void tell_json(const struct plan *p, const struct train_ask *ask,
+static void tell_json(const struct plan *p, const struct args *a, const struct train_ask *ask,
 	const struct train_how *how, size_t window, const struct train_memory *x)
 {
+	size_t write = to_write(p, a, ask);
 	struct json_out o;
 
 	verb_begin(&o);
@@ -279,6 +316,8 @@ static void tell_json(const struct plan *p, const struct train_ask *ask,
 	json_put_i64(&o, "steps", (int64_t)(how->tune.steps - p->done));
 	json_put_i64(&o, "steps_done", (int64_t)p->done);
 	json_put_f64(&o, "seconds", seconds_left(p, ask, how)); /* null: not known */
+	json_put_i64(&o, "write_tokens", (int64_t)write);
+	json_put_f64(&o, "write_seconds", write_seconds(p, write));
 	json_put_i64(&o, "step_tokens", (int64_t)(how->windows * window));
 	put_memory(&o, x);
 	json_put_i64(&o, "file_bytes", (int64_t)p->file);
@@ -367,7 +406,7 @@ int train_verb_plan(const struct args *a)
 	if (!st)
 		st = train_need(&x, &p.hp, p.shape, p.n, p.other, &how, window, &e);
 	if (!st && a->json)
-		tell_json(&p, &t.ask, &how, window, &x);
+		tell_json(&p, &t.as, &t.ask, &how, window, &x);
 	else if (!st)
 		tell(&p, &t.as, &t.ask, &how, window, &x);
 	checkpoint_close(p.ck);

@@ -9,15 +9,18 @@
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "core/tune/train.h"
 #include "core/work/desk_private.h"
+#include "core/work/estimate.h"
 #include "core/work/rates.h"
+#include "core/work/snap_train.h"
 
 const char calibrate_self[] = "self";
 
 enum {
 	STEPS = 240,
-	SEQS = 256,   /* of text that the model writes: of twice as many little more is learned */
-	MARGIN = 6,   /* tokens by which a sequence may grow when it is read again, and its end */
+	SEQS = 256, /* of text that the model writes: of twice as many little more is learned */
+	MARGIN = 6, /* tokens by which a sequence may grow when it is read again, and its end */
 	BITS_MOST = 4
 };
 
@@ -149,10 +152,15 @@ static enum st write_text(
 	return st;
 }
 
+static size_t text_length(size_t window)
+{
+	return window > 2 * MARGIN ? window - MARGIN : window;
+}
+
 enum st calibrate_text(
 	char **path, struct desk *d, size_t window, const struct sink *s, struct err *e)
 {
-	size_t len = window > 2 * MARGIN ? window - MARGIN : window;
+	size_t len = text_length(window);
 	enum st st = desk_identify(d, s, e);
 
 	*path = NULL;
@@ -183,6 +191,30 @@ double calibrate_units(uint64_t weights, const struct train_ask *a, double token
 	return (double)weights * tokens * passes;
 }
 
+/* How often it looks at what is held out: before the first step, at its end, and on the way. */
+static double looks(const struct train_ask *a)
+{
+	uint64_t x = a->held_every, y = a->save_every, n = 1 + a->steps / x + a->steps / y;
+
+	while (y) { /* their greatest common divisor: at a multiple of both there is one look */
+		uint64_t rest = x % y;
+
+		x = y;
+		y = rest;
+	}
+	n -= a->steps / (a->held_every / x * a->save_every);
+	return (double)(n + (a->steps % a->held_every && a->steps % a->save_every));
+}
+
+/* In the same units, a pass forward each: every budget of a dial, and the reference once a run. */
+static double look_units(uint64_t weights, const struct train_ask *a)
+{
+	double tokens = (double)(a->dial ? TRAIN_LOOK_DIAL : TRAIN_LOOK) * (double)a->window;
+	double each = a->dial ? TRAIN_POINTS : 1;
+
+	return a->held > 0 ? (double)weights * tokens * (looks(a) * each + 1) : 0;
+}
+
 double calibrate_seconds(uint64_t weights, const struct train_ask *a, bool *guessed)
 {
 	static const double guess = 1.2e-11; /* of a weight and a token: two cores with AVX2 */
@@ -192,5 +224,33 @@ double calibrate_seconds(uint64_t weights, const struct train_ask *a, bool *gues
 	train_ask_fill(&as);
 	tokens = (double)as.windows * (double)as.window * (double)as.steps;
 	*guessed = !rates_get("train", weights, &each);
-	return calibrate_units(weights, &as, tokens) * each;
+	return (calibrate_units(weights, &as, tokens) + look_units(weights, &as)) * each;
+}
+
+size_t calibrate_writes(const struct cache *c, const struct train_ask *a)
+{
+	struct train_ask as = *a; /* its words are not touched */
+	char *path;
+	bool there;
+	size_t len;
+
+	train_ask_fill(&as);
+	if (!as.data || strcmp(as.data, calibrate_self) != 0)
+		return 0;
+	len = text_length(as.window);
+	path = cache_file(c, "self", SEED_TEACH, len);
+	there = path && fs_is_file(path);
+	xfree(path);
+	return there ? 0 : SEQS * len;
+}
+
+double calibrate_write_seconds(uint64_t weights, uint64_t head, size_t tokens)
+{
+	double each;
+
+	if (!tokens)
+		return 0;
+	if (!rates_get(estimate_stage_kind(STAGE_TEXT), weights, &each))
+		return (double)NAN;
+	return 2 * (double)tokens * ((double)weights + (double)head) * each;
 }

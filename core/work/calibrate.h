@@ -30,8 +30,16 @@ BD_MUST_USE enum st calibrate_text(
 
 /* What so many tokens of a run take in units of rates.h's "train": weights x tokens x passes. */
 double calibrate_units(uint64_t weights, const struct train_ask *a, double tokens);
-/* How long the steps of a run take, of a model with so many weights in its linears: by the runs
- * before on this machine, else by a guess (*guessed). */
+/* How long a run takes with its looks at what is held out, where its patience does not end it, of a
+ * model with so many weights in its linears: by the steps of the runs before on this machine,
+ * else by a guess (*guessed). */
 double calibrate_seconds(uint64_t weights, const struct train_ask *a, bool *guessed);
+
+/* Tokens of the text that the model has to write before the first step; 0: none, or the cache has
+ * it. */
+size_t calibrate_writes(const struct cache *c, const struct train_ask *a);
+/* How long that takes, as the text of a scan took here, with so many weights in the linears and in
+ * the head; NAN: none was written here yet. */
+double calibrate_write_seconds(uint64_t weights, uint64_t head, size_t tokens);
 
 #endif
