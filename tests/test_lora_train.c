@@ -61,6 +61,48 @@ Test(lora_train, what_a_run_wrote_does_the_same_to_a_model_that_reads_it, .timeo
 	taught_close(&t);
 }
 
+/* What they are beside is the desk's, whose variants go when better ones come. */
+Test(lora_train, a_copy_outlives_the_linears_that_they_were_trained_beside, .timeout = 60)
+{
+	struct taught t = taught_open("cpu", "int4g64", 8, 64, 0);
+	struct train_how how = taught_how("qlora");
+	struct train *run = taught_new(&t, &how);
+	struct train_copy *c = NULL;
+	struct err e = { 0 };
+
+	taught_steps(run, 1, NULL);
+	cr_assert_eq(train_copy_new(&c, run, &e), ST_OK, "%s", e.msg);
+	train_copy_take(c, run);
+	for (size_t i = 0; i < t.m->n_linears; i++) {
+		const struct mat *w = train_copy_view(c)[i], *from = t.view[i];
+
+		cr_expect_eq(w->type, MAT_INT);
+		cr_assert(w->data != from->data && w->scale != from->scale &&
+				  w->offset != from->offset,
+			"linear %zu is borrowed", i);
+		cr_expect_arr_eq(w->data, from->data, mat_code_bytes(w->bits, w->rows, w->cols));
+	}
+	train_copy_free(c);
+	train_free(run);
+	taught_close(&t);
+}
+
+Test(lora_train, a_copy_borrows_what_is_the_models_own)
+{
+	struct taught t = taught_open("cpu", "keep", 8, 64, 0);
+	struct train_how how = taught_how("lora");
+	struct train *run = taught_new(&t, &how);
+	struct train_copy *c = NULL;
+	struct err e = { 0 };
+
+	cr_assert_eq(train_copy_new(&c, run, &e), ST_OK, "%s", e.msg);
+	for (size_t i = 0; i < t.m->n_linears; i++)
+		cr_expect_eq(train_copy_view(c)[i]->data, t.m->ref[i]->data);
+	train_copy_free(c);
+	train_free(run);
+	taught_close(&t);
+}
+
 /* ---- what they take */
 
 struct shape {

@@ -122,9 +122,10 @@ BD_MUST_USE enum st train_step(
 
 /* ---- what others read while it goes on */
 
-/* Weights (and adapters) as the last finished step left them, by themselves: nothing that train_step
- * does shows in them.  Codes are copied; masters are, too.  Of several forms those of now
- * (train_take_forms), then and at every train_copy_take. */
+/* Weights (and adapters) as the last finished step left them, by themselves: nothing that
+ * train_step does shows in them.  Copied are codes, masters, and what lies frozen beside them where
+ * it is not the model's own: a copy needs neither the run nor what it began from.  Of several forms
+ * those of now (train_take_forms), then and at every train_copy_take. */
 struct train_copy;
 BD_MUST_USE enum st train_copy_new(struct train_copy **out, struct train *t, struct err *e);
 void train_copy_take(struct train_copy *c, struct train *t); /* between steps only */

@@ -8,7 +8,7 @@
 struct train_copy {
 	const struct model *m;
 	struct mat *mat; /* [n_linears] */
-	void **memory;   /* [n_linears], be->free; NULL: the run's view, which nobody writes */
+	void **memory;   /* [n_linears], be->free; NULL: the model's own, which stays */
 	const struct mat **view; /* [n_linears] */
 	uint8_t *form;           /* [n_linears]: of the run when it was made */
 	float **gain;            /* [2 layers + 1]; NULL: the model's */
@@ -16,6 +16,22 @@ struct train_copy {
 	bool none;               /* gain and lora are the run's own */
 	uint64_t step;
 };
+
+/* What runs of a linear that no optimizer writes, by way of the host. */
+static enum st copy_frozen(
+	struct train_copy *c, size_t linear, const struct train_linear *l, struct err *e)
+{
+	static const char what[] = "a copy of a linear beside what is trained";
+	struct mat here;
+	void *memory;
+	enum st st = place_get(&here, &memory, &l->mat, c->m, what, e);
+
+	if (st)
+		return st;
+	st = place_put(&c->mat[linear], &c->memory[linear], &here, c->m, what, e);
+	big_free(memory);
+	return st;
+}
 
 static enum st copy_linears(struct train_copy *c, const struct train *t, struct err *e)
 {
@@ -35,6 +51,8 @@ static enum st copy_linears(struct train_copy *c, const struct train *t, struct 
 		if (l->memory)
 			st = place_put(&c->mat[i], &c->memory[i], &l->here, m,
 				"a copy of a linear in training", e);
+		else if (l->mat.data != m->ref[i]->data)
+			st = copy_frozen(c, i, l, e); /* its owner may replace it */
 	}
 	return st;
 }
@@ -120,7 +138,7 @@ void train_copy_take(struct train_copy *c, struct train *t)
 
 	(void)train_take_forms(t, c->form);
 	for (size_t i = 0; i < t->m->n_linears; i++)
-		if (c->memory[i])
+		if (train_of(t, i)->memory)
 			train_put(t->m, &c->mat[i], &train_of(t, i)->here);
 	if (c->gain)
 		t->m->be->copy(c->gain[0], t->gain[0], t->gains * d * sizeof(float));
