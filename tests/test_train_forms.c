@@ -239,6 +239,39 @@ Test(train_forms, a_run_that_is_resumed_ends_with_the_same_bits, .timeout = 60)
 	both_close(&b);
 }
 
+/* A stop, a save and a look at each budget take forms between steps, at moments that no two runs
+ * share. */
+Test(train_forms, what_is_looked_at_on_the_way_leaves_no_trace_in_the_state, .timeout = 60)
+{
+	struct both b;
+
+	both_open(&b, true);
+	for (size_t i = 0; i < METHODS; i++) {
+		struct train_how how = how_of(methods[i]);
+		struct train *quiet = new_of(&b, &how), *looked = new_of(&b, &how);
+		char sum[2][65];
+
+		for (size_t step = 0; step < 6; step++) {
+			struct tune_counts of[2] = { 0 };
+
+			(void)taught_steps(quiet, 1, &of[0]);
+			(void)taught_steps(looked, 1, &of[1]);
+			for (size_t f = 0; f < FORMS; f++)
+				sum_of(looked, &b, f, sum[0]);
+			cr_expect_arr_eq(of[0].flips, of[1].flips, sizeof of[0].flips,
+				"%s, step %zu", methods[i], step + 1);
+		}
+		for (size_t f = 0; f < FORMS; f++)
+			sum_of(quiet, &b, f, sum[0]);
+		taught_sum(quiet, sum[0]);
+		taught_sum(looked, sum[1]);
+		cr_expect_str_eq(sum[0], sum[1], "%s", methods[i]);
+		train_free(quiet);
+		train_free(looked);
+	}
+	both_close(&b);
+}
+
 Test(train_forms, a_checkpoint_under_a_teacher_is_none_of_a_run_by_labels)
 {
 	struct train_how how = how_of("stats");

@@ -109,7 +109,7 @@ size_t train_matrices(const struct train *t); /* in training; of a mix two, of a
  * they are frozen. */
 const struct mat *const *train_view(const struct train *t);
 /* Between steps: what runs from now on has these forms, form[n_linears]; NULL: those of the last
- * step.  Codes of latent masters are made anew. */
+ * step. */
 const struct mat *const *train_take_forms(struct train *t, const uint8_t *form);
 float *const *train_gains(const struct train *t);
 struct lora;

@@ -57,35 +57,33 @@ enum st train_take_masters(struct train *t, const struct sink *s, struct err *e)
 	return st;
 }
 
-/* Codes of a form from the master of now. */
-static void round_to(struct train *t, size_t linear, struct train_linear *l, struct tune_counts *c)
+/* Codes of all forms from the master of now, so that what changed hangs on the steps alone, not on
+ * when somebody looks at a form.  counts: of the form that runs. */
+static void round_all(struct train *t, size_t linear, struct tune_counts *counts)
 {
-	if (!l->stale)
-		return;
-	l->stale = false;
-	latent_round(
-		&t->tuned[l->first], t->master[linear].memory, &t->part[l->first].o, t->scratch, c);
-	if (l->device)
-		train_put(t->m, &l->mat, &l->here);
-}
+	for (size_t f = 0; f < t->from.forms; f++) {
+		struct train_linear *l = in_form(t, linear, f);
+		struct tune_counts others = { 0 };
 
-void train_masters_moved(struct train *t, size_t linear)
-{
-	for (size_t f = 0; t->master && f < t->from.forms; f++)
-		in_form(t, linear, f)->stale = in_form(t, linear, f)->n > 0;
+		if (!l->n)
+			continue;
+		latent_round(&t->tuned[l->first], t->master[linear].memory, &t->part[l->first].o,
+			t->scratch, f == t->form[linear] ? counts : &others);
+		if (l->device)
+			train_put(t->m, &l->mat, &l->here);
+	}
 }
 
 void train_start_master(struct train *t, size_t linear)
 {
 	size_t f = t->from.forms;
 
-	if (!t->master)
+	if (!t->master || !t->master[linear].memory)
 		return;
-	while (f && !in_form(t, linear, f - 1)->memory)
+	while (!in_form(t, linear, f - 1)->memory)
 		f--;
-	if (f && t->master[linear].memory)
-		latent_start(&t->tuned[in_form(t, linear, f - 1)->first], t->master[linear].memory);
-	train_masters_moved(t, linear);
+	latent_start(&t->tuned[in_form(t, linear, f - 1)->first], t->master[linear].memory);
+	round_all(t, linear, &(struct tune_counts){ 0 });
 }
 
 void train_tune_master(struct train *t, size_t linear)
@@ -98,32 +96,23 @@ void train_tune_master(struct train *t, size_t linear)
 	/* the norm of the gradient and the weights counted are those of the grid's step */
 	optim_step(t->part[at].by, &t->tuned[at], t->grad, t->step + 1, &t->part[at].o, t->scratch,
 		&(struct tune_counts){ 0 });
-	train_masters_moved(t, linear);
-	/* of several forms the next step takes another one, maybe */
-	if (t->from.forms == 1)
-		round_to(t, linear, in_form(t, linear, 0), &t->counts);
+	round_all(t, linear, &t->counts);
 }
 
 /* ---- forms */
-
-static void set_forms(struct train *t, const uint8_t *form, struct tune_counts *c)
-{
-	for (size_t i = 0; i < t->m->n_linears; i++) {
-		t->form[i] = form ? form[i] : t->form[i];
-		t->view[i] = &train_of(t, i)->mat;
-		round_to(t, i, in_form(t, i, t->form[i]), c);
-	}
-}
 
 void train_draw(struct train *t)
 {
 	if (t->from.draw)
 		t->from.draw(t->from.arg, t->step + 1, t->form);
-	set_forms(t, NULL, &t->counts);
+	(void)train_take_forms(t, NULL);
 }
 
 const struct mat *const *train_take_forms(struct train *t, const uint8_t *form)
 {
-	set_forms(t, form, &(struct tune_counts){ 0 });
+	for (size_t i = 0; i < t->m->n_linears; i++) {
+		t->form[i] = form ? form[i] : t->form[i];
+		t->view[i] = &train_of(t, i)->mat;
+	}
 	return t->view;
 }

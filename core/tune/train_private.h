@@ -12,7 +12,6 @@ struct train_linear {
 	struct mat mat;  /* what runs: here, or the same on a device, or the view's where frozen */
 	void *device;    /* of mat (be->free); NULL: no device */
 	size_t first, n; /* its matrices among tuned */
-	bool stale;      /* its master moved since its codes were made */
 };
 
 /* The float master of a linear; memory NULL: it is frozen. */
@@ -74,13 +73,12 @@ BD_MUST_USE enum st train_take_masters(struct train *t, const struct sink *s, st
 /* The master of a linear begins from what its largest form has, so that this one runs at first as
  * it was stored. */
 void train_start_master(struct train *t, size_t linear);
-/* Codes of that linear are to be made anew before they run. */
-void train_masters_moved(struct train *t, size_t linear);
 /* The forms of the step that comes. */
 void train_draw(struct train *t);
 /* The form that a linear has in this step. */
 const struct train_linear *train_of(const struct train *t, size_t linear);
-/* Through the rounding to the grid of the step, and to the master; t->grad is used up. */
+/* Through the rounding to the grid of the step, and to the master, which is rounded to all grids
+ * then; t->grad is used up. */
 void train_tune_master(struct train *t, size_t linear);
 
 /* ---- train.c */

@@ -286,8 +286,6 @@ static enum st take(struct reader *r, struct err *e)
 			train_put(t->m, &t->linear[i].mat, &t->linear[i].here);
 	for (size_t i = 0; !st && t->lora && i < t->m->n_linears; i++)
 		st = lora_changed(t->lora, i, e);
-	for (size_t i = 0; i < t->m->n_linears; i++)
-		train_masters_moved(t, i);
 	if (t->gains)
 		t->m->be->put(t->gain[0], t->gain_here, t->gains * t->m->hp.hidden * sizeof(float));
 	t->step = r->h.step;
