@@ -103,6 +103,36 @@ Test(lora_train, a_copy_borrows_what_is_the_models_own)
 	taught_close(&t);
 }
 
+/* A and B alone say nothing of what they are beside. */
+Test(lora_train, a_run_goes_on_beside_the_linears_it_began_with_and_no_others, .timeout = 60)
+{
+	struct taught t = taught_open("cpu", "int4g64", 8, 64, 0);
+	struct train_how how = taught_how("lora");
+	struct train *run = taught_new(&t, &how);
+	uint32_t *word = (uint32_t *)(uintptr_t)t.v[3].mat.data;
+	struct err e = { 0 };
+
+	taught_steps(run, 2, NULL);
+	cr_assert_eq(train_save(run, tmp_dir(), &e), ST_OK, "%s", e.msg);
+	train_free(run);
+	run = taught_new(&t, &how);
+	cr_expect_eq(train_load(run, tmp_dir(), &e), ST_OK, "%s", e.msg);
+	train_free(run);
+	word[5] ^= 1; /* one code, by one level */
+	run = taught_new(&t, &how);
+	cr_expect_eq(train_load(run, tmp_dir(), &e), ST_INVALID);
+	cr_expect(strstr(e.msg, "adapters were trained beside other weights than those here: open "
+				"what it began from, or begin a new run"),
+		"%s", e.msg);
+	cr_expect_eq(train_steps_done(run), 0);
+	train_free(run);
+	word[5] ^= 1;
+	run = taught_new(&t, &how);
+	cr_expect_eq(train_load(run, tmp_dir(), &e), ST_OK, "%s", e.msg);
+	train_free(run);
+	taught_close(&t);
+}
+
 /* ---- what they take */
 
 struct shape {

@@ -376,6 +376,9 @@ static enum st build(struct train *t, const struct sink *s, struct err *e)
 			return st;
 		lora_set_math(t->lora, t->how.math);
 		add_adapters(t);
+		st = train_base(t->base, t, s, e);
+		if (st)
+			return st;
 	}
 	for (size_t i = 0; !t->lora && i < t->m->n_linears * t->from.forms; i++)
 		add_linear(t, i);

@@ -36,6 +36,7 @@ struct train {
 	const struct mat **view;     /* [n_linears]: in this form */
 	struct train_master *master; /* [n_linears]; NULL: no TRAIN_LATENT */
 	struct lora *lora;           /* NULL: no adapters */
+	char base[65]; /* SHA-256 of what they are beside (train_base); "": no adapters */
 	struct tuned *tuned;         /* [n]: matrices, masters, then gains */
 	struct train_part *part;     /* [n] */
 	size_t n, matrices;
@@ -80,6 +81,12 @@ const struct train_linear *train_of(const struct train *t, size_t linear);
 /* Through the rounding to the grid of the step, and to the master, which is rounded to all grids
  * then; t->grad is used up. */
 void train_tune_master(struct train *t, size_t linear);
+
+/* ---- train_state.c */
+
+/* Of all linears beside adapters that are not the model's own, whose files others compare. */
+BD_MUST_USE enum st train_base(
+	char sum[65], const struct train *t, const struct sink *s, struct err *e);
 
 /* ---- train.c */
 

@@ -37,22 +37,71 @@ enum { SUM = 64 };
 static char *text_of(const struct train *t)
 {
 	const struct tune_options *o = &t->how.tune;
+	char base[80] = "";
 
+	if (*t->base)
+		snprintf(base, sizeof base, "base %s\n", t->base);
 	return xprintf(
 		"method %s\nsteps %llu\nwindows %zu\nwindow %zu\nmath %d\nseed %llu\nlr %.17g\n"
 		"lr_scales %.17g\nlr_gains %.17g\nunit %d\nb1 %.17g\nb2 %.17g\neps %.17g\n"
 		"decay %.17g\nwarmup %llu\nfloor %.17g\nfrom %.17g\nto %.17g\nfirst_move %llu\n"
 		"across %d\nmoments %d\nlean %d\nrank %zu\nalpha %.17g\ngap %llu\nback "
 		"%.17g\nrounds %d\n"
-		"hidden %zu\nlinears %zu\nforms %zu\nteacher %s\ndata %s\n",
+		"hidden %zu\nlinears %zu\nforms %zu\nteacher %s\ndata %s\n%s",
 		t->how.method->name, (unsigned long long)o->steps, t->how.windows,
 		pack_window(t->pack), (int)t->how.math, (unsigned long long)o->seed, o->lr, o->lr_s,
 		t->how.lr_gain, (int)o->unit, o->b1, o->b2, o->eps, o->decay,
 		(unsigned long long)o->warmup, o->floor, o->from, o->to,
 		(unsigned long long)o->first_move, o->across, (int)o->moments, o->lean, o->rank,
 		t->how.alpha, (unsigned long long)o->gap, o->back, o->rounds, t->m->hp.hidden,
-		t->m->n_linears, t->from.forms, teacher_name(t->from.teacher),
-		pack_sha256(t->pack));
+		t->m->n_linears, t->from.forms, teacher_name(t->from.teacher), pack_sha256(t->pack),
+		base);
+}
+
+/* The arrays of a mat that lies in host memory. */
+static void add_mat(struct sha256 *sum, const struct mat *w)
+{
+	const void *at;
+
+	for (int part = w->type == MAT_MIX; part >= 0; part--) {
+		struct mat one = w->type == MAT_MIX ? mat_part(w, part) : *w;
+
+		for (int i = 0; i < 3; i++) {
+			size_t n = train_array(&one, i, &at);
+
+			sha256_add(sum, at, n);
+		}
+	}
+	if (w->type == MAT_MIX)
+		sha256_add(sum, w->order, w->cols * sizeof *w->order);
+}
+
+enum st train_base(char sum[65], const struct train *t, const struct sink *s, struct err *e)
+{
+	struct sha256 of;
+	struct mat here;
+	void *memory;
+	enum st st = ST_OK;
+
+	sha256_start(&of);
+	for (size_t i = 0; !st && i < t->m->n_linears; i++) {
+		const struct mat *w = &t->linear[i].mat;
+
+		if (w->data == t->m->ref[i]->data)
+			continue;
+		memory = NULL;
+		if (!t->m->be->host_memory)
+			st = place_get(&here, &memory, w, t->m, "a linear beside adapters", e);
+		if (st)
+			break;
+		sha256_add(&of, &i, sizeof i);
+		add_mat(&of, memory ? &here : w);
+		big_free(memory);
+		if (sink_poll(s))
+			st = err_set(e, ST_CANCELLED, "stopped");
+	}
+	sha256_hex(&of, sum);
+	return st;
 }
 
 static size_t weights_bytes(const struct mat *w)
@@ -164,12 +213,18 @@ static enum st damaged(const struct reader *r, struct err *e)
 static enum st differs(
 	const struct reader *r, const char *text, const char *there, size_t n, struct err *e)
 {
+	static const char base[] = "base ";
 	size_t line = 0, i = 0;
 
 	while (i < n && text[i] && text[i] == there[i]) {
 		line = text[i] == '\n' ? i + 1 : line;
 		i++;
 	}
+	if (!strncmp(text + line, base, strlen(base)))
+		return err_set(e, ST_INVALID,
+			"%s: its adapters were trained beside other weights than those here: open "
+			"what it began from, or begin a new run",
+			r->path);
 	return err_set(e, ST_INVALID, "%s is of another run: \"%.*s\" there, \"%.*s\" here",
 		r->path, (int)(strcspn(there + line, "\n")), there + line,
 		(int)strcspn(text + line, "\n"), text + line);

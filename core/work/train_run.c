@@ -280,8 +280,10 @@ static enum st make(
 		take_ask(&r->ask, ask);
 		so_far_init(&r->far, r->ask.steps);
 		r->steps = r->ask.steps;
-		if (r->d->dial.dir)
+		if (r->d->dial.dir) {
 			snprintf(r->worn, sizeof r->worn, "%s", r->d->dial.tag);
+			snprintf(r->worn_of, sizeof r->worn_of, "%s", r->d->dial.id);
+		}
 	}
 	if (!st)
 		st = check_ask(r, e);

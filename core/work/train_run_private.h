@@ -38,6 +38,7 @@ struct train_run {
 	struct pack *pack, *test, *text; /* NULL: none was asked for */
 	char data_sha[65], test_sha[65];
 	char worn[9]; /* of the calibrated run whose variants it began from: dial_run.h; "": none */
+	char worn_of[64]; /* that run's id; "": none, or it was not written down then */
 	struct train_memory need;
 	struct teacher *teacher; /* NULL: the labels teach */
 	struct train_dial *dial; /* NULL: one layout */

@@ -53,6 +53,22 @@ static enum st get_word(
 	return st;
 }
 
+/* One of the "train" object that may be missing, into a buffer. */
+static enum st get_text(
+	const struct json *j, const char *name, size_t size, char *to, struct err *e)
+{
+	const cJSON *train = json_member(j->root, "train");
+	const char *word;
+	enum st st;
+
+	if (!json_member(train, name))
+		return ST_OK;
+	st = json_get_str(j, train, ".train", name, &word, e);
+	if (!st)
+		snprintf(to, size, "%s", word);
+	return st;
+}
+
 static enum st get_key(const struct json *j, const cJSON *o, const struct train_key *k,
 	struct train_ask *a, struct err *e)
 {
@@ -93,6 +109,8 @@ void train_run_put(void *run, struct json_out *o)
 		json_put_str(o, "test_sha256", r->test_sha);
 	if (*r->worn)
 		json_put_str(o, "worn", r->worn);
+	if (*r->worn_of)
+		json_put_str(o, "worn_of", r->worn_of);
 	json_close(o, '}');
 }
 
@@ -163,13 +181,10 @@ enum st train_run_asked(struct train_run *r, const char *path, struct err *e)
 		st = get_key(&j, json_member(j.root, "train"), k, &r->ask, e);
 	if (!st)
 		st = get_word(&j, json_member(j.root, "train"), "layout", &r->ask.layout, e);
-	if (!st && json_member(json_member(j.root, "train"), "worn")) {
-		const char *worn;
-
-		st = json_get_str(&j, json_member(j.root, "train"), ".train", "worn", &worn, e);
-		if (!st)
-			snprintf(r->worn, sizeof r->worn, "%s", worn);
-	}
+	if (!st)
+		st = get_text(&j, "worn", sizeof r->worn, r->worn, e);
+	if (!st)
+		st = get_text(&j, "worn_of", sizeof r->worn_of, r->worn_of, e);
 	if (!st && (!r->ask.method || !r->ask.data || !r->ask.steps || !r->ask.window ||
 			   !r->ask.windows || !r->ask.held_every || !r->ask.save_every))
 		st = err_set(
@@ -259,6 +274,36 @@ static enum st same_layout(const struct train_run *r, const char *path, struct e
 	return st;
 }
 
+/* A checkpoint of adapters has nothing of the weights they are beside. */
+static enum st same_base(const struct train_run *r, const struct json *j, struct err *e)
+{
+	const struct desk *d = r->d;
+	const char *word = r->ask.resume;
+
+	if (r->how.method->what != TRAIN_ADAPTERS ||
+		!strcmp(d->dial.dir ? d->dial.tag : "", r->worn))
+		return ST_OK;
+	if (!*r->worn)
+		return err_set(e, ST_INVALID,
+			"%s: its adapters were trained beside the model itself, not what %.63s "
+			"made of it: open %.200s",
+			word, d->dial.id, word_of(j, j->root, "model_path"));
+	if (!*r->worn_of)
+		return err_set(e, ST_INVALID,
+			"%s: its adapters were trained beside what a calibration made of the "
+			"model: open that run, or begin a new one",
+			word);
+	if (d->dial.dir && !strcmp(d->dial.id, r->worn_of))
+		return err_set(e, ST_INVALID,
+			"%s: its adapters were trained beside another checkpoint of %s than this "
+			"one: open that, or begin a new run",
+			word, r->worn_of);
+	return err_set(e, ST_INVALID,
+		"%s: its adapters were trained beside what %s made of the model: open that "
+		"(bitdial train %s --resume %.100s)",
+		word, r->worn_of, r->worn_of, word);
+}
+
 enum st train_run_same(const struct train_run *r, const char *path, struct err *e)
 {
 	const cJSON *train;
@@ -279,6 +324,8 @@ enum st train_run_same(const struct train_run *r, const char *path, struct err *
 			"%s: the same rows become other tokens than when this run began (another "
 			"tokenizer or chat template): begin a new run",
 			r->ask.resume);
+	if (!st)
+		st = same_base(r, &j, e);
 	if (!st)
 		st = same_layout(r, path, e);
 	json_release(&j);
