@@ -132,7 +132,7 @@ double taught_steps(struct train *t, size_t n, struct tune_counts *sum)
 		for (size_t b = 0; sum && b < TUNE_WIDTHS; b++)
 			sum->flips[b] += r.counts.flips[b];
 		if (sum)
-			sum->held += r.counts.held;
+			sum->frozen += r.counts.frozen;
 	}
 	return r.loss;
 }

@@ -84,7 +84,7 @@ Test(train, codes_move_and_neither_the_layout_nor_the_reference_does, .timeout =
 		cr_expect(memcmp(train_gains(run)[2], t.m->attn_norm[1],
 				  t.m->hp.hidden * sizeof(float)) != 0,
 			"%s: gains", methods[i]);
-		cr_expect_eq(c.held, 0);
+		cr_expect_eq(c.frozen, 0);
 		sum_of(after, t.m, t.view);
 		sum_of(ref_after, t.m, t.m->ref);
 		cr_expect_str_eq(after, before, "%s", methods[i]);
@@ -402,7 +402,8 @@ Test(train, a_gradient_that_is_no_number_leaves_its_matrix_alone)
 	nan_from = 3;
 	nan_times = 1;
 	cr_assert_eq(train_step(run, &r, NULL, &e), ST_OK);
-	cr_expect(r.counts.held == 1 && !r.skipped && isfinite(r.grad_norm));
+	cr_expect(r.counts.frozen == 1 && !r.skipped && isfinite(r.grad_norm));
+	cr_expect_eq(r.frozen_at, t.m->n_linears - 7 + LINEAR_UP);
 	cr_expect_eq(calls, t.m->n_linears, "a gradient is one call here");
 	cr_expect_arr_eq(train_view(run)[t.m->n_linears - 7 + LINEAR_UP]->data,
 		t.view[t.m->n_linears - 7 + LINEAR_UP]->data, 64 * 192 / 2,
@@ -412,7 +413,7 @@ Test(train, a_gradient_that_is_no_number_leaves_its_matrix_alone)
 	nan_from = 1;
 	nan_times = ULONG_MAX / 2;
 	cr_assert_eq(train_step(run, &r, NULL, &e), ST_OK);
-	cr_expect_eq(r.counts.held, t.m->n_linears);
+	cr_expect_eq(r.counts.frozen, t.m->n_linears);
 	cr_assert_eq(train_step(run, &r, NULL, &e), ST_INVALID, "nothing moved twice");
 	sum_of(after, t.m, train_view(run));
 	cr_expect_str_eq(after, before);

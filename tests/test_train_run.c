@@ -232,6 +232,51 @@ Test(train_run, what_is_wrong_with_the_ask_is_one_sentence_and_no_folder)
 	scene_close(&s);
 }
 
+/* The cpu's gemm, which makes gradients; what it gives for a linear of so many inputs is no number.
+ */
+static size_t broken_cols;
+
+static void broken_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
+	size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, enum math math)
+{
+	backend_find("cpu")->gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, math);
+	if (ta && n == broken_cols)
+		c[0] = NAN;
+}
+
+Test(train_run, a_matrix_whose_gradient_is_no_number_is_counted_and_said_once)
+{
+	struct train_ask a = scene_ask("rank");
+	const struct backend *was;
+	struct backend be;
+	struct scene s;
+	struct err e = { 0 };
+	size_t n;
+	char *dir, *text, *at;
+
+	scene_open(&s, work_demo(1));
+	was = s.d->m->be;
+	be = *was;
+	be.gemm = broken_gemm;
+	s.d->m->be = &be;
+	broken_cols = s.d->m->hp.inter; /* of all down */
+	a.steps = 3;
+	dir = scene_went(&s, &a, ST_OK, &e);
+	at = strstr(scene_warned, "step 1: the gradient of layers.");
+	cr_assert(at && strstr(at, ".down is no number"), "%s", scene_warned);
+	cr_expect_null(strstr(at + 20, "the gradient of"), "once: %s", scene_warned);
+	text = scene_file(dir, "metrics/train.tsv", &n);
+	cr_expect(strstr(text, "\tbytes\tfrozen\n"), "%s", text);
+	cr_expect(n > 3 && text[n - 2] != '0' && text[n - 3] == '\t', "%s", text);
+	big_free(text);
+	text = scene_file(dir, "events.ndjson", &n);
+	cr_expect(strstr(text, "\"frozen\""), "%s", text);
+	big_free(text);
+	s.d->m->be = was;
+	xfree(dir);
+	scene_close(&s);
+}
+
 Test(train_run, one_row_is_trained_on_and_cut_rows_are_counted)
 {
 	struct scene s;

@@ -361,9 +361,9 @@ Test(tune_grid, a_gradient_that_is_no_number_touches_nothing_and_is_counted)
 			memset(b.grad, 0, 33 * 200 * sizeof *b.grad);
 			b.grad[57 * (i + 1)] = bad[i];
 			tune_step(&b, 4);
-			cr_assert_eq(b.c.held, 1);
+			cr_assert_eq(b.c.frozen, 1);
 			cr_assert_eq(b.c.flips[4], 0);
-			cr_same(&a, &b, on_codes[k], "held");
+			cr_same(&a, &b, on_codes[k], "left alone");
 		}
 		tune_free(&a);
 		tune_free(&b);

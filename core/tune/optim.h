@@ -72,7 +72,7 @@ struct tune_counts {
 	 * the first row of every 16, whose flips are seen_flips. */
 	uint64_t reversals, seen_flips;
 	uint64_t changed; /* codes that ever changed */
-	uint64_t held;    /* matrices whose gradient was no number: left untouched */
+	uint64_t frozen;  /* matrices whose gradient was no number: left untouched */
 	uint64_t values;  /* weights of any kind that took part */
 	double grad2;     /* sum of squared gradients */
 	double update2;   /* of squared changes asked for, in units of W (diodemix: as rounded) */

@@ -256,7 +256,7 @@ static void step(struct tuned *t, float *grad, uint64_t n, const struct tune_opt
 	pass_end(&k.p, c);
 }
 
-/* A matrix whose gradient was held has no part in the step. */
+/* A matrix whose gradient was no number has no part in the step. */
 static bool learnt(const struct tuned *t, uint64_t at)
 {
 	return ((const struct tune_head *)t->state)->last == at;

@@ -216,7 +216,7 @@ bool pass_begin(struct pass *p, struct tuned *t, float *grad, uint64_t step,
 	for (size_t r = 0; r < t->w.rows; r++)
 		grad2 += p->rows[r].grad2;
 	if (!(grad2 < 1e300)) { /* a row beyond float's squares is infinite */
-		c->held++;
+		c->frozen++;
 		return false;
 	}
 	c->grad2 += grad2;

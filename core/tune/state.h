@@ -14,7 +14,7 @@ struct tune_head {
 	uint64_t rows, cols, group, bits; /* bits 0: float */
 	uint64_t moments, rank;           /* of the options */
 	uint64_t kind;                    /* moments as they are stored */
-	uint64_t steps;                   /* that counted: a held one does not */
+	uint64_t steps;                   /* that counted: one without a gradient does not */
 	uint64_t last;                    /* the latest that did, as the caller counts */
 	uint64_t changed;                 /* codes ever changed */
 	double mean_scale;                /* at the start */

@@ -70,6 +70,7 @@ struct train_report {
 	double update_norm;
 	double seconds;          /* without what others did at polls */
 	struct tune_counts counts;
+	size_t frozen_at; /* of counts.frozen: the first linear; SIZE_MAX: only gains, or none */
 	uint64_t skipped_so_far;
 };
 

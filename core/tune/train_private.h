@@ -65,6 +65,7 @@ struct train {
 	/* of one step */
 	const struct sink *s;
 	struct tune_counts counts, gain_counts;
+	size_t frozen_at; /* train_report's */
 };
 
 /* ---- train_forms.c */

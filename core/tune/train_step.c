@@ -80,16 +80,12 @@ static void tune_linear(struct train *t, const struct train_linear *l)
 		train_put(t->m, &l->mat, &l->here);
 }
 
-static enum st on_linear(void *arg, size_t linear, const float *x, const float *dy, float *dx,
-	size_t rows, struct err *e)
+static enum st learn(struct train *t, size_t linear, const struct train_linear *l, const float *x,
+	const float *dy, float *dx, size_t rows, struct err *e)
 {
-	struct train *t = arg;
-	const struct train_linear *l = train_of(t, linear);
 	float *da, *db;
 	enum st st;
 
-	if (!l->n)
-		return ST_OK;
 	if (!t->lora) {
 		st = gradient(t, &l->here, x, dy, rows, e);
 		if (!st && t->master)
@@ -104,6 +100,18 @@ static enum st on_linear(void *arg, size_t linear, const float *x, const float *
 	tune(t, l->first, da);
 	tune(t, l->first + 1, db);
 	return lora_changed(t->lora, linear, e);
+}
+
+static enum st on_linear(void *arg, size_t linear, const float *x, const float *dy, float *dx,
+	size_t rows, struct err *e)
+{
+	struct train *t = arg;
+	const struct train_linear *l = train_of(t, linear);
+	enum st st = l->n ? learn(t, linear, l, x, dy, dx, rows, e) : ST_OK;
+
+	if (t->counts.frozen && t->frozen_at == SIZE_MAX)
+		t->frozen_at = linear;
+	return st;
 }
 
 static void on_add(void *arg, size_t linear, const float *x, float *y, size_t rows)
@@ -217,8 +225,8 @@ static enum st report(struct train *t, struct train_report *r, struct err *e)
 	double rate = tune_schedule(&t->how.tune, t->step + 1);
 	bool bad;
 
-	t->counts.held += t->gain_counts.held;
-	bad = r->skipped || (t->counts.held && !t->counts.values);
+	t->counts.frozen += t->gain_counts.frozen;
+	bad = r->skipped || (t->counts.frozen && !t->counts.values);
 	t->skipped += r->skipped;
 	t->bad = bad ? t->bad + 1 : 0;
 	r->step = ++t->step;
@@ -227,6 +235,7 @@ static enum st report(struct train *t, struct train_report *r, struct err *e)
 	r->grad_norm = sqrt(t->counts.grad2);
 	r->update_norm = sqrt(t->counts.update2);
 	r->counts = t->counts;
+	r->frozen_at = t->frozen_at;
 	r->skipped_so_far = t->skipped;
 	if (t->bad < t->how.bad_limit)
 		return ST_OK;
@@ -244,6 +253,7 @@ enum st train_step(struct train *t, struct train_report *r, const struct sink *s
 	w.sink = (struct sink){ .poll = watch, .self = &w };
 	t->s = &w.sink;
 	t->counts = t->gain_counts = (struct tune_counts){ 0 };
+	t->frozen_at = SIZE_MAX;
 	*r = (struct train_report){ 0 };
 	st = pack_next(t->pack, &t->place, t->how.windows, &t->batch, e);
 	if (st)

@@ -1,21 +1,27 @@
 /* train_run.h - a training run: its folder, checkpoints, held-out looks, and how it goes on.
  *
  * runs/...-train-7f3a/ holds, beside what every run does (run.h):
- *   layout.json          what it began from
- *   metrics/train.tsv    a line a step: step, wall_s, loss, ema, lr, lr_s, grad_norm, update_norm,
- *                        flips2, flips3, flips4, flips8 (share of the codes of a width that
- * changed), saturated (share of all codes), reversals (share of flips), changed (share of codes
- * that ever did), tok_s, skipped (so far), bytes (in memory) metrics/loss.tsv     step, wall_s,
- * loss; held.tsv: step, wall_s, se, nll; kl.tsv: step, wall_s, kl: what figure_runs draws, x first
- * and y last.  Each step once, also of a run that was resumed step-000150/         the last good
- * checkpoint, and the one whose held-out loss was lowest: our own folder (bundle.h), which opens as
- * a model; of adapters PEFT's files; and train.state, train.json.  `last` and `best` are links to
- * them test.tsv             a line a sequence of the test file, for paired errors A checkpoint is
- * written beside and renamed; the one before goes when the new one is whole.  kill -9 at any moment
- * leaves the last one; any run that does not run can be resumed: it goes on in its folder.
+ *
+ *   layout.json        what it began from
+ *   metrics/train.tsv  a line a step: step, wall_s, loss, ema, lr, lr_s, grad_norm, update_norm,
+ *                      flips2, flips3, flips4, flips8 (share of the codes of a width that changed),
+ *                      saturated (share of all codes), reversals (share of flips), changed (share
+ *                      of all codes in training that ever did), tok_s, skipped (so far), bytes (in
+ *                      memory), frozen (matrices whose gradient was no number in this step)
+ *   metrics/           loss.tsv: step, wall_s, loss; held.tsv: step, wall_s, se, nll; kl.tsv: step,
+ *                      wall_s, kl: what figure_runs draws, x first and y last
+ *   step-000150/       the last good checkpoint, and the one whose held-out loss was lowest: our
+ *                      own folder (bundle.h), which opens as a model; of adapters PEFT's files; and
+ *                      train.state, train.json.  `last` and `best` are links to them
+ *   test.tsv           a line a sequence of the test file, for paired errors
+ *
+ * Each step stands in a table once, also of a run that was resumed.  A checkpoint is written beside
+ * and renamed; the one before goes when the new one is whole.  kill -9 at any moment leaves the
+ * last one; any run that does not run can be resumed: it goes on in its folder.
+ *
  * end.json's numbers: loss (smoothed), held_nll, held_kl, test_nll, test_se, steps, tokens,
- * seconds_a_step, peak_bytes, changed, stored_bpw (but of a dial), best_step, best_nll (under a teacher:
- * best_kl).
+ * seconds_a_step, peak_bytes, changed, stored_bpw (but of a dial), best_step, best_nll (under a
+ * teacher: best_kl).
  */
 #ifndef BD_WORK_TRAIN_RUN_H
 #define BD_WORK_TRAIN_RUN_H

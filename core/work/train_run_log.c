@@ -64,11 +64,32 @@ static double flips(const struct tune_counts *c, int bits)
 	return share(c->flips[bits], c->weights[bits]);
 }
 
+/* Once: a matrix may be left alone in every step from now on. */
+static void tell_frozen(struct train_run *r, const struct train_report *rep)
+{
+	bool linear = rep->frozen_at != SIZE_MAX;
+	char name[32] = "a norm", text[320];
+	struct err e;
+
+	if (!rep->counts.frozen || r->frozen_told)
+		return;
+	r->frozen_told = true;
+	snprintf(text, sizeof text,
+		"step %llu: the gradient of %s is no number, so it stays as it is in this step "
+		"(%llu in all; the column frozen of metrics/train.tsv counts them): where that "
+		"goes on, try a lower rate, or f32",
+		(unsigned long long)rep->step, linear ? linear_name(rep->frozen_at, name) : name,
+		(unsigned long long)rep->counts.frozen);
+	log_at(LOG_WARN, "train", "%s", text);
+	if (r->run && run_event(r->run, "frozen", text, &e) && !r->mute)
+		log_at(LOG_WARN, "train", "%s", e.msg);
+}
+
 void train_run_line_step(struct train_run *r, const struct train_report *rep)
 {
 	static const char header[] =
 		"# step\twall_s\tloss\tema\tlr\tlr_s\tgrad_norm\tupdate_norm\tflips2\tflips3\t"
-		"flips4\tflips8\tsaturated\treversals\tchanged\ttok_s\tskipped\tbytes";
+		"flips4\tflips8\tsaturated\treversals\tchanged\ttok_s\tskipped\tbytes\tfrozen";
 	const struct tune_counts *c = &rep->counts;
 	uint64_t weights = 0, saturated = 0;
 	unsigned long long n = (unsigned long long)rep->step;
@@ -80,15 +101,16 @@ void train_run_line_step(struct train_run *r, const struct train_report *rep)
 	}
 	snprintf(line, sizeof line,
 		"%llu\t%.3f\t%.9g\t%.9g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g"
-		"\t%.6g\t%.6g\t%llu\t%llu",
+		"\t%.6g\t%.6g\t%llu\t%llu\t%llu",
 		n, r->far.wall, rep->loss, train_run_ema(r), rep->lr, rep->lr_s, rep->grad_norm,
 		rep->update_norm, flips(c, 2), flips(c, 3), flips(c, 4), flips(c, 8),
 		share(saturated, weights), share(c->reversals, c->seen_flips),
 		r->how.tune.lean ? (double)NAN : share(c->changed, weights),
 		rep->seconds > 0 ? (double)rep->tokens / rep->seconds : (double)NAN,
-		(unsigned long long)rep->skipped_so_far,
-		(unsigned long long)status_bytes("VmRSS:"));
+		(unsigned long long)rep->skipped_so_far, (unsigned long long)status_bytes("VmRSS:"),
+		(unsigned long long)c->frozen);
 	put(r, metrics[0], header, line);
+	tell_frozen(r, rep);
 	if (!isfinite(rep->loss))
 		return;
 	snprintf(line, sizeof line, "%llu\t%.3f\t%.9g", n, r->far.wall, rep->loss);

@@ -60,6 +60,7 @@ struct train_run {
 	enum st save_st;     /* of the last one that was tried */
 	struct err save_err;
 	bool mute; /* a line could not be written: that was said */
+	bool frozen_told; /* that a gradient was no number */
 	size_t n_warnings;
 	char warning[TRAIN_WARNINGS][256]; /* of the rows */
 };
