@@ -272,6 +272,39 @@ Test(train_forms, what_is_looked_at_on_the_way_leaves_no_trace_in_the_state, .ti
 	both_close(&b);
 }
 
+/* What a step's own forms have is some of it. */
+Test(train_forms, codes_that_ever_changed_are_those_of_all_forms_whichever_a_step_ran_in)
+{
+	struct both b;
+
+	both_open(&b, true);
+	for (size_t i = 0; i < METHODS; i++) {
+		struct train_how how = how_of(methods[i]);
+		struct train *t = new_of(&b, &how);
+		struct train_report r;
+		uint64_t codes = 0, last = 0;
+		struct err e = { 0 };
+
+		for (size_t f = 0; f < FORMS; f++)
+			for (size_t k = 0; k < b.low.m->n_linears; k++) {
+				const struct mat *w = b.view[f * b.low.m->n_linears + k];
+
+				codes += w->type == MAT_INT ? w->rows * w->cols : 0;
+			}
+		for (size_t step = 0; step < 6; step++) { /* all low, all high, some of each */
+			cr_assert_eq(train_step(t, &r, NULL, &e), ST_OK, "%s", e.msg);
+			cr_expect_eq(r.codes, codes, "%s, step %zu", methods[i], step + 1);
+			cr_expect_geq(r.changed, last, "%s, step %zu", methods[i], step + 1);
+			cr_expect(r.changed > r.counts.changed || !i || !step, "%s, step %zu",
+				methods[i], step + 1);
+			last = r.changed;
+		}
+		cr_expect((last > 0) == (i > 0), "%s: stats moves no code", methods[i]);
+		train_free(t);
+	}
+	both_close(&b);
+}
+
 Test(train_forms, a_checkpoint_under_a_teacher_is_none_of_a_run_by_labels)
 {
 	struct train_how how = how_of("stats");

@@ -71,7 +71,7 @@ struct tune_counts {
 	/* Flips against the direction of one at most 10 steps before.  Of a sample: exact for
 	 * the first row of every 16, whose flips are seen_flips. */
 	uint64_t reversals, seen_flips;
-	uint64_t changed; /* codes that ever changed */
+	uint64_t changed; /* codes that ever changed, of the matrices that took part */
 	uint64_t frozen;  /* matrices whose gradient was no number: left untouched */
 	uint64_t values;  /* weights of any kind that took part */
 	double grad2;     /* sum of squared gradients */
@@ -131,6 +131,9 @@ void optim_step(const struct optimizer *by, struct tuned *t, float *grad, uint64
 /* After the last matrix of a step. */
 void optim_finish(const struct optimizer *by, struct tuned *all, size_t n, uint64_t step,
 	const struct tune_options *o, void *scratch, struct tune_counts *c);
+
+/* Codes of it that ever changed; 0 of floats, and where lean counts none. */
+uint64_t optim_changed(const struct tuned *t);
 
 /* Mean |scale| of a MAT_INT: what LR_LEVELS counts in. */
 double tune_mean_scale(const struct mat *w);

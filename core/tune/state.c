@@ -73,6 +73,11 @@ void *state_at(const struct tuned *t, size_t offset)
 	return (char *)t->state + offset;
 }
 
+uint64_t optim_changed(const struct tuned *t)
+{
+	return ((const struct tune_head *)t->state)->changed;
+}
+
 double tune_mean_scale(const struct mat *w)
 {
 	size_t groups = mat_groups(w->cols, w->group);

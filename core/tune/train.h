@@ -70,6 +70,9 @@ struct train_report {
 	double update_norm;
 	double seconds;          /* without what others did at polls */
 	struct tune_counts counts;
+	/* Of all codes in training, whichever forms took part: how many, and those that ever
+	 * changed. */
+	uint64_t codes, changed;
 	size_t frozen_at; /* of counts.frozen: the first linear; SIZE_MAX: only gains, or none */
 	uint64_t skipped_so_far;
 };

@@ -220,6 +220,18 @@ static enum st forth_and_back(
 	return r->skipped ? ST_OK : way_back(t, &k, s, e);
 }
 
+static void count_changed(const struct train *t, struct train_report *r)
+{
+	for (size_t i = 0; i < t->matrices; i++) {
+		const struct tuned *u = &t->tuned[i];
+
+		if (u->w.type != MAT_INT)
+			continue;
+		r->codes += (uint64_t)u->w.rows * u->w.cols;
+		r->changed += optim_changed(u);
+	}
+}
+
 static enum st report(struct train *t, struct train_report *r, struct err *e)
 {
 	double rate = tune_schedule(&t->how.tune, t->step + 1);
@@ -236,6 +248,7 @@ static enum st report(struct train *t, struct train_report *r, struct err *e)
 	r->update_norm = sqrt(t->counts.update2);
 	r->counts = t->counts;
 	r->frozen_at = t->frozen_at;
+	count_changed(t, r);
 	r->skipped_so_far = t->skipped;
 	if (t->bad < t->how.bad_limit)
 		return ST_OK;

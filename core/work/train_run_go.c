@@ -86,7 +86,6 @@ static void count(struct train_run *r, const struct train_report *rep)
 {
 	static const double keeps = 0.95;
 	struct train_so_far *f = &r->far;
-	uint64_t weights = 0;
 
 	f->step = rep->step;
 	f->tokens += rep->tokens;
@@ -98,10 +97,8 @@ static void count(struct train_run *r, const struct train_report *rep)
 		f->ema = keeps * f->ema + (1 - keeps) * rep->loss;
 		f->ema_weight = keeps * f->ema_weight + (1 - keeps);
 	}
-	for (int b = 0; b < TUNE_WIDTHS; b++)
-		weights += rep->counts.weights[b];
-	if (weights && !r->how.tune.lean) /* else nobody keeps it */
-		f->changed = (double)rep->counts.changed / (double)weights;
+	if (rep->codes && !r->how.tune.lean) /* else nobody keeps it */
+		f->changed = (double)rep->changed / (double)rep->codes;
 }
 
 static enum st step(

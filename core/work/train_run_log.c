@@ -105,7 +105,7 @@ void train_run_line_step(struct train_run *r, const struct train_report *rep)
 		n, r->far.wall, rep->loss, train_run_ema(r), rep->lr, rep->lr_s, rep->grad_norm,
 		rep->update_norm, flips(c, 2), flips(c, 3), flips(c, 4), flips(c, 8),
 		share(saturated, weights), share(c->reversals, c->seen_flips),
-		r->how.tune.lean ? (double)NAN : share(c->changed, weights),
+		r->how.tune.lean ? (double)NAN : share(rep->changed, rep->codes),
 		rep->seconds > 0 ? (double)rep->tokens / rep->seconds : (double)NAN,
 		(unsigned long long)rep->skipped_so_far, (unsigned long long)status_bytes("VmRSS:"),
 		(unsigned long long)c->frozen);
