@@ -422,11 +422,15 @@ Test(tune_grid, an_optimizer_refuses_the_kind_of_weights_it_does_not_train)
 
 	cr_assert_eq(
 		optim_plan(&p, optimizer_find("rank"), &dense, &tune_defaults, &e), ST_INVALID);
+	cr_assert_str_eq(
+		e.msg, "rank does not train dense weights: choose one of galore, adamw, adam8");
 	dense.type = MAT_INT;
 	dense.bits = 2;
 	dense.group = 64;
 	cr_assert_eq(
 		optim_plan(&p, optimizer_find("adamw"), &dense, &tune_defaults, &e), ST_INVALID);
+	cr_assert_str_eq(e.msg, "adamw does not train packed codes: choose one of rank, flips, sr, "
+				"stats, diodemix, galore");
 	dense.rows = (size_t)1 << 40;
 	cr_assert_eq(
 		optim_plan(&p, optimizer_find("rank"), &dense, &tune_defaults, &e), ST_INVALID);

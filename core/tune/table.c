@@ -1,5 +1,6 @@
 /* table.c - the optimizers there are, their schedules, and what all of them check. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,11 +121,19 @@ double tune_budget(const struct tune_options *o, uint64_t step)
 
 static enum st refuse(const struct optimizer *by, const struct mat *w, struct err *e)
 {
-	return err_set(e, ST_INVALID, "%s does not train %s: choose %s", by->name,
-		w->type == MAT_INT   ? "packed codes"
+	bool codes = w->type == MAT_INT;
+	char names[128] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; optimizer_table[i]; i++)
+		if (codes ? optimizer_table[i]->on_codes : optimizer_table[i]->on_float)
+			n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "",
+				optimizer_table[i]->name);
+	return err_set(e, ST_INVALID, "%s does not train %s: choose one of %s", by->name,
+		codes                ? "packed codes"
 		: w->type == MAT_MIX ? "two widths at once"
 				     : "dense weights",
-		w->type == MAT_INT ? "rank, flips, sr or stats" : "adamw, adam8 or galore");
+		names);
 }
 
 enum st optim_plan(struct tune_plan *out, const struct optimizer *by, const struct mat *w,
