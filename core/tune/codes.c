@@ -32,7 +32,7 @@ void row_put(const struct pass *p, size_t row, const uint8_t *q)
 	p->l->words(lane_of(w, row), q, w->bits, w->cols / MAT_BLOCK + (w->cols % MAT_BLOCK != 0));
 }
 
-static size_t stat_at(const struct mat *w, size_t row, size_t g)
+size_t stat_at(const struct mat *w, size_t row, size_t g)
 {
 	return (row / MAT_TILE * mat_groups(w->cols, w->group) + g) * MAT_TILE + row % MAT_TILE;
 }

@@ -86,7 +86,7 @@ static void group(struct diode *d, size_t r, size_t g, const uint8_t *q)
 	struct pass *p = &d->p;
 	const struct mat *w = &p->t->w;
 	size_t c = g * w->group, end = c + w->group < w->cols ? c + w->group : w->cols;
-	size_t at = (r / MAT_TILE * mat_groups(w->cols, w->group) + g) * MAT_TILE + r % MAT_TILE;
+	size_t at = stat_at(w, r, g);
 	float s = f16_to_f32(w->scale[at]), o = f16_to_f32(w->offset[at]), o2 = o;
 	const float *u = p->grad + r * w->cols;
 	int8_t move[CHUNK];

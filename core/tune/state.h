@@ -96,6 +96,8 @@ uint32_t row_key(uint32_t key, size_t row, uint32_t stream);
 uint8_t *row_codes(const struct pass *p, size_t row);
 /* The inverse: q padded as above with zeros. */
 void row_put(const struct pass *p, size_t row, const uint8_t *q);
+/* Where the scale and the offset of a row's group lie. */
+size_t stat_at(const struct mat *w, size_t row, size_t g);
 /* Offset and 1 / scale of a group (0 where the scale is 0). */
 void row_grid(const struct pass *p, size_t row, size_t g, float *offset, float *inverse);
 /* -1, 0 or 1 for each group's scale: false where all are 1. */

@@ -1,13 +1,14 @@
 /* train.h - fine-tuning a model: steps over windows of a data file.
  *
- * What is trained is one of three things: the packed codes of a layout with their scales and
+ * What is trained is one of four things: the packed codes of a layout with their scales and
  * offsets (no floating-point copy of them exists at any time), float masters of the linears (full
- * fine-tuning, the ceiling), or adapters beside linears that stay as they are.  RMSNorm gains are
- * trained beside; embedding and head are frozen.  The gradient of a linear is consumed by its
- * optimizer before the next one exists (FORMULAS.md 2.3), so there is no norm of the whole gradient
- * before a step; a loss that is no number is seen before the first weight changes, and the step is
- * left out.  Engine thread; polls.  Same seed, same data: same bits on any number of threads and
- * after a resume.  Formulas: FORMULAS.md 1 to 3, 7.1.
+ * fine-tuning, the ceiling), adapters beside linears that stay as they are, or float masters that
+ * are rounded to packed codes in every step (latent.h).  RMSNorm gains are trained beside;
+ * embedding and head are frozen.  The gradient of a linear is consumed by its optimizer before the
+ * next one exists (FORMULAS.md 2.3), so there is no norm of the whole gradient before a step; a
+ * loss that is no number is seen before the first weight changes, and the step is left out.  Engine
+ * thread; polls.  Same seed, same data: same bits on any number of threads and after a resume.
+ * Formulas: FORMULAS.md 1 to 3, 7.1.
  */
 #ifndef BD_TUNE_TRAIN_H
 #define BD_TUNE_TRAIN_H
@@ -16,12 +17,11 @@
 #include "core/text/pack.h"
 #include "core/tune/optim.h"
 
-/* TRAIN_LATENT: a float master a linear, which is rounded to the grids of its formats (latent.h). */
 enum train_what { TRAIN_CODES, TRAIN_MASTERS, TRAIN_ADAPTERS, TRAIN_LATENT };
 
 /* One line of train_methods: a name people type, and what it stands for. */
 struct train_method {
-	const char *name;      /* "rank", "flips", "sr", "stats", "diodemix", "galore", "fp", "fp8", "lora", "qlora" */
+	const char *name;      /* "rank", "latent", "lora" ... */
 	const char *summary;   /* a sentence for help */
 	enum train_what what;
 	const char *optimizer; /* of optimizer_table; of adapters: of A and B */
