@@ -46,7 +46,7 @@ static const struct option {
 	{ "data", "FILE", STRING, offsetof(struct args, data),
 		"rows to train on: Alpaca JSON, lines of prompt and completion or of messages, or a text" },
 	{ "method", "RULE", STRING, offsetof(struct args, method),
-		"how weights move: rank, flips, sr, stats, diodemix, galore, latent, fp, fp8, lora, qlora; help lists them (rank)" },
+		"how weights move: rank, flips, sr, stats, diodemix, galore, latent, fp, fp8, galore-fp, lora, qlora; help lists them (rank)" },
 	{ "steps", "N", COUNT, offsetof(struct args, steps), "optimizer steps (300)" },
 	{ "windows", "N", COUNT, offsetof(struct args, windows), "windows of a step: its batch (4)" },
 	{ "lr", "X", NUMBER, offsetof(struct args, lr),

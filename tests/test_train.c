@@ -96,12 +96,12 @@ Test(train, codes_move_and_neither_the_layout_nor_the_reference_does, .timeout =
 
 Test(train, float_copies_and_adapters_learn_and_leave_the_model_alone, .timeout = 60)
 {
-	static const char *const methods[] = { "fp", "fp8", "lora", "qlora" };
+	static const char *const methods[] = { "fp", "fp8", "galore-fp", "lora", "qlora" };
 	struct taught t = taught_open("cpu", "int4g64", 8, 64, 0);
 	char before[65], after[65];
 
 	sum_of(before, t.m, t.view);
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 5; i++) {
 		struct train_how how = taught_how(methods[i]);
 		struct train *run;
 		double first, last;
@@ -111,9 +111,9 @@ Test(train, float_copies_and_adapters_learn_and_leave_the_model_alone, .timeout 
 		first = taught_steps(run, 1, NULL);
 		last = taught_steps(run, 9, NULL);
 		cr_expect(last < first, "%s: %g to %g", methods[i], first, last);
-		cr_expect_eq(train_view(run)[0]->type, i < 2 ? MAT_F32 : MAT_INT);
-		cr_expect((train_lora(run) != NULL) == (i >= 2));
-		cr_expect((train_gains(run) != NULL) == (i < 2));
+		cr_expect_eq(train_view(run)[0]->type, i < 3 ? MAT_F32 : MAT_INT);
+		cr_expect((train_lora(run) != NULL) == (i >= 3));
+		cr_expect((train_gains(run) != NULL) == (i < 3));
 		sum_of(after, t.m, t.view);
 		cr_expect_str_eq(after, before, "%s", methods[i]);
 		train_free(run);

@@ -256,12 +256,15 @@ Test(train_need, methods_differ_in_what_they_keep)
 {
 	const struct format int4 = format_int(4, 128);
 	struct train_how rank = method("rank"), stats = method("stats"), galore = method("galore"),
-			 fp = method("fp"), fp8 = method("fp8"), lora = method("lora");
+			 fp = method("fp"), fp8 = method("fp8"), lora = method("lora"),
+			 galore_fp = method("galore-fp");
 	uint64_t all = need(&llama3, int4, 0, &rank, 256).state;
 
 	cr_assert_lt(need(&llama3, int4, 0, &stats, 256).state, all / 2);
 	galore.tune.rank = 128;
 	cr_assert_lt(need(&llama3, int4, 0, &galore, 256).state, all);
+	cr_assert_lt(need(&llama3, int4, 0, &galore_fp, 256).state,
+		need(&llama3, int4, 0, &fp, 256).state / 2);
 	cr_assert_gt(need(&llama3, int4, 0, &fp, 256).state, 3 * all);
 	cr_assert_lt(need(&llama3, int4, 0, &fp8, 256).state, all + all / 10);
 	cr_assert_lt(need(&llama3, int4, 0, &lora, 256).total, all);

@@ -22,7 +22,7 @@ static struct train_ref once;
 Test(train_state, a_resumed_run_goes_on_bit_for_bit, .timeout = 60)
 {
 	static const char *const methods[] = { "rank", "flips", "galore", "sr", "stats", "diodemix",
-		"lora", "fp", "fp8" };
+		"lora", "fp", "fp8", "galore-fp" };
 	struct taught t = taught_open("cpu", "int4g64", 40, 64, 0.1);
 	char whole[65], half[65], resumed[65];
 	struct err e = { 0 };

@@ -311,28 +311,31 @@ static void cr_same(
 
 Test(tune_grid, two_runs_one_and_two_threads_any_instruction_set_and_a_resume_give_the_same_bits)
 {
-	static const char *const all[] = { "rank", "flips", "sr", "stats", "diodemix", "galore",
-		"adamw", "adam8" };
+	static const struct {
+		const char *by;
+		int bits;
+	} all[] = { { "rank", 2 }, { "flips", 2 }, { "sr", 2 }, { "stats", 2 }, { "diodemix", 2 },
+		{ "galore", 2 }, { "galore", 0 }, { "adamw", 0 }, { "adam8", 0 } };
 	struct tune_options o = lively();
 	struct err e;
 
-	for (size_t k = 0; k < 8; k++) {
-		int bits = k < 6 ? 2 : 0;
+	for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
+		int bits = all[k].bits;
 		struct trained a, b, c, d;
 		void *kept;
 
 		pool_start(2);
-		a = tune_make(all[k], &o, bits, 64, 70, 321, 6);
-		b = tune_make(all[k], &o, bits, 64, 70, 321, 6);
-		c = tune_make(all[k], &o, bits, 64, 70, 321, 6);
-		d = tune_make(all[k], &o, bits, 64, 70, 321, 6);
+		a = tune_make(all[k].by, &o, bits, 64, 70, 321, 6);
+		b = tune_make(all[k].by, &o, bits, 64, 70, 321, 6);
+		c = tune_make(all[k].by, &o, bits, 64, 70, 321, 6);
+		d = tune_make(all[k].by, &o, bits, 64, 70, 321, 6);
 		run(&a, 1, 8);
 		run(&b, 1, 8);
-		cr_same(&a, &b, all[k], "again");
+		cr_same(&a, &b, all[k].by, "again");
 		setenv("BITDIAL_CPU", "ref", 1);
 		pool_start(1);
 		run(&c, 1, 8);
-		cr_same(&a, &c, all[k], "one thread, plain loops");
+		cr_same(&a, &c, all[k].by, "one thread, plain loops");
 		unsetenv("BITDIAL_CPU");
 		run(&d, 1, 4);
 		kept = big_alloc(d.t.state_bytes, "kept", &e);
@@ -341,7 +344,7 @@ Test(tune_grid, two_runs_one_and_two_threads_any_instruction_set_and_a_resume_gi
 		cr_assert_eq(
 			optim_load(d.by, &d.t, kept, d.t.state_bytes, &o, &e), ST_OK, "%s", e.msg);
 		run(&d, 5, 4);
-		cr_same(&a, &d, all[k], "resumed");
+		cr_same(&a, &d, all[k].by, "resumed");
 		big_free(kept);
 		tune_free(&a);
 		tune_free(&b);

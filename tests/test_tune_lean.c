@@ -1,5 +1,5 @@
 /* test_tune_lean.c - optimizers that keep less: the same moves where statistics are frozen, less
- * state, and GaLore on codes without a residual. */
+ * state, and GaLore on codes without a residual and on floats. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
@@ -114,4 +114,49 @@ Test(tune_lean, galore_rounds_by_chance_and_goes_where_the_gradient_says)
 		"%g by %llu moves", after - before, (unsigned long long)flips);
 	tune_free(&a);
 	tune_free(&m);
+}
+
+/* The published step (FORMULAS.md 7.2): of a gradient a b^T the projector is b / |b|, and Adam's
+ * first step the sign of what is projected. */
+Test(tune_lean, galore_on_floats_steps_along_the_largest_singular_vector)
+{
+	struct tune_options o = options(false);
+	float was[ROWS * COLS];
+	double norm = 0;
+	struct trained m;
+
+	o.unit = LR_ABSOLUTE;
+	o.lr = 0.01;
+	o.rank = 1;
+	for (int tall = 0; tall < 2; tall++) {
+		size_t rows = tall ? COLS : ROWS, cols = tall ? ROWS : COLS;
+		/* the smaller side is projected */
+		size_t side = ROWS, other = COLS;
+
+		m = tune_make("galore", &o, 0, 0, rows, cols, 3);
+		memcpy(was, m.t.w.data, sizeof was);
+		norm = 0;
+		for (size_t i = 0; i < side; i++)
+			norm += pow(1 + (double)(i % 5), 2);
+		norm = sqrt(norm);
+		for (size_t i = 0; i < side; i++)
+			for (size_t k = 0; k < other; k++) {
+				double g = (1 + (double)(i % 5)) * (k % 3 ? 0.5 : -0.25);
+
+				m.grad[tall ? k * cols + i : i * cols + k] = (float)g;
+			}
+		tune_step(&m, 1);
+		for (size_t i = 0; i < side; i++)
+			for (size_t k = 0; k < other; k++) {
+				size_t at = tall ? k * cols + i : i * cols + k;
+				double by = ((const float *)m.t.w.data)[at] - was[at];
+				double want = -o.lr * o.back * (1 + (double)(i % 5)) / norm *
+					      (k % 3 ? 1 : -1);
+
+				cr_assert_float_eq(by, want, 2e-2 * fabs(want),
+					"%zu %zu: %g, not %g", i, k, by, want);
+			}
+		cr_expect_eq(m.c.values, (uint64_t)rows * cols);
+		tune_free(&m);
+	}
 }

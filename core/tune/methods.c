@@ -93,6 +93,18 @@ const struct train_method train_methods[] = {
 		.unit = LR_ABSOLUTE,
 		.lr_gain = 1e-4,
 		.floor = 0.05 },
+	/* Its steps are an eighth of AdamW's (the root of the quarter of the side that is the rank,
+	 * times `back`): the rate is eight times fp's. */
+	{ .name = "galore-fp",
+		.summary =
+			"float copies of all linears by Adam in a low-rank projection, as GaLore "
+			"was published: 6 to 7 bytes a weight",
+		.what = TRAIN_MASTERS,
+		.optimizer = "galore",
+		.lr = 8e-4,
+		.unit = LR_ABSOLUTE,
+		.lr_gain = 1e-4,
+		.floor = 0.05 },
 	{ .name = "lora",
 		.summary = "adapters of rank 16 beside all linears, which stay as they are",
 		.what = TRAIN_ADAPTERS,

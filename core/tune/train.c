@@ -312,7 +312,8 @@ static enum st start(struct train *t, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		train_start_master(t, i);
 	for (size_t i = 0; !st && t->by->residual && i < n * t->from.forms; i++)
-		if (t->linear[i].n && t->from.view[i] != t->m->ref[i % n])
+		if (t->linear[i].n && t->linear[i].here.type != MAT_F32 &&
+			t->from.view[i] != t->m->ref[i % n])
 			st = start_exact(t, &t->linear[i], i, e);
 	return st;
 }

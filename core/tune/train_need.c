@@ -54,7 +54,7 @@ static enum st rank_fits(const struct need *k, struct err *e)
 {
 	size_t rank = k->how->tune.rank;
 
-	if (k->how->method->what != TRAIN_CODES || rank <= k->side)
+	if (k->how->method->what == TRAIN_ADAPTERS || rank <= k->side)
 		return ST_OK;
 	return err_set(e, ST_INVALID,
 		"%s: a rank of %zu is more than any matrix here has: at most %zu",

@@ -61,7 +61,8 @@ enum st train_ask_how(struct train_how *how, const struct train_ask *a, struct e
 		how->lr_gain = a->lr_gain;
 	if (a->rank && !m->rank && strcmp(m->optimizer, "galore") != 0)
 		return err_set(e, ST_INVALID,
-			"a rank is of adapters (lora, qlora) and of galore: %s has none", m->name);
+			"a rank is of adapters (lora, qlora), galore and galore-fp: %s has none",
+			m->name);
 	if (!isnan(a->budget) && strcmp(m->optimizer, "rank") != 0)
 		return err_set(e, ST_INVALID, "a budget of codes is of rank: %s has none", m->name);
 	if (!isnan(a->budget) && !(a->budget > 0 && a->budget <= 1))
