@@ -198,19 +198,24 @@ Test(tune_toy, rank_ends_within_a_twentieth_of_the_best_of_coordinate_descent, .
 
 /* Where the aim lies at f of the way between two levels, the code goes to and fro so that its mean
  * is there: f (1 - f) on the average is twice the square of the nearer distance, and what a last
- * step leaves is such a draw. */
-Test(tune_toy, flips_ends_where_a_dithered_code_does_about_twice_the_best, .timeout = 60)
+ * step leaves is such a draw.  No schedule makes it the nearest: rates of 0.002 to 0.1 that fall to
+ * 0, over 600 and 3,000 steps, end between 1.5 and 2.1 where they arrive at all (to a twentieth
+ * instead of 0: up to 3.2). */
+Test(tune_toy, flips_ends_where_a_dithered_code_does_below_twice_the_best, .timeout = 60)
 {
 	static const double lr[] = { [2] = 0.005, [4] = 0.03 };
 
-	for (int bits = 2; bits <= 4; bits += 2)
-		for (uint64_t seed = 1; seed <= 3; seed++) {
-			struct tune_options o = toy_options(lr[bits]);
-			double start, end = ratio("flips", &o, bits, seed, &start);
+	for (int bits = 2; bits <= 4; bits += 2) {
+		struct tune_options o = toy_options(lr[bits]);
+		double start, mean = 0;
 
+		o.floor = 0;
+		for (uint64_t seed = 1; seed <= 3; seed++) {
+			mean += ratio("flips", &o, bits, seed, &start) / 3;
 			cr_expect_gt(start, 5);
-			cr_expect_leq(end, 2.2, "int%d: %.3f times the best", bits, end);
 		}
+		cr_expect_leq(mean, 1.9, "int%d: %.3f times the best", bits, mean);
+	}
 }
 
 /* The failure that the others are there to repair. */
