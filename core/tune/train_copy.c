@@ -7,8 +7,8 @@
 
 struct train_copy {
 	const struct model *m;
-	struct mat *mat; /* [n_linears] */
-	void **memory;   /* [n_linears], be->free; NULL: the model's own, which stays */
+	struct mat *mat;         /* [n_linears] */
+	void **memory;           /* [n_linears], be->free; NULL: the model's own, which stays */
 	const struct mat **view; /* [n_linears] */
 	uint8_t *form;           /* [n_linears]: of the run when it was made */
 	float **gain;            /* [2 layers + 1]; NULL: the model's */

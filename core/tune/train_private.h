@@ -36,9 +36,9 @@ struct train {
 	const struct mat **view;     /* [n_linears]: in this form */
 	struct train_master *master; /* [n_linears]; NULL: no TRAIN_LATENT */
 	struct lora *lora;           /* NULL: no adapters */
-	char base[65]; /* SHA-256 of what they are beside (train_base); "": no adapters */
-	struct tuned *tuned;         /* [n]: matrices, masters, then gains */
-	struct train_part *part;     /* [n] */
+	char base[65];           /* SHA-256 of what they are beside (train_base); "": no adapters */
+	struct tuned *tuned;     /* [n]: matrices, masters, then gains */
+	struct train_part *part; /* [n] */
 	size_t n, matrices;
 	void *state; /* of all, one behind the other */
 	size_t state_bytes;
