@@ -224,7 +224,8 @@ enum st train_verb_take_up(struct train_verb *t, struct err *e)
 		st = err_set(e, ST_INVALID, "--resume %s: that run is no training but a %s", r->id,
 			r->kind);
 	if (!st) {
-		t->path = xstrdup(r->model_path);
+		t->path = train_run_beside(r->path);
+		t->path = t->path ? t->path : xstrdup(r->model_path);
 		t->layout = r->has_layout ? xprintf("%s/layout.json", r->path) : NULL;
 		t->as.layout = t->layout;
 	}

@@ -291,7 +291,7 @@ fails 1 'galore: a rank of 1048576 is more than any matrix here has: at most 64'
 	"$@" --data rows.jsonl --method galore --rank 1048576
 fails 1 'a rank of 65 is more than any' "$@" --method galore --rank 65 --dry-run
 fails 1 "rank of an adapter is 1 to 64 here" "$@" --data rows.jsonl --method lora --rank 1048576
-fails 1 'rank is of adapters (lora, qlora) and of galore: flips has none' \
+fails 1 'rank is of adapters (lora, qlora), galore and galore-fp: flips has none' \
 	"$@" --data rows.jsonl --method flips --rank 8
 fails 1 'a budget of codes is of rank: flips has none' \
 	"$@" --data rows.jsonl --method flips --budget 0.01
@@ -542,6 +542,10 @@ works eval "$run_of" --layout cut37.json --text short --window 64
 fails 1 "what the run $run_of calibrated: open that run" eval --demo --layout cut37.json --text short --window 64
 works export "$run_of" --layout cut37.json -o worncut
 holds "an export is a model of its own" lacks calibrated worncut/layout.json
+works train "$run_of" --layout int2g32 --data rows.jsonl --method lora --steps 2
+id=$(ls "$BD_RUNS" | grep -- -train- | tail -1)
+works train --resume "$id" --steps 3
+holds "adapters go on beside what they were trained beside" has "^trained  *3 steps"
 works "${run_of##*-}" --once --size 80x24
 printf 'show model\nquit\n' > lines
 timeout 60 "$bitdial" "$run_of" --plain < lines > out 2> err

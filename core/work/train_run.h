@@ -101,6 +101,9 @@ char *train_run_early(const struct train_run *r);
 /* The step of the checkpoint with the lowest held-out loss, the last one where nothing is held out;
  * UINT64_MAX: there is none. */
 uint64_t train_run_best(const struct train_run *r);
+/* Of a run's folder: the id of the calibrated run that its adapters were trained beside, which is what
+ * is opened to go on; NULL: any model else; xfree. */
+char *train_run_beside(const char *path);
 /* Its folder where that is not the last one: what is held out was better there than at the end.
  * NULL otherwise; xfree. */
 char *train_run_better(const struct train_run *r, double *nll);

@@ -194,6 +194,26 @@ enum st train_run_asked(struct train_run *r, const char *path, struct err *e)
 	return st;
 }
 
+char *train_run_beside(const char *path)
+{
+	const struct train_method *m;
+	const char *method, *id;
+	char *file, *out = NULL;
+	struct json j;
+	const cJSON *train;
+
+	if (load_head(&j, &file, path, NULL))
+		return NULL;
+	train = json_member(j.root, "train");
+	if (!json_get_str(&j, train, ".train", "method", &method, NULL) &&
+		(m = train_method_find(method)) && m->what == TRAIN_ADAPTERS &&
+		!json_get_str(&j, train, ".train", "worn_of", &id, NULL))
+		out = xstrdup(id);
+	json_release(&j);
+	xfree(file);
+	return out;
+}
+
 bool train_run_finished(const char *path)
 {
 	char *file = xprintf("%s/end.json", path);
