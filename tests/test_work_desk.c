@@ -167,6 +167,30 @@ Test(work_desk, a_stop_in_any_stage_keeps_what_is_finished)
 	desk_close(d);
 }
 
+static const struct desk *gathers;
+static size_t half_gathered;
+
+static bool sees_half(const struct sink *s)
+{
+	(void)s;
+	half_gathered += gathers->moments.h && !gathers->moments.tokens;
+	return false;
+}
+
+/* Or they would make its variants, which stay in the cache as the best there are. */
+Test(work_desk, moments_are_nobody_s_who_has_a_turn_meanwhile_before_they_are_whole)
+{
+	struct desk *d = work_desk(work_demo(1), formats, NULL);
+	struct sink sink = { .poll = sees_half };
+	struct err e = { 0 };
+
+	gathers = d;
+	cr_assert_eq(desk_need_moments(d, &sink, &e), ST_OK, "%s", e.msg);
+	cr_expect_gt(d->moments.tokens, 0);
+	cr_expect_eq(half_gathered, 0, "%zu polls find a part of them", half_gathered);
+	desk_close(d);
+}
+
 Test(work_desk, a_stopped_scan_goes_on_where_it_was_in_the_next_sitting)
 {
 	const char *path = work_demo(1);

@@ -50,6 +50,7 @@ static enum st put_variant(
 
 enum st desk_need_moments(struct desk *d, const struct sink *s, struct err *e)
 {
+	struct moments made; /* the desk's when they are whole: others have their turn in a poll */
 	struct token_text t;
 	enum st st;
 
@@ -61,7 +62,12 @@ enum st desk_need_moments(struct desk *d, const struct sink *s, struct err *e)
 	t = d->calib_text; /* the same part of it whenever they are gathered */
 	if (t.n_seq > DESK_CALIB_SEQS)
 		t.n_seq = DESK_CALIB_SEQS;
-	return moments_gather(&d->moments, d->m, &t, s, e);
+	st = moments_gather(&made, d->m, &t, s, e);
+	if (st)
+		return st;
+	moments_free(&d->moments); /* of another who had a turn */
+	d->moments = made;
+	return ST_OK;
 }
 
 enum st desk_variant(struct desk *d, size_t linear, size_t fmt, const struct quantizer *by,
