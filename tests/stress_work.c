@@ -150,7 +150,6 @@ static const struct job_class class[LANES] = {
 	{ "interactive", NULL, LANE_INTERACTIVE, work, done },
 	{ "chat", NULL, LANE_CHAT, work, done },
 	{ "measure", NULL, LANE_MEASURE, work, done },
-	{ "train", NULL, LANE_TRAIN, work, done },
 	{ "scan", NULL, LANE_SCAN, work, done },
 };
 

@@ -155,11 +155,11 @@ Test(jobs, on_more_lines_it_is_a_tree_with_what_waits_and_what_has_ended)
 	p = alone_open(&panel_jobs);
 	shows(60, 6, " nothing runs, and nothing has run yet\n\n\n\n\n\n");
 	began(1, "script sweep.lua");
-	queued(2, "scan", 1, 4, 2);
+	queued(2, "scan", 1, 3, 2);
 	began(2, "scan");
 	queued(3, "export", 0, 2, 3);
 	queued(4, "measure", 0, 2, 1);
-	queued(5, "open", 0, 4, 5);
+	queued(5, "open", 0, 3, 5);
 	began(5, "open");
 	ended(5, ST_IO, "no such file");
 	shows(60, 6,
@@ -219,7 +219,7 @@ Test(jobs, a_whole_estimate_and_the_time_so_far_stand_beside_the_stage)
 	struct snap_progress *g = made_progress("fast pass", 10, 630);
 
 	p = alone_open(&panel_jobs);
-	queued(7, "scan", 0, 4, 7);
+	queued(7, "scan", 0, 3, 7);
 	began(7, "scan");
 	g->ran_s = 33;
 	g->whole_s = 200;

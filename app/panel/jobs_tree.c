@@ -10,15 +10,14 @@
 #include "app/tui/keys.h"
 #include "core/base/alloc.h"
 
-enum { DEEPEST = 4, ROW_MAX = 512, LANES_SHOWN = 5 };
+enum { DEEPEST = 4, ROW_MAX = 512, LANES_SHOWN = 4 };
 
 struct tree_row {
 	const struct job_seen *j;
 	int depth;
 };
 
-static const char *const lane_name[LANES_SHOWN] = { "interactive", "chat", "measure", "train",
-	"scan" };
+static const char *const lane_name[LANES_SHOWN] = { "interactive", "chat", "measure", "scan" };
 
 /* ---- rows */
 

@@ -80,8 +80,7 @@ enum st desk_variant(struct desk *d, size_t linear, size_t fmt, const struct qua
 	enum st st;
 
 	/* what a run made is not made again by a quantizer that some layout names */
-	if (fmt == d->keep ||
-		(slot->mat.data && (!by || slot->by == by || desk_by_run(slot->by))))
+	if (fmt == d->keep || (slot->mat.data && (!by || slot->by == by || desk_by_run(slot->by))))
 		return ST_OK;
 	if (!by)
 		by = quantizer_find("minmax");
@@ -174,8 +173,8 @@ enum st desk_load_format(struct desk *d, size_t f, const struct sink *s, struct 
 	desk_best_key(d, key);
 	desk_by(quantizer_find(quantizer_data_free), by);
 	d->best[f] = cache_get_variants(d->cache, d->m, &d->set, f, key, s) && whole(d, f);
-	d->data_free[f] =
-		d->best[f] || (cache_get_variants(d->cache, d->m, &d->set, f, by, s) && whole(d, f));
+	d->data_free[f] = d->best[f] ||
+			  (cache_get_variants(d->cache, d->m, &d->set, f, by, s) && whole(d, f));
 	return model_failed_since(d->m, failures, e);
 }
 
@@ -256,7 +255,8 @@ static enum st calibrate_cell(struct desk *d, size_t i, size_t f, const float *w
 	const struct linear *l = &d->m->linear[i];
 	const float *moments = d->moments.h[l->layer * SITES + linear_site(l->kind)];
 	double old = INFINITY;
-	enum st st = quantize(d, i, f, quantizer_find(quantizer_calibrated), w, moments, in, &v, s, e);
+	enum st st =
+		quantize(d, i, f, quantizer_find(quantizer_calibrated), w, moments, in, &v, s, e);
 
 	if (st)
 		return st;

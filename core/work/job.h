@@ -19,7 +19,7 @@
 #include "core/work/token.h"
 
 /* Highest first. */
-enum lane { LANE_INTERACTIVE, LANE_CHAT, LANE_MEASURE, LANE_TRAIN, LANE_SCAN, LANES };
+enum lane { LANE_INTERACTIVE, LANE_CHAT, LANE_MEASURE, LANE_SCAN, LANES };
 
 struct job;
 struct jobs;

@@ -52,11 +52,12 @@ void train_deed_done(struct job *j)
 {
 	struct train_deed *d = j->arg;
 	struct train_ask none = { 0 };
+	/* what was measured was of other variants, however it ended */
+	bool scans = (d->wore && d->s->auto_scan) ||
+		     (d->resume && !(d->s->quiet && j->st == ST_CANCELLED));
 
 	job_failed(d->s, j);
-	/* what was measured was of other variants, however it ended */
-	if (d->wore && d->s->auto_scan && atomic_load(&d->s->ready) &&
-		!jobs_active(d->s->jobs, &job_prepare))
+	if (scans && atomic_load(&d->s->ready) && !jobs_active(d->s->jobs, &job_prepare))
 		deed_submit(d->s, &job_prepare, deed_new(d->s, NULL, NULL));
 	if (j->class == &job_train && !(j->began > 0)) /* stopped while it waited: as it was */
 		jobs_submit(d->s->jobs, &job_tell, train_deed_new(d->s, &none), NULL);
@@ -108,6 +109,8 @@ static const struct {
 	{ &job_measure, "a measurement" },
 	{ &job_export, "an export" },
 	{ &job_odds, "the odds" },
+	{ &job_change, "other texts or formats" },
+	{ &job_refine, "the refinement" },
 	{ &job_prepare, "the scan" },
 };
 
@@ -130,6 +133,7 @@ static void tell_waiting(struct session *s, const char *data)
 enum st session_train(struct session *s, const struct train_ask *ask, struct err *e)
 {
 	struct train_ask a = *ask;
+	struct train_deed *d;
 	char *share = NULL;
 	enum st st = may_begin(s, ask, e);
 
@@ -152,7 +156,10 @@ enum st session_train(struct session *s, const struct train_ask *ask, struct err
 	atomic_store(&s->train->save, false);
 	atomic_store(&s->train->halt, false);
 	tell_waiting(s, a.data); /* before it can begin, or it would cover what the run says */
-	jobs_submit(s->jobs, &job_train, train_deed_new(s, &a), NULL);
+	d = train_deed_new(s, &a);
+	d->resume = jobs_active(s->jobs, &job_prepare);
+	jobs_stop_class(s->jobs, &job_prepare);
+	jobs_submit(s->jobs, &job_train, d, NULL);
 	xfree(share);
 	return ST_OK;
 }

@@ -38,6 +38,7 @@ struct train_deed {
 	struct session *s;
 	struct train_ask ask; /* job_ghost: resume alone, NULL: none */
 	bool wore;            /* set by the engine: the desk's variants are others than before */
+	bool resume;          /* a scan was stopped for it, and goes on when it is done */
 };
 struct train_deed *train_deed_new(struct session *s, const struct train_ask *ask);
 void train_deed_done(struct job *j);

@@ -410,7 +410,9 @@ static enum st work_train(struct job *j, struct err *e)
 	return st;
 }
 
-const struct job_class job_train = { "train", "steps", LANE_TRAIN, work_train, train_deed_done };
+/* In the lowest lane: variants and formats change, which whatever else is in it has in its hands.
+ */
+const struct job_class job_train = { "train", "steps", LANE_SCAN, work_train, train_deed_done };
 
 /* ---- the chat */
 
