@@ -144,6 +144,79 @@ Test(desk_dial, what_was_scanned_counts_as_measured_fast_until_it_is_measured_ag
 	scene_close(&s);
 }
 
+/* How many cells are of variants before. */
+static size_t stale(const struct desk *d)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->set.n * d->set.k; i++)
+		n += d->cell[i].stale;
+	return n;
+}
+
+static const char *damage_source(const struct desk *d)
+{
+	size_t nk = d->set.n * d->set.k;
+	double *damage = xarray(nk, sizeof *damage), *se = xarray(nk, sizeof *se);
+	const char *source;
+
+	desk_damage(d, damage, se, &source);
+	xfree(damage);
+	xfree(se);
+	return source;
+}
+
+Test(desk_dial, what_is_known_of_the_variants_before_is_stale_until_it_is_measured_again)
+{
+	struct scene s;
+	struct err e = { 0 };
+	size_t before, named;
+	char *dir;
+	struct desk *d;
+
+	scene_open(&s, work_demo(1));
+	dir = calibrated(&s, 0);
+	d = opened(work_demo(1), "int2g32,int4g64,keep");
+	cr_assert_eq(desk_prepare(d, STAGE_SCAN, NULL, &e), ST_OK, "%s", e.msg);
+	before = scanned(d, "dial", &named);
+	cr_assert_eq(stale(d), 0);
+	wear(d, dir);
+	cr_expect_eq(stale(d), before);
+	cr_expect_str_eq(damage_source(d), "scan of before");
+	cr_assert_eq(desk_prepare(d, STAGE_SCORE, NULL, &e), ST_OK, "%s", e.msg);
+	cr_expect_eq(stale(d), before, "a score makes no measurement");
+	cr_assert_eq(desk_prepare(d, STAGE_SCAN, NULL, &e), ST_OK, "%s", e.msg);
+	cr_expect_eq(stale(d), 0);
+	cr_expect_str_eq(damage_source(d), "scan");
+	desk_close(d);
+	xfree(dir);
+	scene_close(&s);
+}
+
+Test(desk_dial, scores_of_variants_before_are_made_anew)
+{
+	struct scene s;
+	struct err e = { 0 };
+	float score;
+	char *dir;
+	struct desk *d;
+
+	scene_open(&s, work_demo(1));
+	dir = calibrated(&s, 0);
+	d = opened(work_demo(1), "int2g32,int4g64,keep");
+	cr_assert_eq(desk_prepare(d, STAGE_SCORE, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(d->cell[0].state, CELL_SCORED);
+	score = d->cell[0].value;
+	wear(d, dir);
+	cr_assert_eq(desk_prepare(d, STAGE_SCORE, NULL, &e), ST_OK, "%s", e.msg);
+	cr_expect_eq(d->cell[0].state, CELL_SCORED);
+	cr_expect_neq(d->cell[0].value, score);
+	cr_expect_eq((double)d->cell[0].value, (double)(float)d->score[0]);
+	desk_close(d);
+	xfree(dir);
+	scene_close(&s);
+}
+
 Test(desk_dial, a_layout_measured_on_other_variants_says_nothing_of_the_runs)
 {
 	struct scene s;

@@ -218,11 +218,13 @@ Test(figure, the_map_has_a_cell_for_every_linear_and_no_score_among_nats)
 	struct figure *f;
 
 	for (size_t i = 0; i < 14; i++) {
-		map->cell[2 * i] = (struct map_cell){ CELL_SCANNED, 64, (float)(i + 1), 0.1f, 0 };
-		map->cell[2 * i + 1] = (struct map_cell){ CELL_UNKNOWN, 0, NAN, NAN, 0 };
+		map->cell[2 * i] = (struct map_cell){
+			.state = CELL_SCANNED, .tokens = 64, .value = (float)(i + 1), .se = 0.1f
+		};
+		map->cell[2 * i + 1] = (struct map_cell){ .value = NAN, .se = NAN };
 		a->choice[i] = i % 2;
 	}
-	map->cell[2 * 3] = (struct map_cell){ CELL_SCORED, 0, 99, NAN, 0 };
+	map->cell[2 * 3] = (struct map_cell){ .state = CELL_SCORED, .value = 99, .se = NAN };
 	f = figure_map(m, map, a, "damage", NULL, &e);
 	cr_assert_not_null(f, "%s", e.msg);
 	cr_assert_eq(f->plot.rows, 7);

@@ -379,6 +379,17 @@ Test(cell, pins_and_states_are_named)
 	cr_assert_str_eq(row(36, 12, 5), "▸int4g128  1.50          64 40.0K");
 }
 
+Test(cell, what_was_measured_of_a_variant_before_is_stale)
+{
+	struct snap_map *map = made_map(30, CELL_SCANNED);
+
+	begin(&panel_cell, 30, CELL_SCANNED);
+	map->cell[2] = (struct map_cell){ .state = CELL_FAST, .tokens = 64, .value = 1.5f };
+	map->cell[2].stale = true;
+	alone_hear(&p, EV_MAP, 0, 0, &map->snap);
+	cr_assert_str_eq(row(36, 12, 5), " int4g128  1.50       stale 40.0K █");
+}
+
 Test(cell, snapshots_of_another_model_are_not_mixed_in)
 {
 	begin(&panel_cell, 30, CELL_SCANNED);

@@ -110,7 +110,9 @@ Test(session_calibrate, one_that_is_stopped_is_scanned_as_one_that_ends, .init =
 
 static bool is_doubted(const struct work_seen *seen)
 {
-	return is_worn(seen) && seen->map->scanned == 0 && seen->map->fast == seen->map->wanted;
+	return is_worn(seen) && seen->map->scanned == 0 && seen->map->fast == seen->map->wanted &&
+	       seen->map->stale == seen->map->wanted &&
+	       !strcmp(seen->map->source, "scan of before");
 }
 
 Test(session_calibrate, what_was_measured_before_is_a_first_guess_from_the_first_checkpoint_on,
@@ -125,6 +127,34 @@ Test(session_calibrate, what_was_measured_before_is_a_first_guess_from_the_first
 	cr_assert_lt(w.train->step, 60, "while it runs");
 	session_stop(s, session_training(s));
 	settle();
+}
+
+static size_t stale_at_scan;
+
+/* Engine thread. */
+static void count_stale(void *arg, enum stage g)
+{
+	const struct desk *d = s->desk;
+
+	(void)arg;
+	for (size_t i = 0; g == STAGE_SCAN && i < d->set.n * d->set.k; i++)
+		stale_at_scan += d->cell[i].stale;
+}
+
+Test(session_calibrate, what_the_layout_hangs_on_is_measured_again_before_the_rest,
+	.init = set_up_scan)
+{
+	struct train_ask a = ask_of(10);
+
+	s->desk->began = count_stale;
+	a.calibrate = true;
+	ok(session_train(s, &a, &e));
+	settle();
+	cr_expect_not_null(strstr(w.said, " linears are undecided"), "said: %s", w.said);
+	cr_expect_gt(stale_at_scan, 0);
+	cr_expect_lt(stale_at_scan, w.map->wanted, "said: %s", w.said);
+	cr_expect_eq(w.map->stale, 0);
+	cr_expect_eq(w.map->scanned, w.map->wanted);
 }
 
 /* ---- progress */

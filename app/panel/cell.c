@@ -153,7 +153,8 @@ static void draw_chosen(
 		part_rule(cp, f, &p);
 }
 
-/* How a cell is known, in five columns: tokens measured, or that it is a score. */
+/* How a cell is known, in five columns: tokens measured, that it was of a variant before, or that
+ * it is a score. */
 static const char *how(const struct map_cell *c, char out[16])
 {
 	switch (c->state) {
@@ -161,6 +162,8 @@ static const char *how(const struct map_cell *c, char out[16])
 		return "score";
 	case CELL_FAST:
 	case CELL_SCANNED:
+		if (c->stale)
+			return "stale";
 		snprintf(out, 16, c->tokens > 99999 ? "%uk" : "%u",
 			c->tokens > 99999 ? c->tokens / 1000 : c->tokens);
 		return c->tokens ? out : "exact";
@@ -269,7 +272,7 @@ static void draw_row(
 	if (guessed) /* between the ends: nats, but not measured */
 		value = cell->estimate > 0 ? (double)cell->estimate : (double)NAN;
 	/* A first score is no number of nats: dim, and named in its column. */
-	right_at(c, x, COL_KL, y, nats ? r : ROLE_DIM, panel_kl(value, buf));
+	right_at(c, x, COL_KL, y, nats && !cell->stale ? r : ROLE_DIM, panel_kl(value, buf));
 	if (nats && cell->se > 0)
 		right_at(c, x, COL_SE, y, ROLE_DIM, panel_kl((double)cell->se, buf));
 	right_at(c, x, COL_TEXT, y, ROLE_DIM, guessed ? "est." : cell ? how(cell, buf) : "-");
@@ -297,7 +300,10 @@ static void draw_source(const struct facts *f, struct canvas *c, int y, size_t s
 			(format_is_mix(f->m->format[k]) && !map_in_nats(&cell[k])))
 			continue;
 		canvas_printf(c, x + 2, y, ROLE_DIM, "%c", map_letter(f->m, k));
-		canvas_right(c, x + 9, y, k == f->chosen ? ROLE_ACCENT : ROLE_TEXT,
+		canvas_right(c, x + 9, y,
+			cell[k].stale    ? ROLE_DIM
+			: k == f->chosen ? ROLE_ACCENT
+					 : ROLE_TEXT,
 			map_in_nats(&cell[k]) ? panel_kl((double)cell[k].value, kl) : "-");
 		x += 9;
 	}

@@ -328,7 +328,7 @@ static void draw_cell(const struct heatmap *h, struct canvas *c, const struct gr
 	struct map_of of = what(h);
 	int level = of.map ? map_level(s, of.map, i) : -1;
 	bool kept = map_matches(h->filter, &of, i);
-	bool guess = of.map && map_is_estimate(s, &of.map->cell[i * of.map->k + s->format]);
+	bool guess = of.map && map_is_guess(s, &of.map->cell[i * of.map->k + s->format]);
 	enum role r = level < 0 || !kept || guess ? ROLE_DIM : panel_ramp(level), shade = r;
 	const char *mark = "·", *second = shade_of(&of, i, level);
 	int moved = map_direction(of.answer, i);

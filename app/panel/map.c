@@ -27,6 +27,11 @@ bool map_is_estimate(const struct map_scale *s, const struct map_cell *c)
 	return s->nats && c->state == CELL_SCORED && c->estimate > 0;
 }
 
+bool map_is_guess(const struct map_scale *s, const struct map_cell *c)
+{
+	return map_is_estimate(s, c) || c->stale;
+}
+
 struct map_scale map_scale_of(const struct snap_model *m, const struct snap_map *map)
 {
 	struct map_scale s = { .format = 0, .nats = false, .lo = INFINITY, .hi = 0 };

@@ -29,8 +29,10 @@ struct map_scale {
 bool map_known(const struct map_cell *c);   /* its value says something */
 bool map_in_nats(const struct map_cell *c); /* not a first score */
 
-/* Only scored, on a map in nats: its level is what the score suggests, drawn dim. */
+/* Only scored, on a map in nats: its level is what the score suggests. */
 bool map_is_estimate(const struct map_scale *s, const struct map_cell *c);
+/* That, or measured on a variant of before: drawn dim. */
+bool map_is_guess(const struct map_scale *s, const struct map_cell *c);
 
 /* The scale over all cells of the probe format. */
 struct map_scale map_scale_of(const struct snap_model *m, const struct snap_map *map);

@@ -167,7 +167,8 @@ static void draw_scan(const struct search *s, struct canvas *c, int y)
 	else if (m->scanned >= m->wanted)
 		panel_part(&p, ROLE_TEXT, "all %zu cells", m->wanted);
 	else if (m->fast >= m->wanted)
-		panel_part(&p, ROLE_TEXT, "%zu of %zu cells", m->scanned, m->wanted);
+		panel_part(&p, ROLE_TEXT, "%zu of %zu cells%s", m->scanned, m->wanted,
+			m->stale ? ", others stale" : "");
 	else if (m->scored >= m->wanted)
 		panel_part(&p, ROLE_TEXT, "fast pass %zu of %zu", m->fast, m->wanted);
 	else

@@ -240,6 +240,8 @@ static bool find_linear(const struct snap_model *m, const char *arg, size_t *at)
 
 static const char *known_by(const struct map_cell *c)
 {
+	if (c->stale)
+		return "stale: of the variant before";
 	switch (c->state) {
 	case CELL_SCORED:
 		return "first score";

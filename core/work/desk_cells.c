@@ -84,7 +84,7 @@ static void score_block(void *arg, size_t layer)
 			if (f == d->keep || desk_is_mix(d, f) || isnan(r->err[i * k + f]))
 				continue;
 			d->score[i * k + f] = cc.kl;
-			if (c->state == CELL_UNKNOWN)
+			if (c->state <= CELL_SCORED)
 				*c = (struct map_cell){ .state = CELL_SCORED,
 					.value = (float)d->score[i * k + f],
 					.se = NAN };

@@ -140,19 +140,38 @@ enum st desk_dial_format(struct desk *d, size_t f, bool *has, const struct sink 
 
 /* ---- put on and taken off */
 
+/* Was it measured on what a run made or another than this one did, not on what is there now? */
+static bool is_former(const struct desk *d, size_t at, const char *measured_by)
+{
+	const struct quantizer *is = d->set.slot[at].by;
+	char by[CACHE_BY];
+
+	desk_cell_by(d, is, by);
+	return (desk_by_run(is) || !strncmp(measured_by, by_run.name, strlen(by_run.name))) &&
+	       strcmp(by, measured_by) != 0;
+}
+
 /* What was measured of other variants is a first guess of these: it stands until the scan, which
- * measures what was only measured fast, comes to it. */
-static void doubt(struct desk *d)
+ * measures what was only measured fast, comes to it.  A first score is made anew. */
+static void doubt(struct map_cell *c, bool former)
+{
+	if (c->state == CELL_SCORED)
+		*c = (struct map_cell){ .value = NAN, .se = NAN };
+	if (!former || (c->state != CELL_SCANNED && c->state != CELL_FAST))
+		return;
+	c->state = CELL_FAST;
+	c->stale = true;
+}
+
+static void doubt_all(struct desk *d)
 {
 	for (size_t i = 0; i < d->set.n * d->set.k; i++) {
 		if (i % d->set.k == d->keep || desk_is_mix(d, i % d->set.k))
 			continue;
 		d->score[i] = NAN;
-		if (d->cell[i].state == CELL_SCANNED)
-			d->cell[i].state = CELL_FAST;
+		doubt(&d->cell[i], is_former(d, i, d->cell_by[i]));
 		for (size_t s = 0; desk_many_texts(d) && s < d->sources.n; s++)
-			if (d->source[s].cell[i].state == CELL_SCANNED)
-				d->source[s].cell[i].state = CELL_FAST;
+			doubt(&d->source[s].cell[i], is_former(d, i, d->source[s].cell_by[i]));
 	}
 }
 
@@ -177,7 +196,7 @@ enum st desk_wear(struct desk *d, const struct dial_run *r, const struct sink *s
 	else
 		empty(d);
 	st = desk_load_variants(d, s, e);
-	doubt(d);
+	doubt_all(d);
 	desk_apply_cells(d);
 	desk_points_load(d);
 	desk_tell(d, DESK_VARIANTS);

@@ -52,7 +52,7 @@ static struct fit fit_scores(const struct desk *d, size_t only_fmt)
 
 bool desk_damage(const struct desk *d, double *damage, double *se, const char **source)
 {
-	size_t n = d->set.n, k = d->set.k, count[CELL_FAILED + 1] = { 0 }, useful = 0;
+	size_t n = d->set.n, k = d->set.k, count[CELL_FAILED + 1] = { 0 }, useful = 0, stale = 0;
 	struct fit fit[FORMAT_MAX], all = fit_scores(d, k);
 	bool nats;
 
@@ -60,10 +60,12 @@ bool desk_damage(const struct desk *d, double *damage, double *se, const char **
 		if (desk_staged(d, i / k, i % k)) {
 			useful++;
 			count[d->cell[i].state]++;
+			stale += d->cell[i].stale;
 		}
 	nats = count[CELL_FAST] + count[CELL_SCANNED] > 0;
 	*source = count[CELL_SCANNED] == useful ? "scan"
 		  : count[CELL_SCANNED] > 0     ? "scan, in part"
+		  : stale                       ? "scan of before"
 		  : count[CELL_FAST] == useful  ? "fast pass"
 		  : count[CELL_FAST] > 0        ? "fast pass, in part"
 		  : count[CELL_SCORED] > 0      ? "first score"

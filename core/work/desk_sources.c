@@ -58,6 +58,7 @@ void desk_texts_cell(struct desk *d, size_t at)
 		if (c->state == CELL_FAST ||
 			strcmp(d->source[i].cell_by[at], d->source[0].cell_by[at]))
 			mix.state = CELL_FAST; /* of two quantizers: good for an order */
+		mix.stale |= c->stale;
 		mix.tokens += c->tokens;
 		mean += w * (double)c->value;
 		var += w * w * (double)c->se * (double)c->se;

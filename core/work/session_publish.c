@@ -200,6 +200,7 @@ static void publish_map(struct session *s, const char *source, const double *dam
 		m->scored += d->cell[i].state >= CELL_SCORED;
 		m->fast += d->cell[i].state >= CELL_FAST;
 		m->scanned += d->cell[i].state == CELL_SCANNED;
+		m->stale += d->cell[i].stale;
 	}
 	snprintf(m->text, sizeof m->text, "%s", d->text_name);
 	snprintf(m->source, sizeof m->source, "%s", source);

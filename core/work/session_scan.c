@@ -104,6 +104,51 @@ static size_t undecided_cells(const struct boot *b, struct scan_cell cell[ROUND_
 	return n;
 }
 
+static bool any_stale(const struct desk *d)
+{
+	for (size_t i = 0; i < d->set.n * d->set.k; i++)
+		if (desk_staged(d, i / d->set.k, i % d->set.k) && d->cell[i].stale)
+			return true;
+	return false;
+}
+
+/* Of these, in their order, those that are stale. */
+static size_t stale_of(const struct desk *d, struct scan_cell *cell, size_t n)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (desk_staged(d, cell[i].linear, cell[i].format) &&
+			d->cell[cell[i].linear * d->set.k + cell[i].format].stale)
+			cell[k++] = cell[i];
+	return k;
+}
+
+/* Behind a calibration: before the scan goes through all stale cells, those that the layout under
+ * the dial hangs on, in rounds, since each changes what that is. */
+static enum st measure_stale(struct job *j, struct err *e)
+{
+	struct session *s = ((struct deed *)j->arg)->s;
+	struct scan_cell cell[ROUND_CELLS];
+	enum st st = ST_OK;
+
+	for (int round = 0; round < ROUNDS && !st && any_stale(s->desk); round++) {
+		struct boot *b = NULL;
+		size_t n = 0;
+
+		publish_cells(s, true);
+		st = dial_odds(s->dial, &b, &j->sink, e);
+		if (!st && b)
+			n = stale_of(s->desk, cell, undecided_cells(b, cell));
+		boot_free(b);
+		if (st || !n)
+			break;
+		job_stage(j, "stale cells, most undecided first", "cells");
+		st = desk_measure_list(s->desk, cell, n, &j->sink, e);
+	}
+	return st;
+}
+
 static void tell_stability(struct session *s, const struct boot *b)
 {
 	const struct boot_budget *at = &b->at[0];
@@ -232,6 +277,10 @@ static enum st work_prepare(struct job *j, struct err *e)
 	if (measuring)
 		open_scan_run(s);
 	for (int g = 0; g < STAGES && !st; g++) {
+		if (g == STAGE_SCAN)
+			st = measure_stale(j, e);
+		if (st)
+			break;
 		job_stage(j, desk_stage_name((enum stage)g), desk_stage_unit((enum stage)g));
 		st = desk_stage(d, (enum stage)g, &j->sink, e);
 		stage_event(s, (enum stage)g, st);

@@ -102,6 +102,7 @@ struct map_cell {
 	float value; /* nats a token (or the first score) */
 	float se;
 	float estimate; /* CELL_SCORED: nats its score suggests, once any are known; 0: none */
+	bool stale; /* of a variant that was there before a calibration was put on or taken off */
 };
 
 /* The texts that cells are measured on, where there are several. */
@@ -131,6 +132,7 @@ struct snap_map {
 	size_t pairs;
 	struct source_pair pair[SOURCE_PAIRS];
 	size_t scored, fast, scanned, wanted; /* cells in each state at least; to be measured */
+	size_t stale;                         /* of these */
 	char text[96];                        /* the text it was measured on */
 	char source[24]; /* "first score", "fast pass", "scan": what the damages are */
 };
