@@ -55,6 +55,21 @@ Test(train_facts, a_run_that_makes_no_step_for_long_says_so)
 	cr_expect_not(says(25, 13, "no step"), "got\n%s", shown);
 }
 
+Test(train_facts, what_is_left_counts_what_lies_between_steps)
+{
+	struct snap_train *t = made_train(140); /* of 400, two seconds a step */
+
+	snap_train_left(t, 40, 120); /* of this sitting: a second more for looks and checkpoints */
+	cr_expect_eq(t->left_s, 3.0 * 260);
+	snap_train_left(t, 0, 0);
+	cr_expect(isnan(t->left_s), "of no step nothing is known");
+	t->step = 400;
+	snap_train_left(t, 300, 900);
+	cr_expect_eq(t->left_s, 0);
+	with(&panel_facts);
+	hear(t);
+}
+
 Test(train_facts, a_run_that_is_told_to_stop_says_so_at_once)
 {
 	struct snap_train *t = made_train(140);

@@ -25,6 +25,8 @@ struct session_train {
 	bool worn;                /* the answer under way, or the last one, is the copy's */
 	bool no_copy;             /* there was no memory for one: that was said */
 	double began, before;     /* clock; seconds that a resumed run had behind it */
+	double went;              /* clock: when this sitting's first step began, pauses left out; 0: not */
+	uint64_t went_from;       /* steps done then */
 	double published;         /* clock */
 	double stepped;           /* clock: after its last step, or where it went on */
 	struct job *job;          /* NULL: nothing is in training */

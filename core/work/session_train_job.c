@@ -52,6 +52,8 @@ static void hold_on(struct session *s)
 	job_hold(t->job, false);
 	t->stepped = clock_now();
 	t->began += t->stepped - from;
+	if (t->went > 0)
+		t->went += t->stepped - from;
 	t->now->state = TRAINING_RUNS;
 	training_publish(s, true);
 }

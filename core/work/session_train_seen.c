@@ -38,7 +38,7 @@ void training_begin_seeing(struct session_train *t)
 	snap_unref(&was->snap);
 	t->now = now;
 	t->began = clock_now();
-	t->before = 0;
+	t->before = t->went = 0;
 }
 
 static double share(uint64_t part, uint64_t of)
@@ -95,7 +95,11 @@ void training_step(void *arg, const struct train_report *rep)
 	n->skipped = rep->skipped_so_far;
 	n->step_tokens = rep->tokens;
 	n->step_s = isfinite(n->step_s) ? 0.8 * n->step_s + 0.2 * rep->seconds : rep->seconds;
-	n->left_s = n->steps > n->step ? (double)(n->steps - n->step) * n->step_s : 0;
+	if (t->went <= 0) { /* what was before is no part of a step: loading, the first look */
+		t->went = t->stepped - rep->seconds;
+		t->went_from = rep->step - 1;
+	}
+	snap_train_left(n, n->step - t->went_from, t->stepped - t->went);
 	if (rep->skipped) {
 		char text[112];
 

@@ -160,6 +160,13 @@ void snap_train_quiet(struct snap_train *t, double seconds)
 	t->quiet_s = seconds > usual ? seconds : 0;
 }
 
+void snap_train_left(struct snap_train *t, uint64_t done, double seconds)
+{
+	uint64_t more = t->steps > t->step ? t->steps - t->step : 0;
+
+	t->left_s = !more ? 0 : done ? seconds / (double)done * (double)more : (double)NAN;
+}
+
 const char *training_name(enum training t)
 {
 	static const char *const name[] = { "", "begins", "running", "paused", "stopping", "done",

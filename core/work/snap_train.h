@@ -120,6 +120,8 @@ struct snap_train *snap_train_copy(const struct snap_train *t);
 void train_look_add(struct train_look *list, size_t *n, struct train_look one);
 /* So many seconds after its last step: unusual is more than three steps take, and 5 s. */
 void snap_train_quiet(struct snap_train *t, double seconds);
+/* left_s, when the `done` steps of this sitting took so many seconds with all that was between them. */
+void snap_train_left(struct snap_train *t, uint64_t done, double seconds);
 void snap_train_note(struct snap_train *t, uint64_t step, const char *text);
 const char *training_name(enum training t); /* "running", "paused" */
 
