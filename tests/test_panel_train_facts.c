@@ -153,6 +153,22 @@ Test(train_facts, what_the_last_step_has_not_keeps_its_place)
 			"row %d of\n%s", y, shown);
 }
 
+Test(train_facts, a_lean_run_shows_no_share_of_moved_codes)
+{
+	struct snap_train *t = made_train(20);
+	int line = -1;
+
+	t->last[SERIES_CHANGED] = (double)NAN;
+	with(&panel_facts);
+	hear(t);
+	says(34, 20, "");
+	for (int y = 0; y < 20; y++)
+		if (!strncmp(alone_row(shown, y), " moved", 6))
+			line = y;
+	cr_assert_geq(line, 0, "got\n%s", shown);
+	cr_expect_str_eq(alone_row(shown, line), " moved  -", "got\n%s", shown);
+}
+
 Test(train_facts, what_a_method_has_not_is_not_shown)
 {
 	static const enum train_series of[] = { SERIES_FLIPS, SERIES_CHANGED, SERIES_SATURATED,

@@ -59,6 +59,18 @@ Test(session_train, steps_arrive_and_the_run_ends_well)
 	cr_expect_leq(strcspn(said, "("), 79, "on one line of 80 columns: %s", w.said);
 }
 
+Test(session_train, a_lean_run_counts_no_codes_that_ever_moved)
+{
+	struct train_ask a = ask_of(10);
+
+	a.lean = true;
+	ok(session_train(s, &a, &e));
+	settle();
+	cr_assert_eq(w.train->state, TRAINING_DONE, "said: %s", w.said);
+	cr_expect(isfinite(w.train->last[SERIES_FLIPS]));
+	cr_expect(isnan(w.train->last[SERIES_CHANGED]), "%g", w.train->last[SERIES_CHANGED]);
+}
+
 Test(session_train, a_pause_holds_and_what_is_paused_goes_on)
 {
 	uint64_t held;

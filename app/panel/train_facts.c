@@ -264,7 +264,8 @@ static void draw_changed(const struct snap_train *t, struct canvas *c, int y)
 	struct parts p = begin(c, y, "moved");
 	char a[16];
 
-	panel_part(&p, ROLE_TEXT, "%s of codes", percent(t->last[SERIES_CHANGED], a));
+	panel_part(&p, ROLE_TEXT, isfinite(t->last[SERIES_CHANGED]) ? "%s of codes" : "%s",
+		percent(t->last[SERIES_CHANGED], a));
 }
 
 static void draw_ends(const struct snap_train *t, struct canvas *c, int y)

@@ -53,6 +53,8 @@ void fs_in_close(struct fs_in *in);
 
 bool fs_is_file(const char *path);
 bool fs_is_dir(const char *path);
+/* What follows the last / of a path: its end. */
+const char *fs_name(const char *path);
 /* As it is called from any folder, its links followed; where there is none the path as it stands; xfree. */
 char *fs_real(const char *path);
 bool fs_is_there(const char *path); /* of whatever kind: a FIFO, a folder */

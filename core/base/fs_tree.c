@@ -184,6 +184,13 @@ uint64_t fs_tree_bytes(const char *path)
 	return fd < 0 ? 0 : dir_bytes(fd, 0);
 }
 
+const char *fs_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 uint64_t fs_free_bytes(const char *dir)
 {
 	char *p = xstrdup(*dir ? dir : ".");

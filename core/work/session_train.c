@@ -118,14 +118,13 @@ static const struct {
 static void tell_waiting(struct session *s, const char *data)
 {
 	struct snap_train *t = snap_train_new();
-	const char *slash = data ? strrchr(data, '/') : NULL;
 	char text[112] = "";
 
 	for (size_t i = 0; i < sizeof before / sizeof *before && !*text; i++)
 		if (jobs_active(s->jobs, before[i].class))
 			snprintf(text, sizeof text, "waits for %s", before[i].what);
 	t->state = TRAINING_BEGINS;
-	snprintf(t->data, sizeof t->data, "%s", slash ? slash + 1 : data ? data : "");
+	snprintf(t->data, sizeof t->data, "%s", data ? fs_name(data) : "");
 	snap_train_note(t, 0, *text ? text : "waits for its turn");
 	bus_publish(s->bus, (struct event){ .kind = EV_TRAIN, .snap = &t->snap });
 }

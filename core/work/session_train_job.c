@@ -7,6 +7,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
+#include "core/base/fs.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/work/calibrate.h"
@@ -145,13 +146,6 @@ static enum st from_dial(struct session *s, const struct sink *sink, struct err 
 	return st;
 }
 
-static const char *file_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* That of the run. */
 static enum st from_run(
 	struct session *s, const struct train_ask *ask, const struct sink *sink, struct err *e)
@@ -164,7 +158,7 @@ static enum st from_run(
 
 	if (st)
 		return st;
-	snprintf(t->now->data, sizeof t->now->data, "%s", file_name(run.data));
+	snprintf(t->now->data, sizeof t->now->data, "%s", fs_name(run.data));
 	path = xprintf("%s/layout.json", run.folder);
 	st = desk_layout(s->desk, path, &t->layout, &source, sink, e);
 	if (!st) {
@@ -214,8 +208,7 @@ static enum st from_ask(
 		whole = calibrate_ask(ask, s->desk->formats, s->desk->text_path);
 		train_ask_release(ask);
 		*ask = whole;
-		snprintf(s->train->now->data, sizeof s->train->now->data, "%s",
-			file_name(ask->data));
+		snprintf(s->train->now->data, sizeof s->train->now->data, "%s", fs_name(ask->data));
 	}
 	if (ask->calibrate)
 		foretell_time(s, ask);
@@ -383,8 +376,7 @@ static enum st work_train(struct job *j, struct err *e)
 	t->view = xarray(s->desk->set.n + 1, sizeof *t->view);
 	t->now->state = TRAINING_BEGINS;
 	t->now->job = j->id;
-	snprintf(
-		t->now->data, sizeof t->now->data, "%s", d->ask.data ? file_name(d->ask.data) : "");
+	snprintf(t->now->data, sizeof t->now->data, "%s", d->ask.data ? fs_name(d->ask.data) : "");
 	training_publish(s, true);
 	job_stage(j, "train: preparing", "");
 	st = from_ask(s, &d->ask, &j->sink, e);

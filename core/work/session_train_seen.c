@@ -46,7 +46,9 @@ static double share(uint64_t part, uint64_t of)
 	return of ? (double)part / (double)of : (double)NAN;
 }
 
-static void numbers_of(const struct train_report *rep, uint64_t bytes, double v[TRAIN_SERIES])
+/* lean: nobody keeps which codes ever changed. */
+static void numbers_of(
+	const struct train_report *rep, bool lean, uint64_t bytes, double v[TRAIN_SERIES])
 {
 	const struct tune_counts *c = &rep->counts;
 	uint64_t all = 0, flips = 0, ends = 0;
@@ -69,7 +71,7 @@ static void numbers_of(const struct train_report *rep, uint64_t bytes, double v[
 	v[SERIES_FLIPS] = share(flips, all);
 	v[SERIES_SATURATED] = share(ends, all);
 	v[SERIES_REVERSALS] = share(c->reversals, c->seen_flips);
-	v[SERIES_CHANGED] = share(c->changed, all);
+	v[SERIES_CHANGED] = lean ? (double)NAN : share(c->changed, all);
 }
 
 void training_step(void *arg, const struct train_report *rep)
@@ -80,7 +82,7 @@ void training_step(void *arg, const struct train_report *rep)
 	double v[TRAIN_SERIES], at = t->before + clock_now() - t->began;
 	float f[TRAIN_SERIES];
 
-	numbers_of(rep, device_resident(), v);
+	numbers_of(rep, train_how(train_run_train(t->run))->tune.lean, device_resident(), v);
 	for (size_t i = 0; i < TRAIN_SERIES; i++) {
 		f[i] = (float)v[i];
 		if (!rep->skipped)
