@@ -2,6 +2,7 @@
  * a checkpoint and goes on. */
 #include "tests/train_session_fixture.h"
 
+#include <errno.h>
 #include <time.h>
 
 #include "core/base/fs.h"
@@ -109,6 +110,30 @@ Test(session_train, a_checkpoint_in_the_pause_is_written_and_the_pause_goes_on)
 	nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
 	work_read(&w);
 	cr_expect_eq(w.train->step, held);
+	cr_expect(session_stop(s, session_training(s)));
+	settle();
+}
+
+static bool has_failed(const struct work_seen *seen)
+{
+	return strstr(seen->said, "no checkpoint at step") != NULL;
+}
+
+Test(session_train, a_checkpoint_that_fails_in_the_pause_ends_it_not)
+{
+	uint64_t held;
+
+	begin_run(60);
+	until_step(3);
+	pause_run();
+	held = w.train->step;
+	fs_fail_at(1, ENOSPC);
+	ok(session_train_save(s, &e));
+	cr_assert(work_until(s, &w, has_failed), "said: %s", w.said);
+	fs_fail_at(0, 0);
+	ok(session_train_save(s, &e));
+	cr_assert(work_until(s, &w, is_saved), "said: %s", w.said);
+	cr_expect_eq(w.train->step, held, "a step was made in the pause");
 	cr_expect(session_stop(s, session_training(s)));
 	settle();
 }

@@ -98,6 +98,48 @@ Test(train_run_kept, so_does_a_checkpoint_of_floats)
 	opens_as_it_was("fp");
 }
 
+/* ---- held */
+
+struct long_hold {
+	struct train_run *run;
+	int steps;
+};
+
+static bool hold_between(void *arg, struct train *t)
+{
+	struct long_hold *h = arg;
+
+	(void)t;
+	if (!h->steps++)
+		train_run_held_for(
+			h->run, 1e6); /* ends in the future, as seen from the next step */
+	return false;
+}
+
+Test(train_run_kept, what_it_was_held_for_is_no_time_of_a_run)
+{
+	struct scene s;
+	struct long_hold h = { 0 };
+	const struct train_seen seen = { .between = hold_between, .arg = &h };
+	struct train_ask a = scene_ask("rank");
+	struct err e = { 0 };
+	char *dir, *text;
+	size_t n;
+
+	a.steps = 2;
+	scene_open(&s, work_demo(1));
+	cr_assert_eq(train_run_new(&h.run, s.d, &s.l, s.view, &a, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(train_run_go(h.run, &seen, NULL, &e), ST_OK, "%s", e.msg);
+	dir = xstrdup(train_run_folder(h.run));
+	*strrchr(dir, '/') = '\0';
+	text = scene_file(dir, "metrics/train.tsv", &n);
+	cr_expect_not_null(strstr(text, "\n2\t-"), "got\n%s", text);
+	big_free(text);
+	xfree(dir);
+	train_run_free(h.run);
+	scene_close(&s);
+}
+
 /* ---- a full disk */
 
 struct full {

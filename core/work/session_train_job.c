@@ -36,29 +36,6 @@ static void take_copy(struct session *s, struct train *tr)
 		train_copy_take(t->copy, tr);
 }
 
-static void hold_on(struct session *s)
-{
-	struct session_train *t = s->train;
-	double from = clock_now();
-
-	t->now->state = TRAINING_PAUSED;
-	training_publish(s, true);
-	job_hold(t->job, true);
-	while (atomic_load(&t->paused) && !atomic_load(&t->halt) && !job_poll(t->job)) {
-		if (atomic_load(&t->save) && t->now->saved != t->now->step)
-			break; /* it is written, and on_saved goes on holding */
-		atomic_store(&t->save, false);
-		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
-	}
-	job_hold(t->job, false);
-	t->stepped = clock_now();
-	t->began += t->stepped - from;
-	if (t->went > 0)
-		t->went += t->stepped - from;
-	t->now->state = TRAINING_RUNS;
-	training_publish(s, true);
-}
-
 /* What the dial, the chat and the heatmap use is the checkpoint's from now on.  The job's progress
  * is its steps: it does not count what is loaded here. */
 static void wear(struct session *s, const char *dir, bool newest)
@@ -102,8 +79,33 @@ static void on_saved(void *arg, uint64_t step, const char *dir)
 	if (s->train->now->points)
 		wear(s, dir, true);
 	training_publish(s, true);
-	if (atomic_load(&s->train->paused))
-		hold_on(s);
+}
+
+/* A checkpoint that is asked for meanwhile is written here: one that fails ends no pause. */
+static void hold_on(struct session *s)
+{
+	const struct train_seen seen = { .saved = on_saved, .arg = s };
+	struct session_train *t = s->train;
+	double from = clock_now(), held;
+	struct sink quiet;
+
+	t->now->state = TRAINING_PAUSED;
+	training_publish(s, true);
+	job_hold(t->job, true);
+	while (atomic_load(&t->paused) && !atomic_load(&t->halt) && !job_poll(t->job)) {
+		if (atomic_exchange(&t->save, false) && t->now->saved != t->now->step)
+			train_run_keep(t->run, &seen, desk_silent(&t->job->sink, &quiet));
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	}
+	job_hold(t->job, false);
+	t->stepped = clock_now();
+	held = t->stepped - from;
+	t->began += held;
+	if (t->went > 0)
+		t->went += held;
+	train_run_held_for(t->run, held);
+	t->now->state = TRAINING_RUNS;
+	training_publish(s, true);
 }
 
 static bool on_between(void *arg, struct train *tr)

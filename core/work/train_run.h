@@ -67,6 +67,11 @@ struct train_seen {
 BD_MUST_USE enum st train_run_go(
 	struct train_run *r, const struct train_seen *seen, const struct sink *s, struct err *e);
 
+/* Within `between`: a checkpoint now, of which seen->saved is told (else it failed, as was logged);
+ * and that the run was held for so long, which is no time of its own. */
+void train_run_keep(struct train_run *r, const struct train_seen *seen, const struct sink *s);
+void train_run_held_for(struct train_run *r, double seconds);
+
 struct train *train_run_train(struct train_run *r);
 const struct train_ask *train_run_ask(
 	const struct train_run *r); /* without zeros and NANs, as it runs */

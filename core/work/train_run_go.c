@@ -449,3 +449,16 @@ enum st train_run_go(
 		st = measure(r, seen, s, e);
 	return end(r, st, e);
 }
+
+/* ---- held between two steps */
+
+void train_run_keep(struct train_run *r, const struct train_seen *seen, const struct sink *s)
+{
+	save(r, seen, s);
+}
+
+void train_run_held_for(struct train_run *r, double seconds)
+{
+	r->began += seconds;
+	r->saved_at += seconds;
+}
