@@ -75,6 +75,23 @@ Test(session_calibrate, a_second_calibration_goes_on_from_the_first)
 	cr_expect_lt(w.train->look[0].point[0], first);
 }
 
+Test(session_calibrate, what_is_no_format_is_refused_before_anything_begins)
+{
+	static const char *const word[] = { "3.6", "foo", "keep" };
+	struct train_ask a = ask_of(10);
+	char dial[32];
+
+	a.calibrate = true;
+	a.dial = dial;
+	for (size_t i = 0; i < sizeof word / sizeof word[0]; i++) {
+		snprintf(dial, sizeof dial, "int2g64,%s", word[i]);
+		cr_assert_neq(session_train(s, &a, &e), ST_OK, "%s", dial);
+		cr_expect_not_null(strstr(e.msg, word[i]), "%s", e.msg);
+		cr_expect_not_null(strstr(e.msg, "format"), "%s", e.msg);
+	}
+	cr_expect_eq(session_training(s), 0);
+}
+
 /* ---- stopped */
 
 /* A sitting that scans by itself. */

@@ -9,6 +9,7 @@
 #include "core/base/fs.h"
 #include "core/base/log.h"
 #include "core/work/calibrate.h"
+#include "core/work/train_dial.h"
 
 /* What a newcomer trains on (share/sft/README). */
 static const char default_data[] = "sft/next-step.jsonl";
@@ -97,6 +98,8 @@ static enum st may_begin(struct session *s, const struct train_ask *ask, struct 
 	if (!ask->resume && ask->data && strcmp(ask->data, calibrate_self) != 0 &&
 		!fs_is_file(ask->data))
 		return err_set(e, ST_INVALID, "train: there is no file %.200s", ask->data);
+	if (!ask->resume && ask->dial)
+		return dial_formats_check(ask->dial, e);
 	return ST_OK;
 }
 
