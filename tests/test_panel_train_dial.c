@@ -250,6 +250,26 @@ Test(train_dial, an_earlier_dial_lies_behind_this_one)
 	cr_expect(strstr(alone_row(shown, row_of("70│")), "⠂"), "got\n%s", shown);
 }
 
+Test(train_dial, one_format_is_one_curve)
+{
+	struct snap_train *t = made_dial(140);
+	char shown_of[2][8];
+
+	snprintf(shown_of[0], sizeof shown_of[0], "%.2f", t->point_bpw[0]);
+	snprintf(shown_of[1], sizeof shown_of[1], "%.2f", t->point_bpw[1]);
+	t->points = 1;
+	hear(t);
+	for (int k = 0; k < 3; k++) {
+		says(90, 20, "");
+		cr_expect_not_null(strstr(shown, shown_of[0]), "got\n%s", shown);
+		cr_expect_null(strstr(shown, shown_of[1]), "got\n%s", shown);
+		for (int w = 0; w < 90; w += 3)
+			for (int h = 0; h < 24; h += 1 + (h > 8))
+				cr_assert(alone_stays_inside(&p, w, h), "%dx%d", w, h);
+		command(k ? "open" : "view", k ? "" : "next");
+	}
+}
+
 Test(train_dial, nothing_is_drawn_outside_at_any_size)
 {
 	hear(made_dial(140));

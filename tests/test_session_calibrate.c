@@ -75,6 +75,22 @@ Test(session_calibrate, a_second_calibration_goes_on_from_the_first)
 	cr_expect_lt(w.train->look[0].point[0], first);
 }
 
+Test(session_calibrate, a_dial_of_one_format_has_one_budget)
+{
+	struct train_ask a = ask_of(10);
+
+	ok(session_formats(s, "int2g64,keep", &e));
+	settle();
+	a.calibrate = true;
+	ok(session_train(s, &a, &e));
+	settle();
+	cr_assert_eq(w.train->state, TRAINING_DONE, "said: %s", w.said);
+	cr_expect_eq(w.train->points, 1);
+	cr_expect(isfinite(w.train->look[0].point[0]));
+	cr_expect(isnan(w.train->look[0].point[1]));
+	cr_expect_eq(w.train->look[0].kl, w.train->look[0].point[0]);
+}
+
 Test(session_calibrate, what_is_no_format_is_refused_before_anything_begins)
 {
 	static const char *const word[] = { "3.6", "foo", "keep" };

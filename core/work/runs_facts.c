@@ -59,7 +59,7 @@ static void add_damage(struct facts *f, const struct run_entry *r)
 		add(f, "KL", "%s", "");
 	else if (r->taught)
 		add(f, "KL", "%.5g on what is held out%s", r->kl,
-			*r->dial ? ", the mean of five budgets" : "");
+			strchr(r->dial, ',') ? ", the mean of five budgets" : "");
 	else if (isnan(r->se))
 		add(f, "KL", "%.5g %s", r->kl, r->measured ? "measured" : "predicted");
 	else

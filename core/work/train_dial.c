@@ -178,7 +178,8 @@ static void points(struct train_dial *a, size_t n)
 {
 	double low = a->bpw[0], high = a->bpw[a->forms - 1];
 
-	for (size_t p = 0; p < DIAL_POINTS; p++) {
+	a->points = a->forms > 1 ? DIAL_POINTS : 1;
+	for (size_t p = 0; p < a->points; p++) {
 		double budget = low + (high - low) * (double)p / (DIAL_POINTS - 1), sum = 0;
 		uint8_t *form = xarray(n, 1);
 

@@ -40,6 +40,7 @@ struct train_dial {
 		double kl;     /* of the last look; NAN: none */
 		uint32_t tokens; /* that it is a mean of */
 	} point[DIAL_POINTS];
+	size_t points; /* of them; one where there is one form */
 };
 
 /* names: formats, "int2g64,int4g128"; makes their variants, the best there are.  ST_INVALID: one is

@@ -136,7 +136,7 @@ static enum st look_points(struct train_run *r, struct pack *pack, size_t window
 	struct train_eval mean = { 0 };
 	enum st st = ST_OK;
 
-	for (size_t p = 0; !st && p < DIAL_POINTS; p++) {
+	for (size_t p = 0; !st && p < r->dial->points; p++) {
 		train_eval_release(v);
 		st = train_eval(v, r->d->m, NULL, train_take_forms(r->t, r->dial->point[p].form),
 			pack, windows, ref, r->how.math, s, e);
@@ -144,10 +144,10 @@ static enum st look_points(struct train_run *r, struct pack *pack, size_t window
 			r->dial->point[p].kl = st ? (double)NAN : v->kl;
 			r->dial->point[p].tokens = st ? 0 : (uint32_t)v->labelled;
 		}
-		mean.nll += st ? 0 : v->nll / DIAL_POINTS;
-		mean.nll_se += st ? 0 : v->nll_se / DIAL_POINTS;
-		mean.kl += st ? 0 : v->kl / DIAL_POINTS;
-		mean.top1 += st ? 0 : v->top1 / DIAL_POINTS;
+		mean.nll += st ? 0 : v->nll / (double)r->dial->points;
+		mean.nll_se += st ? 0 : v->nll_se / (double)r->dial->points;
+		mean.kl += st ? 0 : v->kl / (double)r->dial->points;
+		mean.top1 += st ? 0 : v->top1 / (double)r->dial->points;
 	}
 	v->nll = mean.nll;
 	v->nll_se = mean.nll_se;

@@ -124,7 +124,7 @@ static void line_points(struct train_run *r, unsigned long long step)
 	size_t h = strlen(head);
 	size_t n = (size_t)snprintf(line, sizeof line, "%llu\t%.3f", step, r->far.wall);
 
-	for (size_t p = 0; p < DIAL_POINTS; p++) {
+	for (size_t p = 0; p < r->dial->points; p++) {
 		h += (size_t)snprintf(
 			head + h, sizeof head - h, "\tkl_%.2f", r->dial->point[p].bpw);
 		n += (size_t)snprintf(line + n, sizeof line - n, "\t%.9g", r->dial->point[p].kl);

@@ -53,11 +53,11 @@ char *train_run_early(const struct train_run *r)
 size_t train_run_points(
 	const struct train_run *r, double bpw[TRAIN_POINTS], double kl[TRAIN_POINTS])
 {
-	for (size_t p = 0; r->dial && p < TRAIN_POINTS; p++) {
+	for (size_t p = 0; r->dial && p < r->dial->points; p++) {
 		bpw[p] = r->dial->point[p].bpw;
 		kl[p] = r->dial->point[p].kl;
 	}
-	return r->dial ? TRAIN_POINTS : 0;
+	return r->dial ? r->dial->points : 0;
 }
 
 /* ---- the first look */
@@ -111,7 +111,7 @@ void train_run_put_points(const struct train_run *r)
 	struct desk *d = r->d;
 	uint8_t *choice = xarray(d->set.n + 1, 1);
 
-	for (size_t p = 0; r->dial && p < TRAIN_POINTS && r->far.look_step == r->far.step; p++) {
+	for (size_t p = 0; r->dial && p < r->dial->points && r->far.look_step == r->far.step; p++) {
 		const uint8_t *form = r->dial->point[p].form;
 
 		for (size_t i = 0; i < d->set.n; i++)
