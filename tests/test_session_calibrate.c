@@ -108,6 +108,58 @@ Test(session_calibrate, what_is_no_format_is_refused_before_anything_begins)
 	cr_expect_eq(session_training(s), 0);
 }
 
+/* ---- what it learns from */
+
+static void calibrates_on(const char *const *word, size_t n)
+{
+	struct train_ask a = ask_of(4);
+	struct sources src = work_sources(word, n);
+
+	ok(session_sources(s, &src, 64, &e));
+	sources_release(&src);
+	settle();
+	a.calibrate = true;
+	a.data = NULL;
+	ok(session_train(s, &a, &e));
+	settle();
+}
+
+static bool is_noted(const char *text)
+{
+	for (size_t i = 0; i < w.train->n_notes; i++)
+		if (strstr(w.train->note[i].text, text))
+			return true;
+	return false;
+}
+
+Test(session_calibrate, says_that_it_learns_from_all_of_the_text_that_is_measured_on)
+{
+	const char *const word[] = { work_file("prose.txt", 6000) };
+
+	calibrates_on(word, 1);
+	cr_expect_str_eq(w.train->data, "prose.txt", "said: %s", w.said);
+	cr_expect(is_noted("learns from all of prose.txt: measure on another text"), "said: %s",
+		w.said);
+}
+
+Test(session_calibrate, of_several_texts_says_which_it_takes)
+{
+	const char *const word[] = { work_file("one.txt", 6000), work_file("two.txt", 6000) };
+
+	calibrates_on(word, 2);
+	cr_expect_str_eq(w.train->data, "self", "said: %s", w.said);
+	cr_expect(is_noted("learns from what the model writes, not from the 2 texts"), "said: %s",
+		w.said);
+	cr_expect_not(is_noted("measure on another text"));
+}
+
+Test(session_calibrate, on_text_that_nothing_is_measured_on_has_nothing_to_say)
+{
+	calibrates_on(NULL, 0);
+	cr_expect_str_eq(w.train->data, "self", "said: %s", w.said);
+	cr_expect_not(is_noted("learns from"));
+}
+
 /* ---- stopped */
 
 /* A sitting that scans by itself. */

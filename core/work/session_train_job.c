@@ -198,11 +198,41 @@ static void foretell_time(struct session *s, const struct train_ask *ask)
 		guessed ? "at a guess" : "about", text_seconds(seconds, time));
 }
 
+/* Is it one of the texts that the desk scans and measures on? */
+static bool is_measured_on(const struct desk *d, const char *data)
+{
+	bool is = d->text_path && !strcmp(d->text_path, data);
+
+	for (size_t i = 0; i < d->sources.n; i++)
+		is |= d->sources.at[i].path && !strcmp(d->sources.at[i].path, data);
+	return is;
+}
+
+/* What it learns from, where that is not what a person would think. */
+static void tell_text(struct session *s, const struct train_ask *ask, bool named)
+{
+	char text[160] = "";
+
+	if (is_measured_on(s->desk, ask->data))
+		snprintf(text, sizeof text, "it learns from all of %.60s: measure on another text",
+			fs_name(ask->data));
+	else if (!named && desk_many_texts(s->desk))
+		snprintf(text, sizeof text,
+			"it learns from what the model writes, not from the %zu texts: data=FILE "
+			"names one",
+			s->desk->sources.n);
+	if (!*text)
+		return;
+	notice(s, LOG_INFO, "%s", text);
+	snap_train_note(s->train->now, 0, text);
+}
+
 /* What it begins from; an ask of calibration is filled in. */
 static enum st from_ask(
 	struct session *s, struct train_ask *ask, const struct sink *sink, struct err *e)
 {
 	struct train_ask whole;
+	bool named = ask->data || ask->text;
 
 	if (ask->resume)
 		return from_run(s, ask, sink, e);
@@ -212,8 +242,10 @@ static enum st from_ask(
 		*ask = whole;
 		snprintf(s->train->now->data, sizeof s->train->now->data, "%s", fs_name(ask->data));
 	}
-	if (ask->calibrate)
+	if (ask->calibrate) {
+		tell_text(s, ask, named);
 		foretell_time(s, ask);
+	}
 	return ask->dial ? from_formats(s, ask, sink, e) : from_dial(s, sink, e);
 }
 
