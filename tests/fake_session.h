@@ -333,7 +333,12 @@ enum st session_train(struct session *s, const struct train_ask *ask, struct err
 
 	snprintf(all, sizeof all, "%s %s", ask->resume ? ask->resume : ask->data ? ask->data : "-",
 		ask->method ? ask->method : "-");
-	return verb(s, e, "train %s %.0f", all, (double)ask->steps);
+	return verb(s, e, ask->calibrate ? "calibrate %s %.0f" : "train %s %.0f", all,
+		(double)ask->steps);
+}
+enum st session_wear(struct session *s, bool on, const char *run, struct err *e)
+{
+	return verb(s, e, on ? "wear %s" : "wear off", run ? run : "the last", 0);
 }
 uint32_t session_training(struct session *s)
 {

@@ -150,7 +150,8 @@ Test(keys, those_of_the_design_do_what_it_says)
 		{ "global", "@", "history" }, { "chat", "s", "prompt system" },
 		{ "chat", "t", "prompt temperature" }, { "global", "2", "screen 2" },
 		{ "train", "Space", "train pause" }, { "train", "c", "train save" },
-		{ "train", "x", "stop" }, { "train", "L", "log-axis" }, { "train", "o", "plot" } };
+		{ "global", "K", "calibrate" }, { "train", "x", "stop" },
+		{ "train", "L", "log-axis" }, { "train", "o", "plot" } };
 	char out[64];
 
 	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {

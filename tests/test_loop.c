@@ -183,6 +183,13 @@ static const struct {
 	{ ":ab perhaps", "" },
 	{ ":vote", "" },
 	{ ":stop 3", "stop 3\n" },
+	{ "K", "calibrate - - 0\n" },
+	{ "3\nEsc\nK", "calibrate - - 0\n" },
+	{ "5\nK", "calibrate - - 0\n" },
+	{ ":calibrate steps=8 data=a.txt", "calibrate a.txt - 8\n" },
+	{ ":calibrate off", "wear off\n" },
+	{ ":calibrate on", "wear the last\n" },
+	{ ":calibrate on train-7f3a", "wear train-7f3a\n" },
 };
 
 Test(loop, keys_lines_and_scripts_become_the_same_verbs)
@@ -223,6 +230,8 @@ static const struct {
 	{ ":train qqqqqqqq", "train: no \"qqqqqqqq\": start begins, data=FILE says on what (Tab)" },
 	{ ":calibrate foo=1",
 		"calibrate: there is no \"foo\", but data=, steps=, held= ... (Tab lists all)" },
+	{ ":calibrate off now", "calibrate off: nothing follows" },
+	{ ":calibrate on one two", "calibrate on: one run, or none" },
 	{ ":calibrate stepz=1", "calibrate: there is no \"stepz\"; did you mean steps=" },
 	{ ":train start foo=1",
 		"train: there is no \"foo\", but data=, steps=, held= ... (Tab lists all)" },

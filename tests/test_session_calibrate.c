@@ -1,10 +1,5 @@
 /* test_session_calibrate.c - a calibration in a sitting: every format of the dial at once, and what
  * it leaves behind. */
-#include <stdatomic.h>
-#include <time.h>
-
-#include "core/work/desk_private.h"
-#include "core/work/session_private.h"
 #include "tests/train_session_fixture.h"
 
 static void set_up(void)
@@ -16,16 +11,6 @@ static void set_up(void)
 }
 
 TestSuite(session_calibrate, .init = set_up, .fini = end, .timeout = 120);
-
-/* Slots that say who made them. */
-static size_t made_by(const char *by)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < w.variants->n * w.variants->k; i++)
-		n += !strcmp(w.variants->at[i].by, by);
-	return n;
-}
 
 static bool is_worn(const struct work_seen *seen)
 {
@@ -162,14 +147,6 @@ Test(session_calibrate, on_text_that_nothing_is_measured_on_has_nothing_to_say)
 
 /* ---- stopped */
 
-/* A sitting that scans by itself. */
-static void set_up_scan(void)
-{
-	work_home_texts();
-	open_demo(true);
-	write_data();
-}
-
 static void stop_when_worn(void)
 {
 	struct train_ask a = ask_of(60);
@@ -212,34 +189,6 @@ Test(session_calibrate, what_was_measured_before_is_a_first_guess_from_the_first
 	cr_assert_lt(w.train->step, 60, "while it runs");
 	session_stop(s, session_training(s));
 	settle();
-}
-
-static size_t stale_at_scan;
-
-/* Engine thread. */
-static void count_stale(void *arg, enum stage g)
-{
-	const struct desk *d = s->desk;
-
-	(void)arg;
-	for (size_t i = 0; g == STAGE_SCAN && i < d->set.n * d->set.k; i++)
-		stale_at_scan += d->cell[i].stale;
-}
-
-Test(session_calibrate, what_the_layout_hangs_on_is_measured_again_before_the_rest,
-	.init = set_up_scan)
-{
-	struct train_ask a = ask_of(10);
-
-	s->desk->began = count_stale;
-	a.calibrate = true;
-	ok(session_train(s, &a, &e));
-	settle();
-	cr_expect_not_null(strstr(w.said, " linears are undecided"), "said: %s", w.said);
-	cr_expect_gt(stale_at_scan, 0);
-	cr_expect_lt(stale_at_scan, w.map->wanted, "said: %s", w.said);
-	cr_expect_eq(w.map->stale, 0);
-	cr_expect_eq(w.map->scanned, w.map->wanted);
 }
 
 /* ---- progress */
@@ -298,138 +247,4 @@ Test(session_calibrate, its_end_says_how_to_open_it_and_what_it_takes_in_seconds
 	snprintf(line, sizeof line, "bitdial %s opens it", id);
 	cr_assert_gt(w.train->n_notes, 0, "the scan that follows covers the notice");
 	cr_expect_str_eq(w.train->note[w.train->n_notes - 1].text, line);
-}
-
-/* ---- while it scans */
-
-/* The engine waits at the beginning of a stage, or behind the second cell that the scan measured,
- * until it is let go. */
-static struct {
-	enum stage stage;
-	void (*measured)(void *arg, const struct scan_cell *c, const char *stage);
-	int cells; /* to come; 0: it waits at the stage */
-	atomic_bool there, go;
-} hold;
-
-static void wait_here(void)
-{
-	atomic_store(&hold.there, true);
-	while (!atomic_load(&hold.go))
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-}
-
-static void at_stage(void *arg, enum stage g)
-{
-	(void)arg;
-	if (g == hold.stage && !hold.cells)
-		wait_here();
-}
-
-static void at_cell(void *arg, const struct scan_cell *c, const char *stage)
-{
-	hold.measured(arg, c, stage);
-	if (!strcmp(stage, "scan") && hold.cells && !--hold.cells)
-		wait_here();
-}
-
-static bool is_there(const struct work_seen *seen)
-{
-	(void)seen;
-	return atomic_load(&hold.there);
-}
-
-/* A sitting that scans when it is told to. */
-static void set_up_hold(void)
-{
-	work_home_texts();
-	open_demo(false);
-	write_data();
-}
-
-/* A scan that is held in this stage; cells: behind so many of it. */
-static void hold_scan(enum stage g, int cells)
-{
-	hold.stage = g;
-	hold.cells = cells;
-	hold.measured = s->desk->measured;
-	atomic_store(&hold.there, false);
-	atomic_store(&hold.go, false);
-	s->desk->began = at_stage;
-	s->desk->measured = at_cell;
-	ok(session_scan(s, &e));
-	cr_assert(work_until(s, &w, is_there), "said: %s", w.said);
-}
-
-/* Was one of them under way when the other began? */
-static bool within(struct sub *jobs, const char *outer, const char *inner)
-{
-	uint32_t open = 0;
-	bool is = false;
-	struct event ev;
-
-	while (sub_next(jobs, &ev)) {
-		const char *name = ev.snap ? ((const struct snap_text *)ev.snap)->text : "";
-
-		if (ev.kind == EV_JOB_BEGAN && !strcmp(name, outer))
-			open = ev.key;
-		else if (ev.kind == EV_JOB_BEGAN && !strcmp(name, inner))
-			is |= open != 0;
-		else if (ev.kind == EV_JOB_ENDED && ev.key == open)
-			open = 0;
-		snap_unref(ev.snap);
-	}
-	return is;
-}
-
-/* Cells of a dial's formats that are measured on other variants than stand there, or not yet. */
-static size_t not_measured(void)
-{
-	const struct desk *d = s->desk;
-	char by[CACHE_BY];
-	size_t n = 0;
-
-	for (size_t i = 0; i < d->set.n * d->set.k; i++) {
-		const struct variant *v = variant_at(&d->set, i / d->set.k, i % d->set.k);
-
-		if (!desk_staged(d, i / d->set.k, i % d->set.k))
-			continue;
-		desk_cell_by(d, v->by, by);
-		n += d->cell[i].state != CELL_SCANNED || strcmp(by, d->cell_by[i]) != 0;
-	}
-	return n;
-}
-
-static void calibrates_in(enum stage g, int cells, const char *dial)
-{
-	struct train_ask a = ask_of(10);
-	struct sub *jobs = bus_subscribe(bus, 1ull << EV_JOB_BEGAN | 1ull << EV_JOB_ENDED);
-
-	hold_scan(g, cells);
-	a.calibrate = true;
-	a.dial = dial;
-	ok(session_train(s, &a, &e));
-	atomic_store(&hold.go, true);
-	settle();
-	cr_assert_eq(w.train->state, TRAINING_DONE, "said: %s", w.said);
-	cr_expect_not(within(jobs, "scan", "train"), "it trains within the scan");
-	cr_expect_gt(made_by("dial"), 0);
-	cr_expect_eq(not_measured(), 0, "the scan goes on by itself with what is worn");
-	bus_unsubscribe(bus, jobs);
-}
-
-Test(session_calibrate, waits_for_a_scan_in_its_cells_which_then_measures_what_is_worn,
-	.init = set_up_hold)
-{
-	calibrates_in(STAGE_SCAN, 2, NULL);
-}
-
-Test(session_calibrate, begins_when_a_scan_has_left_its_moments, .init = set_up_hold)
-{
-	calibrates_in(STAGE_CALIB, 0, NULL);
-}
-
-Test(session_calibrate, brings_other_formats_only_when_a_scan_has_left_its_variants,
-	.init = set_up_hold)
-{
-	calibrates_in(STAGE_GPTQ, 0, "int2g32,int4g64");
 }

@@ -73,4 +73,22 @@ HELPER void pause_run(void)
 	cr_assert(work_until(s, &w, is_paused), "said: %s", w.said);
 }
 
+/* Slots that say who made them. */
+HELPER size_t made_by(const char *by)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w.variants->n * w.variants->k; i++)
+		n += !strcmp(w.variants->at[i].by, by);
+	return n;
+}
+
+/* A sitting that scans by itself. */
+HELPER void set_up_scan(void)
+{
+	work_home_texts();
+	open_demo(true);
+	write_data();
+}
+
 #endif

@@ -353,17 +353,28 @@ enum st cmd_train(struct tui *t, int argc, char **argv, const char *rest, struct
 
 enum st cmd_calibrate(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
 {
-	(void)argc;
-	(void)argv;
+	const char *word = argc > 1 ? argv[1] : "";
+	bool on = !strcmp(word, "on");
+
+	if (on || !strcmp(word, "off")) {
+		if (argc > (on ? 3 : 2))
+			return err_set(e, ST_INVALID,
+				on ? "calibrate on: one run, or none"
+				   : "calibrate off: nothing follows");
+		return session_wear(t->s, on, argc > 2 ? argv[2] : NULL, e);
+	}
 	return begin(t, rest, true, e);
 }
 
 /* ---- what may be typed */
 
-static void runs(const struct tui *t, void (*fn)(void *arg, const char *, const char *), void *arg)
+/* dial: only those that calibrated one. */
+static void runs(const struct tui *t, bool dial, void (*fn)(void *arg, const char *, const char *),
+	void *arg)
 {
 	for (size_t i = 0; t->runs && i < t->runs->all.n; i++)
-		if (!strcmp(t->runs->all.at[i].kind, "train"))
+		if (!strcmp(t->runs->all.at[i].kind, "train") &&
+			(!dial || *t->runs->all.at[i].dial))
 			fn(arg, runs_short(&t->runs->all, &t->runs->all.at[i]),
 				t->runs->all.at[i].options);
 }
@@ -374,7 +385,7 @@ void train_words(const struct tui *t, size_t nth, const char *before, const char
 	char text[160];
 
 	if (nth == 2 && (!strcmp(before, "resume") || !strcmp(before, "ghost"))) {
-		runs(t, fn, arg);
+		runs(t, false, fn, arg);
 		return;
 	}
 	if (nth == 2 && (!strcmp(before, "pause") || !strcmp(before, "chat"))) {
@@ -395,4 +406,15 @@ void train_words(const struct tui *t, size_t nth, const char *before, const char
 		snprintf(text, sizeof text, "%s=", k->name);
 		fn(arg, text, k->help);
 	}
+}
+
+void calibrate_words(const struct tui *t, size_t nth, const char *before,
+	void (*fn)(void *arg, const char *text, const char *help), void *arg)
+{
+	if (nth == 1) {
+		fn(arg, "off", "the model's own variants again");
+		fn(arg, "on", "what came of a run, or what came off last");
+	}
+	if (nth == 2 && !strcmp(before, "on"))
+		runs(t, true, fn, arg);
 }

@@ -299,7 +299,9 @@ static void argument(
 		training(t, w, nth, before);
 		break;
 	case COMPLETE_TRAIN_KEY:
-		training(t, w, 0, before); /* keys alone */
+		calibrate_words(t, nth, before, add_named, &(struct named){ t, w });
+		if (nth == 1 || strcmp(before, "on") != 0)
+			training(t, w, 0, before); /* keys alone */
 		break;
 	case COMPLETE_PATH: /* these have nothing behind their first */
 	case COMPLETE_BUDGET:

@@ -193,6 +193,9 @@ struct train_ask;
 /* Begins (or, ask->resume, goes on with) a run from the layout under the dial. */
 BD_MUST_USE enum st session_train(struct session *s, const struct train_ask *ask, struct err *e);
 uint32_t session_training(struct session *s); /* its job; 0: none */
+/* The calibration that the dial has comes off, and the model's own variants are there again; or
+ * (on) a run's is put on, run NULL: the one that came off last. */
+BD_MUST_USE enum st session_wear(struct session *s, bool on, const char *run, struct err *e);
 /* Between steps; what is paused still answers in the chat.  *paused: what it is now. */
 BD_MUST_USE enum st session_train_pause(
 	struct session *s, enum switch_verb verb, bool *paused, struct err *e);

@@ -100,6 +100,7 @@ static void close_model(struct session *s)
 	atomic_store(&s->can_measure, false);
 	atomic_store(&s->slow, false);
 	training_drop(s);
+	wear_forget(s);
 	chat_free(s->chat);
 	s->chat = NULL;
 	ab_free(s->ab);

@@ -171,6 +171,8 @@ BD_MUST_USE enum st session_need_no_training(struct session *s, const char *verb
 bool session_train_halt(struct session *s, uint32_t job);
 /* Engine thread: the copy goes, and with it what the chat answers from. */
 void training_drop(struct session *s);
+/* Engine thread: what came off the dial is of another model. */
+void wear_forget(struct session *s);
 /* Engine thread, before an answer: by the copy that is in training, or (false) by the dial's. */
 bool training_wear(struct session *s);
 /* ... and then its mats (view [n], NULL: not wanted); false: the dial's. */

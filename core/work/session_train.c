@@ -31,6 +31,7 @@ struct session_train *session_train_new(void)
 void session_train_free(struct session *s)
 {
 	training_drop(s);
+	wear_forget(s);
 	snap_unref(&s->train->now->snap);
 	xfree(s->train);
 	s->train = NULL;

@@ -33,6 +33,7 @@ struct session_train {
 	struct train_run *run;    /* of that job, once it is made; else NULL */
 	bool halting;             /* what halt asked for happens now */
 	struct train_curve ghost; /* of now's ghost */
+	struct dial_run off;      /* the calibration that came off the dial last; dir NULL: none */
 };
 
 /* What a job of training is asked; strings owned. */
