@@ -124,7 +124,7 @@ static void tell_memory(
 	row("gradient", x->gradient, "of one matrix at a time, with the optimizer's scratch");
 	row("logits", x->logits, "of a few labelled tokens at a time");
 	printf("a look       %s more while it lasts, at what is held out%s\n",
-		text_bytes(x->looks, b), p->forms ? ", of five budgets one after another" : "");
+		text_bytes(x->looks, b), p->forms > 1 ? ", of five budgets one after another" : "");
 }
 
 /* The same run by another method, with its own rank; total 0: it trains nothing here. */

@@ -197,7 +197,7 @@ static void *zeroed(size_t n)
 static void apply(struct run *r, size_t i)
 {
 	struct tune_options o = r->o;
-	struct tune_counts c = { .held = 0 };
+	struct tune_counts c = { .frozen = 0 };
 
 	r->came++;
 	if (!r->step)
@@ -206,7 +206,7 @@ static void apply(struct run *r, size_t i)
 		o.decay = 0;
 	optim_step(optimizer_find("adamw"), &r->part[i].t, r->part[i].grad, r->step, &o, r->scratch,
 		&c);
-	cr_assert_eq(c.held, 0);
+	cr_assert_eq(c.frozen, 0);
 }
 
 static enum st on_linear(

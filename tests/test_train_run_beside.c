@@ -1,6 +1,7 @@
 /* test_train_run_beside.c - adapters beside what a calibration made of a model: such a run goes on
  * beside the same, and nowhere else. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/alloc.h"

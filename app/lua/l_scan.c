@@ -47,7 +47,7 @@ static void push_cell(lua_State *L, const struct l_cells *h, size_t i, size_t f)
 	const struct map_cell *c = &h->map->cell[i * h->map->k + f];
 	char linear[32], format[FORMAT_NAME];
 
-	lua_createtable(L, 0, 6);
+	lua_createtable(L, 0, 7);
 	lua_pushstring(L, linear_name(i, linear));
 	lua_setfield(L, -2, "linear");
 	lua_pushstring(L, format_name(h->m->format[f], format));
@@ -60,6 +60,8 @@ static void push_cell(lua_State *L, const struct l_cells *h, size_t i, size_t f)
 	lua_setfield(L, -2, "se");
 	lua_pushinteger(L, c->tokens);
 	lua_setfield(L, -2, "tokens");
+	lua_pushboolean(L, c->stale);
+	lua_setfield(L, -2, "stale");
 }
 
 static int get(lua_State *L, void *handle, const char *field)
@@ -118,7 +120,7 @@ static int at(lua_State *L)
 
 static const struct l_fn methods[] = {
 	{ "at", "(linear, format) -> cell | nil, message",
-		"{linear=, format=, bytes=, damage=, se=, tokens=}", at, NULL },
+		"{linear=, format=, bytes=, damage=, se=, tokens=, stale=}", at, NULL },
 	{ "totable", "() -> {cell, ...}", "all of them", totable, NULL },
 	{ NULL, NULL, NULL, NULL, NULL },
 };

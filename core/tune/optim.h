@@ -11,6 +11,8 @@
 #ifndef BD_TUNE_OPTIM_H
 #define BD_TUNE_OPTIM_H
 
+#include <math.h>
+
 #include "core/base/err.h"
 #include "kernels/backend.h"
 #include "kernels/mat.h"
@@ -85,6 +87,12 @@ struct tuned {
 	void *state;  /* optim_plan's bytes, 64-byte aligned */
 	size_t state_bytes;
 };
+
+/* NAN of nothing. */
+static inline double tune_share(uint64_t part, uint64_t of)
+{
+	return of ? (double)part / (double)of : (double)NAN;
+}
 
 struct tune_plan {
 	size_t state;   /* bytes kept between steps */

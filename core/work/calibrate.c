@@ -254,3 +254,19 @@ double calibrate_write_seconds(uint64_t weights, uint64_t head, size_t tokens)
 		return (double)NAN;
 	return 2 * (double)tokens * ((double)weights + (double)head) * each;
 }
+
+double calibrate_foretell(const struct desk *d, const struct train_ask *a, bool *guessed)
+{
+	static const double guess = 3e-11; /* of an operation: 120 tokens a second of the default model */
+	const struct hparams *hp = &d->m->hp;
+	uint64_t head = (uint64_t)hp->vocab * hp->hidden;
+	size_t tokens = calibrate_writes(d->cache, a);
+	double seconds = calibrate_seconds(d->m->weights, a, guessed);
+	double writing = calibrate_write_seconds(d->m->weights, head, tokens);
+
+	if (isnan(writing)) {
+		writing = 2 * (double)tokens * (double)(d->m->weights + head) * guess;
+		*guessed |= writing > seconds / 10; /* else it makes no difference */
+	}
+	return seconds + writing;
+}

@@ -41,5 +41,7 @@ size_t calibrate_writes(const struct cache *c, const struct train_ask *a);
 /* How long that takes, as the text of a scan took here, with so many weights in the linears and in
  * the head; NAN: none was written here yet. */
 double calibrate_write_seconds(uint64_t weights, uint64_t head, size_t tokens);
+/* Both together, of the model that is open. */
+double calibrate_foretell(const struct desk *d, const struct train_ask *a, bool *guessed);
 
 #endif

@@ -247,7 +247,7 @@ static void offer_calibration(struct session *s)
 		return;
 	train_ask_init(&open);
 	ask = calibrate_ask(&open, s->desk->formats, s->desk->text_path);
-	seconds = calibrate_seconds(s->desk->m->weights, &ask, &guessed);
+	seconds = calibrate_foretell(s->desk, &ask, &guessed);
 	train_ask_release(&ask);
 	if (seconds >= worth_saying)
 		notice(s, LOG_INFO, "K calibrates the dial for the budgets below 4 bits: %s %s",

@@ -190,7 +190,7 @@ static enum st from_formats(
 static void foretell_time(struct session *s, const struct train_ask *ask)
 {
 	bool guessed;
-	double seconds = calibrate_seconds(s->desk->m->weights, ask, &guessed);
+	double seconds = calibrate_foretell(s->desk, ask, &guessed);
 	char time[16];
 
 	notice(s, LOG_INFO, "calibrating %s: %llu steps, %s %s (x stops it)",

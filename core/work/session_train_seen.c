@@ -41,11 +41,6 @@ void training_begin_seeing(struct session_train *t)
 	t->before = t->went = 0;
 }
 
-static double share(uint64_t part, uint64_t of)
-{
-	return of ? (double)part / (double)of : (double)NAN;
-}
-
 /* lean: nobody keeps which codes ever changed. */
 static void numbers_of(
 	const struct train_report *rep, bool lean, uint64_t bytes, double v[TRAIN_SERIES])
@@ -59,7 +54,7 @@ static void numbers_of(
 		all += c->weights[b];
 		flips += c->flips[b];
 		ends += c->saturated[b];
-		v[SERIES_FLIPS_OF + b - 1] = share(c->flips[b], c->weights[b]);
+		v[SERIES_FLIPS_OF + b - 1] = tune_share(c->flips[b], c->weights[b]);
 	}
 	v[SERIES_LOSS] = rep->loss;
 	v[SERIES_LR] = rep->lr;
@@ -68,10 +63,10 @@ static void numbers_of(
 	v[SERIES_UPDATE] = rep->update_norm;
 	v[SERIES_RATE] = rep->seconds > 0 ? (double)rep->tokens / rep->seconds : (double)NAN;
 	v[SERIES_MEMORY] = (double)bytes;
-	v[SERIES_FLIPS] = share(flips, all);
-	v[SERIES_SATURATED] = share(ends, all);
-	v[SERIES_REVERSALS] = share(c->reversals, c->seen_flips);
-	v[SERIES_CHANGED] = lean ? (double)NAN : share(c->changed, all);
+	v[SERIES_FLIPS] = tune_share(flips, all);
+	v[SERIES_SATURATED] = tune_share(ends, all);
+	v[SERIES_REVERSALS] = tune_share(c->reversals, c->seen_flips);
+	v[SERIES_CHANGED] = lean ? (double)NAN : tune_share(rep->changed, rep->codes);
 }
 
 void training_step(void *arg, const struct train_report *rep)

@@ -15,13 +15,6 @@ typedef unsigned long long ull;
 
 /* ---- data */
 
-static const char *name_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* Logged, and kept for who shows the run. */
 static void warn(struct train_run *r, const char *fmt, ...) BD_PRINTF(2, 3);
 static void warn(struct train_run *r, const char *fmt, ...)
@@ -41,7 +34,7 @@ static void warn(struct train_run *r, const char *fmt, ...)
 /* What of the rows does not take part, and why. */
 static void tell_rows(struct train_run *r, const char *path, const struct pack_counts *c)
 {
-	const char *name = name_of(path);
+	const char *name = fs_name(path);
 
 	if (c->cut || c->lost)
 		warn(r,
@@ -57,7 +50,7 @@ static void tell_rows(struct train_run *r, const char *path, const struct pack_c
 static void tell_held(struct train_run *r)
 {
 	const struct pack_counts *c = pack_counts(r->pack);
-	const char *name = name_of(r->ask.data);
+	const char *name = fs_name(r->ask.data);
 	double share = r->ask.held;
 	uint64_t rows = c->rows - c->empty - c->lost;
 
@@ -104,7 +97,7 @@ enum st train_run_read(struct train_run *r, const struct sink *s, struct err *e)
 		return err_set(e, ST_INVALID,
 			"patience counts looks at what is held out, and of %s nothing is: hold a "
 			"share of its rows out, or leave patience away",
-			name_of(a->data));
+			fs_name(a->data));
 	return ST_OK;
 }
 

@@ -54,14 +54,9 @@ static void put(struct train_run *r, const char *file, const char *header, const
 
 /* ---- a step */
 
-static double share(uint64_t part, uint64_t of)
-{
-	return of ? (double)part / (double)of : (double)NAN;
-}
-
 static double flips(const struct tune_counts *c, int bits)
 {
-	return share(c->flips[bits], c->weights[bits]);
+	return tune_share(c->flips[bits], c->weights[bits]);
 }
 
 /* Once: a matrix may be left alone in every step from now on. */
@@ -104,8 +99,8 @@ void train_run_line_step(struct train_run *r, const struct train_report *rep)
 		"\t%.6g\t%.6g\t%llu\t%llu\t%llu",
 		n, r->far.wall, rep->loss, train_run_ema(r), rep->lr, rep->lr_s, rep->grad_norm,
 		rep->update_norm, flips(c, 2), flips(c, 3), flips(c, 4), flips(c, 8),
-		share(saturated, weights), share(c->reversals, c->seen_flips),
-		r->how.tune.lean ? (double)NAN : share(rep->changed, rep->codes),
+		tune_share(saturated, weights), tune_share(c->reversals, c->seen_flips),
+		r->how.tune.lean ? (double)NAN : tune_share(rep->changed, rep->codes),
 		rep->seconds > 0 ? (double)rep->tokens / rep->seconds : (double)NAN,
 		(unsigned long long)rep->skipped_so_far, (unsigned long long)status_bytes("VmRSS:"),
 		(unsigned long long)c->frozen);
