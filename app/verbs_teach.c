@@ -46,6 +46,8 @@ static void next(const struct args *a, const char *data)
 		: *model ? " "
 			 : "",
 		model, file, dir);
+	if (a->template)
+		printf(" --template %s", a->template);
 	if (a->window)
 		printf(" --window %llu", (unsigned long long)a->window);
 	if (a->held >= 0)

@@ -187,13 +187,13 @@ static double seconds_left(
 }
 
 /* Of the text that the model has to write before the first step; 0: it is there. */
-static size_t to_write(const struct plan *p, const struct args *a, const struct train_ask *ask)
+static size_t to_write(const struct plan *p, const struct train_ask *ask)
 {
 	struct cache *c = NULL;
-	size_t tokens;
+	size_t tokens = calibrate_writes(NULL, ask);
 
-	if (p->ck && cache_open(&c, p->ck, a->read_only, NULL))
-		c = NULL;
+	if (!tokens || !p->ck || cache_open(&c, p->ck, true, NULL))
+		return tokens;
 	tokens = calibrate_writes(c, ask);
 	cache_close(c);
 	return tokens;
@@ -206,9 +206,9 @@ static double write_seconds(const struct plan *p, size_t tokens)
 				      p->weights, (uint64_t)p->hp.vocab * p->hp.hidden, tokens);
 }
 
-static void tell_writing(const struct plan *p, const struct args *a, const struct train_ask *ask)
+static void tell_writing(const struct plan *p, const struct train_ask *ask)
 {
-	size_t tokens = to_write(p, a, ask);
+	size_t tokens = to_write(p, ask);
 	double seconds = write_seconds(p, tokens);
 	char b[16];
 
@@ -265,7 +265,7 @@ static void tell(const struct plan *p, const struct args *a, const struct train_
 		       "before "
 		       "it took here\n",
 			text_seconds(seconds, b));
-	tell_writing(p, a, ask);
+	tell_writing(p, ask);
 	tell_methods(p, ask);
 }
 
@@ -296,13 +296,13 @@ static void put_dial(struct json_out *o, const struct plan *p)
 		json_close(o, '}');
 	}
 	json_close(o, ']');
-	json_put_i64(o, "budgets", TRAIN_POINTS);
+	json_put_i64(o, "budgets", p->forms > 1 ? TRAIN_POINTS : 1);
 }
 
-static void tell_json(const struct plan *p, const struct args *a, const struct train_ask *ask,
+static void tell_json(const struct plan *p, const struct train_ask *ask,
 	const struct train_how *how, size_t window, const struct train_memory *x)
 {
-	size_t write = to_write(p, a, ask);
+	size_t write = to_write(p, ask);
 	struct json_out o;
 
 	verb_begin(&o);

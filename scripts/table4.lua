@@ -321,7 +321,7 @@ end
 function T.rates(s)
   local out = {}
   for _, w in ipairs(T.list(s)) do
-    local name, value = w:match("^(%w+):(.*)$")
+    local name, value = w:match("^([%w-]+):(.*)$")
     out[name or w] = tonumber(value)
     if not out[name or w] then
       error("table4.lua: rates=" .. w .. ": expected METHOD:RATE, such as stats:0.001", 0)

@@ -577,6 +577,10 @@ works train "$run_of" --layout int4g64 --dry-run
 works calibrate --demo --steps 4 --layout int2g32 --json
 holds "what the model writes itself is the text, once one layout is named" has '"method": *"flips"'
 works calibrate --demo --dry-run
+works calibrate --demo --dial int2g32 --steps 2 --text rows.jsonl
+id=$(ls "$BD_RUNS" | grep -- -train- | tail -1)
+works train --resume "$id" --steps 4 --json
+holds "a dial of one format tells its first look, also when it is resumed" has '"kl_first": *[0-9]'
 works calibrate --demo --steps 2 --formats int2g32,int4g64 --text rows.jsonl --held 0 # and no looks to wait for
 fails 1 'patience counts looks' calibrate --demo --steps 2 --formats int2g32,int4g64 --text rows.jsonl --held 0 \
 	--patience 3

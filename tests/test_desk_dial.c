@@ -16,16 +16,21 @@ TestSuite(desk_dial, .init = scene_home, .timeout = 240);
 static const char formats[] = "int2g32,int4g64";
 
 /* The folder of a short run on the demo model; xfree. */
-static char *calibrated(struct scene *s, uint64_t seed)
+static char *calibrated_as(struct scene *s, const char *dial, uint64_t seed)
 {
 	struct train_ask a = scene_ask("latent");
 	struct err e = { 0 };
 
-	a.dial = formats;
+	a.dial = dial;
 	a.teach = true;
 	a.steps = 4;
 	a.seed = seed;
 	return scene_went(s, &a, ST_OK, &e);
+}
+
+static char *calibrated(struct scene *s, uint64_t seed)
+{
+	return calibrated_as(s, formats, seed);
 }
 
 /* formats NULL: a run's own. */
@@ -182,7 +187,7 @@ Test(desk_dial, what_is_known_of_the_variants_before_is_stale_until_it_is_measur
 	cr_assert_eq(stale(d), 0);
 	wear(d, dir);
 	cr_expect_eq(stale(d), before);
-	cr_expect_str_eq(damage_source(d), "scan of before");
+	cr_expect_str_eq(damage_source(d), "measured before");
 	cr_assert_eq(desk_prepare(d, STAGE_SCORE, NULL, &e), ST_OK, "%s", e.msg);
 	cr_expect_eq(stale(d), before, "a score makes no measurement");
 	cr_assert_eq(desk_prepare(d, STAGE_SCAN, NULL, &e), ST_OK, "%s", e.msg);
@@ -266,6 +271,32 @@ Test(desk_dial, a_layout_that_names_a_quantizer_leaves_the_runs_variants)
 	desk_close(d);
 	xfree(dir);
 	scene_close(&s);
+}
+
+Test(desk_dial, a_run_in_the_place_of_another_leaves_none_of_its_variants)
+{
+	struct scene s;
+	struct dial_run r;
+	struct err e = { 0 };
+	char *both, *one;
+	struct desk *d;
+
+	scene_open(&s, work_demo(1));
+	both = calibrated(&s, 0);
+	one = calibrated_as(&s, "int2g32", 1);
+	scene_close(&s);
+	d = opened(both, NULL);
+	cr_assert_eq(desk_worn(d, 0), true);
+	cr_assert_eq(desk_worn(d, 1), true);
+	wear(d, one);
+	cr_expect_eq(desk_worn(d, 0), true);
+	cr_expect_eq(desk_worn(d, 1), false, "int4g64 is of the run before");
+	cr_assert_eq(dial_run_find(&r, one, &e), ST_OK, "%s", e.msg);
+	cr_expect(dial_run_has(&r, format_int(2, 32)) && !dial_run_has(&r, format_int(4, 64)));
+	dial_run_release(&r);
+	desk_close(d);
+	xfree(both);
+	xfree(one);
 }
 
 Test(desk_dial, two_steps_of_a_run_are_two_dials)

@@ -174,7 +174,7 @@ static bool is_doubted(const struct work_seen *seen)
 {
 	return is_worn(seen) && seen->map->scanned == 0 && seen->map->fast == seen->map->wanted &&
 	       seen->map->stale == seen->map->wanted &&
-	       !strcmp(seen->map->source, "scan of before");
+	       !strcmp(seen->map->source, "measured before");
 }
 
 Test(session_calibrate, what_was_measured_before_is_a_first_guess_from_the_first_checkpoint_on,

@@ -142,6 +142,21 @@ Test(calibrate_scan, brings_other_formats_only_when_a_scan_has_left_its_variants
 	calibrates_in(STAGE_GPTQ, 0, "int2g32,int4g64");
 }
 
+Test(calibrate_scan, that_is_stopped_before_its_first_step_leaves_the_scan_to_go_on)
+{
+	struct train_ask a = ask_of(10);
+
+	hold_scan(STAGE_SCAN, 2);
+	a.calibrate = true;
+	ok(session_train(s, &a, &e));
+	cr_assert(session_stop(s, session_training(s)));
+	atomic_store(&hold.go, true);
+	settle();
+	cr_expect_eq(w.train->step, 0, "said: %s", w.said);
+	cr_expect_eq(made_by("dial"), 0);
+	cr_expect_eq(w.map->scanned, w.map->wanted, "said: %s", w.said);
+}
+
 /* ---- what is measured again */
 
 static size_t stale_at_scan;

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "core/base/alloc.h"
+#include "core/base/clock.h"
 #include "core/base/fs.h"
+#include "core/work/train_run_private.h"
 #include "tests/lib_base.h"
 #include "tests/lib_model.h"
 #include "tests/lib_train_run.h"
@@ -110,9 +112,11 @@ static bool hold_between(void *arg, struct train *t)
 	struct long_hold *h = arg;
 
 	(void)t;
-	if (!h->steps++)
-		train_run_held_for(
-			h->run, 1e6); /* ends in the future, as seen from the next step */
+	if (h->steps++)
+		return false;
+	train_run_keep(h->run, &(struct train_seen){ 0 }, NULL);
+	train_run_held_for(h->run, 1e6); /* ends in the future, as seen from the next step */
+	cr_expect_leq(h->run->saved_at, clock_now(), "the checkpoint is not of the future");
 	return false;
 }
 
@@ -282,6 +286,30 @@ Test(train_run_kept, weights_that_break_the_loss_are_not_kept_and_the_checkpoint
 	xfree(dir);
 	xfree(runs);
 	xfree(whole);
+	scene_close(&s);
+}
+
+Test(train_run_kept, a_look_at_weights_that_are_no_numbers_ends_a_run_of_patience_at_its_best)
+{
+	struct poison p = { 0 };
+	const struct train_seen seen = {
+		.between = poison_between, .saved = poison_saved, .arg = &p };
+	struct train_ask a = scene_ask("rank");
+	struct train_run *r = NULL;
+	struct scene s;
+	struct err e = { 0 };
+	char *early;
+
+	scene_open(&s, work_demo(1));
+	a.patience = 1;
+	a.held_every = 5; /* a look and a checkpoint, from which on it is broken */
+	cr_assert_eq(train_run_new(&r, s.d, &s.l, s.view, &a, NULL, &e), ST_OK, "%s", e.msg);
+	cr_assert_eq(train_run_go(r, &seen, NULL, &e), ST_OK, "%s", e.msg);
+	early = train_run_early(r);
+	cr_expect_not_null(early);
+	cr_expect_eq(train_run_best(r), 5);
+	xfree(early);
+	train_run_free(r);
 	scene_close(&s);
 }
 

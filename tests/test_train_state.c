@@ -6,6 +6,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/fs.h"
+#include "core/base/sha256.h"
 #include "core/eval/eval.h"
 #include "core/tune/train_private.h"
 #include "kernels/pool.h"
@@ -100,6 +101,54 @@ Test(train_state, a_state_of_another_run_is_refused_by_what_differs)
 	taught_close(&t);
 	taught_close(&two);
 	taught_close(&data);
+}
+
+/* As a version wrote it that did not say what adapters are beside. */
+static void forget_base(void)
+{
+	enum { SUM = 64, TEXT_LENGTH = 8 }; /* where struct head has it */
+	struct sha256 sum;
+	struct err e = { 0 };
+	char *all, *line, hex[65];
+	uint64_t text;
+	size_t n, cut;
+
+	cr_assert_eq(fs_read(tmp_path("train.state"), SIZE_MAX / 4, &all, &n, &e), ST_OK);
+	line = memmem(all, n, "\nbase ", 6);
+	cr_assert_not_null(line);
+	line++;
+	cut = (size_t)((char *)memchr(line, '\n', 80) + 1 - line);
+	memmove(line, line + cut, (size_t)(all + n - line) - cut);
+	n -= cut;
+	memcpy(&text, all + TEXT_LENGTH, sizeof text);
+	text -= cut;
+	memcpy(all + TEXT_LENGTH, &text, sizeof text);
+	sha256_start(&sum);
+	sha256_add(&sum, all, n - SUM);
+	sha256_hex(&sum, hex);
+	memcpy(all + n - SUM, hex, SUM);
+	tmp_write(tmp_path("train.state"), all, n);
+	big_free(all);
+}
+
+Test(train_state, adapters_that_do_not_say_what_they_are_beside_go_on)
+{
+	struct taught t = taught_open("cpu", "int4g64", 40, 64, 0.1);
+	struct train_how how = taught_how("lora");
+	struct train *run = taught_new(&t, &how);
+	char half[65], resumed[65];
+	struct err e = { 0 };
+
+	taught_steps(run, 2, NULL);
+	taught_sum(run, half);
+	train_free(run);
+	forget_base();
+	run = taught_new(&t, &how);
+	cr_assert_eq(train_load(run, tmp_dir(), &e), ST_OK, "%s", e.msg);
+	taught_sum(run, resumed);
+	cr_expect_str_eq(resumed, half);
+	train_free(run);
+	taught_close(&t);
 }
 
 Test(train_state, a_file_that_was_damaged_or_cut_is_refused_and_nothing_is_touched)

@@ -53,6 +53,7 @@ void fs_in_close(struct fs_in *in);
 
 bool fs_is_file(const char *path);
 bool fs_is_dir(const char *path);
+bool fs_holds(const char *dir, const char *name); /* is there a file of that name in it? */
 /* What follows the last / of a path: its end. */
 const char *fs_name(const char *path);
 /* As it is called from any folder, its links followed; where there is none the path as it stands; xfree. */

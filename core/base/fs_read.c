@@ -214,6 +214,15 @@ bool fs_is_file(const char *path)
 	return !stat(path, &sb) && S_ISREG(sb.st_mode);
 }
 
+bool fs_holds(const char *dir, const char *name)
+{
+	char *path = xprintf("%s/%s", dir, name);
+	bool is = fs_is_file(path);
+
+	xfree(path);
+	return is;
+}
+
 bool fs_is_there(const char *path)
 {
 	return !access(path, F_OK);

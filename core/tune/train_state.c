@@ -1,9 +1,9 @@
 /* train_state.c - a run in one file: all that going on needs beside model, data and rates.
  *
  *	struct head; text (head.text bytes, what the run was asked for, a line a value);
- *	struct entry [head.parts]; of each part its weights (codes, scales, offsets, or floats),
- *then its optimizer's state; SHA-256 of all that, 64 hexadecimal digits. Numbers as this kind of
- *machine has them.
+ *	struct entry [head.parts]; of each part its weights (codes, scales, offsets, or floats), then
+ *	its optimizer's state; SHA-256 of all that, 64 hexadecimal digits
+ * Numbers as this kind of machine has them.
  */
 #include <stdio.h>
 #include <string.h>
@@ -230,6 +230,15 @@ static enum st differs(
 		(int)strcspn(text + line, "\n"), text + line);
 }
 
+/* Of adapters of an older version, which does not say what they are beside? */
+static bool before_base(const char *there, const char *text)
+{
+	const char *base = strstr(text, "\nbase ");
+	size_t n = base ? (size_t)(base + 1 - text) : 0;
+
+	return base && strlen(there) == n && !memcmp(there, text, n);
+}
+
 static enum st check_text(struct reader *r, struct err *e)
 {
 	char *text = text_of(r->t), *there;
@@ -239,14 +248,14 @@ static enum st check_text(struct reader *r, struct err *e)
 		st = damaged(r, e);
 	if (!st) {
 		there = xstrndup((const char *)r->map.data + r->at, r->h.text);
-		if (strcmp(there, text) != 0)
+		if (strcmp(there, text) != 0 && !before_base(there, text))
 			st = differs(r, text, there, strlen(there), e);
 		xfree(there);
 	}
 	r->at += r->h.text;
-	if (!st && r->map.size != file_bytes(r->t, strlen(text)))
+	if (!st && r->map.size != file_bytes(r->t, r->h.text))
 		st = err_set(e, ST_INVALID, "%s is of another model or layout: %zu bytes, not %llu",
-			r->path, r->map.size, (unsigned long long)file_bytes(r->t, strlen(text)));
+			r->path, r->map.size, (unsigned long long)file_bytes(r->t, r->h.text));
 	xfree(text);
 	return st;
 }

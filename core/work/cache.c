@@ -287,7 +287,7 @@ static char *text_path(const struct cache *c, uint64_t seed, size_t len)
 
 char *cache_file(const struct cache *c, const char *what, uint64_t seed, size_t len)
 {
-	if (!c || !cache_keeps(c))
+	if (!c || !c->path || !cache_keeps(c))
 		return NULL;
 	return xprintf("%s/%s-%llu-%zu.jsonl", c->path, what, (unsigned long long)seed, len);
 }

@@ -210,7 +210,7 @@ static double looks(const struct train_ask *a)
 static double look_units(uint64_t weights, const struct train_ask *a)
 {
 	double tokens = (double)(a->dial ? TRAIN_LOOK_DIAL : TRAIN_LOOK) * (double)a->window;
-	double each = a->dial ? TRAIN_POINTS : 1;
+	double each = a->dial && strchr(a->dial, ',') ? TRAIN_POINTS : 1;
 
 	return a->held > 0 ? (double)weights * tokens * (looks(a) * each + 1) : 0;
 }

@@ -175,10 +175,12 @@ static void doubt_all(struct desk *d)
 	}
 }
 
-static void empty(struct desk *d)
+/* What a run made goes, but for formats that the run r has, which takes their place; r NULL: all. */
+static void empty(struct desk *d, const struct dial_run *r)
 {
 	for (size_t i = 0; i < d->set.n * d->set.k; i++)
-		if (desk_by_run(d->set.slot[i].by)) {
+		if (desk_by_run(d->set.slot[i].by) &&
+			!(r && dial_run_has(r, d->set.format[i % d->set.k]))) {
 			variant_release(&d->set.slot[i]);
 			d->set.slot[i] = (struct variant){ .by = NULL };
 			d->calibrated[i] = false;
@@ -193,8 +195,7 @@ enum st desk_wear(struct desk *d, const struct dial_run *r, const struct sink *s
 	dial_run_release(&d->dial);
 	if (r)
 		d->dial = dial_run_copy(r);
-	else
-		empty(d);
+	empty(d, r);
 	st = desk_load_variants(d, s, e);
 	doubt_all(d);
 	desk_apply_cells(d);

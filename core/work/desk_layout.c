@@ -65,7 +65,7 @@ bool desk_damage(const struct desk *d, double *damage, double *se, const char **
 	nats = count[CELL_FAST] + count[CELL_SCANNED] > 0;
 	*source = count[CELL_SCANNED] == useful ? "scan"
 		  : count[CELL_SCANNED] > 0     ? "scan, in part"
-		  : stale                       ? "scan of before"
+		  : stale                       ? "measured before"
 		  : count[CELL_FAST] == useful  ? "fast pass"
 		  : count[CELL_FAST] > 0        ? "fast pass, in part"
 		  : count[CELL_SCORED] > 0      ? "first score"

@@ -196,26 +196,30 @@ static bool of_id(struct dial_run *out, const char *id, struct err *e)
 	return is;
 }
 
-static bool has_file(const char *dir, const char *name)
-{
-	char *path = xprintf("%s/%s", dir, name);
-	bool is = fs_is_file(path);
-
-	xfree(path);
-	return is;
-}
-
 /* Of a run, or below one; a model may have been exported into folders of its own that are called as
  * formats are. */
 static bool of_folder(struct dial_run *out, const char *dir, struct err *e)
 {
 	char *real = fs_real(dir), *above = xprintf("%s/..", real);
-	bool is = !has_file(real, "config.json") &&
-		  (has_file(real, "run.json") || has_file(above, "run.json")) &&
+	bool is = !fs_holds(real, "config.json") &&
+		  (fs_holds(real, "run.json") || fs_holds(above, "run.json")) &&
 		  !checkpoint(out, dir, e);
 
 	xfree(above);
 	xfree(real);
+	return is;
+}
+
+bool dial_run_has(const struct dial_run *r, struct format f)
+{
+	struct format has[FORMAT_MAX];
+	size_t n = 0;
+	bool is = false;
+
+	if (format_list(has, &n, r->formats, NULL))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		is |= format_equal(has[i], f);
 	return is;
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/base/err.h"
 #include "core/base/sink.h"
+#include "core/quant/format.h"
 
 struct dial_run {
 	char *dir;     /* of the checkpoint; NULL: no run */
@@ -33,6 +34,7 @@ bool dial_run_is(const char *word);
  * They poll: ST_CANCELLED. */
 BD_MUST_USE enum st dial_run_seal(const char *dir, const struct sink *s, struct err *e);
 BD_MUST_USE enum st dial_run_sound(const char *dir, const struct sink *s, struct err *e);
+bool dial_run_has(const struct dial_run *r, struct format f);
 struct dial_run dial_run_copy(const struct dial_run *r);
 void dial_run_release(struct dial_run *r);
 

@@ -10,18 +10,9 @@
 #include "core/work/run_checkpoint.h"
 #include "core/work/runs.h"
 
-static bool holds(const char *dir, const char *file)
-{
-	char *path = xprintf("%s/%s", dir, file);
-	bool is = fs_is_file(path);
-
-	xfree(path);
-	return is;
-}
-
 static bool is_adapters(const char *dir)
 {
-	return holds(dir, "adapter_config.json") && !holds(dir, "config.json");
+	return fs_holds(dir, "adapter_config.json") && !fs_holds(dir, "config.json");
 }
 
 /* dir: of a checkpoint; run: as it was named. */
@@ -98,7 +89,7 @@ static enum st by_folder(char **path, const char *dir, struct err *e)
 
 	if (is_adapters(dir))
 		return no_model(dir, dir, e);
-	if (!holds(dir, "run.json") || holds(dir, "config.json"))
+	if (!fs_holds(dir, "run.json") || fs_holds(dir, "config.json"))
 		return ST_OK;
 	real = fs_real(dir);
 	if (!runs_open(&all, &r, real, &none))

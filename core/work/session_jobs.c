@@ -69,7 +69,7 @@ static void on_changed(void *arg, enum desk_change what)
 	if (!atomic_load(&s->ready))
 		return;
 	if (what == DESK_FORMATS)
-		training_drop(s); /* what its copy borrowed is no more */
+		training_drop(s); /* its codes are of a layout that counts in other formats */
 	if (what == DESK_FORMATS)
 		publish_all(s); /* first of all the model: the rest is counted in its formats */
 	else if (what == DESK_VARIANTS)

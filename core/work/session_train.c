@@ -55,8 +55,7 @@ void train_deed_done(struct job *j)
 	struct train_deed *d = j->arg;
 	struct train_ask none = { 0 };
 	/* what was measured was of other variants, however it ended */
-	bool scans = (d->wore && d->s->auto_scan) ||
-		     (d->resume && !(d->s->quiet && j->st == ST_CANCELLED));
+	bool scans = (d->wore && d->s->auto_scan) || d->resume;
 
 	job_failed(d->s, j);
 	if (scans && atomic_load(&d->s->ready) && !jobs_active(d->s->jobs, &job_prepare))

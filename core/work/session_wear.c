@@ -17,13 +17,8 @@ void wear_forget(struct session *s)
 /* Is any format of the dial one that the run has? */
 static bool shares_format(const struct desk *d, const struct dial_run *r)
 {
-	struct format f[FORMAT_MAX];
-	size_t k = 0;
-
-	if (format_list(f, &k, r->formats, NULL))
-		return false;
-	for (size_t i = 0; i < k; i++)
-		if (desk_format_index(d, f[i]) < d->set.k)
+	for (size_t f = 0; f < d->set.k; f++)
+		if (dial_run_has(r, d->set.format[f]))
 			return true;
 	return false;
 }
@@ -55,10 +50,8 @@ static enum st find(struct session *s, const char *run, struct dial_run *r, stru
 	const struct desk *d = s->desk;
 	enum st st;
 
-	if (!run)
-		return find_last(&s->train->off, r, e);
-	st = dial_run_find(r, run, e);
-	if (!st && !is_of(d, r))
+	st = run ? dial_run_find(r, run, e) : find_last(&s->train->off, r, e);
+	if (!st && run && !is_of(d, r))
 		st = err_set(e, ST_INVALID,
 			"calibrate on: %s was made of another model, %s: open the run (:open %s)",
 			run, r->model, run);
@@ -66,10 +59,17 @@ static enum st find(struct session *s, const char *run, struct dial_run *r, stru
 		st = err_set(e, ST_INVALID,
 			"calibrate on: %s calibrated %s, none of the dial's formats (:formats "
 			"%s,keep)",
-			run, r->formats, r->formats);
+			train_short_id(r->id), r->formats, r->formats);
 	if (st)
 		dial_run_release(r);
 	return st;
+}
+
+/* Its place is taken, and `calibrate on` brings it back. */
+static void came_off(struct session *s)
+{
+	wear_forget(s);
+	s->train->off = dial_run_copy(&s->desk->dial);
 }
 
 static enum st put_on(struct session *s, const char *run, const struct sink *sink, struct err *e)
@@ -77,6 +77,8 @@ static enum st put_on(struct session *s, const char *run, const struct sink *sin
 	struct dial_run r = { .dir = NULL };
 	enum st st = find(s, run, &r, e);
 
+	if (!st && s->desk->dial.dir)
+		came_off(s);
 	if (!st)
 		st = desk_wear(s->desk, &r, sink, e);
 	if (!st)
@@ -90,20 +92,17 @@ static enum st put_on(struct session *s, const char *run, const struct sink *sin
 
 static enum st take_off(struct session *s, const struct sink *sink, struct err *e)
 {
-	struct dial_run was;
 	enum st st;
 
 	if (!s->desk->dial.dir)
 		return err_set(e, ST_INVALID,
 			"calibrate off: the dial has the model's own variants already");
-	was = dial_run_copy(&s->desk->dial);
+	came_off(s);
 	st = desk_wear(s->desk, NULL, sink, e);
-	wear_forget(s);
-	s->train->off = was;
 	if (!st)
 		notice(s, LOG_INFO,
 			"the dial has the model's own variants again (:calibrate on: those of %s)",
-			train_short_id(was.id));
+			train_short_id(s->train->off.id));
 	return st;
 }
 
@@ -118,7 +117,6 @@ static enum st work_wear(struct job *j, struct err *e)
 
 	if (!s->desk)
 		return err_set(e, ST_INVALID, "no model is open");
-	training_drop(s); /* a copy of a layout in training borrows variants */
 	st = d->flag ? put_on(s, d->path, sink, e) : take_off(s, sink, e);
 	publish_cells(s, true);
 	s->view_generation = 0; /* the chat's next token is another model's */

@@ -272,6 +272,10 @@ static enum st between(
 		save(r, seen, s);
 	if (!stop)
 		return ST_OK;
+	if (r->broken && r->saved_step != UINT64_MAX)
+		return err_set(e, ST_CANCELLED,
+			"stopped at step %llu, whose loss is no number; step %llu is the last checkpoint",
+			(unsigned long long)f->step, (unsigned long long)r->saved_step);
 	if (r->save_st)
 		return err_set(e, ST_IO,
 			"stopped at step %llu, and its checkpoint could not be written: %.200s",
@@ -395,7 +399,7 @@ static enum st end(struct train_run *r, enum st st, struct err *e)
 {
 	char *say, *early;
 
-	if (!st && r->save_st)
+	if (!st && r->save_st && !(r->broken && train_run_is_over(r)))
 		st = err_set(e, ST_IO,
 			"all %llu steps are done, but the last checkpoint could not be written: "
 			"%.200s",
@@ -460,5 +464,5 @@ void train_run_keep(struct train_run *r, const struct train_seen *seen, const st
 void train_run_held_for(struct train_run *r, double seconds)
 {
 	r->began += seconds;
-	r->saved_at += seconds;
+	r->saved_at = fmin(r->saved_at + seconds, clock_now()); /* saved meanwhile, maybe */
 }

@@ -95,7 +95,7 @@ struct train_first train_run_first(const struct train_run *r)
 
 	first_line(r, "held.tsv", &f.nll, 1);
 	first_line(r, "kl.tsv", &f.kl, 1);
-	first_line(r, "dial.tsv", f.point, TRAIN_POINTS);
+	first_line(r, "dial.tsv", f.point, r->dial ? r->dial->points : TRAIN_POINTS);
 	return f;
 }
 
