@@ -406,7 +406,7 @@ int train_verb_plan(const struct args *a)
 	if (!st)
 		st = train_need(&x, &p.hp, p.shape, p.n, p.other, &how, window, &e);
 	if (!st && a->json)
-		tell_json(&p, &t.as, &t.ask, &how, window, &x);
+		tell_json(&p, &t.ask, &how, window, &x);
 	else if (!st)
 		tell(&p, &t.as, &t.ask, &how, window, &x);
 	checkpoint_close(p.ck);

@@ -543,7 +543,7 @@ fails 1 "what the run $run_of calibrated: open that run" eval --demo --layout cu
 works export "$run_of" --layout cut37.json -o worncut
 holds "an export is a model of its own" lacks calibrated worncut/layout.json
 works train "$run_of" --layout int2g32 --data rows.jsonl --method lora --steps 2
-id=$(ls "$BD_RUNS" | grep -- -train- | tail -1)
+id=$(ls -t "$BD_RUNS" | grep -- -train- | head -1)
 works train --resume "$id" --steps 3
 holds "adapters go on beside what they were trained beside" has "^trained  *3 steps"
 works "${run_of##*-}" --once --size 80x24
@@ -578,7 +578,7 @@ works calibrate --demo --steps 4 --layout int2g32 --json
 holds "what the model writes itself is the text, once one layout is named" has '"method": *"flips"'
 works calibrate --demo --dry-run
 works calibrate --demo --dial int2g32 --steps 2 --text rows.jsonl
-id=$(ls "$BD_RUNS" | grep -- -train- | tail -1)
+id=$(ls -t "$BD_RUNS" | grep -- -train- | head -1)
 works train --resume "$id" --steps 4 --json
 holds "a dial of one format tells its first look, also when it is resumed" has '"kl_first": *[0-9]'
 works calibrate --demo --steps 2 --formats int2g32,int4g64 --text rows.jsonl --held 0 # and no looks to wait for
