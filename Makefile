@@ -134,9 +134,10 @@ $B/tests/check_cuda: $(call obj,tests/check_cuda.c $(DEVICE_C))
 $B/tests/bench_cuda: $(call obj,$(DEVICE_B) $(DEVICE_C))
 	$(CC) $(LDFLAGS) -o $@ $^ $(foreach d,$(CUDA_LIB),-L$d -Wl,-rpath,$(realpath $d)) -lcublas -lcudart -lm -pthread -ldl
 
-# Kernels with their own instruction sets: nothing else may use them.
 # GCC remarks that passing wide vectors by value changed in its version 4.6: all that do are inlined.
 $B/core/tune/loops_%.c.o: override CFLAGS += -Wno-psabi
+
+# Kernels with their own instruction sets: nothing else may use them.
 $B/kernels/cpu/%_avx2.c.o: override CFLAGS += -O3 -mavx2 -mfma -mf16c -ffp-contract=fast
 $B/kernels/cpu/%_avx512.c.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -ffp-contract=fast
 $B/kernels/cpu/%_vnni.c.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c -ffp-contract=fast

@@ -95,10 +95,10 @@ struct scan_cell;
 /* With --events a line for a measured cell; of a desk of verb_desk, who is not asked otherwise, it
  * comes by itself. */
 void verb_cell(const struct desk *d, const struct scan_cell *c, const char *stage);
-/* What --layout names; of a number of bits it says by what it was chosen. */
+/* What --layout names; of a number of bits it says by what a search chose it (*searched). */
 struct layout;
 BD_MUST_USE enum st verb_layout_of(
-	struct desk *d, const char *name, struct layout *l, struct err *e);
+	struct desk *d, const char *name, struct layout *l, bool *searched, struct err *e);
 /* The layout of --layout and --quantizer as mats, view [n_linears]; the reference when none
  * was given (l stays as it is). */
 struct mat;

@@ -1,7 +1,6 @@
 /* verbs_cut.c - layout cut: one layout out of a run that trained every format of a dial. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "app/verbs.h"
 #include "core/base/alloc.h"
@@ -29,18 +28,10 @@ static void tell(const struct args *a, const struct desk *d, const struct layout
 	verb_json(&o);
 }
 
-static bool is_number(const char *s)
-{
-	char *end;
-
-	(void)strtod(s, &end);
-	return end != s && !*end;
-}
-
 /* Of first scores alone a search knows little: they order linears, and are no KL. */
-static void warn_of(const char *run, const char *layout, const struct layout *l)
+static void warn_of(const char *run, const struct layout *l)
 {
-	if (is_number(layout) && !fs_is_file(layout) && isnan(l->predicted_kl))
+	if (isnan(l->predicted_kl))
 		verb_note("warning: no damage of %s is measured, so first scores chose the layout: "
 			  "bitdial scan %s measures, and the same line again cuts a better one",
 			run, run);
@@ -53,6 +44,7 @@ static enum st cut(const char *run, const struct args *a, struct err *e)
 	struct desk *d = NULL;
 	struct layout l = { 0 };
 	const struct mat **view = NULL;
+	bool searched = false;
 	enum st st;
 
 	as.word[0] = run;
@@ -60,9 +52,9 @@ static enum st cut(const char *run, const struct args *a, struct err *e)
 	as.layout = NULL;
 	st = verb_desk(&d, &as, e);
 	if (!st)
-		st = verb_layout_of(d, a->layout, &l, e);
-	if (!st)
-		warn_of(run, a->layout, &l);
+		st = verb_layout_of(d, a->layout, &l, &searched, e);
+	if (!st && searched)
+		warn_of(run, &l);
 	for (size_t i = 0; !st && i < l.n; i++)
 		if (l.choice[i] != d->keep && !desk_worn(d, l.choice[i])) {
 			char name[FORMAT_NAME];

@@ -48,18 +48,21 @@ int verb_tokens(const struct args *a)
 	return st ? verb_fail(&e) : 0;
 }
 
-enum st verb_layout_of(struct desk *d, const char *name, struct layout *l, struct err *e)
+enum st verb_layout_of(
+	struct desk *d, const char *name, struct layout *l, bool *searched, struct err *e)
 {
 	const char *source;
 	char *end;
 	double bpw = strtod(name, &end);
 	enum st st;
 
+	*searched = false;
 	if (end != name && !*end && !fs_is_file(name) && !(bpw > 0 && bpw <= 64))
 		return err_set(
 			e, ST_INVALID, "--layout %s: stored bits a weight go from 0 to 64", name);
 	st = desk_layout(d, name, l, &source, verb_sink(), e);
-	if (!st && source)
+	*searched = !st && source;
+	if (*searched)
 		verb_note("layout %s from the %s on %s", name, source, d->text_name);
 	return st;
 }
@@ -70,6 +73,7 @@ enum st verb_view(struct desk *d, const struct args *a, struct layout *l, const 
 	struct err *e)
 {
 	const struct quantizer *by = NULL;
+	bool searched;
 	enum st st;
 
 	for (size_t i = 0; i < d->m->n_linears; i++)
@@ -80,7 +84,7 @@ enum st verb_view(struct desk *d, const struct args *a, struct layout *l, const 
 			a->quantizer);
 	if (!a->layout)
 		return by ? err_set(e, ST_INVALID, "--quantizer wants a --layout, too") : ST_OK;
-	st = verb_layout_of(d, a->layout, l, e);
+	st = verb_layout_of(d, a->layout, l, &searched, e);
 	if (st)
 		return st;
 	for (size_t i = 0; by && i < l->n; i++)

@@ -1,15 +1,18 @@
 /* test_device_train.c - training of a model whose memory the host cannot touch gives the bits that
  * ref gives, and a device that fails under way is an answer. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
 #include "kernels/pool.h"
 #include "tests/lib_back.h"
+#include "tests/lib_base.h"
 #include "tests/lib_fenced.h"
 #include "tests/lib_train.h"
 
 static const struct fenced_controls *fence;
+static struct train_ref once; /* a reference of which nothing is kept */
 
 static void begin(void)
 {
@@ -91,4 +94,60 @@ Test(device_train, a_device_that_fails_under_way_is_told_and_nothing_is_lost)
 	}
 	train_free(run);
 	taught_close(&t);
+}
+
+/* ---- checkpoints, copies, what is held out */
+
+/* Checkpoint's sum and what is held out, of the same run on a backend. */
+static void run_on(const char *backend, const char *method, const char *format, bool across,
+	char sum[65], double *nll)
+{
+	struct taught t = taught_open(backend, format, 12, 16, 0.3);
+	struct train_how how = taught_how(method);
+	struct train_eval v;
+	struct train_copy *c;
+	struct train *run;
+	struct err e = { 0 };
+
+	how.windows = 1;
+	how.tune.across = across;
+	run = taught_new(&t, &how);
+	cr_assert_eq(train_copy_new(&c, run, &e), ST_OK, "%s", e.msg);
+	taught_steps(run, 1, NULL);
+	taught_sum(run, sum);
+	train_free(run);
+	run = taught_new(&t, &how);
+	cr_assert_eq(train_load(run, tmp_dir(), &e), ST_OK, "%s", e.msg);
+	taught_steps(run, 1, NULL);
+	taught_sum(run, sum);
+	train_copy_take(c, run);
+	cr_assert_eq(train_eval(&v, t.m, c, NULL, t.pack, 1, &once, MATH_F32, NULL, &e), ST_OK);
+	*nll = v.nll;
+	train_eval_release(&v);
+	train_copy_free(c);
+	train_free(run);
+	taught_close(&t);
+}
+
+Test(device_train, a_device_whose_memory_the_host_cannot_touch_trains_the_same_bits, .timeout = 120)
+{
+	static const struct {
+		const char *method, *format;
+		bool across;
+	} runs[] = { { "rank", "int2g32", true }, { "rank", "int4g64:4+int2g64", false },
+		{ "fp", "int4g64", false }, { "lora", "int4g64", false } };
+	struct err e = { 0 };
+	uint64_t was;
+
+	was = fence->ours();
+	for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+		char here[65], there[65];
+		double a, b;
+
+		run_on("ref", runs[i].method, runs[i].format, runs[i].across, here, &a);
+		run_on("fenced:0", runs[i].method, runs[i].format, runs[i].across, there, &b);
+		cr_expect_str_eq(here, there, "%s, %s", runs[i].method, runs[i].format);
+		cr_expect(a == b && isfinite(a), "%s: %g, %g", runs[i].method, a, b);
+		cr_expect_eq(fence->ours(), was, "all is given back");
+	}
 }

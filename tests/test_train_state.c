@@ -11,7 +11,6 @@
 #include "core/tune/train_private.h"
 #include "kernels/pool.h"
 #include "tests/lib_base.h"
-#include "tests/lib_fenced.h"
 #include "tests/lib_model.h"
 #include "tests/lib_train.h"
 
@@ -424,89 +423,5 @@ Test(train_state, without_anything_held_out_there_is_nothing_to_measure)
 	cr_expect_eq(
 		train_eval(&v, t.m, NULL, t.view, t.pack, 0, NULL, MATH_F32, NULL, &e), ST_INVALID);
 	cr_expect_str_eq(e.msg, "nothing of the data is held out: there is nothing to measure");
-	taught_close(&t);
-}
-
-/* ---- a device */
-
-/* Checkpoint's sum and what is held out, of the same run on a backend. */
-static void run_on(const char *backend, const char *method, const char *format, bool across,
-	char sum[65], double *nll)
-{
-	struct taught t = taught_open(backend, format, 12, 16, 0.3);
-	struct train_how how = taught_how(method);
-	struct train_eval v;
-	struct train_copy *c;
-	struct train *run;
-	struct err e = { 0 };
-
-	how.windows = 1;
-	how.tune.across = across;
-	run = taught_new(&t, &how);
-	cr_assert_eq(train_copy_new(&c, run, &e), ST_OK, "%s", e.msg);
-	taught_steps(run, 1, NULL);
-	taught_sum(run, sum);
-	train_free(run);
-	run = taught_new(&t, &how);
-	cr_assert_eq(train_load(run, tmp_dir(), &e), ST_OK, "%s", e.msg);
-	taught_steps(run, 1, NULL);
-	taught_sum(run, sum);
-	train_copy_take(c, run);
-	cr_assert_eq(train_eval(&v, t.m, c, NULL, t.pack, 1, &once, MATH_F32, NULL, &e), ST_OK);
-	*nll = v.nll;
-	train_eval_release(&v);
-	train_copy_free(c);
-	train_free(run);
-	taught_close(&t);
-}
-
-Test(train_state, a_device_whose_memory_the_host_cannot_touch_trains_the_same_bits, .timeout = 120)
-{
-	static const struct {
-		const char *method, *format;
-		bool across;
-	} runs[] = { { "rank", "int2g32", true }, { "rank", "int4g64:4+int2g64", false },
-		{ "fp", "int4g64", false }, { "lora", "int4g64", false } };
-	const struct fenced_controls *fence = lib_fenced();
-	struct err e = { 0 };
-	uint64_t was;
-
-	cr_assert_eq(backend_use("fenced:0", &e), ST_OK, "%s", e.msg);
-	was = fence->ours();
-	for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
-		char here[65], there[65];
-		double a, b;
-
-		run_on("ref", runs[i].method, runs[i].format, runs[i].across, here, &a);
-		run_on("fenced:0", runs[i].method, runs[i].format, runs[i].across, there, &b);
-		cr_expect_str_eq(here, there, "%s, %s", runs[i].method, runs[i].format);
-		cr_expect(a == b && isfinite(a), "%s: %g, %g", runs[i].method, a, b);
-		cr_expect_eq(fence->ours(), was, "all is given back");
-	}
-}
-
-Test(train_state, a_device_that_fails_in_a_step_says_so, .timeout = 60)
-{
-	const struct fenced_controls *fence = lib_fenced();
-	struct train_how how = taught_how("rank");
-	struct train_report r;
-	struct train *run;
-	struct taught t;
-	struct err e = { 0 };
-	unsigned long before, ops;
-
-	cr_assert_eq(backend_use("fenced:0", &e), ST_OK, "%s", e.msg);
-	t = taught_open("fenced:0", "int4g64", 4, 32, 0);
-	how.windows = 1;
-	run = taught_new(&t, &how);
-	before = fence->count();
-	taught_steps(run, 1, NULL);
-	ops = fence->count() - before;
-	for (unsigned long at = 1; at < ops; at += ops / 5) {
-		fence->fail_at(at, false);
-		cr_expect_eq(
-			train_step(run, &r, NULL, &e), ST_DEVICE, "operation %lu of %lu", at, ops);
-	}
-	train_free(run);
 	taught_close(&t);
 }

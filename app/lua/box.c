@@ -97,14 +97,13 @@ enum st box_run(const struct box *b, const char *text, size_t n, struct err *e)
 
 enum st box_run_file(struct box *b, const char *path, struct err *e)
 {
-	const char *slash = strrchr(path, '/');
 	char *text;
 	size_t n;
 	enum st st = fs_read(path, BOX_FILE_MAX, &text, &n, e);
 
 	if (st)
 		return st;
-	b->where = slash ? slash + 1 : path;
+	b->where = fs_name(path);
 	st = box_run(b, text, n, e);
 	big_free(text);
 	return st;

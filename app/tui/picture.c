@@ -6,6 +6,8 @@
 
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
+#include "core/base/fs.h"
+#include "core/base/fs.h"
 
 /* A terminal far away answers within this, too; and a picture takes half of it to be drawn. */
 static const double answer_s = 1.0;
@@ -58,7 +60,6 @@ static void forget(struct picture *p)
 void picture_take(struct tui *t, const struct snap_plot *s)
 {
 	struct picture *p = &t->picture;
-	const char *slash = strrchr(s->path, '/');
 
 	if (!s->n || p->able == SIXEL_NO_TERMINAL)
 		return;
@@ -66,8 +67,7 @@ void picture_take(struct tui *t, const struct snap_plot *s)
 	p->bytes = xalloc(s->n);
 	memcpy(p->bytes, s->sixel, s->n);
 	p->n = s->n;
-	snprintf(p->line, sizeof p->line, " %.100s - any key goes back",
-		slash ? slash + 1 : s->path);
+	snprintf(p->line, sizeof p->line, " %.100s - any key goes back", fs_name(s->path));
 }
 
 static bool answered_or_late(const struct tui *t)

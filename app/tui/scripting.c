@@ -17,6 +17,7 @@
 #include "app/tui/tui.h"
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
+#include "core/base/fs.h"
 #include "core/base/text.h"
 
 /* Prints between two turns; what is more is counted, not kept. */
@@ -215,11 +216,9 @@ enum st scripting_complete(struct scripting *s, const char *text)
 struct scripting *scripting_new(struct tui *t, const struct host_face *face)
 {
 	struct scripting *s = xalloc(sizeof *s);
-	struct host_face f = { .print = as_print,
-		.notice = as_notice,
-		.arg = s,
-		.demo = t->o->demo,
-		.screen = true };
+	struct host_face f = {
+		.print = as_print, .notice = as_notice, .arg = s, .demo = t->o->demo, .screen = true
+	};
 
 	s->t = t;
 	pthread_mutex_init(&s->prints.lock, NULL);
@@ -265,12 +264,11 @@ void scripting_free(struct scripting *s)
 /* Jobs that it asks for are its children on the Jobs screen. */
 static void begin_job(struct scripting *s, const char *path)
 {
-	const char *name = strrchr(path, '/');
 	char *text;
 
 	if (!session_jobs(s->t->s))
 		return;
-	text = xprintf("script %s", name ? name + 1 : path);
+	text = xprintf("script %s", fs_name(path));
 	s->job = jobs_guest(session_jobs(s->t->s), text);
 	xfree(text);
 }

@@ -47,7 +47,7 @@ static enum st out_error(struct fs_out *o, const char *doing, int err, struct er
 static int open_temp(struct fs_out *o, mode_t mode)
 {
 	static atomic_uint serial;
-	const char *slash = strrchr(o->path, '/'), *name = slash ? slash + 1 : o->path;
+	const char *name = fs_name(o->path);
 	int dir = (int)(name - o->path);
 
 	for (int i = 0; i < NAMES_TRIED; i++) {

@@ -135,7 +135,6 @@ enum st json_parse(struct json *j, const char *where, const char *s, size_t n, s
 
 enum st json_load(struct json *j, const char *path, size_t max, struct err *e)
 {
-	const char *slash = strrchr(path, '/');
 	char *text;
 	size_t n;
 	enum st st;
@@ -144,7 +143,7 @@ enum st json_load(struct json *j, const char *path, size_t max, struct err *e)
 	st = fs_read(path, max, &text, &n, e);
 	if (st)
 		return st;
-	st = json_parse(j, slash ? slash + 1 : path, text, n, e);
+	st = json_parse(j, fs_name(path), text, n, e);
 	big_free(text);
 	return st;
 }

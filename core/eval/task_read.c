@@ -105,8 +105,7 @@ static enum st labels(struct task *t, const char *path, struct err *e)
 
 static void name_of(struct task *t, const char *path)
 {
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	const char *end = strstr(name, ".jsonl");
+	const char *name = fs_name(path), *end = strstr(name, ".jsonl");
 
 	snprintf(
 		t->name, sizeof t->name, "%.*s", end ? (int)(end - name) : (int)strlen(name), name);

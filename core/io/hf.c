@@ -277,23 +277,14 @@ static enum st safetensors_open(struct checkpoint *c, const char *path, struct e
 	return st;
 }
 
-static bool has_file(const char *dir, const char *name)
-{
-	char *path = xprintf("%s/%s", dir, name);
-	bool is = fs_is_file(path);
-
-	xfree(path);
-	return is;
-}
-
 static bool recognise_own(const char *path, const unsigned char *head, size_t n)
 {
-	return !head && n == 0 && has_file(path, "config.json") && has_file(path, "layout.json");
+	return !head && n == 0 && fs_holds(path, "config.json") && fs_holds(path, "layout.json");
 }
 
 static bool recognise_hf(const char *path, const unsigned char *head, size_t n)
 {
-	return !head && n == 0 && has_file(path, "config.json");
+	return !head && n == 0 && fs_holds(path, "config.json");
 }
 
 /* By name, or by a header length that says where its opening brace must be. */

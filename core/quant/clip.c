@@ -1,7 +1,7 @@
 /* clip.c - min-max over a smaller range where that leaves less error.
  *
- * Three steps a group (clip.inc): both ends drawn in together,
- * first in wide steps, then in narrow ones; then each end by itself; then scale and offset by
+ * Three steps a group (clip.inc): both ends drawn in together, first
+ * in wide steps, then in narrow ones; then each end by itself; then scale and offset by
  * least squares for the codes at hand, alternating with the codes (Lloyd 1982).  Errors
  * are measured under the fp16 statistics that will be stored, and the plain range is one
  * of the candidates: never worse than minmax.

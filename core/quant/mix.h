@@ -1,9 +1,9 @@
 /* mix.h - channel-mix: a linear's inputs by importance, the first part in the high format.
  *
  * The importance of input k is E[x_k^2] * sum over rows of (w - q(w))^2, where q is the low
- * format by clip: the output error that k costs when it is low (the
- * act-order of Frantar et al. 2023 with the weights' own error).  Ties go by index.  Without
- * moments E[x_k^2] is 1.  Engine thread; polls the sink; the same input gives the same order
+ * format by clip: the output error that k costs when it is low (the act-order of
+ * Frantar et al. 2023 with the weights' own error).  Ties go by index.  Without moments
+ * E[x_k^2] is 1.  Engine thread; polls the sink; the same input gives the same order
  * on any number of threads.
  */
 #ifndef BD_QUANT_MIX_H

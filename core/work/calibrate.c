@@ -244,6 +244,12 @@ size_t calibrate_writes(const struct cache *c, const struct train_ask *a)
 	return there ? 0 : SEQS * len;
 }
 
+/* In operations, the unit of that stage (estimate.h). */
+static double write_units(uint64_t weights, uint64_t head, size_t tokens)
+{
+	return 2 * (double)tokens * ((double)weights + (double)head);
+}
+
 double calibrate_write_seconds(uint64_t weights, uint64_t head, size_t tokens)
 {
 	double each;
@@ -252,12 +258,13 @@ double calibrate_write_seconds(uint64_t weights, uint64_t head, size_t tokens)
 		return 0;
 	if (!rates_get(estimate_stage_kind(STAGE_TEXT), weights, &each))
 		return (double)NAN;
-	return 2 * (double)tokens * ((double)weights + (double)head) * each;
+	return write_units(weights, head, tokens) * each;
 }
 
 double calibrate_foretell(const struct desk *d, const struct train_ask *a, bool *guessed)
 {
-	static const double guess = 3e-11; /* of an operation: 120 tokens a second of the default model */
+	static const double guess =
+		3e-11; /* of an operation: 120 tokens a second of the default model */
 	const struct hparams *hp = &d->m->hp;
 	uint64_t head = (uint64_t)hp->vocab * hp->hidden;
 	size_t tokens = calibrate_writes(d->cache, a);
@@ -265,7 +272,7 @@ double calibrate_foretell(const struct desk *d, const struct train_ask *a, bool 
 	double writing = calibrate_write_seconds(d->m->weights, head, tokens);
 
 	if (isnan(writing)) {
-		writing = 2 * (double)tokens * (double)(d->m->weights + head) * guess;
+		writing = write_units(d->m->weights, head, tokens) * guess;
 		*guessed |= writing > seconds / 10; /* else it makes no difference */
 	}
 	return seconds + writing;

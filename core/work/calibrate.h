@@ -3,9 +3,10 @@
  *
  * Left open, an ask with `calibrate` has: the method flips; the dial's formats of at most 4 bits (of
  * wider ones there is nothing to regain), but for an ask with a layout, of which that alone is
- * calibrated; the reference, running beside, as the teacher; all tokens; 240 steps; the patience below where anything
- * is held out; and as data its `text`, else the text that the desk scans on, which is "self" where the model writes it.  On the
- * thread that owns the desk, but for calibrate_dial.
+ * calibrated; the reference, running beside, as the teacher; all tokens; 240 steps; the patience
+ * below where anything is held out; and as data its `text`, else the text that the desk scans on,
+ * which is "self" where the model writes it.  On the thread that owns the desk, but for
+ * calibrate_dial.
  */
 #ifndef BD_WORK_CALIBRATE_H
 #define BD_WORK_CALIBRATE_H

@@ -175,17 +175,24 @@ static void doubt_all(struct desk *d)
 	}
 }
 
-/* What a run made goes, but for formats that the run r has, which takes their place; r NULL: all. */
-static void empty(struct desk *d, const struct dial_run *r)
+static void empty_format(struct desk *d, size_t f)
 {
-	for (size_t i = 0; i < d->set.n * d->set.k; i++)
-		if (desk_by_run(d->set.slot[i].by) &&
-			!(r && dial_run_has(r, d->set.format[i % d->set.k]))) {
+	for (size_t i = f; i < d->set.n * d->set.k; i += d->set.k)
+		if (desk_by_run(d->set.slot[i].by)) {
 			variant_release(&d->set.slot[i]);
 			d->set.slot[i] = (struct variant){ .by = NULL };
 			d->calibrated[i] = false;
-			d->best[i % d->set.k] = d->data_free[i % d->set.k] = false;
+			d->best[f] = d->data_free[f] = false;
 		}
+}
+
+/* What a run made goes, but for formats that the run r has, which takes their place; r NULL: all.
+ */
+static void empty(struct desk *d, const struct dial_run *r)
+{
+	for (size_t f = 0; f < d->set.k; f++)
+		if (!r || !dial_run_has(r, d->set.format[f]))
+			empty_format(d, f);
 }
 
 enum st desk_wear(struct desk *d, const struct dial_run *r, const struct sink *s, struct err *e)

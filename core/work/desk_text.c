@@ -28,8 +28,8 @@ static bool first_time(struct desk *d, const char *what, const char *path)
 }
 
 /* Where a text is first not UTF-8 and where it first has what no token is for; n: nowhere. */
-static enum st odd_bytes(const struct desk *d, const char *text, size_t n, size_t *bad, size_t *lost,
-	const struct sink *s, struct err *e)
+static enum st odd_bytes(const struct desk *d, const char *text, size_t n, size_t *bad,
+	size_t *lost, const struct sink *s, struct err *e)
 {
 	*bad = *lost = n;
 	for (size_t at = 0, len; at < n && (*bad == n || *lost == n); at += len) {
@@ -390,10 +390,8 @@ void desk_name_calib(struct desk *d)
 }
 
 /* The text's own name for people, and what the cache has of it. */
-void desk_begin_text(
-	struct desk *d, const char *path, const struct fs_id *id, size_t tokens)
+void desk_begin_text(struct desk *d, const char *path, const struct fs_id *id, size_t tokens)
 {
-	const char *slash = path ? strrchr(path, '/') : NULL, *name = slash ? slash + 1 : path;
 	char *copy = path ? xstrdup(path) : NULL; /* path may be the former one */
 
 	token_text_release(&d->scan_text);
@@ -403,7 +401,8 @@ void desk_begin_text(
 	if (tokens)
 		d->scan_tokens = tokens;
 	if (path)
-		text_clean(d->text_name, sizeof d->text_name, name, strlen(name), true);
+		text_clean(d->text_name, sizeof d->text_name, fs_name(path), strlen(fs_name(path)),
+			true);
 	else
 		snprintf(d->text_name, sizeof d->text_name, "self-sampled, seed %d", SEED_SCAN);
 	xfree(d->text_path);
@@ -418,8 +417,8 @@ void desk_begin_text(
 	}
 }
 
-enum st desk_set_text(struct desk *d, const char *path, size_t tokens, const struct sink *s,
-	struct err *e)
+enum st desk_set_text(
+	struct desk *d, const char *path, size_t tokens, const struct sink *s, struct err *e)
 {
 	struct fs_id id = { 0 };
 	enum st st = ST_OK, formats;
@@ -435,6 +434,7 @@ enum st desk_set_text(struct desk *d, const char *path, size_t tokens, const str
 	desk_begin_text(d, path, &id, tokens);
 	if (path)
 		st = desk_scan_text(d, s, e);
-	formats = desk_set_formats(d, d->formats, s, st ? NULL : e); /* cells of this text, or none */
+	formats =
+		desk_set_formats(d, d->formats, s, st ? NULL : e); /* cells of this text, or none */
 	return st ? st : formats;
 }

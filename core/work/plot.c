@@ -186,7 +186,7 @@ static enum st write_beside(
 	const struct plot *p, const char *path, const char *ending, struct err *e)
 {
 	size_t n = strlen(path) - strlen(ending);
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	const char *name = fs_name(path);
 	char *tsv = xprintf("%.*s.tsv", (int)n, path), *gp = xprintf("%.*s.gp", (int)n, path);
 	char *quoted = NULL,
 	     *label = xprintf("%.*s.tsv", (int)(strlen(name) - strlen(ending)), name);

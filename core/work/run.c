@@ -263,8 +263,7 @@ enum st run_new(struct run **out, const struct run_info *info, struct err *e)
 enum st run_again(struct run **out, const char *path, struct err *e)
 {
 	char *lock = xprintf("%s/lock", path), *end = xprintf("%s/end.json", path);
-	const char *slash = strrchr(path, '/');
-	const char *id = slash ? slash + 1 : path;
+	const char *id = fs_name(path);
 	int pid = 0, fd = fs_lock(lock, &pid, e);
 	enum st st = ST_OK;
 

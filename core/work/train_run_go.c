@@ -221,13 +221,14 @@ static enum st not_kept(const struct train_run *r, struct err *e)
 {
 	if (r->saved_step == UINT64_MAX)
 		return err_set(e, ST_INVALID, "the loss of this step is no number");
-	return err_set(e, ST_INVALID, "the loss of this step is no number; step %llu is the last one",
+	return err_set(e, ST_INVALID,
+		"the loss of this step is no number; step %llu is the last one",
 		(unsigned long long)r->saved_step);
 }
 
 /* A failure is said, and the run goes on: the last good checkpoint stands, the next try may
  * succeed. */
-static void save(struct train_run *r, const struct train_seen *seen, const struct sink *s)
+void train_run_keep(struct train_run *r, const struct train_seen *seen, const struct sink *s)
 {
 	struct patient wait = patient_of(r, NULL, s, 0);
 	struct err e = { 0 };
@@ -269,12 +270,13 @@ static enum st between(
 		return st;
 	kept = r->ask.patience && (train_run_is_best(r) || train_run_is_over(r));
 	if (asked || saves_here(r) || late || stop || kept)
-		save(r, seen, s);
+		train_run_keep(r, seen, s);
 	if (!stop)
 		return ST_OK;
 	if (r->broken && r->saved_step != UINT64_MAX)
 		return err_set(e, ST_CANCELLED,
-			"stopped at step %llu, whose loss is no number; step %llu is the last checkpoint",
+			"stopped at step %llu, whose loss is no number; step %llu is the last "
+			"checkpoint",
 			(unsigned long long)f->step, (unsigned long long)r->saved_step);
 	if (r->save_st)
 		return err_set(e, ST_IO,
@@ -294,7 +296,7 @@ static enum st first_look(
 	bool lost = *r->worn && r->saved_step == UINT64_MAX;
 
 	if (!st && (lost || (!was && f->look_step == f->step && (f->step || r->ask.patience))))
-		save(r, seen, s);
+		train_run_keep(r, seen, s);
 	return st;
 }
 
@@ -332,7 +334,8 @@ enum { TEXT_WINDOWS = 32 }; /* 8,192 tokens of what is not trained on: what is f
 
 static enum st measure_text(struct train_run *r, const struct sink *s, struct err *e)
 {
-	struct train_ref ref = { .keep = r->dial ? TRAIN_LOOK : 0 }; /* five budgets: fewer windows */
+	struct train_ref ref = { .keep = r->dial ? TRAIN_LOOK
+						 : 0 }; /* five budgets: fewer windows */
 	struct train_eval v = { 0 };
 	enum st st;
 
@@ -455,11 +458,6 @@ enum st train_run_go(
 }
 
 /* ---- held between two steps */
-
-void train_run_keep(struct train_run *r, const struct train_seen *seen, const struct sink *s)
-{
-	save(r, seen, s);
-}
 
 void train_run_held_for(struct train_run *r, double seconds)
 {
