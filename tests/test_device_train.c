@@ -136,7 +136,6 @@ Test(device_train, a_device_whose_memory_the_host_cannot_touch_trains_the_same_b
 		bool across;
 	} runs[] = { { "rank", "int2g32", true }, { "rank", "int4g64:4+int2g64", false },
 		{ "fp", "int4g64", false }, { "lora", "int4g64", false } };
-	struct err e = { 0 };
 	uint64_t was;
 
 	was = fence->ours();
