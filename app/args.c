@@ -1,4 +1,5 @@
 /* args.c - argv to struct args, and help, both from two tables. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,27 +37,34 @@ static const struct option {
 	{ "dry-run", NULL, FLAG, offsetof(struct args, dry_run),
 		"what it would take in time, memory and disk, with the arithmetic; then leave" },
 	{ "anyway", NULL, FLAG, offsetof(struct args, anyway),
-		"begin although memory or disk are estimated not to do, or the rerun script is another" },
+		"begin although memory or disk are estimated not to do, or the rerun script is "
+		"another" },
 	{ "prompt", "TEXT", STRING, offsetof(struct args, prompt), "what to say" },
 	{ "system", "TEXT", STRING, offsetof(struct args, system), "system message of a chat" },
-	{ "top", "N", COUNT, offsetof(struct args, top), "how many of the largest logits (20); teach: of each token (64)" },
+	{ "top", "N", COUNT, offsetof(struct args, top),
+		"how many of the largest logits (20); teach: of each token (64)" },
 	{ "tokens", "N", COUNT, offsetof(struct args, tokens), "tokens to scan on (512)" },
 	{ "task", "TASK", STRING, offsetof(struct args, task),
 		"questions of multiple choice: a file, or the name of one that is there (basics)" },
 	{ "data", "FILE", STRING, offsetof(struct args, data),
-		"rows to train on: Alpaca JSON, lines of prompt and completion or of messages, or a text" },
+		"rows to train on: Alpaca JSON, lines of prompt and completion or of messages, or "
+		"a text" },
 	{ "method", "RULE", STRING, offsetof(struct args, method),
-		"how weights move: rank, flips, sr, stats, diodemix, galore, latent, fp, fp8, galore-fp, lora, qlora; help lists them (rank)" },
+		"how weights move: rank, flips, sr, stats, diodemix, galore, latent, fp, fp8, "
+		"galore-fp, lora, qlora; help lists them (rank)" },
 	{ "steps", "N", COUNT, offsetof(struct args, steps), "optimizer steps (300)" },
-	{ "windows", "N", COUNT, offsetof(struct args, windows), "windows of a step: its batch (4)" },
+	{ "windows", "N", COUNT, offsetof(struct args, windows),
+		"windows of a step: its batch (4)" },
 	{ "lr", "X", NUMBER, offsetof(struct args, lr),
 		"learning rate at its peak; else the method's" },
 	{ "lr-s", "X", NUMBER, offsetof(struct args, lr_s),
 		"relative step of scales and offsets at its peak; 0: frozen; else the method's" },
 	{ "lr-gain", "X", NUMBER, offsetof(struct args, lr_gain),
-		"learning rate of the norms' gains at its peak; 0: frozen, as with a dial; else the method's" },
+		"learning rate of the norms' gains at its peak; 0: frozen, as with a dial; else "
+		"the method's" },
 	{ "budget", "X", NUMBER, offsetof(struct args, budget),
-		"rank: share of the codes that move a step, at first (0.0001); a tenth of it at the end" },
+		"rank: share of the codes that move a step, at first (0.0001); a tenth of it at "
+		"the end" },
 	{ "rank", "N", COUNT, offsetof(struct args, rank),
 		"of adapters and of GaLore's projectors; else the method's" },
 	{ "held", "X", NUMBER, offsetof(struct args, held),
@@ -66,12 +74,14 @@ static const struct option {
 	{ "save-every", "N", COUNT, offsetof(struct args, save_every),
 		"steps between checkpoints; else a tenth of the run, and every ten minutes" },
 	{ "patience", "N", COUNT, offsetof(struct args, patience),
-		"looks without a better one at what is held out, before a run ends (calibrate: 5; train: it never does)" },
+		"looks without a better one at what is held out, before a run ends (calibrate: 5; "
+		"train: it never does)" },
 	{ "rows", "N", COUNT, offsetof(struct args, rows), "of the data, at most" },
 	{ "all", NULL, FLAG, offsetof(struct args, all),
 		"learn everything that is in a row, not the answers alone" },
 	{ "dial", "LIST", STRING, offsetof(struct args, dial),
-		"formats trained at once, such as int2g64,int4g128: each linear in one of them a step" },
+		"formats trained at once, such as int2g64,int4g128: each linear in one of them a "
+		"step" },
 	{ "teach", NULL, FLAG, offsetof(struct args, teach),
 		"learn from the reference, which runs beside: its probabilities of every token" },
 	{ "teacher", "DIR", STRING, offsetof(struct args, teacher),
@@ -82,21 +92,27 @@ static const struct option {
 		"run blocks again on the way back: less memory, a third more time" },
 	{ "f32", NULL, FLAG, offsetof(struct args, f32), "products in float instead of bfloat16" },
 	{ "lean", NULL, FLAG, offsetof(struct args, lean),
-		"less state: scales and offsets stay, nothing is counted; galore rounds by chance" },
+		"less state: scales and offsets stay, nothing is counted; galore rounds by "
+		"chance" },
 	{ "across", NULL, FLAG, offsetof(struct args, across),
 		"rank: one threshold for all matrices, not one for each" },
 	{ "test", "FILE", STRING, offsetof(struct args, test),
 		"rows that are measured once, at the end of a training run" },
 	{ "resume", "RUN", STRING, offsetof(struct args, resume),
-		"go on with a training run from its last checkpoint; it knows its model and options" },
+		"go on with a training run from its last checkpoint; it knows its model and "
+		"options" },
 	{ "limit", "N", COUNT, offsetof(struct args, limit),
 		"tokens read from the text, questions of the task" },
-	{ "window", "T", COUNT, offsetof(struct args, window), "tokens of a window (512; train: 256)" },
+	{ "window", "T", COUNT, offsetof(struct args, window),
+		"tokens of a window (512; train: 256)" },
 	{ "max-tokens", "N", COUNT, offsetof(struct args, max_tokens), "longest answer (512)" },
-	{ "temp", "X", NUMBER, offsetof(struct args, temp), "temperature; 0 is the likeliest token" },
-	{ "seed", "N", SIGNED, offsetof(struct args, seed), "of chance: the sampler's, a training run's" },
+	{ "temp", "X", NUMBER, offsetof(struct args, temp),
+		"temperature; 0 is the likeliest token" },
+	{ "seed", "N", SIGNED, offsetof(struct args, seed),
+		"of chance: the sampler's, a training run's" },
 	{ "head", "FORMAT", STRING, offsetof(struct args, head),
-		"the head in another format while it answers, such as int8g128; else as in the file" },
+		"the head in another format while it answers, such as int8g128; else as in the "
+		"file" },
 	{ "precision", "fast|exact", STRING, offsetof(struct args, precision),
 		"fast: activations rounded to int8 or bfloat16 while it answers; exact: in float" },
 	{ "kv", "float|int8", STRING, offsetof(struct args, kv),
@@ -111,9 +127,11 @@ static const struct option {
 	{ "json", NULL, FLAG, offsetof(struct args, json), "one JSON object on stdout" },
 	{ "events", NULL, FLAG, offsetof(struct args, events),
 		"what happens, as lines of JSON on stdout; the result is the last but one" },
-	{ "threads", "N", COUNT, offsetof(struct args, threads), "compute threads; else one a core" },
+	{ "threads", "N", COUNT, offsetof(struct args, threads),
+		"compute threads; else one a core" },
 	{ "device", "cpu|cuda:0|auto", STRING, offsetof(struct args, device),
-		"what computes; auto, as without it: a device where one works, else the processor" },
+		"what computes; auto, as without it: a device where one works, else the "
+		"processor" },
 	{ "demo", NULL, FLAG, offsetof(struct args, demo), "a tiny model generated from a seed" },
 	{ "fresh", NULL, FLAG, offsetof(struct args, fresh),
 		"what was measured before is passed over: cells are measured anew" },
@@ -121,17 +139,24 @@ static const struct option {
 	{ "runs", "DIR", STRING, offsetof(struct args, runs), "where run folders are" },
 	{ "once", NULL, FLAG, offsetof(struct args, once), "draw one frame to stdout and leave" },
 	{ "size", "WxH", STRING, offsetof(struct args, size), "of that frame (120x36)" },
-	{ "plain", NULL, FLAG, offsetof(struct args, plain), "lines instead of a screen: commands from stdin, one line a change" },
-	{ "tour", NULL, FLAG, offsetof(struct args, tour), "with --demo: shows itself, then leaves; --json: its frame times" },
-	{ "show-cursor", NULL, FLAG, offsetof(struct args, show_cursor), "the cursor is seen where the focus is" },
-	{ "headless", "WxH", STRING, offsetof(struct args, headless), "no terminal: a screen in memory" },
+	{ "plain", NULL, FLAG, offsetof(struct args, plain),
+		"lines instead of a screen: commands from stdin, one line a change" },
+	{ "tour", NULL, FLAG, offsetof(struct args, tour),
+		"with --demo: shows itself, then leaves; --json: its frame times" },
+	{ "show-cursor", NULL, FLAG, offsetof(struct args, show_cursor),
+		"the cursor is seen where the focus is" },
+	{ "headless", "WxH", STRING, offsetof(struct args, headless),
+		"no terminal: a screen in memory" },
 	{ "keys", "FILE", STRING, offsetof(struct args, keys), "keys for --headless, one a line" },
-	{ "dump", "FILE", STRING, offsetof(struct args, dump), "its last frame; .ansi: with colours" },
+	{ "dump", "FILE", STRING, offsetof(struct args, dump),
+		"its last frame; .ansi: with colours" },
 	{ "color", "WHEN", STRING, offsetof(struct args, color), "auto, always or never" },
 	{ "ascii", NULL, FLAG, offsetof(struct args, ascii), "draw with ASCII characters only" },
-	{ "no-mouse", NULL, FLAG, offsetof(struct args, no_mouse), "leave the mouse to the terminal" },
+	{ "no-mouse", NULL, FLAG, offsetof(struct args, no_mouse),
+		"leave the mouse to the terminal" },
 	{ "no-sync", NULL, FLAG, offsetof(struct args, no_sync), "no synchronised output" },
-	{ "arrange", "ARRANGEMENT", STRING, offsetof(struct args, arrange), "start with this arrangement" },
+	{ "arrange", "ARRANGEMENT", STRING, offsetof(struct args, arrange),
+		"start with this arrangement" },
 	{ "screen", "SCREEN", STRING, offsetof(struct args, screen), "start on this screen" },
 	{ "no-config", NULL, FLAG, offsetof(struct args, no_config), "leave init.lua alone" },
 	{ "default-config", NULL, FLAG, offsetof(struct args, default_config),
@@ -140,7 +165,8 @@ static const struct option {
 	{ "options", NULL, FLAG, offsetof(struct args, options),
 		"help as lines for completions of shells: verbs, options, values" },
 	{ "clear-cache", NULL, FLAG, offsetof(struct args, clear_cache), "empty the cache" },
-	{ "colors", NULL, FLAG, offsetof(struct args, colors), "show every theme, role and ramp, with contrasts" },
+	{ "colors", NULL, FLAG, offsetof(struct args, colors),
+		"show every theme, role and ramp, with contrasts" },
 	{ "sandbox", NULL, FLAG, offsetof(struct args, sandbox),
 		"scripts are a stranger's: no files, no processes, limited memory and time" },
 	{ "sandbox-seconds", "X", NUMBER, offsetof(struct args, sandbox_seconds),
@@ -149,15 +175,28 @@ static const struct option {
 		"memory of such a script's values (256)" },
 	{ "sandbox-weak", NULL, FLAG, offsetof(struct args, sandbox_weak),
 		"run it also where the system has no filter of system calls (seccomp)" },
-	{ "log-level", "SPEC", STRING, offsetof(struct args, log_level), "debug or info,bus=trace" },
+	{ "log-level", "SPEC", STRING, offsetof(struct args, log_level),
+		"debug or info,bus=trace" },
 };
 enum { BPW_MOST = 64 /* no format has more */ };
 enum { N_OPTIONS = sizeof options / sizeof *options };
 
-const char *args_option_name(size_t i) { return i < N_OPTIONS ? options[i].name : NULL; }
-const char *args_option_value(size_t i) { return i < N_OPTIONS ? options[i].value : NULL; }
-const char *args_option_help(size_t i) { return i < N_OPTIONS ? options[i].help : NULL; }
-bool args_option_again(size_t i) { return i < N_OPTIONS && options[i].kind == TEXTS; }
+const char *args_option_name(size_t i)
+{
+	return i < N_OPTIONS ? options[i].name : NULL;
+}
+const char *args_option_value(size_t i)
+{
+	return i < N_OPTIONS ? options[i].value : NULL;
+}
+const char *args_option_help(size_t i)
+{
+	return i < N_OPTIONS ? options[i].help : NULL;
+}
+bool args_option_again(size_t i)
+{
+	return i < N_OPTIONS && options[i].kind == TEXTS;
+}
 
 static const struct verb *find_verb(const char *name)
 {
@@ -167,7 +206,10 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
-bool args_is_verb(const char *word) { return find_verb(word) != NULL; }
+bool args_is_verb(const char *word)
+{
+	return find_verb(word) != NULL;
+}
 
 /* Is `name` a word of the blank-separated list? */
 static bool listed(const char *list, const char *name)
@@ -180,7 +222,10 @@ static bool listed(const char *list, const char *name)
 	return false;
 }
 
-bool args_takes(const struct verb *v, const char *option) { return listed(v->options, option); }
+bool args_takes(const struct verb *v, const char *option)
+{
+	return listed(v->options, option);
+}
 
 static const struct option *find_option(const char *name, size_t n)
 {
@@ -243,12 +288,15 @@ static int set_value(struct args *a, const struct option *o, const char *value)
 		return usage("--%s %s: expected a whole number above 0", o->name, value, NULL);
 	}
 	default: {
-		long long v = strtoll(value, &end, 10);
+		long long v;
 
+		errno = 0;
+		v = strtoll(value, &end, 10);
 		*(int64_t *)((char *)a + o->at) = v;
-		if (end != value && !*end && v >= 0)
+		if (end != value && !*end && v >= 0 && !errno)
 			return 0;
-		return usage("--%s %s: expected a whole number of at least 0", o->name, value, NULL);
+		return usage(
+			"--%s %s: expected a whole number of at least 0", o->name, value, NULL);
 	}
 	}
 }
@@ -267,8 +315,8 @@ static int bad_option(const char *arg, const struct verb *v)
 	near = text_suggest(word, names);
 	if (near)
 		snprintf(hint, sizeof hint, "--%s", near);
-	return usage("--%s: no such option of %s (bitdial help)", word, v->name,
-		near ? hint : NULL);
+	return usage(
+		"--%s: no such option of %s (bitdial help)", word, v->name, near ? hint : NULL);
 }
 
 /* One option at argv[*i], its value taken along. */
@@ -326,7 +374,8 @@ static int parse_batch(struct args *a, int argc, char **argv, int at)
 		if (argv[i][0] == '-' && argv[i][1] && strcmp(argv[i], "--") != 0) {
 			rc = take_option(a, find_verb("batch"), argc, argv, &i);
 		} else if (i < at) {
-			rc = usage("%s: a script opens its model itself: %s", "--batch", argv[i], NULL);
+			rc = usage("%s: a script opens its model itself: %s", "--batch", argv[i],
+				NULL);
 		} else if (strcmp(argv[i], "--") != 0) {
 			a->script = argv[i];
 			a->script_argc = argc - i - 1;
@@ -342,12 +391,20 @@ int args_parse(struct args *a, int argc, char **argv)
 	bool only_words = false, chosen = false;
 	int rc = 0;
 
-	*a = (struct args){ .verb = "open", .bpw = (double)NAN, .temp = (double)NAN, .seed = -1,
-		.lr = (double)NAN, .lr_s = (double)NAN, .lr_gain = (double)NAN, .budget = (double)NAN, .held = (double)NAN };
+	*a = (struct args){ .verb = "open",
+		.bpw = (double)NAN,
+		.temp = (double)NAN,
+		.seed = -1,
+		.lr = (double)NAN,
+		.lr_s = (double)NAN,
+		.lr_gain = (double)NAN,
+		.budget = (double)NAN,
+		.held = (double)NAN };
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
 		if (!strcmp(argv[i], "--batch") || (i == 1 && !strcmp(argv[i], "batch")))
 			return parse_batch(a, argc, argv, i);
-	for (int i = 1; i < argc && !rc; i++) { /* the verb first: it says which options there are */
+	for (int i = 1; i < argc && !rc;
+		i++) { /* the verb first: it says which options there are */
 		if (!strcmp(argv[i], "--"))
 			break;
 		if (argv[i][0] == '-' && argv[i][1]) {
@@ -386,7 +443,8 @@ int args_help_lua(const char *module, bool roff)
 	const char *names[64] = { NULL };
 
 	if (roff && module)
-		return usage("help lua: --roff is the whole page: leave out %s%s", module, "", NULL);
+		return usage(
+			"help lua: --roff is the whole page: leave out %s%s", module, "", NULL);
 	if (roff) {
 		lua_manual_page(stdout);
 		return 0;
@@ -426,17 +484,22 @@ int args_help(const char *topic, bool to_stdout)
 		near = text_suggest(topic, names);
 		return usage("help: there is no verb %s%s", topic, "", near);
 	}
-	fprintf(to, "bitdial %s - where the bits of a language model belong\n\n"
-		    "  bitdial [MODEL]      the workbench\n", BD_VERSION);
+	fprintf(to,
+		"bitdial %s - where the bits of a language model belong\n\n"
+		"  bitdial [MODEL]      the workbench\n",
+		BD_VERSION);
 	for (v = verb_table; v->name; v++) {
 		char left[64];
 
 		snprintf(left, sizeof left, "%s %s", v->name, v->arguments);
 		fprintf(to, "  bitdial %-28s %s\n", left, v->summary);
 	}
-	fprintf(to, "\nbitdial help VERB lists the options of a verb, bitdial help lua what scripts can do.\n"
-		    "MODEL is a .gguf, a .safetensors, a llama2.c .bin, a folder, or a run of training;\n"
-		    "none: the default one that `make model` fetched.  L is a file, a run, a format\n"
-		    "(int4g128) or a number of stored bits a weight (3.6).\n");
+	fprintf(to,
+		"\nbitdial help VERB lists the options of a verb, bitdial help lua what scripts "
+		"can do.\n"
+		"MODEL is a .gguf, a .safetensors, a llama2.c .bin, a folder, or a run of "
+		"training;\n"
+		"none: the default one that `make model` fetched.  L is a file, a run, a format\n"
+		"(int4g128) or a number of stored bits a weight (3.6).\n");
 	return 0;
 }

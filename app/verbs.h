@@ -86,6 +86,9 @@ void verb_take_back(void);
 const char *verb_number(char out[24], int digits, double v);
 /* Is what a stop leaves of the verb's work found again by the next run?  False until said. */
 void verb_keeps(bool yes);
+/* Whoever read the output has gone, which ended the verb: of one whose work is what it prints (scan
+ * --events | head) that is no failure, and nothing is said. */
+bool verb_unread(void);
 /* At the end of everything: rc, or 1 and a sentence when stdout could not be written. */
 int verb_flush(int rc);
 /* Warnings of any room go to the log file; true: nothing of them comes to stderr by itself. */

@@ -288,11 +288,11 @@ static enum st go(struct train_verb *t, struct err *e)
 	train_verb_begins(t);
 	t->began = t->told = clock_now();
 	st = train_run_go(t->run, &seen, &s, e);
-	verb_keeps(train_run_folder(t->run) != NULL);
+	verb_keeps(train_run_folder(t->run) && st != ST_IO); /* else the last checkpoint is all */
 	if (st && train_run_folder(t->run) && !t->a->json)
 		verb_note("the last checkpoint, of step %llu, is good: bitdial train --resume %s "
 			  "goes on",
-			(unsigned long long)t->saved, train_run_id(t->run));
+			(unsigned long long)train_run_kept(t->run), train_run_id(t->run));
 	if (t->a->json || events_on())
 		train_verb_json(t, st == ST_CANCELLED ? "stopped" : st ? "failed" : "done");
 	else if (!st)
@@ -337,5 +337,9 @@ int verb_train(const struct args *a)
 	desk_close(t.d);
 	xfree(t.path);
 	xfree(t.layout);
+	if (st == ST_CANCELLED && verb_unread()) { /* its work is more than what it prints */
+		verb_note("bitdial: nobody reads the output any more: %s", e.msg);
+		return 1;
+	}
 	return st ? verb_fail(&e) : 0;
 }

@@ -38,7 +38,7 @@ struct train_verb {
 	struct train_first first; /* of the whole run */
 	double held, held_se, kl;
 	double began, told;
-	uint64_t began_at, saved;
+	uint64_t began_at;
 };
 
 /* verbs_train_tell.c: before the first step, while it goes on, at the end. */

@@ -141,9 +141,12 @@ static struct train_memory by_method(const struct plan *p, const struct train_me
 		return (struct train_memory){ 0 };
 	as.recompute = recompute;
 	if (strcmp(m->name, asked->method ? asked->method : "rank") != 0)
-		as.rank = 0;
-	if (train_verb_how(&how, &window, m, &as, &e))
-		return (struct train_memory){ 0 };
+		train_ask_by_default(&as);
+	if (train_verb_how(&how, &window, m, &as, &e)) {
+		as.lean = false; /* it has nothing to save so */
+		if (train_verb_how(&how, &window, m, &as, &e))
+			return (struct train_memory){ 0 };
+	}
 	how.forms = p->forms;
 	if (train_need(&x, &p->hp, p->shape, p->n, p->other, &how, window, &e))
 		x = (struct train_memory){ 0 };

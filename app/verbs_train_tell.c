@@ -165,6 +165,15 @@ static void json_points(const struct train_verb *t, struct json_out *o, bool fir
 	json_close(o, ']');
 }
 
+/* Of one sequence there is none. */
+static const char *error_of(double se, char out[24])
+{
+	out[0] = '\0';
+	if (isfinite(se))
+		snprintf(out, 24, " ± %.4f", se);
+	return out;
+}
+
 static void on_held(void *arg, uint64_t step, const struct train_eval *v)
 {
 	struct train_verb *t = arg;
@@ -189,21 +198,20 @@ static void on_held(void *arg, uint64_t step, const struct train_eval *v)
 		json_points(t, &o, false);
 		event_end(&o);
 	} else if (!t->a->json) {
-		char kl[48] = "";
+		char kl[48] = "", error[24];
 
 		if (isfinite(v->kl))
 			snprintf(kl, sizeof kl, ", KL %.4f from the model as it was", v->kl);
-		verb_note("step %-5llu held out %.4f ± %.4f%s", (unsigned long long)step, v->nll,
-			v->nll_se, kl);
+		verb_note("step %-5llu held out %.4f%s%s", (unsigned long long)step, v->nll,
+			error_of(v->nll_se, error), kl);
 	}
 }
 
 static void on_saved(void *arg, uint64_t step, const char *dir)
 {
-	struct train_verb *t = arg;
 	struct json_out o;
 
-	t->saved = step;
+	(void)arg;
 	if (!events_on())
 		return;
 	event_begin(&o, "train.checkpoint");
@@ -288,14 +296,39 @@ static void tell_change(const char *name, const char *now, double first)
 	printf("%-10s %s%s\n", name, now, at_first);
 }
 
-static void tell_looks(const struct train_verb *t)
+/* What the run wrote of itself at its end; NAN: nothing. */
+static double number_of(const struct run_entry *r, const char *name)
 {
-	char line[80];
+	for (size_t i = 0; r && i < r->n_numbers; i++)
+		if (!strcmp(r->number[i].name, name))
+			return r->number[i].v;
+	return (double)NAN;
+}
+
+/* What of the end was measured on more of what is held out than the looks were. */
+static void tell_wide(const struct run_entry *r)
+{
+	double nll = number_of(r, "held_wide_nll"), kl = number_of(r, "held_wide_kl");
+	char err[24];
+
+	if (!isfinite(nll))
+		return;
+	printf("%-10s %.4f%s of %.0f sequences that are held out", "", nll,
+		error_of(number_of(r, "held_wide_se"), err), number_of(r, "held_wide_sequences"));
+	if (isfinite(kl))
+		printf(", KL %.4f", kl);
+	putchar('\n');
+}
+
+static void tell_looks(const struct train_verb *t, const struct run_entry *r)
+{
+	char line[80], error[24];
 
 	if (isfinite(t->held)) {
-		snprintf(line, sizeof line, "%.4f ± %.4f", t->held, t->held_se);
+		snprintf(line, sizeof line, "%.4f%s", t->held, error_of(t->held_se, error));
 		tell_change("held out", line, t->first.nll);
 	}
+	tell_wide(r);
 	if (isfinite(t->kl)) {
 		snprintf(line, sizeof line, "%.4f from the model as it was", t->kl);
 		tell_change("KL", line, t->first.kl);
@@ -316,25 +349,16 @@ static void tell_points(const struct train_verb *t)
 	}
 }
 
-/* What the run wrote of itself at its end; NAN: nothing. */
-static double number_of(const struct run_entry *r, const char *name)
-{
-	for (size_t i = 0; r && i < r->n_numbers; i++)
-		if (!strcmp(r->number[i].name, name))
-			return r->number[i].v;
-	return (double)NAN;
-}
-
 static void tell_numbers(const struct train_verb *t, const struct run_entry *r)
 {
 	double test = number_of(r, "test_nll"), changed = number_of(r, "changed");
 	double text = number_of(r, "text_nll"), peak = number_of(r, "peak_bytes");
 	double bpw[TRAIN_POINTS], kl[TRAIN_POINTS];
 	bool dial = train_run_points(t->run, bpw, kl) > 0;
-	char b[16], all[16];
+	char b[16], all[16], error[24];
 
 	if (isfinite(test))
-		printf("test       %.4f ± %.4f%s\n", test, number_of(r, "test_se"),
+		printf("test       %.4f%s%s\n", test, error_of(number_of(r, "test_se"), error),
 			dial ? ", in the largest formats" : "");
 	if (isfinite(text))
 		printf("text       %.4f, KL %.4f from the model as it was%s\n", text,
@@ -352,9 +376,13 @@ void train_verb_ends(const struct train_verb *t)
 	const struct train *tr = train_run_train(t->run);
 	const struct train_sums sums = train_run_sums(t->run);
 	char *early = train_run_early(t->run);
+	const struct run_entry *r;
 	struct runs all = { 0 };
 	struct err e;
 
+	if (runs_load(&all, NULL, &e))
+		all.n = 0;
+	r = all.n ? runs_find(&all, train_run_id(t->run), &e) : NULL;
 	printf("trained    %llu steps, %llu tokens, %.0f s (%.0f tok/s)\n",
 		(unsigned long long)train_steps_done(tr), (unsigned long long)sums.tokens,
 		sums.seconds, rate(&sums));
@@ -363,11 +391,9 @@ void train_verb_ends(const struct train_verb *t)
 	xfree(early);
 	if (isfinite(sums.loss))
 		printf("loss       %.4f nats a learned token, smoothed\n", sums.loss);
-	tell_looks(t);
+	tell_looks(t, r);
 	tell_points(t);
-	if (runs_load(&all, NULL, &e))
-		all.n = 0;
-	tell_numbers(t, all.n ? runs_find(&all, train_run_id(t->run), &e) : NULL);
+	tell_numbers(t, r);
 	runs_release(&all);
 	next(t);
 }

@@ -193,6 +193,11 @@ void verb_json(struct json_out *o)
 	json_out_release(o);
 }
 
+bool verb_unread(void)
+{
+	return out_errno == EPIPE && !got_signal;
+}
+
 static bool keeps;
 
 void verb_keeps(bool yes)
@@ -238,7 +243,9 @@ int verb_flush(int rc)
 		out_errno = events_errno();
 	errno = 0;
 	if ((fflush(stdout) || before) && !out_errno)
-		out_errno = errno ? errno : nobody_reads() ? EPIPE : EIO; /* an earlier one's is gone */
+		out_errno = errno            ? errno
+			    : nobody_reads() ? EPIPE
+					     : EIO; /* an earlier one's is gone */
 	if (!out_errno || out_errno == EPIPE || rc)
 		return rc;
 	if (got_signal) { /* a write that nobody took was interrupted */

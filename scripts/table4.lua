@@ -263,7 +263,7 @@ local function layout_of(home, budget) return assert(find_layout(home, budget)) 
 local function read(id)
   local run = assert(bitdial.run.get(id))
   local v = run.numbers
-  return { id = run.id, held = v.held_nll, kl = v.text_kl, memory = v.train_bytes, peak = v.peak_bytes,
+  return { id = run.id, held = v.held_wide_nll or v.held_nll, kl = v.text_kl, memory = v.train_bytes, peak = v.peak_bytes,
     step_s = v.seconds_a_step, changed = v.changed, adapters = v.adapter_bytes,
     seq = T.exists(run.path .. "/test.tsv") and T.sequences(run.path .. "/test.tsv") or nil }
 end
@@ -290,7 +290,7 @@ local function train(model, home, o, cell)
       held_every = cell.probe and cell.steps or math.max(10, cell.steps // 2) }
     if cell.knob then ask[cell.knob] = cell.rate end
     if cell.method == "stats" and cell.untrained then
-      ask.lr, ask.lr_s, ask.lr_gain = 0, 0, 0
+      ask.lr_s, ask.lr_gain = 0, 0
     end
     if not cell.probe then
       ask.test, ask.text = home.test, o.text ~= "" and o.text or nil

@@ -302,7 +302,17 @@ fails 1 "longer than the model's context of 2048" "$@" --data rows.jsonl --windo
 fails 1 'behind the window of 2 tokens' "$@" --data row.jsonl --window 2
 fails 2 'seed 4503599627370497: at most 4503599627370496$' "$@" --data rows.jsonl --seed 4503599627370497
 fails 2 'save-every 2000000000: at most 1073741824$' "$@" --data rows.jsonl --save-every 2000000000
-fails 1 'rates of learning 1000' "$@" --data rows.jsonl --lr 1000
+fails 1 'a rate lr of 1000: expected 0 to 100$' "$@" --data rows.jsonl --method flips --lr 1000
+fails 1 'of 1 (lr_s) and 0.0001 (lr_gain): expected 0 to below 1$' "$@" --data rows.jsonl --lr-s 1
+fails 1 'lr is not of rank, whose share of codes a step is its budget' "$@" --data rows.jsonl --lr 0.1
+fails 1 'lr is not of stats, which moves no weight' "$@" --data rows.jsonl --method stats --lr 0
+fails 1 'lr_s is of scales and offsets, which fp does not train' "$@" --data rows.jsonl --method fp --lr-s 0.1
+fails 1 'lr_gain is of the norms, which lora does not train' "$@" --data rows.jsonl --method lora --lr-gain 0.1
+fails 1 'across is of rank, one threshold for all matrices: flips has none' \
+	"$@" --data rows.jsonl --method flips --across
+fails 1 'stats has nothing that it could leave out' "$@" --data rows.jsonl --method stats --lean
+fails 2 'template bogus: no such chat template; there are chatml' "$@" --data rows.jsonl --template bogus
+fails 2 'seed 99999999999999999999: expected a whole number' "$@" --data rows.jsonl --seed 99999999999999999999
 fails 1 'activations and logits' "$@" --data rows.jsonl --windows 1000000
 fails 2 'read-only' "$@" --data rows.jsonl --read-only
 fails 2 'rows.jsonl: this is no layout but data to train on (prompt and completion): --data takes it' \
@@ -317,7 +327,7 @@ fails 1 'every linear of this layout is as in the file' train --demo --layout ke
 fails 1 'there is no run nosuch' train --resume nosuch
 fails 1 'there is no such file or folder\|cannot open nosuch' train nosuch --layout int4g64 --data rows.jsonl
 works train --method help
-holds "a line a method" [ "$(grep -c '^[a-z0-9]* *[0-9]' out)" -ge 10 ]
+holds "a line a method" [ "$(grep -c '^[a-z0-9-]*  *[-0-9]' out)" -ge 10 ]
 mkdir shape
 cat > shape/config.json << 'EOF'
 {"architectures":["LlamaForCausalLM"],"hidden_size":4096,"intermediate_size":14336,
@@ -342,6 +352,17 @@ fails 1 'layout foo is no file, no run' train shape --layout foo --dry-run
 fails 1 'folder shape has neither' train shape --layout int4g64 --data rows.jsonl
 works train --demo --layout int4g64 --data row.jsonl --steps 1
 holds "one row is said" has 'has one row to learn from: none can be held out' err
+# Nothing is trained, so nothing may change, however much is held out and however little a look takes.
+seq 400 | sed 's/.*/{"prompt":"number &","completion":"then comes & and one"}/' > many.jsonl
+works "$@" --data many.jsonl --method stats --lr-s 0 --lr-gain 0 --steps 2 --held 0.9 --json
+holds "the last look is of the rows of the first" is "$(field held_nll) == $(field held_first)"
+works "$@" --data many.jsonl --method stats --lr-s 0 --lr-gain 0 --steps 2 --held 0.9
+holds "more is measured beside it" has '^           [0-9.]* ± [0-9.]* of [0-9]* sequences that are held out, KL'
+sed -n 1,2p rows.jsonl > two.jsonl
+works "$@" --data two.jsonl --held 0.5 --steps 1
+holds "of one row there is no error" has '^held out   [0-9.]*, at first [0-9.]*$'
+"$bitdial" "$@" --data rows.jsonl --steps 200 --events 2> err | head -3 > /dev/null
+holds "a reader that goes is told" has 'nobody reads the output any more: stopped ' err
 cat row.jsonl row.jsonl row.jsonl > same.jsonl
 works train --demo --layout int4g64 --data same.jsonl --steps 1
 holds "rows that are all the same are no one row" has \
@@ -409,6 +430,8 @@ rm -r "$BD_RUNS/20260101-000000-train-0001"
 : > "$BD_RUNS/$run_of/step-000006/model.safetensors"
 fails 1 'model.safetensors: a safetensors file has at least 8 bytes, this one has 0' \
 	chat "$BD_RUNS/$run_of/last" --prompt 'number 3'
+(ulimit -f 100; timeout 120 "$bitdial" train --resume "$run_of" --steps 8 > out 2> err < /dev/null)
+holds "the checkpoint that could be written is named" has "the last checkpoint, of step 6, is good" err
 works train --resume "$run_of" --steps 8
 holds "it goes on behind the sixth" has '^step 7/8' err
 first=$(sed -n 's/.*"held_first":\([0-9.]*\).*/\1/p' second)

@@ -22,7 +22,7 @@ local function after(layout, method, untrained)
   assert(bitdial.layout(layout):use())
   local ask = { name = "soak " .. method .. " " .. layout, data = train, test = test, method = method,
     steps = untrained and 1 or o.steps, windows = o.windows, window = o.window, held_every = o.steps, seed = 1 }
-  if untrained then ask.lr, ask.lr_s, ask.lr_gain = 0, 0, 0 end
+  if untrained then ask.lr_s, ask.lr_gain = 0, 0 end -- of stats, which has no other rate
   local result = assert(assert(bitdial.train(ask)):wait())
   local seq = T.sequences(assert(bitdial.run.get(result.run)).path .. "/test.tsv")
   print(("%-9s %-6s %.4f nats a token"):format(layout, untrained and "-" or method, (T.mean(seq))))

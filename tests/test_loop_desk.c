@@ -59,9 +59,9 @@ Test(desk, q_asks_only_when_something_runs)
 
 static void publish_error(const char *text)
 {
-	bus_publish(bus, (struct event){ .kind = EV_NOTICE,
-				 .n = LOG_ERROR,
-				 .snap = &snap_text_new(text)->snap });
+	bus_publish(bus,
+		(struct event){
+			.kind = EV_NOTICE, .n = LOG_ERROR, .snap = &snap_text_new(text)->snap });
 }
 
 Test(desk, an_error_goes_with_the_next_key_and_stays_counted_until_it_is_read)
@@ -168,7 +168,15 @@ Test(desk, an_offer_stays_until_it_is_answered)
 	cr_expect(strstr(row(f, 22), "r: goes on with the training of 14:02"), "%s", row(f, 22));
 	big_free(f);
 	publish_offer();
-	f = play(120, 36, "wait 0\n:mark A\nEsc\n"); /* which nobody could read meanwhile */
+	f = play(120, 36,
+		"wait 0\n:xyzzyxyzzy\nEsc\n"); /* a warning covers it: nobody could read it */
+	cr_expect(strstr(row(f, 34), "it was cut short: r goes on"), "%s", row(f, 34));
+	big_free(f);
+	publish_offer();
+	bus_publish(bus, (struct event){ .kind = EV_NOTICE,
+				 .n = LOG_INFO,
+				 .snap = &snap_text_new("9 of 28 linears are undecided")->snap });
+	f = play(120, 36, "wait 0\n"); /* as a start tells much */
 	cr_expect(strstr(row(f, 34), "it was cut short: r goes on"), "%s", row(f, 34));
 	big_free(f);
 	publish_offer();

@@ -1,4 +1,5 @@
-/* test_lua_train.c - bitdial.train on the demo model, what table4.lua computes, and rows of data files. */
+/* test_lua_train.c - bitdial.train on the demo model, what table4.lua computes, and rows of data
+ * files. */
 #include "core/base/fs.h"
 #include "tests/lua_fixture.h"
 
@@ -18,9 +19,11 @@ Test(lua_train, rows_of_a_data_file_are_messages_whatever_its_shape)
 	tmp_write(tmp_path("a.json"), alpaca, sizeof alpaca - 1);
 	tmp_write(tmp_path("t.jsonl"), text, sizeof text - 1);
 	all = xprintf("for r in assert(bitdial.data.rows('%s')) do\n"
-		      "  for _, m in ipairs(r.messages) do print(m.role, (m.content:gsub('%%c', '.'))) end\n"
+		      "  for _, m in ipairs(r.messages) do print(m.role, (m.content:gsub('%%c', "
+		      "'.'))) end\n"
 		      "end\n"
-		      "for r in bitdial.data.rows('%s') do print(r.messages[1].role, r.messages[1].content) end\n"
+		      "for r in bitdial.data.rows('%s') do print(r.messages[1].role, "
+		      "r.messages[1].content) end\n"
 		      "print(bitdial.data.rows('/no/such'))\n",
 		tmp_path("a.json"), tmp_path("t.jsonl"));
 	prints(all, "user\tSay \"a\"..b\nassistant\tc.d\ntext\tone\ntext\ttwo\n"
@@ -50,7 +53,8 @@ Test(lua_train, errors_of_pairs_are_those_of_a_ratio_over_sequences)
 		     "local d, se = T.paired(a, b)\n"
 		     "print(d, ('%.6f'):format(se), T.mean(a))\n"
 		     "local same, none = T.paired(a, a) print(same, none)\n"
-		     "print(select(2, pcall(T.paired, a, { { 1, 2 }, { 6, 3 } })):match('other sequences'))\n"
+		     "print(select(2, pcall(T.paired, a, { { 1, 2 }, { 6, 3 } })):match('other "
+		     "sequences'))\n"
 		     "print(T.paired(T.together { a, b }, { { 1.5, 1 }, { 5, 3 } }))\n"
 		     "print(T.spread { 1, 3 }, T.spread { 1 })\n",
 		"-0.25\t0.625000\t1.5\t4\n0.0\t0.0\nother sequences\n0.0\t0.0\n"
@@ -59,7 +63,8 @@ Test(lua_train, errors_of_pairs_are_those_of_a_ratio_over_sequences)
 
 Test(lua_train, the_rate_with_the_lowest_held_out_loss_is_taken_and_failed_probes_are_not)
 {
-	prints(TABLE "print(T.choose { { factor = 1, held = 2.5 }, { factor = 2, held = 2.25 }, { factor = 3 },\n"
+	prints(TABLE "print(T.choose { { factor = 1, held = 2.5 }, { factor = 2, held = 2.25 }, { "
+		     "factor = 3 },\n"
 		     "  { factor = 4, held = 0/0 } }, T.choose { { factor = 1 } })\n"
 		     "local m = { name = 'lora', lr = 1e-3, unit = 'absolute' }\n"
 		     "local k, f = T.factors(m)\n"
@@ -81,29 +86,38 @@ Test(lua_train, rates_that_are_given_are_numbers_of_methods)
 
 Test(lua_train, the_table_s_columns_stand_under_each_other)
 {
-	prints(TABLE "local base = { method = 'base', bytes = 5e7, seq = { { 3, 1 }, { 5, 2 } }, nlls = { 8 / 3 } }\n"
-		     "local rank = { method = 'rank', rate = 3e-3, bytes = 5e7, seq = { { 2, 1 }, { 4, 2 } },\n"
-		     "  nlls = { 2 }, kl = 0.1, memory = 2 ^ 28, peak = 2 ^ 29, step_s = 3.214, changed = 0.05 }\n"
-		     "for _, l in ipairs(T.columns { T.head(1), T.row(base, base), T.row(rank, base, nil),\n"
+	prints(TABLE "local base = { method = 'base', bytes = 5e7, seq = { { 3, 1 }, { 5, 2 } }, "
+		     "nlls = { 8 / 3 } }\n"
+		     "local rank = { method = 'rank', rate = 3e-3, bytes = 5e7, seq = { { 2, 1 }, "
+		     "{ 4, 2 } },\n"
+		     "  nlls = { 2 }, kl = 0.1, memory = 2 ^ 28, peak = 2 ^ 29, step_s = 3.214, "
+		     "changed = 0.05 }\n"
+		     "for _, l in ipairs(T.columns { T.head(1), T.row(base, base), T.row(rank, "
+		     "base, nil),\n"
 		     "  T.row { method = 'sr', failed = 'no' } }) do print(l) end\n",
-		"method   rate    MB  answer NLL       from base  from lora  KL on text  held MiB  peak MiB  "
+		"method   rate    MB  answer NLL       from base  from lora  KL on text  held MiB  "
+		"peak MiB  "
 		"s/step  changed %\n"
-		"base        -  50.0      2.6667               -          -           -         -         -  "
+		"base        -  50.0      2.6667               -          -           -         -  "
+		"       -  "
 		"     -          -\n"
-		"rank    0.003  50.0      2.0000  -0.6667±0.2222          -      0.1000       256       512  "
+		"rank    0.003  50.0      2.0000  -0.6667±0.2222          -      0.1000       256  "
+		"     512  "
 		"  3.21       5.00\n"
 		"sr          -  no\n");
 }
 
 Test(lua_train, options_of_the_table_are_named_and_checked)
 {
-	prints(TABLE "local o = T.options({ 'steps=20', 'at=3.6' }, { steps = 150, at = '', seeds = 1 }, 'table4.lua')\n"
+	prints(TABLE "local o = T.options({ 'steps=20', 'at=3.6' }, { steps = 150, at = '', seeds "
+		     "= 1 }, 'table4.lua')\n"
 		     "print(o.steps, o.at, o.seeds)\n"
 		     "print(pcall(T.options, { 'steps=0' }, { steps = 150 }, 'table4.lua'))\n"
 		     "print(pcall(T.options, { 'stepz=3' }, { steps = 150 }, 'table4.lua'))\n",
 		"20\t3.6\t1\n"
 		"false\ttable4.lua: steps=0: expected a whole number from 1 on\n"
-		"false\ttable4.lua: stepz=3: expected name=value; names are listed at the top of the script\n");
+		"false\ttable4.lua: stepz=3: expected name=value; names are listed at the top of "
+		"the script\n");
 }
 
 /* Tenths by content: all rows are on one side or the other, a row that is there twice on one. */
@@ -114,7 +128,8 @@ Test(lua_train, a_split_keeps_every_row_and_does_not_depend_on_the_order)
 	FILE *to = open_memstream(&text, &n);
 
 	for (int i = 0; i < 200; i++)
-		fprintf(to, "{\"prompt\": \"what is \\\"%d\\\"\", \"completion\": \"it\\n%d\"}\n", i % 150, i % 150);
+		fprintf(to, "{\"prompt\": \"what is \\\"%d\\\"\", \"completion\": \"it\\n%d\"}\n",
+			i % 150, i % 150);
 	fclose(to);
 	tmp_write(tmp_path("d.jsonl"), text, n);
 	free(text);
@@ -129,7 +144,8 @@ Test(lua_train, a_split_keeps_every_row_and_does_not_depend_on_the_order)
 			    "    seen[q] = f\n"
 			    "  end\n"
 			    "end\n"
-			    "print(n.a + n.b, n.b > 8 and n.b < 40, twice, seen['what is \"7\"it\\n7'] ~= nil)\n",
+			    "print(n.a + n.b, n.b > 8 and n.b < 40, twice, seen['what is "
+			    "\"7\"it\\n7'] ~= nil)\n",
 		tmp_dir());
 	prints(all, "200\ttrue\t0\ttrue\n");
 	xfree(all);
@@ -150,9 +166,11 @@ Test(lua_train, methods_are_told_with_their_rates)
 Test(lua_train, a_run_tells_its_steps_and_gives_its_numbers)
 {
 	prints("assert(bitdial.scan():wait()) assert(bitdial.search(4):wait())\n"
-	       "local t = assert(bitdial.train { " SHORT "method = 'rank', steps = 6, name = 'six steps' })\n"
+	       "local t = assert(bitdial.train { " SHORT
+	       "method = 'rank', steps = 6, name = 'six steps' })\n"
 	       "local last, n = nil, 0\n"
-	       "for s in t.next, t do assert(not last or s.step > last.step) last = s n = n + 1 end\n"
+	       "for s in t.next, t do assert(not last or s.step > last.step) last = s n = n + 1 "
+	       "end\n"
 	       "print(last.step, last.steps, n >= 1, last.loss > 0, t.ended)\n"
 	       "local r = assert(t:wait())\n"
 	       "print(r.steps, r.held_nll > 0, r.changed > 0, r.train_bytes > 0, r.test_nll)\n"
@@ -186,14 +204,16 @@ Test(lua_train, a_test_and_another_text_are_measured_at_the_end)
 
 	tmp_write(tmp_path("other.txt"), text, strlen(text));
 	tmp_write(tmp_path("test.jsonl"),
-		"{\"prompt\": \"a\", \"completion\": \"b c\"}\n{\"prompt\": \"d\", \"completion\": \"e\"}\n",
+		"{\"prompt\": \"a\", \"completion\": \"b c\"}\n{\"prompt\": \"d\", \"completion\": "
+		"\"e\"}\n",
 		71);
 	all = xprintf("assert(bitdial.layout('int4g64'):use())\n"
 		      "local T = dofile('scripts/table4.lua')\n"
 		      "local r = assert(bitdial.train { " SHORT
 		      "method = 'stats', steps = 2, test = '%s', text = '%s' }:wait())\n"
 		      "local s = T.sequences(r.path .. '/test.tsv')\n"
-		      "print(#s, s[1][2] > s[2][2], math.abs(T.mean(s) - r.test_nll) < 1e-9, r.text_kl > 0)\n",
+		      "print(#s, s[1][2] > s[2][2], math.abs(T.mean(s) - r.test_nll) < 1e-9, "
+		      "r.text_kl > 0)\n",
 		tmp_path("test.jsonl"), tmp_path("other.txt"));
 	prints(all, "2\ttrue\ttrue\ttrue\n");
 	xfree(all);
@@ -211,11 +231,12 @@ Test(lua_train, what_cannot_be_trained_is_a_sentence_and_wrong_use_raises)
 	       "print(select(2, said { " SHORT "method = 'rang' }):match('rang') ~= nil)\n"
 	       "print(said { resume = 'nothing' } == nil)\n"
 	       "print(said { resume = 'nothing', lr = 0.1 })\n"
-	       "for _, o in ipairs { { stepz = 3 }, { steps = 0 }, { lr = -1 }, { held = 1 }, { lr = 0/0 }, { held = 0/0 }, { lr_gain = 0/0 }, { steps = 1.5 } } do\n"
+	       "for _, o in ipairs { { stepz = 3 }, { steps = 0 }, { lr = -1 }, { held = 1 }, { lr "
+	       "= 0/0 }, { held = 0/0 }, { lr_gain = 0/0 }, { steps = 1.5 } } do\n"
 	       "  local ok, why = pcall(bitdial.train, o)\n"
 	       "  print(ok, (why:gsub('^.*bitdial.train.run: ', '')))\n"
 	       "end\n",
-		"nil\ttrain: there is no file /no/such\ntrue\ntrue\n"
+		"nil\ttrain: data: cannot open /no/such: No such file or directory\ntrue\ntrue\n"
 		"nil\ttrain: lr= goes with a new run: a resumed one knows all but its steps\n"
 		"false\tunknown option 'stepz'; did you mean 'steps'?\n"
 		"false\tsteps: expected a whole number from 1 to 1073741824, got 0\n"
@@ -230,22 +251,26 @@ Test(lua_train, what_cannot_be_trained_is_a_sentence_and_wrong_use_raises)
 Test(lua_train, a_layout_that_is_named_is_calibrated_alone_and_one_of_the_dial_is_its_own)
 {
 	prints("local l = assert(bitdial.layout('int4g64'))\n"
-	       "local r = assert(assert(bitdial.calibrate { " SHORT "steps = 2, layout = l }):wait())\n"
+	       "local r = assert(assert(bitdial.calibrate { " SHORT
+	       "steps = 2, layout = l }):wait())\n"
 	       "local run = assert(bitdial.run(r.run))\n"
 	       "print(run.options, math.type(r.stored_bpw) and r.stored_bpw > 4)\n"
-	       "print(bitdial.calibrate { " SHORT "steps = 2, layout = l, dial = 'int2g64,int4g64' })\n"
+	       "print(bitdial.calibrate { " SHORT
+	       "steps = 2, layout = l, dial = 'int2g64,int4g64' })\n"
 	       "print(bitdial.calibrate { resume = r.run, layout = l })\n"
 	       "print(bitdial.calibrate { " SHORT "steps = 2, dial = 'int2g64,' })\n",
 		"flips, 2 steps of 2 x 64 tokens, layout under the dial\ttrue\n"
 		"nil\ttrain: dial= names the formats: leave layout= out\n"
 		"nil\ttrain: layout= goes with a new run: a resumed one knows all but its steps\n"
-		"nil\tint2g64,: a name is missing at a comma: name formats, such as int2g64,int4g128\n");
+		"nil\tint2g64,: a name is missing at a comma: name formats, such as "
+		"int2g64,int4g128\n");
 }
 
 /* The loss of a step is KL there, so what stands beside it is. */
 Test(lua_train, under_a_teacher_what_is_held_out_is_told_in_kl_and_of_a_dial_by_budget)
 {
-	prints("local t = assert(bitdial.calibrate { " SHORT "steps = 4, held_every = 2, dial = 'int2g64,int4g64' })\n"
+	prints("local t = assert(bitdial.calibrate { " SHORT
+	       "steps = 4, held_every = 2, dial = 'int2g64,int4g64' })\n"
 	       "local last\n"
 	       "for s in t.next, t do last = s end\n"
 	       "local r = assert(t:wait())\n"
@@ -255,9 +280,11 @@ Test(lua_train, under_a_teacher_what_is_held_out_is_told_in_kl_and_of_a_dial_by_
 	       "local sum = 0\n"
 	       "for _, b in ipairs(t.budgets) do assert(b.bpw > 1) sum = sum + b.kl end\n"
 	       "print(near(sum / 5, t.held))\n"
-	       "t = assert(bitdial.train { " SHORT "steps = 2, layout = assert(bitdial.layout('int4g64')) })\n"
+	       "t = assert(bitdial.train { " SHORT
+	       "steps = 2, layout = assert(bitdial.layout('int4g64')) })\n"
 	       "r = assert(t:wait())\n"
-	       "print(near(t.held, r.held_nll), t.budgets, t.held_kl and near(t.held_kl, r.held_kl))\n",
+	       "print(near(t.held, r.held_nll), t.budgets, t.held_kl and near(t.held_kl, "
+	       "r.held_kl))\n",
 		"true\ttrue\ttrue\ntrue\t5\t5\ntrue\ntrue\tnil\ttrue\n");
 }
 
@@ -266,8 +293,10 @@ Test(lua_train, under_a_teacher_what_is_held_out_is_told_in_kl_and_of_a_dial_by_
 /* Of a file its contents count, and of a model what it was calibrated by. */
 Test(lua_train, a_cell_is_another_one_where_what_it_depends_on_is)
 {
-	char *all = xprintf(TABLE "local dir = '%s/'\n"
-		"local function file(name, text) T.write(dir .. name, { text }) return dir .. name end\n"
+	char *all = xprintf(TABLE
+		"local dir = '%s/'\n"
+		"local function file(name, text) T.write(dir .. name, { text }) return dir .. name "
+		"end\n"
 		"local function keys(o, calibration)\n"
 		"  local all = { data = file('d', 'data'), test = '', text = '', rows = 9 }\n"
 		"  for k, v in pairs(o) do all[k] = v end\n"
@@ -284,8 +313,10 @@ Test(lua_train, a_cell_is_another_one_where_what_it_depends_on_is)
 		"print(same { rows = 8 })\n"
 		"print(same({}, 'run/step-000004'))\n"
 		"print(same { text = file('t', 'one') })\n"
-		"print(select(2, keys { text = file('t', 'one') }) == select(2, keys { text = file('t', 'two') }))\n"
-		"print(select(2, keys { test = file('t', 'one') }) == select(2, keys { test = file('t', 'two') }))\n"
+		"print(select(2, keys { text = file('t', 'one') }) == select(2, keys { text = "
+		"file('t', 'two') }))\n"
+		"print(select(2, keys { test = file('t', 'one') }) == select(2, keys { test = "
+		"file('t', 'two') }))\n"
 		"print(same { test = file('t', 'one') })\n",
 		tmp_dir());
 
@@ -308,18 +339,21 @@ Test(lua_train, a_cell_s_peak_is_its_own)
 		"true\n");
 }
 
-#define MAIN "T.main { m.path, 'share/sft/next-step.jsonl', 'budgets=int4g128,3', 'steps=4', 'probe=2', " \
-	     "'window=64', 'windows=2', 'methods=base,lora,rank' }\n"
+#define MAIN                                                                              \
+	"T.main { m.path, 'share/sft/next-step.jsonl', 'budgets=int4g128,3', 'steps=4', " \
+	"'probe=2', "                                                                     \
+	"'window=64', 'windows=2', 'methods=base,lora,rank' }\n"
 
 Test(lua_train, the_table_is_made_kept_and_made_again_without_a_step)
 {
 	prints(TABLE "local said, real = {}, print\n"
 		     "print = function(s) said[#said + 1] = s end\n" MAIN
-		     "local id, runs = said[#said]:match('kept in (.*)$'), #bitdial.run.list('kind:train')\n"
+		     "local id, runs = said[#said]:match('kept in (.*)$'), "
+		     "#bitdial.run.list('kind:train')\n"
 		     "local first, k = table.concat(said, '\\n'), nil\n"
-		     "said = {}\n" MAIN
-		     "print = real\n"
-		     "print(table.concat(said, '\\n'):gsub('kept in.*', '') == first:gsub('kept in.*', ''))\n"
+		     "said = {}\n" MAIN "print = real\n"
+		     "print(table.concat(said, '\\n'):gsub('kept in.*', '') == first:gsub('kept "
+		     "in.*', ''))\n"
 		     /* 6 probes, and at two budgets an untrained one and two trained ones */
 		     "print(runs, #bitdial.run.list('kind:train'))\n"
 		     "local rows = {}\n"
@@ -334,36 +368,64 @@ Test(lua_train, the_table_is_made_kept_and_made_again_without_a_step)
 		"true\n");
 }
 
-#define WORN(more) "T.main { " more ", 'share/sft/next-step.jsonl', 'budgets=int2g64,int4g128,3', 'steps=2', " \
+#define WORN(more)                                                                 \
+	"T.main { " more                                                           \
+	", 'share/sft/next-step.jsonl', 'budgets=int2g64,int4g128,3', 'steps=2', " \
 	"'probe=2', 'window=64', 'windows=2', 'rows=80', 'rates=rank:0.0001'"
 
-/* The same model by its path, with and without what a run made of it; a cell of one is none of the other. */
+/* The same model by its path, with and without what a run made of it; a cell of one is none of the
+ * other. */
 Test(lua_train, a_table_of_a_calibrated_run_has_cells_of_its_own)
 {
-	prints(TABLE "local t = assert(bitdial.calibrate { " SHORT "steps = 4, dial = 'int2g64,int4g64' })\n"
-		     "local run = assert(bitdial.run(assert(t:wait()).run))\n"
-		     "local said, real = {}, print\n"
-		     "print = function(s) said[#said + 1] = s end\n"
-		     "local function base(at)\n"
-		     "  for i, l in ipairs(said) do\n"
-		     "    if l:match(' at ' .. at .. ': ') then return l and said[i + 2]:match('^base +%- +[%d.]+ +([%d.]+)') end\n"
-		     "  end\n"
-		     "end\n"
-		     WORN("m.path") ", 'methods=base,rank' }\n"
-		     "local plain, n = base 'int2g64', #bitdial.run.list('kind:train')\n"
-		     "said = {}\n"
-		     WORN("m.path") ", 'methods=base,rank', 'calibrated=' .. run.path }\n"
-		     "local worn, m2 = {}, #bitdial.run.list('kind:train')\n"
-		     "for i, l in ipairs(said) do\n"
-		     "  worn[#worn + 1] = l:match('^calibrated +%- +[%d.]+ +([%d.]+)') or l:match('^calibrated.*(the cal.*)$')\n"
-		     "end\n"
-		     "local plain2 = base 'int2g64'\n"
-		     "said = {}\n"
-		     WORN("run.path") ", 'methods=base' }\n"
-		     "print = real\n"
-		     "print(#worn, worn[1] ~= plain, plain2 == plain, worn[2])\n"
-		     "print(base 'int2g64' == worn[1], m2 - n)\n"
-		     "print(select(2, pcall(function() print = function() end " WORN("m.path") ", 'calibrated=' .. m.path } end)):match('expected a run'))\n",
+	prints(TABLE
+		"local t = assert(bitdial.calibrate { " SHORT
+		"steps = 4, dial = 'int2g64,int4g64' })\n"
+		"local run = assert(bitdial.run(assert(t:wait()).run))\n"
+		"local said, real = {}, print\n"
+		"print = function(s) said[#said + 1] = s end\n"
+		"local function base(at)\n"
+		"  for i, l in ipairs(said) do\n"
+		"    if l:match(' at ' .. at .. ': ') then return l and said[i + 2]:match('^base "
+		"+%- +[%d.]+ +([%d.]+)') end\n"
+		"  end\n"
+		"end\n" WORN(
+			"m.path") ", 'methods=base,rank' }\n"
+				  "local plain, n = base 'int2g64', "
+				  "#bitdial.run.list('kind:train')\n"
+				  "said = {}\n" WORN(
+					  "m.path") ", 'methods=base,rank', 'calibrated=' .. "
+						    "run.path }\n"
+						    "local worn, m2 = {}, "
+						    "#bitdial.run.list('kind:train')\n"
+						    "for i, l in ipairs(said) do\n"
+						    "  worn[#worn + 1] = l:match('^calibrated +%- "
+						    "+[%d.]+ +([%d.]+)') or "
+						    "l:match('^calibrated.*(the cal.*)$')\n"
+						    "end\n"
+						    "local plain2 = base 'int2g64'\n"
+						    "said = {}\n" WORN(
+							    "run.path") ", 'methods=base' }\n"
+									"print = real\n"
+									"print(#worn, worn[1] ~= "
+									"plain, plain2 == plain, "
+									"worn[2])\n"
+									"print(base 'int2g64' == "
+									"worn[1], m2 - n)\n"
+									"print(select(2, "
+									"pcall(function() print = "
+									"function() end " WORN(
+										"m.path") ", "
+											  "'calibra"
+											  "ted=' "
+											  ".. "
+											  "m.path "
+											  "} "
+											  "end)):"
+											  "match('"
+											  "expected"
+											  " a "
+											  "run'))"
+											  "\n",
 		"3\ttrue\ttrue\tthe calibrated run has no int4g128\ntrue\t2\nexpected a run\n");
 }
 
@@ -377,19 +439,22 @@ Test(lua_train, a_calibration_is_one_call_and_the_dial_has_what_came_of_it)
 		"train\tdone\t6.0\ttrue\n");
 }
 
-#define DIAL "C.main { m.path, 'text=README.md', 'data=share/sft/next-step.jsonl', 'budgets=2.9', " \
-	     "'steps=4', 'window=64', 'windows=2', 'limit=300', 'scan=64', 'methods=latent,stats' }\n"
+#define DIAL                                                                                   \
+	"C.main { m.path, 'text=README.md', 'data=share/sft/next-step.jsonl', 'budgets=2.9', " \
+	"'steps=4', 'window=64', 'windows=2', 'limit=300', 'scan=64', 'methods=latent,stats' }\n"
 
 Test(lua_train, a_dial_before_and_after_is_a_table_that_trains_once)
 {
 	prints("local C, said, real = dofile('scripts/calibration.lua'), {}, print\n"
-	       "print = function(s) said[#said + 1] = s end\n" DIAL "local runs = #bitdial.run.list('kind:train')\n" DIAL
-	       "print = real\n"
+	       "print = function(s) said[#said + 1] = s end\n" DIAL
+	       "local runs = #bitdial.run.list('kind:train')\n" DIAL "print = real\n"
 	       "print(runs, #bitdial.run.list('kind:train'))\n"
 	       "local all = table.concat(said, '\\n')\n"
-	       "print(#said % 2, all:match('latent: 4 steps, %d+ tokens') ~= nil, all:match('all int2g64') ~= nil)\n"
+	       "print(#said % 2, all:match('latent: 4 steps, %d+ tokens') ~= nil, all:match('all "
+	       "int2g64') ~= nil)\n"
 	       "print(select(2, all:gsub('\\n2%.%d+ +%d%.%d +%d+%.%d+±', '')))\n"
-	       "print(all:match('\\nreference: [^|]* | [^|]* | ') ~= nil, all:match('\\nstats at 2.%d+: ') ~= nil)\n",
+	       "print(all:match('\\nreference: [^|]* | [^|]* | ') ~= nil, all:match('\\nstats at "
+	       "2.%d+: ') ~= nil)\n",
 		"2\t2\n"
 		"0\ttrue\ttrue\n"
 		"6\n"

@@ -102,11 +102,18 @@ static enum st do_choose(struct session *s, void *arg, struct err *e)
 	return session_choose(s, a->choice, a->n, a->kl, a->se, e);
 }
 
+/* Behind 1 it is an option's value, of which "bad argument #2" would tell nobody anything. */
 enum st l_use_layout(lua_State *L, int at, struct err *e)
 {
-	struct l_layout *l = l_check(L, at, &l_layout_class);
 	const struct snap_answer *now;
+	struct l_layout *l;
 
+	if (at > 1 && !luaL_testudata(L, at, l_layout_class.name))
+		luaL_error(L,
+			"%s: layout: expected a layout, as bitdial.layout(\"int4g128\") gives it, "
+			"got a %s",
+			l_name(L), luaL_typename(L, at));
+	l = l_check(L, at, &l_layout_class);
 	l_hear(L);
 	now = l_last(L, EV_ANSWER);
 	if (now && now->n == l->a->n && !memcmp(now->choice, l->a->choice, now->n))

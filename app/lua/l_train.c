@@ -232,7 +232,7 @@ static int methods(lua_State *L)
 		lua_setfield(L, -2, "what");
 		lua_pushstring(L, m->unit == LR_LEVELS ? "levels" : "absolute");
 		lua_setfield(L, -2, "unit");
-		put(L, "lr", m->lr);
+		put(L, "lr", m->lr > 0 ? m->lr : (double)NAN);
 		put(L, "lr_s", m->lr_s);
 		put(L, "lr_gain", m->lr_gain);
 		if (!strcmp(m->optimizer, "rank"))

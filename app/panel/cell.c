@@ -144,7 +144,8 @@ static void draw_chosen(
 		panel_part(&p, ROLE_TEXT, "as in the file");
 	else if (f->variant && f->variant[f->chosen].by[0])
 		panel_part(&p, ROLE_TEXT, "by %s%s", f->variant[f->chosen].by,
-			f->variant[f->chosen].best                    ? ", its best"
+			map_is_trained(f->variant[f->chosen].by)      ? ""
+			: f->variant[f->chosen].best                  ? ", its best"
 			: map_is_calibrated(f->variant[f->chosen].by) ? " so far"
 								      : ", data-free so far");
 	else if (f->variant)
@@ -406,7 +407,16 @@ static void draw_rules(const struct cell_panel *cp, const struct facts *f, struc
 }
 
 /* Lines by how much they are worth. */
-enum line { LINE_NAME, LINE_CHOSEN, LINE_HEAD, LINE_ROWS, LINE_SOURCES, LINE_RANK, LINE_PIN, LINES };
+enum line {
+	LINE_NAME,
+	LINE_CHOSEN,
+	LINE_HEAD,
+	LINE_ROWS,
+	LINE_SOURCES,
+	LINE_RANK,
+	LINE_PIN,
+	LINES
+};
 
 /* What of the h lines is left goes to more rows of mixes, which are given back. */
 static size_t choose_lines(int h, const struct cell_rows *least, int sources, bool in[LINES])

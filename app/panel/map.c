@@ -109,6 +109,11 @@ size_t map_rank(const struct snap_model *m, const struct snap_map *map, size_t p
 	return rank;
 }
 
+bool map_is_trained(const char *quantizer)
+{
+	return !strcmp(quantizer, "dial");
+}
+
 bool map_is_calibrated(const char *quantizer)
 {
 	return !strcmp(quantizer, "gptq");

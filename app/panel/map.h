@@ -46,6 +46,7 @@ size_t map_rank(
 	const struct snap_model *m, const struct snap_map *map, size_t probe, size_t linear);
 
 bool map_is_calibrated(const char *quantizer);     /* it looked at data; the others did not */
+bool map_is_trained(const char *quantizer);        /* a run of the dial made it (desk_dial.c) */
 const char *map_name(size_t linear, char out[32]); /* "layers.3.v" */
 
 /* The character of the model's k-th format on the map, and what these mean, in w columns. */

@@ -230,9 +230,12 @@ static void draw_lr(const struct snap_train *t, struct canvas *c, int y)
 {
 	struct parts p = begin(c, y, "lr");
 	char a[16];
+	bool weights = t->last[SERIES_LR] > 0,
+	     scales = t->last[SERIES_LR_S] > 0; /* else it has none */
 
-	panel_part(&p, ROLE_TEXT, "%s", six(t->last[SERIES_LR], a));
-	if (t->last[SERIES_LR_S] > 0)
+	if (weights || !scales)
+		panel_part(&p, ROLE_TEXT, "%s", six(t->last[SERIES_LR], a));
+	if (scales)
 		panel_part(&p, ROLE_TEXT, "s %s", six(t->last[SERIES_LR_S], a));
 }
 

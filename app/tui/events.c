@@ -54,19 +54,25 @@ static double shown_until(const struct notice *n)
 
 /* A warning stays until a key (an offer: until one that came when it was seen), which others may
  * cover for long; errors ten seconds at most, less when a key comes, info four; what is newer
- * covers what is older.  Errors not read with `!` are counted beside the jobs. */
+ * covers what is older, but no info an offer, which is made as the program starts, when much is
+ * told.  Errors not read with `!` are counted beside the jobs. */
 const struct notice *tui_notice_now(const struct tui *t)
 {
-	const struct notice *n;
+	const struct notice *n, *newest = NULL;
 	char what[48];
 
 	for (size_t i = 0; (n = notice_at(t, i)); i++) {
 		if (n->offer && !session_offer(t->s, what)) /* it was answered */
 			continue;
-		if (!n->seen && !n->gone && t->now < shown_until(n))
+		if (n->seen || n->gone || t->now >= shown_until(n))
+			continue;
+		newest = newest ? newest : n;
+		if (newest->strength < LOG_INFO)
+			break;
+		if (n->offer)
 			return n;
 	}
-	return NULL;
+	return newest;
 }
 
 void notices_keyed(struct tui *t, uint32_t key)
@@ -202,7 +208,8 @@ static void hear(struct tui *t, const struct event *ev)
 	case EV_MODEL:
 		if (t->model && t->cursor >= t->model->n)
 			t->cursor = 0;
-		t->sampled_at = 0; /* it may be on another device now; loads of so short a time say nothing */
+		t->sampled_at = 0; /* it may be on another device now; loads of so short a time say
+				      nothing */
 		t->sampler_of = (struct device_sampler){ 0 };
 		break;
 	case EV_ANSWER:
@@ -215,8 +222,8 @@ static void hear(struct tui *t, const struct event *ev)
 		t->streaming = ev->snap && t->chat.streaming;
 		break;
 	case EV_AB:
-		t->streaming = ev->snap &&
-			       ((const struct snap_ab *)ev->snap)->state == AB_ANSWERING;
+		t->streaming =
+			ev->snap && ((const struct snap_ab *)ev->snap)->state == AB_ANSWERING;
 		break;
 	case EV_VOTES:
 		if (ev->snap)
@@ -255,8 +262,8 @@ static void hear(struct tui *t, const struct event *ev)
 static void hand_out(struct tui *t, const struct event *ev)
 {
 	for (size_t i = 0; i < t->n_panels; i++)
-		if (t->class[i] -> events >> ev->kind & 1 && t->class[i] -> on_event && t->class[i]
-			-> on_event(t->panel[i], ev))
+		if (t->class[i] -> events >> ev -> kind & 1 && t -> class[i] -> on_event && t
+			-> class[i] -> on_event(t->panel[i], ev))
 			t->dirty = true;
 }
 

@@ -14,7 +14,6 @@ const struct train_method train_methods[] = {
 			   "normalised moment",
 		.what = TRAIN_CODES,
 		.optimizer = "rank",
-		.lr = 5e-4,
 		.lr_s = 1e-3,
 		.unit = LR_LEVELS,
 		.lr_gain = 1e-4,
@@ -42,7 +41,6 @@ const struct train_method train_methods[] = {
 		.summary = "scales and offsets only, the codes stay",
 		.what = TRAIN_CODES,
 		.optimizer = "stats",
-		.lr = 5e-4,
 		.lr_s = 1e-3,
 		.unit = LR_LEVELS,
 		.lr_gain = 1e-4,
@@ -66,8 +64,9 @@ const struct train_method train_methods[] = {
 		.lr_gain = 1e-4,
 		.floor = 0.05 },
 	{ .name = "latent",
-		.summary = "float copies that are rounded to packed codes in every step: 13 bytes a "
-			   "weight, packed in the end",
+		.summary =
+			"float copies that are rounded to packed codes in every step: 13 bytes a "
+			"weight, packed in the end",
 		.what = TRAIN_LATENT,
 		.optimizer = "adamw",
 		.lr = 3e-4,

@@ -331,13 +331,12 @@ static enum st check(
 		return err_set(e, ST_INVALID,
 			"a window of %zu tokens exceeds the model's context of %zu", window,
 			m->hp.ctx);
-	if (!(o->lr >= 0 && o->lr <= 100) || !(o->lr_s >= 0 && o->lr_s < 1) ||
-		!(how->lr_gain >= 0 && how->lr_gain < 1))
+	if (!(o->lr >= 0 && o->lr <= 100))
+		return err_set(e, ST_INVALID, "a rate lr of %g: expected 0 to 100", o->lr);
+	if (!(o->lr_s >= 0 && o->lr_s < 1) || !(how->lr_gain >= 0 && how->lr_gain < 1))
 		return err_set(e, ST_INVALID,
-			"rates of learning %g, %g (scales) and %g (gains) are outside 0 to 100, 1 "
-			"and "
-			"1",
-			o->lr, o->lr_s, how->lr_gain);
+			"rates of %g (lr_s) and %g (lr_gain): expected 0 to below 1", o->lr_s,
+			how->lr_gain);
 	return ST_OK;
 }
 

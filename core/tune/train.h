@@ -149,7 +149,7 @@ void train_copy_attach(const struct train_copy *c, struct fwd *f);
 
 struct train_eval {
 	size_t sequences, labelled;
-	double nll, nll_se;  /* nats a labelled token; se over sequences */
+	double nll, nll_se;  /* nats a labelled token; se over sequences, NAN of one */
 	double kl, top1;     /* from the reference on labelled rows; NAN: not asked for */
 	double *seq_nll;     /* [sequences] sums; for paired errors */
 	uint32_t *seq_n;     /* [sequences] labelled rows */

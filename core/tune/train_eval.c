@@ -27,7 +27,7 @@ struct held {
 	struct side now, ref; /* ref.view NULL: not asked for */
 	struct train_ref *kept;
 	size_t batches, windows, rows_kept; /* so far */
-	float *rows;             /* [CHUNK][hidden]: those with a label */
+	float *rows;                        /* [CHUNK][hidden]: those with a label */
 	struct span *span;
 	size_t span_room;
 	size_t cap; /* of seq_nll, seq_n */
@@ -286,7 +286,7 @@ static void mean(struct train_eval *o)
 
 		spread += off * off;
 	}
-	o->nll_se = seqs > 1 ? sqrt(spread * seqs / (seqs - 1)) / n : 0;
+	o->nll_se = seqs > 1 ? sqrt(spread * seqs / (seqs - 1)) / n : (double)NAN;
 }
 
 static enum st all_batches(

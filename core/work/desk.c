@@ -281,14 +281,16 @@ void desk_apply_cells(struct desk *d)
 		d->cells_kept += i % d->set.k != d->keep && d->cell[i].state >= CELL_FAST;
 }
 
-static void find_template(struct desk *d, const char *asked)
+/* A file without one is opened all the same, and answers why it cannot chat; a name that is none is
+ * a slip, by which nothing is to be measured or trained. */
+static enum st find_template(struct desk *d, const char *asked, struct err *e)
 {
 	const struct vocab *v = d->m->ck->vocab;
 
 	if (asked) {
 		d->template = template_named(asked);
 		if (!d->template)
-			err_set(&d->template_err, ST_INVALID,
+			return err_set(e, ST_INVALID,
 				"--template %s: no such chat template; there are chatml, llama2, "
 				"llama3, mistral, phi3, zephyr",
 				asked);
@@ -298,6 +300,7 @@ static void find_template(struct desk *d, const char *asked)
 	} else if (template_recognise(&d->template, v->chat_template, &d->template_err)) {
 		d->template = NULL;
 	}
+	return ST_OK;
 }
 
 static enum st open_model(struct desk *d, const char *path, const struct desk_options *o,
@@ -351,8 +354,8 @@ static enum st open_run(struct desk *d, const char *path, const struct desk_opti
 	st = open_model(d, d->dial.model, o, s, e);
 	if (!st && *d->dial.sha && strcmp(d->dial.sha, d->m->ck->header_sha256) != 0)
 		return err_set(e, ST_INVALID,
-			"%s was made of another model than %s is now: its variants do not fit", path,
-			d->dial.model);
+			"%s was made of another model than %s is now: its variants do not fit",
+			path, d->dial.model);
 	return st && st != ST_CANCELLED ? err_at(e, st, "%s: the model of that run", path) : st;
 }
 
@@ -384,10 +387,11 @@ enum st desk_open(struct desk **out, const char *path, const struct desk_options
 			err_set(&d->tok_err, ST_UNSUPPORTED, "%s", d->m->ck->vocab_missing);
 		else if (tokenizer_new(&d->tok, d->m->ck->vocab, &d->tok_err))
 			d->tok = NULL;
-		find_template(d, o->template);
+		st = find_template(d, o->template, e);
+	}
+	if (!st)
 		st = o->sources ? desk_set_sources(d, o->sources, d->scan_tokens, s, e)
 				: desk_set_text(d, o->text, d->scan_tokens, s, e);
-	}
 	if (st) {
 		desk_close(d);
 		return st;

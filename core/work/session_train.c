@@ -79,6 +79,7 @@ enum st session_need_no_training(struct session *s, const char *verb, struct err
 static enum st may_begin(struct session *s, const struct train_ask *ask, struct err *e)
 {
 	const struct train_key *other = ask->resume ? train_ask_of_new(ask) : NULL;
+	struct fs_in file = { .fd = -1 };
 	enum st st = session_need_model(s, "train", e);
 
 	if (st)
@@ -96,8 +97,9 @@ static enum st may_begin(struct session *s, const struct train_ask *ask, struct 
 			"train: no method \"%.40s\" (:train method= and Tab names them)",
 			ask->method);
 	if (!ask->resume && ask->data && strcmp(ask->data, calibrate_self) != 0 &&
-		!fs_is_file(ask->data))
-		return err_set(e, ST_INVALID, "train: there is no file %.200s", ask->data);
+		(st = fs_in_open(&file, ask->data, e)))
+		return err_at(e, st, "train: data");
+	fs_in_close(&file);
 	if (!ask->resume && ask->dial)
 		return dial_formats_check(ask->dial, e);
 	return ST_OK;

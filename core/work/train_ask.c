@@ -50,6 +50,13 @@ void train_ask_fill(struct train_ask *a)
 		a->save_every = save_every(a);
 }
 
+void train_ask_by_default(struct train_ask *a)
+{
+	a->lr = a->lr_s = a->lr_gain = a->budget = (double)NAN;
+	a->rank = 0;
+	a->across = false;
+}
+
 static bool is_said(const struct train_key *k, const struct train_ask *a)
 {
 	const char *p = (const char *)a + k->at;

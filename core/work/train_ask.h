@@ -65,6 +65,8 @@ struct train_ask {
 void train_ask_init(struct train_ask *a);
 /* What is the same for every method and was left open, filled in. */
 void train_ask_fill(struct train_ask *a);
+/* Without what is of one method: its rates and ranks are the method's own again. */
+void train_ask_by_default(struct train_ask *a);
 /* The first key that is said and goes with a new run: one that is resumed knows all but its steps;
  * NULL: none. */
 const struct train_key *train_ask_of_new(const struct train_ask *a);

@@ -38,13 +38,53 @@ static void take_ask(struct train_ask *to, const struct train_ask *from)
 	train_ask_fill(to);
 }
 
+/* What the method does not read is another method's: a run by it would not be what was asked for.
+ */
+static enum st takes(const struct train_method *m, const struct train_ask *a, struct err *e)
+{
+	const bool rank = !strcmp(m->optimizer, "rank"), codes = m->what == TRAIN_CODES;
+	const bool galore = !strcmp(m->optimizer, "galore"), stats = !strcmp(m->optimizer, "stats");
+	const struct {
+		bool said, taken;
+		const char *why;
+	} option[] = {
+		{ a->rank, m->rank || galore,
+			"a rank is of adapters (lora, qlora), galore and galore-fp: %s has none" },
+		{ !isnan(a->budget), rank, "a budget of codes is of rank: %s has none" },
+		{ a->across, rank,
+			"across is of rank, one threshold for all matrices: %s has none" },
+		{ a->lean, codes && !stats,
+			"lean saves what a method on packed codes keeps beside them: %s has "
+			"nothing "
+			"that it could leave out" },
+		{ !isnan(a->lr), m->lr > 0,
+			rank ? "lr is not of %s, whose share of codes a step is its budget; lr_s "
+			       "is of "
+			       "scales and offsets"
+			     : "lr is not of %s, which moves no weight; lr_s is of scales and "
+			       "offsets" },
+		{ !isnan(a->lr_s) && a->lr_s > 0, m->lr_s > 0,
+			"lr_s is of scales and offsets, which %s does not train" },
+		{ !isnan(a->lr_gain) && a->lr_gain > 0, m->lr_gain > 0,
+			"lr_gain is of the norms, which %s does not train" },
+	};
+
+	for (size_t i = 0; i < sizeof option / sizeof *option; i++)
+		if (option[i].said && !option[i].taken)
+			return err_set(e, ST_INVALID, option[i].why, m->name);
+	return ST_OK;
+}
+
 enum st train_ask_how(struct train_how *how, const struct train_ask *a, struct err *e)
 {
 	const struct train_method *m = train_method_find(a->method ? a->method : "rank");
+	enum st st;
 
 	if (!m)
 		return err_set(e, ST_INVALID,
 			"%.40s is no method of training: bitdial help train names them", a->method);
+	if ((st = takes(m, a, e)))
+		return st;
 	train_how_init(how, m);
 	how->tune.seed = a->seed;
 	how->tune.across = a->across;
@@ -59,12 +99,6 @@ enum st train_ask_how(struct train_how *how, const struct train_ask *a, struct e
 		how->tune.lr_s = a->lr_s;
 	if (!isnan(a->lr_gain))
 		how->lr_gain = a->lr_gain;
-	if (a->rank && !m->rank && strcmp(m->optimizer, "galore") != 0)
-		return err_set(e, ST_INVALID,
-			"a rank is of adapters (lora, qlora), galore and galore-fp: %s has none",
-			m->name);
-	if (!isnan(a->budget) && strcmp(m->optimizer, "rank") != 0)
-		return err_set(e, ST_INVALID, "a budget of codes is of rank: %s has none", m->name);
 	if (!isnan(a->budget) && !(a->budget > 0 && a->budget <= 1))
 		return err_set(e, ST_INVALID,
 			"a budget of %g of the codes a step: expected a share above 0, at most 1",
@@ -417,6 +451,10 @@ struct train *train_run_train(struct train_run *r)
 uint64_t train_run_done(const struct train_run *r)
 {
 	return r->far.step;
+}
+uint64_t train_run_kept(const struct train_run *r)
+{
+	return r->saved_step;
 }
 const char *train_run_id(const struct train_run *r)
 {

@@ -19,7 +19,9 @@
  * and renamed; the one before goes when the new one is whole.  kill -9 at any moment leaves the
  * last one; any run that does not run can be resumed: it goes on in its folder.
  *
- * end.json's numbers: loss (smoothed), held_nll, held_kl, test_nll, test_se, steps, tokens,
+ * end.json's numbers: loss (smoothed), held_nll, held_kl (of the windows that every look takes),
+ * held_wide_nll, _se, _kl, _sequences (of up to 256 windows, where there are more than a look
+ * takes), test_nll, test_se, steps, tokens,
  * seconds_a_step, peak_bytes, changed, stored_bpw (but of a dial), best_step, best_nll (under a
  * teacher: best_kl).
  */
@@ -80,6 +82,7 @@ const struct pack_counts *train_run_counts(const struct train_run *r);
 const char *train_run_warning(const struct train_run *r, size_t i);
 size_t train_run_windows(const struct train_run *r); /* once through the data; 0: unknown */
 uint64_t train_run_done(const struct train_run *r);  /* steps in the last checkpoint or behind it */
+uint64_t train_run_kept(const struct train_run *r);  /* that checkpoint's; UINT64_MAX: none yet */
 const char *train_run_id(const struct train_run *r);
 const char *train_run_folder(
 	const struct train_run *r); /* of the last checkpoint; NULL: none yet */

@@ -121,8 +121,8 @@ static enum st step(
 	return ST_OK;
 }
 
-/* Of a look on the way.  The last one is of all that is held out, but for a dial, of which each
- * budget is looked at and what is shown is the first look beside the last. */
+/* Of a look: all of a run are of the same windows, so that the last one can be held against the
+ * first.  Of a dial each budget is looked at. */
 static size_t look_windows(const struct train_run *r)
 {
 	return r->dial ? TRAIN_LOOK_DIAL : TRAIN_LOOK;
@@ -156,41 +156,42 @@ static enum st look_points(struct train_run *r, struct pack *pack, size_t window
 	return st;
 }
 
+/* The pack of one layout, by the weights as they are now; windows 0: all. */
+static enum st look_at(struct train_run *r, struct pack *p, size_t windows, struct train_ref *ref,
+	struct train_eval *v, const struct sink *s, struct err *e)
+{
+	struct train_copy *c = train_copy_none(r->t);
+	enum st st = train_eval(v, r->d->m, c, r->view, p, windows, ref, r->how.math, s, e);
+
+	train_copy_free(c);
+	return st;
+}
+
 /* What is held out, as the weights are now. */
-static enum st look(struct train_run *r, const struct train_seen *seen, size_t windows,
-	const struct sink *s, struct train_eval *v, struct err *e)
+static enum st look(struct train_run *r, const struct train_seen *seen, const struct sink *s,
+	struct train_eval *v, struct err *e)
 {
 	struct train_so_far *f = &r->far;
-	bool again = f->look_step == f->step;
-	struct train_copy *c;
 	enum st st;
 
 	*v = (struct train_eval){ .nll = (double)NAN, .kl = (double)NAN };
 	if (!pack_counts(r->pack)->held_labelled)
 		return ST_OK;
 	r->ref.keep = look_windows(r);
-	if (r->dial) {
-		st = look_points(r, r->pack, windows, &r->ref, s, v, e);
-	} else {
-		c = train_copy_none(r->t);
-		st = train_eval(v, r->d->m, c, r->view, r->pack, windows,
-			windows ? &r->ref : &(struct train_ref){ 0 }, r->how.math, s, e);
-		train_copy_free(c);
-	}
+	st = r->dial ? look_points(r, r->pack, r->ref.keep, &r->ref, s, v, e)
+		     : look_at(r, r->pack, r->ref.keep, &r->ref, v, s, e);
 	if (st)
 		return st;
 	f->look_step = f->step;
 	f->look_nll = v->nll;
 	f->look_kl = v->kl;
 	f->wall = clock_now() - r->began;
-	if (!again)
-		train_run_line_held(r, v);
+	train_run_line_held(r, v);
 	if (seen->held)
 		seen->held(seen->arg, f->step, v);
 	return ST_OK;
 }
 
-/* Those that patience counts are all on the way, thus of the same windows. */
 static enum st look_once(
 	struct train_run *r, const struct train_seen *seen, const struct sink *s, struct err *e)
 {
@@ -200,7 +201,7 @@ static enum st look_once(
 
 	if (f->look_step == f->step)
 		return ST_OK;
-	st = look(r, seen, look_windows(r), s, &v, e);
+	st = look(r, seen, s, &v, e);
 	train_eval_release(&v);
 	if (!st && r->ask.patience)
 		f->waited = train_run_is_best(r) ? 0 : f->waited + 1;
@@ -231,6 +232,7 @@ static enum st not_kept(const struct train_run *r, struct err *e)
 void train_run_keep(struct train_run *r, const struct train_seen *seen, const struct sink *s)
 {
 	struct patient wait = patient_of(r, NULL, s, 0);
+	enum st before = r->save_st;
 	struct err e = { 0 };
 
 	wait.sink.self = &wait;
@@ -242,14 +244,20 @@ void train_run_keep(struct train_run *r, const struct train_seen *seen, const st
 	r->save_err = e;
 	r->saved_at = clock_now();
 	if (r->save_st) {
-		log_at(LOG_WARN, "train", "no checkpoint at step %llu: %s; the run goes on",
-			(unsigned long long)r->far.step, e.msg);
+		if (r->save_st != before) /* a disk stays full for long */
+			log_at(LOG_WARN, "train",
+				"no checkpoint at step %llu: %s; the run goes on, and tries again",
+				(unsigned long long)r->far.step, e.msg);
 		if (r->run && run_event(r->run, "not saved", e.msg, &e)) {
 			/* the disk is full: that was said */
 		}
-	} else if (seen->saved) {
-		seen->saved(seen->arg, r->far.step, r->folder);
+		return;
 	}
+	if (before)
+		log_at(LOG_INFO, "train", "step %llu: a checkpoint again",
+			(unsigned long long)r->far.step);
+	if (seen->saved)
+		seen->saved(seen->arg, r->far.step, r->folder);
 }
 
 /* Between two steps.  ST_CANCELLED: it was stopped, with a checkpoint. */
@@ -302,17 +310,6 @@ static enum st first_look(
 
 /* ---- the end */
 
-/* Once, by the weights of the end; windows 0: all. */
-static enum st measure_pack(struct train_run *r, struct pack *p, size_t windows,
-	struct train_ref *ref, struct train_eval *v, const struct sink *s, struct err *e)
-{
-	struct train_copy *c = train_copy_none(r->t);
-	enum st st = train_eval(v, r->d->m, c, r->view, p, windows, ref, r->how.math, s, e);
-
-	train_copy_free(c);
-	return st;
-}
-
 static enum st measure_test(struct train_run *r, const struct sink *s, struct err *e)
 {
 	struct train_eval v = { 0 };
@@ -320,7 +317,7 @@ static enum st measure_test(struct train_run *r, const struct sink *s, struct er
 
 	if (!r->test)
 		return ST_OK;
-	st = measure_pack(r, r->test, 0, NULL, &v, s, e);
+	st = look_at(r, r->test, 0, NULL, &v, s, e);
 	if (!st) {
 		train_run_line_test(r, &v);
 		run_number(r->run, "test_nll", v.nll);
@@ -342,7 +339,7 @@ static enum st measure_text(struct train_run *r, const struct sink *s, struct er
 	if (!r->text)
 		return ST_OK;
 	st = r->dial ? look_points(r, r->text, ref.keep, &ref, s, &v, e)
-		     : measure_pack(r, r->text, TEXT_WINDOWS, &ref, &v, s, e);
+		     : look_at(r, r->text, TEXT_WINDOWS, &ref, &v, s, e);
 	train_ref_release(&ref, r->d->m->be);
 	if (!st) {
 		run_number(r->run, "text_nll", v.nll);
@@ -352,25 +349,46 @@ static enum st measure_text(struct train_run *r, const struct sink *s, struct er
 	return st;
 }
 
+enum { WIDE_WINDOWS = 256 }; /* minutes of a small model, where a look is seconds */
+
+/* Of what is held out far more than a look takes, where there is more: the smaller error for who
+ * compares runs.  It is no look: those before were of fewer windows. */
+static enum st measure_wide(struct train_run *r, const struct sink *s, struct err *e)
+{
+	struct train_ref ref = { 0 };
+	struct pack_batch b = { 0 };
+	struct train_eval v = { 0 };
+	size_t at = 0;
+	enum st st = r->dial ? ST_OK : pack_held(r->pack, &at, TRAIN_LOOK + 1, &b, e);
+	bool more = b.n_windows > TRAIN_LOOK;
+
+	pack_batch_release(&b);
+	if (st || !more)
+		return st;
+	st = look_at(r, r->pack, WIDE_WINDOWS, &ref, &v, s, e);
+	if (!st) {
+		run_number(r->run, "held_wide_nll", v.nll);
+		run_number(r->run, "held_wide_se", v.nll_se);
+		run_number(r->run, "held_wide_kl", v.kl);
+		run_number(r->run, "held_wide_sequences", (double)v.sequences);
+	}
+	train_ref_release(&ref, r->d->m->be);
+	train_eval_release(&v);
+	return st;
+}
+
 static enum st measure(
 	struct train_run *r, const struct train_seen *seen, const struct sink *s, struct err *e)
 {
 	const struct train_so_far *f = &r->far;
-	struct pack_batch b = { 0 };
-	struct train_eval v = { 0 };
-	size_t at = 0;
-	size_t windows = look_windows(r);
-	enum st st = pack_held(r->pack, &at, windows + 1, &b, e);
+	enum st st = look_once(r, seen, s, e);
 
-	/* Of few windows the last look was of all. */
-	if (!st && ((b.n_windows > windows && !r->dial) || f->look_step != f->step))
-		st = look(r, seen, r->dial ? windows : 0, s, &v, e);
-	pack_batch_release(&b);
-	train_eval_release(&v);
 	if (!st && f->look_step == f->step) {
 		run_number(r->run, "held_nll", f->look_nll);
 		run_number(r->run, "held_kl", f->look_kl);
 	}
+	if (!st)
+		st = measure_wide(r, s, e);
 	if (!st)
 		st = measure_test(r, s, e);
 	return st ? st : measure_text(r, s, e);
