@@ -248,7 +248,7 @@ Test(session_train, a_run_that_ends_early_says_why)
 	struct train_ask a = ask_of(30);
 
 	a.method = "stats";
-	a.lr = a.lr_s = a.lr_gain = 0; /* no look is better than the first */
+	a.lr_s = a.lr_gain = 0; /* no look is better than the first */
 	a.held_every = 1;
 	a.patience = 2;
 	ok(session_train(s, &a, &e));

@@ -73,6 +73,7 @@ struct tune_counts {
 	/* Flips against the direction of one at most 10 steps before.  Of a sample: exact for
 	 * the first row of every 16, whose flips are seen_flips. */
 	uint64_t reversals, seen_flips;
+	uint64_t changed; /* codes that ever changed, of the matrices that took part */
 	uint64_t frozen;  /* matrices whose gradient was no number: left untouched */
 	uint64_t values;  /* weights of any kind that took part */
 	double grad2;     /* sum of squared gradients */

@@ -235,8 +235,8 @@ static void step(struct tuned *t, float *grad, uint64_t n, const struct tune_opt
 		return;
 	begin(&k, t, o, scratch);
 	budget = o->across ? 0
-			   : whole(&k.p.head->carry,
-				     tune_budget(o, n) * (double)rows * (double)t->w.cols);
+			   : whole(&k.p.head->carry, tune_budget(o, n) * (double)rows *
+							     (double)t->w.cols);
 	k.floor = budget ? (unsigned)k.p.head->floor : RANK_BINS;
 	clear(&k);
 	each_row(rows, learn, &k);
@@ -310,6 +310,7 @@ static void move_one(struct ranked *k, struct tuned *t, const struct tune_option
 		c->reversals += at->reversals;
 		c->seen_flips += at->seen;
 		c->update2 += at->update2;
+		c->changed += at->fresh;
 		k->p.head->changed += at->fresh;
 	}
 	c->flips[t->w.bits] += flips;
@@ -327,9 +328,10 @@ static void finish(struct tuned *all, size_t n, uint64_t at, const struct tune_o
 	if (!o->across || !n)
 		return;
 	for (size_t i = 0; i < n; i++)
-		share_of_all += !learnt(&all[i], at) ? 0
-						     : tune_budget(o, at) * (double)all[i].w.rows *
-							       (double)all[i].w.cols;
+		share_of_all += !learnt(&all[i], at)
+					? 0
+					: tune_budget(o, at) *
+						  (double)all[i].w.rows * (double)all[i].w.cols;
 	budget = whole(&head->carry, share_of_all);
 	if (!budget)
 		return;

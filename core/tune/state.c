@@ -255,6 +255,7 @@ void pass_end(struct pass *p, struct tune_counts *c)
 	c->weights[w->bits] += (uint64_t)w->rows * w->cols;
 	c->flips[w->bits] += flips;
 	c->saturated[w->bits] += ends;
+	c->changed += p->head->changed;
 }
 
 void moments_load(const struct pass *p, const struct moments_at *at, bool v, size_t row, size_t col,
