@@ -1,6 +1,7 @@
 /* test_train_rates.c - what each method's rates are, and that they teach the demo model something
  * (FORMULAS.md 3.5: T5). */
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "tests/lib_train.h"
 

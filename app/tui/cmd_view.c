@@ -116,10 +116,11 @@ enum st cmd_move(struct tui *t, int argc, char **argv, const char *rest, struct 
 enum st cmd_view(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
 {
 	(void)argv;
-	if (!panels_command(t, "view", argc > 1 ? rest : "next"))
-		return err_set(
-			e, ST_INVALID, "view: no panel of this screen has a view \"%s\"", rest);
-	return ST_OK;
+	if (panels_command(t, "view", argc > 1 ? rest : "next"))
+		return ST_OK;
+	if (argc < 2 || !strcmp(rest, "next"))
+		return err_set(e, ST_INVALID, "view: no panel of this screen has another view now");
+	return err_set(e, ST_INVALID, "view: no panel of this screen has a view \"%s\"", rest);
 }
 
 enum st cmd_ramp(struct tui *t, int argc, char **argv, const char *rest, struct err *e)
