@@ -257,10 +257,11 @@ peer-ops: $B/libbitdial.a $B/tests/lib_bench.c.o  ## products beside ggml's, in 
 peer-quant: $B/bitdial  ## weights a second and error of quantizing beside llama.cpp's (MODEL=FILE)
 	@tests/peer/quantize.sh $< $(MODEL)
 
-soak: asan tsan  ## what takes too long for check
+soak: asan tsan  ## what takes too long for check (DATA=FILE: rows to train on, an hour more)
 	@for i in 1 2 3 4 5 6 7 8; do BITDIAL=$B/bitdial sh tests/tmux/kill_scan.sh || exit 1; done
 	@m=$${XDG_DATA_HOME:-$$HOME/.local/share}/bitdial/models/SmolLM2-135M-Instruct.Q4_1.gguf; \
-	if [ -e "$$m" ]; then BITDIAL_SHARE=share $B/bitdial --batch tests/soak_train.lua "$$m"; \
+	if [ -z '$(DATA)' ]; then echo 'soak: training skipped, name rows to train on: DATA=FILE, a thousand or more'; \
+	elif [ -e "$$m" ]; then BITDIAL_SHARE=share $B/bitdial --batch tests/soak_train.lua "$$m" data='$(DATA)'; \
 	else echo 'soak: training skipped, there is no default model (make model)'; fi
 
 golden:    ## rewrite the golden screens; the diff is the review
